@@ -1,0 +1,9 @@
+//! What both kubectl plugins need. It never names a command.
+//!
+//! From [`error`] to `plan` all is pure: no client, no terminal, no clock or randomness of its own. `cluster` and `machine`
+//! are the two edges; `run` drives them and speaks to `ui` through events alone.
+
+#[cfg(feature = "engine")]
+pub mod error;
+#[cfg(feature = "engine")]
+pub mod mesh;

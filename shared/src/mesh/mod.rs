@@ -1,0 +1,3 @@
+//! The mesh that is wanted: names, topology, version.
+
+pub mod name;
