@@ -7,3 +7,14 @@
 pub mod error;
 #[cfg(feature = "engine")]
 pub mod mesh;
+pub mod probe;
+#[cfg(feature = "engine")]
+pub mod cluster;
+#[cfg(feature = "engine")]
+pub mod observed;
+#[cfg(feature = "engine")]
+pub mod pki;
+#[cfg(feature = "engine")]
+pub mod istio;
+#[cfg(feature = "engine")]
+pub mod machine;

@@ -1,0 +1,88 @@
+//! The probe: runs in a pod, tries what it is told to on its standard input, writes what came of it.
+//!
+//! `wait [--for SECONDS]` is what a pod of it does until someone asks; it ends by itself, so that a forgotten pod does.
+//! `reach` reads a request and answers it. See `mesh_shared::probe`.
+
+use std::ffi::c_int;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use mesh_shared::probe::line::{Request, answer_line, end_line};
+use mesh_shared::probe::reach::reach;
+
+const USAGE: &str = "usage: mesh-probe wait [--for SECONDS] | mesh-probe reach < REQUEST | mesh-probe version";
+const COMMAND_LINE: u8 = 2;
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        [] | ["wait"] => wait(Duration::MAX),
+        ["wait", "--for", seconds] => match seconds.parse() {
+            Ok(seconds) => wait(Duration::from_secs(seconds)),
+            Err(_) => refuse(USAGE),
+        },
+        ["reach"] => answer(),
+        ["version"] => {
+            print(concat!(env!("CARGO_PKG_VERSION"), "\n"));
+            ExitCode::SUCCESS
+        }
+        _ => refuse(USAGE),
+    }
+}
+
+fn wait(time: Duration) -> ExitCode {
+    end_on_signals();
+    std::thread::sleep(time);
+    ExitCode::SUCCESS
+}
+
+fn answer() -> ExitCode {
+    let request: Request = match serde_json::from_reader(io::stdin().lock()) {
+        Ok(request) => request,
+        // The error's own text may quote what was read, and that may be a token.
+        Err(error) => {
+            return refuse(&format!("no request on standard input: line {} column {}", error.line(), error.column()));
+        }
+    };
+    let mut count = 0;
+    reach(request.targets, |answer| {
+        print(&answer_line(answer));
+        count += 1;
+    });
+    print(&end_line(count));
+    ExitCode::SUCCESS
+}
+
+/// Whoever reads has gone when this fails, and then nobody is left to tell.
+fn print(text: &str) {
+    let mut output = io::stdout().lock();
+    let _ = output.write_all(text.as_bytes()).and_then(|()| output.flush());
+}
+
+fn refuse(why: &str) -> ExitCode {
+    let _ = writeln!(io::stderr(), "mesh-probe: {why}");
+    ExitCode::from(COMMAND_LINE)
+}
+
+unsafe extern "C" {
+    fn signal(number: c_int, handler: extern "C" fn(c_int)) -> usize;
+    fn _exit(code: c_int) -> !;
+}
+
+/// The first process of a container is ended by a signal only if it has a handler for it.
+#[allow(unsafe_code)]
+fn end_on_signals() {
+    extern "C" fn end(number: c_int) {
+        // SAFETY: _exit may be called in a signal handler.
+        unsafe { _exit(128 + number) }
+    }
+    const SIGINT: c_int = 2;
+    const SIGTERM: c_int = 15;
+    // SAFETY: the handler calls only what a signal handler may.
+    unsafe {
+        signal(SIGINT, end);
+        signal(SIGTERM, end);
+    }
+}
