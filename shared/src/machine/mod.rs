@@ -1,0 +1,3 @@
+//! The edge to this machine: its disk, its randomness.
+
+pub mod random;

@@ -1,0 +1,47 @@
+//! What must not be predictable: new keys and serial numbers.
+
+use aws_lc_rs::rand;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, RsaKeyPair};
+
+use crate::error::{Error, Result};
+use crate::pki::authority::Serial;
+use crate::pki::key::{KeyAlgorithm, PrivateKey};
+
+/// A new private key. RSA of 4096 bits takes 0.2 to 1 s: not for a thread that others wait on.
+pub fn new_key(algorithm: KeyAlgorithm) -> Result<PrivateKey> {
+    let rsa = |size| RsaKeyPair::generate(size).map_err(|_| Error::failed("no RSA key could be made"));
+    match algorithm {
+        KeyAlgorithm::Rsa4096 => PrivateKey::from_rsa(rsa(KeySize::Rsa4096)?),
+        KeyAlgorithm::Rsa2048 => PrivateKey::from_rsa(rsa(KeySize::Rsa2048)?),
+        KeyAlgorithm::EcdsaP256 => PrivateKey::from_p256(
+            EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING)
+                .map_err(|_| Error::failed("no ECDSA key could be made"))?,
+        ),
+    }
+}
+
+/// A new serial number of 128 bits.
+pub fn new_serial() -> Result<Serial> {
+    let mut bytes = [0; 16];
+    rand::fill(&mut bytes).map_err(|_| Error::failed("this machine gives no random bytes"))?;
+    Ok(Serial::from_random(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_serials_are_equal() {
+        assert_ne!(new_serial().unwrap(), new_serial().unwrap());
+    }
+
+    #[test]
+    fn keys_can_be_made_on_another_thread() {
+        fn is_send_and_sync<T: Send + Sync>() {}
+        is_send_and_sync::<PrivateKey>();
+        is_send_and_sync::<crate::pki::authority::Root>();
+        is_send_and_sync::<crate::pki::authority::Issued>();
+    }
+}

@@ -1,0 +1,11 @@
+//! Keys and certificates as values. Keys, serial numbers and the time come in as arguments; nothing here draws or reads them.
+
+pub mod authority;
+pub mod chain;
+mod issuer;
+pub mod key;
+pub mod verify;
+mod workload;
+
+#[cfg(test)]
+mod foreign_roots;
