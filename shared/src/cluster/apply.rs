@@ -1,0 +1,192 @@
+//! Writing, one object at a time. A write is sent once; where its answer is lost, reading back settles what became of it.
+
+use http::Method;
+use serde_json::{Value, json};
+
+use super::context::Cluster;
+use super::fault::Fault;
+use super::kinds::Target;
+use super::request::{Call, at_cluster};
+use crate::error::{Error, Result};
+
+const APPLY: &str = "application/apply-patch+yaml";
+const JSON: &str = "application/json";
+
+/// What a write left behind.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Applied {
+    /// Whether the object was not there before.
+    pub created: bool,
+    /// The whole object as the API server keeps it now. A Secret's data are in it: never print it.
+    pub object: Value,
+}
+
+impl Applied {
+    /// `metadata.uid`.
+    pub fn uid(&self) -> &str {
+        self.object["metadata"]["uid"].as_str().unwrap_or_default()
+    }
+
+    /// `metadata.generation`, 0 where the kind has none.
+    pub fn generation(&self) -> u64 {
+        self.object["metadata"]["generation"].as_u64().unwrap_or_default()
+    }
+}
+
+/// How a create ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Created {
+    /// It is there now, made by us.
+    New(Value),
+    /// It was there before, whoever made it: nothing was changed.
+    Exists,
+}
+
+/// The object as it is, or none.
+///
+/// # Errors
+/// Where the API server does not answer, or not with the object.
+pub async fn get(cluster: &Cluster, target: &Target) -> Result<Option<Value>> {
+    let path = target.path().map_err(|error| at_cluster(error, cluster))?;
+    cluster.maybe(&Call::get(path).about(target)).await
+}
+
+/// Server-side apply without force.
+///
+/// # Errors
+/// A conflict names the other manager and the fields, and has changed nothing. A value that the schema does not know
+/// (HTTP 500 `failed to create typed patch object`) is the user's fault. Neither is tried again.
+pub async fn apply(cluster: &Cluster, manifest: &Value, manager: &str) -> Result<Applied> {
+    let target = Target::of(manifest);
+    let path = target.path().map_err(|error| at_cluster(error, cluster))?;
+    let call = Call::new(Method::PATCH, format!("{path}?fieldManager={manager}&force=false"))
+        .about(&target)
+        .with(APPLY, manifest);
+    let fault = match cluster.send(&call).await {
+        Ok((code, object)) => return Ok(Applied { created: code == 201, object }),
+        Err(fault) => fault,
+    };
+    if !fault.may_have_been_done() && !fault.was_turned_away() {
+        return Err(fault.into_error(cluster, &call));
+    }
+    if let Some(object) = settled(cluster, &target, manifest).await? {
+        return Ok(Applied { created: false, object });
+    }
+    // Nothing of it is there, and the same apply twice is the same as once.
+    let (code, object) = cluster.send(&call).await.map_err(|fault| fault.into_error(cluster, &call))?;
+    Ok(Applied { created: code == 201, object })
+}
+
+/// Creates the object, and leaves alone one that is there already.
+///
+/// # Errors
+/// Where the API server refuses the object or does not answer.
+pub async fn create(cluster: &Cluster, manifest: &Value, manager: &str) -> Result<Created> {
+    let target = Target::of(manifest);
+    let collection = target.collection().map_err(|error| at_cluster(error, cluster))?;
+    let call = Call::new(Method::POST, format!("{collection}?fieldManager={manager}&fieldValidation=Strict"))
+        .about(&target)
+        .with(JSON, manifest);
+    match cluster.send(&call).await {
+        Ok((_, object)) => Ok(Created::New(object)),
+        Err(fault) if fault.already_exists() => Ok(Created::Exists),
+        Err(fault) if fault.may_have_been_done() => match settled(cluster, &target, manifest).await? {
+            Some(object) => Ok(Created::New(object)),
+            None => Err(fault.into_error(cluster, &call)),
+        },
+        Err(fault) => Err(fault.into_error(cluster, &call)),
+    }
+}
+
+/// Asks the API server whether it would take the object, every field of it: a create that is not carried out. Server-side
+/// apply would answer an unknown field with an HTTP 500 whatever `fieldValidation` says, so that this comes first.
+///
+/// An object that is there already, and a namespace that is not there yet, are no reason to say no.
+///
+/// # Errors
+/// A refusal with the API server's own words.
+pub async fn create_strict_dry_run(cluster: &Cluster, manifest: &Value, manager: &str) -> Result<()> {
+    let target = Target::of(manifest);
+    let collection = target.collection().map_err(|error| at_cluster(error, cluster))?;
+    let call =
+        Call::new(Method::POST, format!("{collection}?dryRun=All&fieldValidation=Strict&fieldManager={manager}"))
+            .about(&target)
+            .with(JSON, manifest);
+    match cluster.read(&call).await {
+        Ok(_) => Ok(()),
+        Err(fault) if fault.already_exists() || lacks_namespace(&fault, &target) => Ok(()),
+        Err(fault) => Err(refusal(fault.into_error(cluster, &call))),
+    }
+}
+
+fn lacks_namespace(fault: &Fault, target: &Target) -> bool {
+    fault.is_not_found() && !target.key.namespace.is_empty() && fault.message.starts_with("namespaces ")
+}
+
+/// A dry run comes before every write.
+fn refusal(mut error: Error) -> Error {
+    error.kind = crate::error::Kind::Refused;
+    error
+}
+
+/// Deletes the object, only where it still has this UID. Whether it was there.
+///
+/// # Errors
+/// Where another object has taken its name (the UID differs), or the API server does not answer.
+pub async fn delete(cluster: &Cluster, target: &Target, uid: Option<&str>) -> Result<bool> {
+    let path = target.path().map_err(|error| at_cluster(error, cluster))?;
+    let preconditions = uid.map(|uid| json!({"uid": uid}));
+    let options = json!({"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background", "preconditions": preconditions});
+    let call = Call::new(Method::DELETE, path.clone()).about(target).with(JSON, &options);
+    match cluster.send(&call).await {
+        Ok(_) => Ok(true),
+        Err(fault) if fault.is_not_found() => Ok(false),
+        Err(fault) if fault.may_have_been_done() => match cluster.maybe(&Call::get(path).about(target)).await? {
+            None => Ok(true),
+            Some(object) if !object["metadata"]["deletionTimestamp"].is_null() => Ok(true),
+            Some(_) => Err(fault.into_error(cluster, &call)),
+        },
+        Err(fault) => Err(fault.into_error(cluster, &call)),
+    }
+}
+
+/// The live object, where all of the manifest is in it.
+async fn settled(cluster: &Cluster, target: &Target, manifest: &Value) -> Result<Option<Value>> {
+    Ok(get(cluster, target).await?.filter(|live| contains(live, manifest)))
+}
+
+/// Whether everything that is wanted stands in what is live. Lists must be equal in length and order.
+pub(crate) fn contains(live: &Value, wanted: &Value) -> bool {
+    match (live, wanted) {
+        (Value::Object(live), Value::Object(wanted)) => wanted.iter().all(|(key, value)| {
+            // The API server keeps `stringData` as `data`.
+            key == "stringData" || live.get(key).map_or(value.is_null(), |live| contains(live, value))
+        }),
+        (Value::Array(live), Value::Array(wanted)) => {
+            live.len() == wanted.len() && live.iter().zip(wanted).all(|(live, wanted)| contains(live, wanted))
+        }
+        _ => live == wanted,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_server_added_does_not_hide_that_ours_is_there() {
+        let live = json!({"metadata": {"name": "a", "uid": "1"}, "spec": {"ports": [{"port": 1, "protocol": "TCP"}]}, "status": {}});
+        assert!(contains(&live, &json!({"metadata": {"name": "a"}, "spec": {"ports": [{"port": 1}]}})));
+        assert!(!contains(&live, &json!({"spec": {"ports": [{"port": 2}]}})));
+        assert!(!contains(&live, &json!({"spec": {"type": "LoadBalancer"}})));
+    }
+
+    #[test]
+    fn only_a_missing_namespace_passes_for_not_found() {
+        let secret = Target::new("Secret", "istio-system", "cacerts").unwrap();
+        let not_found =
+            |message: &str| Fault::from_answer(404, format!("{{\"message\":\"{message}\"}}").as_bytes(), None);
+        assert!(lacks_namespace(&not_found("namespaces \\\"istio-system\\\" not found"), &secret));
+        assert!(!lacks_namespace(&not_found("the server could not find the requested resource"), &secret));
+    }
+}

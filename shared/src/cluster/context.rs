@@ -1,0 +1,159 @@
+//! Contexts of the kubeconfig, made clients. What is wrong with one is said before any request.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use futures::future::try_join_all;
+use http::HeaderValue;
+use http::header::USER_AGENT;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+
+use super::fault::Fault;
+use crate::error::{Error, Result};
+
+mod credentials;
+mod file;
+
+/// An address that does not answer a SYN is given up after this.
+const CONNECT: Duration = Duration::from_secs(5);
+/// One request, where the caller names no other limit.
+const REQUEST: Duration = Duration::from_secs(10);
+
+/// How to reach clusters, as kubectl's connection flags say.
+#[derive(Debug, Clone, Default)]
+pub struct Connection {
+    /// `--kubeconfig`; else `$KUBECONFIG`, else `~/.kube/config`.
+    pub kubeconfig: Option<PathBuf>,
+    /// `--user`: another entry of the kubeconfig's users for every context.
+    pub user: Option<String>,
+    /// `--as`.
+    pub as_user: Option<String>,
+    /// `--as-group`, may be repeated.
+    pub as_groups: Vec<String>,
+    /// `--as-uid`.
+    pub as_uid: Option<String>,
+    /// `--request-timeout`: the longest that one request may take.
+    pub request_timeout: Option<Duration>,
+    /// `--insecure-skip-tls-verify`.
+    pub insecure_skip_tls_verify: bool,
+    /// `kubectl-mesh-mc/VERSION`; stands in the clusters' audit logs.
+    pub user_agent: String,
+}
+
+/// One cluster that may be asked and changed. Cheap to clone.
+#[derive(Clone)]
+pub struct Cluster {
+    /// Name of the kubeconfig's context.
+    pub context: String,
+    /// The kubeconfig's address of the API server.
+    pub server: String,
+    /// PEM of the authority that the kubeconfig gives for it; none where it gives none, does not verify, or verifies
+    /// another name than the address has: peers then could not verify it by the address alone.
+    pub server_ca_pem: Option<String>,
+    /// For what has no function here.
+    pub client: Client,
+    /// The longest that one request may take.
+    pub(crate) request_timeout: Duration,
+    /// The longest that a read is tried again.
+    pub(crate) patience: Duration,
+}
+
+impl std::fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cluster").field("context", &self.context).field("server", &self.server).finish_non_exhaustive()
+    }
+}
+
+/// Names of all contexts, in the order of the kubeconfig, and the current one.
+///
+/// # Errors
+/// Where the kubeconfig is missing or broken.
+pub fn contexts(connection: &Connection) -> Result<(Vec<String>, Option<String>)> {
+    let kubeconfig = file::read(connection)?;
+    Ok((kubeconfig.contexts.iter().map(|named| named.name.clone()).collect(), kubeconfig.current_context))
+}
+
+/// A client for each of the contexts. Sends no request to a cluster; exec plugins of the kubeconfig are run.
+///
+/// # Errors
+/// A usage error for a broken kubeconfig (with file and line), for a context that is not there (with those that are) and
+/// for one named twice; a refusal for a client certificate that has expired and for credentials that cannot be had.
+pub async fn connect(connection: &Connection, contexts: &[String]) -> Result<Vec<Cluster>> {
+    let mut seen = BTreeSet::new();
+    if let Some(twice) = contexts.iter().find(|context| !seen.insert(context.as_str())) {
+        return Err(Error::usage(format!("context {twice:?} is named twice"))
+            .because("a cluster has no second place in its own mesh")
+            .fix("name every context once"));
+    }
+    let kubeconfig = file::read(connection)?;
+    for context in contexts {
+        file::must_have(&kubeconfig, context)?;
+    }
+    try_join_all(contexts.iter().map(|context| connect_one(connection, &kubeconfig, context))).await
+}
+
+async fn connect_one(connection: &Connection, kubeconfig: &Kubeconfig, context: &str) -> Result<Cluster> {
+    let place = format!("context {context}");
+    let options = KubeConfigOptions { context: Some(context.to_owned()), cluster: None, user: connection.user.clone() };
+    let broken = |error: &dyn std::fmt::Display| {
+        Error::usage(format!("context {context:?} cannot be used"))
+            .at(&place)
+            .because(super::fault::clean(&error.to_string()))
+    };
+    let mut config =
+        Config::from_custom_kubeconfig(kubeconfig.clone(), &options).await.map_err(|error| broken(&error))?;
+    credentials::must_be_valid(&config.auth_info, context)?;
+
+    config.default_retry = false;
+    config.connect_timeout = Some(CONNECT.min(connection.request_timeout.unwrap_or(CONNECT)));
+    config.accept_invalid_certs |= connection.insecure_skip_tls_verify;
+    let agent = HeaderValue::from_str(&connection.user_agent).map_err(|error| broken(&error))?;
+    config.headers.push((USER_AGENT, agent));
+    if connection.as_user.is_some() || connection.as_uid.is_some() || !connection.as_groups.is_empty() {
+        config.auth_info.impersonate.clone_from(&connection.as_user);
+        config.auth_info.impersonate_uid.clone_from(&connection.as_uid);
+        config.auth_info.impersonate_groups = (!connection.as_groups.is_empty()).then(|| connection.as_groups.clone());
+    }
+
+    let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
+    let verifiable = !config.accept_invalid_certs && config.tls_server_name.is_none();
+    let server_ca_pem = config.root_cert.as_ref().filter(|_| verifiable).map(|certificates| to_pem(certificates));
+    // An exec plugin runs inside this call and may ask a person: it must not hold up the other contexts.
+    let runtime = tokio::runtime::Handle::current();
+    let client = tokio::task::spawn_blocking(move || {
+        let _inside = runtime.enter();
+        Client::try_from(config)
+    })
+    .await
+    .map_err(|error| broken(&error))?
+    .map_err(|error| {
+        let fault = Fault::from_client(&error);
+        Error::refused(format!("no credentials for {context}"))
+            .at(&place)
+            .because(fault.message)
+            .fix(format!("try: kubectl --context {context} version"))
+    })?;
+    let request_timeout = connection.request_timeout.filter(|limit| !limit.is_zero()).unwrap_or(REQUEST);
+    Ok(Cluster {
+        context: context.to_owned(),
+        server,
+        server_ca_pem,
+        client,
+        request_timeout,
+        patience: request_timeout,
+    })
+}
+
+fn to_pem(certificates: &[Vec<u8>]) -> String {
+    certificates
+        .iter()
+        .map(|der| {
+            pem::encode_config(
+                &pem::Pem::new("CERTIFICATE", der.clone()),
+                pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF),
+            )
+        })
+        .collect()
+}

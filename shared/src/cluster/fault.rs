@@ -1,0 +1,303 @@
+//! What an API server or the way to it answers instead of what was asked, as one value, and how that becomes an error.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::context::Cluster;
+use super::request::Call;
+use crate::error::{Error, Kind};
+
+/// Why a request was not answered as it was meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// No connection: refused, no route, no such name.
+    Unreachable,
+    /// The deadline passed.
+    TimedOut(Duration),
+    /// The server's certificate comes from an authority that the kubeconfig does not name.
+    UnknownAuthority,
+    /// Any other failure of TLS.
+    Tls,
+    /// The credentials could not be made: an exec plugin failed, a token file is gone.
+    Credentials,
+    /// The connection broke after the request may have been sent.
+    Broken,
+    /// The API server answered with this status.
+    Status(u16),
+    /// The answer is no JSON or larger than it may be.
+    Unreadable,
+}
+
+/// One field that the API server names in `details.causes`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Field {
+    pub(crate) reason: String,
+    pub(crate) field: String,
+    pub(crate) message: String,
+}
+
+/// A request's failure. All text in it is clean.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub(crate) cause: Cause,
+    pub(crate) reason: String,
+    pub(crate) message: String,
+    pub(crate) fields: Vec<Field>,
+    pub(crate) retry_after: Option<Duration>,
+}
+
+impl Fault {
+    pub(crate) fn new(cause: Cause, message: impl AsRef<str>) -> Self {
+        Self { cause, reason: String::new(), message: clean(message.as_ref()), fields: Vec::new(), retry_after: None }
+    }
+
+    /// The fault in an answer's body: a `Status`, or whatever stood in its place.
+    pub(crate) fn from_answer(code: u16, body: &[u8], retry_after: Option<Duration>) -> Self {
+        let status: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
+        let text = |value: &Value| clean(value.as_str().unwrap_or_default());
+        let message = match status["message"].as_str() {
+            Some(message) => clean(message),
+            None => clean(&String::from_utf8_lossy(body.get(..body.len().min(300)).unwrap_or(body))),
+        };
+        let fields = status["details"]["causes"].as_array().map(Vec::as_slice).unwrap_or_default();
+        Self {
+            cause: Cause::Status(code),
+            reason: text(&status["reason"]),
+            message,
+            fields: fields
+                .iter()
+                .map(|cause| Field {
+                    reason: text(&cause["reason"]),
+                    field: text(&cause["field"]),
+                    message: text(&cause["message"]),
+                })
+                .collect(),
+            retry_after,
+        }
+    }
+
+    /// The fault of a connection, from the chain of errors that kube, hyper and rustls make.
+    pub(crate) fn from_client(error: &kube::Error) -> Self {
+        if let kube::Error::Api(status) = error {
+            let body = serde_json::to_vec(status).unwrap_or_default();
+            return Self::from_answer(status.code, &body, None);
+        }
+        if let kube::Error::Auth(inner) = error {
+            return Self::new(Cause::Credentials, inner.to_string());
+        }
+        let chain = chain(error);
+        let whole = chain.join(": ");
+        let last = chain.last().cloned().unwrap_or_default();
+        let has = |needle: &str| whole.contains(needle);
+        let cause = if has("UnknownIssuer")
+            || has("unknown issuer")
+            || has("self-signed certificate")
+            || has("CaUsedAsEndEntity")
+        {
+            Cause::UnknownAuthority
+        } else if has("certificate") || has("tls") || has("TLS") || has("peer sent") || has("InvalidContentType") {
+            Cause::Tls
+        } else if has("auth exec") || has("AuthExec") {
+            Cause::Credentials
+        } else if has("error trying to connect")
+            || has("tcp connect error")
+            || has("dns error")
+            || has("client error (Connect)")
+        {
+            Cause::Unreachable
+        } else {
+            Cause::Broken
+        };
+        Self::new(cause, last)
+    }
+
+    pub(crate) fn code(&self) -> Option<u16> {
+        match self.cause {
+            Cause::Status(code) => Some(code),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn is_not_found(&self) -> bool {
+        self.code() == Some(404)
+    }
+
+    pub(crate) fn is_forbidden(&self) -> bool {
+        self.code() == Some(403)
+    }
+
+    /// 409 because the object stands already, as against a conflict of owners or versions.
+    pub(crate) fn already_exists(&self) -> bool {
+        self.code() == Some(409) && self.reason == "AlreadyExists"
+    }
+
+    /// Whether a read may be asked again. A server-side apply's 500 is the user's fault and never among these.
+    pub(crate) fn passes(&self) -> bool {
+        matches!(self.cause, Cause::Unreachable | Cause::Broken | Cause::Status(429 | 503 | 504))
+    }
+
+    /// Whether the server may have done what was asked although the answer did not arrive.
+    pub(crate) fn may_have_been_done(&self) -> bool {
+        matches!(self.cause, Cause::Broken | Cause::TimedOut(_) | Cause::Unreadable | Cause::Status(504))
+    }
+
+    /// Whether the server did nothing because it was busy or not reached at all.
+    pub(crate) fn was_turned_away(&self) -> bool {
+        matches!(self.cause, Cause::Unreachable | Cause::Status(429 | 503))
+    }
+
+    /// The error for the one who meets it.
+    pub(crate) fn into_error(self, cluster: &Cluster, call: &Call) -> Error {
+        let place = format!("context {}{}", cluster.context, call.subject());
+        let address = &cluster.server;
+        match self.cause {
+            Cause::Unreachable => Error::refused(format!("cannot reach the API server of {}", cluster.context))
+                .at(format!("context {}, {address}", cluster.context))
+                .because(format!("{} (gave up after {})", self.message, seconds(cluster.patience)))
+                .fix("check that the cluster runs and that this machine can reach the address in the kubeconfig"),
+            Cause::TimedOut(after) => Error::new(
+                call.kind(),
+                format!("the API server of {} did not answer within {}", cluster.context, seconds(after)),
+            )
+            .at(format!("context {}, {address}", cluster.context))
+            .because(format!("{} got no answer", call.describe()))
+            .fix("check the way to the address in the kubeconfig, or give it more time: --request-timeout=30s"),
+            Cause::UnknownAuthority => Error::refused(format!(
+                "the certificate of {}'s API server comes from an unknown authority",
+                cluster.context
+            ))
+            .at(format!("context {}, {address}", cluster.context))
+            .because(self.message)
+            .fix("put the authority of this API server into the kubeconfig (certificate-authority-data)"),
+            Cause::Tls => Error::refused(format!("no TLS connection to the API server of {}", cluster.context))
+                .at(format!("context {}, {address}", cluster.context))
+                .because(self.message)
+                .fix("compare the address and the certificates in the kubeconfig with those of the cluster"),
+            Cause::Credentials => Error::refused(format!("no credentials for {}", cluster.context))
+                .at(format!("context {}", cluster.context))
+                .because(self.message)
+                .fix(format!("log in again, then try: kubectl --context {} version", cluster.context)),
+            Cause::Broken => {
+                Error::new(call.kind(), format!("the connection to the API server of {} broke", cluster.context))
+                    .at(place)
+                    .because(self.message)
+                    .fix("run the same command again: it goes on where it stopped")
+            }
+            Cause::Unreadable => {
+                Error::failed(format!("the answer of {}'s API server cannot be read", cluster.context))
+                    .at(place)
+                    .because(self.message)
+            }
+            Cause::Status(code) => self.status_error(code, cluster, call).at(place),
+        }
+    }
+
+    fn status_error(self, code: u16, cluster: &Cluster, call: &Call) -> Error {
+        let context = &cluster.context;
+        match code {
+            401 => Error::refused(format!("the API server of {context} does not accept the credentials"))
+                .because(self.message)
+                .fix(format!("log in again, then try: kubectl --context {context} auth whoami")),
+            403 => Error::refused(format!("not allowed in {context}: {}", call.describe()))
+                .because(self.message)
+                .fix("ask for this permission, or use a context that has it"),
+            404 => Error::failed(format!("{context} has no {}", call.object())).because(self.message),
+            409 if self.fields.iter().any(|field| field.reason == "FieldManagerConflict") => {
+                let owners: Vec<String> =
+                    self.fields.iter().map(|field| format!("{} ({})", field.field, field.message)).collect();
+                Error::new(Kind::Failed, format!("{} in {context} is owned in part by someone else", call.object()))
+                    .because(owners.join("; "))
+                    .fix("let its owner set these fields, or take them out of the owner's hands, then run the command again")
+            }
+            409 => Error::failed(format!("{} in {context} was changed by someone else meanwhile", call.object()))
+                .because(self.message)
+                .fix("run the same command again"),
+            500 if self.message.contains("failed to create typed patch object") => {
+                Error::refused(format!("{} has a value that {context} does not know", call.object()))
+                    .because(self.message)
+                    .fix("correct the value: a key is misspelt, or has the wrong type")
+            }
+            400 | 422 => Error::refused(format!("{} is not valid in {context}", call.object()))
+                .because(self.message)
+                .fix("correct the value that is named"),
+            _ => Error::failed(format!("the API server of {context} answered {code} to {}", call.describe()))
+                .because(self.message),
+        }
+    }
+}
+
+/// `5 s` or `0.3 s`.
+pub(crate) fn seconds(duration: Duration) -> String {
+    if duration.subsec_millis() == 0 {
+        format!("{} s", duration.as_secs())
+    } else {
+        format!("{:.1} s", duration.as_secs_f64())
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> Vec<String> {
+    std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect()
+}
+
+/// Text from a cluster without control characters and escape sequences, which could rewrite a terminal (CVE-2021-25743).
+/// Line ends become spaces: an error's part is one line.
+pub fn clean(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '\u{1b}' | '\u{9b}' => skip_sequence(character, &mut characters),
+            '\n' | '\r' | '\t' => out.push(' '),
+            c if c.is_control() || is_reordering(c) => {}
+            c => out.push(c),
+        }
+    }
+    out.trim_end().to_owned()
+}
+
+/// Every text in a value made clean, keys included.
+pub fn clean_value(value: &mut Value) {
+    match value {
+        Value::String(text)
+            if text.chars().any(|c| (c.is_control() && !matches!(c, '\n' | '\t')) || is_reordering(c)) =>
+        {
+            *text = clean_lines(text)
+        }
+        Value::Array(items) => items.iter_mut().for_each(clean_value),
+        Value::Object(map) => map.values_mut().for_each(clean_value),
+        _ => {}
+    }
+}
+
+/// As [`clean`], but lines stay lines.
+pub fn clean_lines(text: &str) -> String {
+    text.split('\n').map(clean).collect::<Vec<_>>().join("\n")
+}
+
+/// Characters that make a terminal show text in another order than it is written.
+fn is_reordering(character: char) -> bool {
+    matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Skips what follows an escape: `[ … letter`, `] … BEL or ESC \`, or one character.
+fn skip_sequence(start: char, characters: &mut std::iter::Peekable<std::str::Chars<'_>>) {
+    let kind = if start == '\u{9b}' { Some('[') } else { characters.next() };
+    match kind {
+        Some('[') => {
+            for c in characters.by_ref() {
+                if ('\u{40}'..='\u{7e}').contains(&c) {
+                    return;
+                }
+            }
+        }
+        Some(']' | 'P' | 'X' | '^' | '_') => {
+            while let Some(c) = characters.next() {
+                if c == '\u{7}' || (c == '\u{1b}' && characters.next_if_eq(&'\\').is_some()) {
+                    return;
+                }
+            }
+        }
+        _ => {}
+    }
+}

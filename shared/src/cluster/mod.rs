@@ -1,0 +1,17 @@
+//! The edge to Kubernetes: the only place where a cluster is asked or changed.
+//!
+//! A [`context::Cluster`] is made once and passed down. Every request goes through [`request`], so that deadlines, retries
+//! of reads and the cleaning of text that comes from a cluster are the same everywhere.
+
+pub mod access;
+pub mod apply;
+pub mod context;
+pub mod exec;
+pub mod fault;
+pub mod forward;
+pub mod kinds;
+pub mod observe;
+pub mod probe;
+mod request;
+pub mod wait;
+mod watch;

@@ -1,0 +1,242 @@
+//! One request: its deadline, the retries of a read, and an answer that is JSON and clean.
+
+use std::time::Duration;
+
+use http::{Method, Request, header};
+use http_body_util::{BodyExt, Limited};
+use kube::client::Body;
+use serde_json::Value;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::context::Cluster;
+use super::fault::{Cause, Fault, clean_value};
+use super::kinds::Target;
+use crate::error::{Error, Kind, Result};
+
+/// No answer of an API server that we ask for comes near to this.
+const LARGEST_ANSWER: usize = 64 << 20;
+/// A refused connection may be an API server that starts again: it is tried this often.
+const CONNECTION_ATTEMPTS: u32 = 3;
+
+const JSON: &str = "application/json";
+/// Lists of which only the metadata is wanted.
+pub(crate) const METADATA_LIST: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+
+/// A request before it is sent.
+#[derive(Debug, Clone)]
+pub(crate) struct Call {
+    method: Method,
+    /// Path and query.
+    path: String,
+    /// What the path is about, where it is one object.
+    target: Option<Target>,
+    body: Option<Vec<u8>>,
+    content_type: &'static str,
+    accept: &'static str,
+}
+
+impl Call {
+    pub(crate) fn get(path: impl Into<String>) -> Self {
+        Self::new(Method::GET, path.into())
+    }
+
+    pub(crate) fn new(method: Method, path: String) -> Self {
+        Self { method, path, target: None, body: None, content_type: JSON, accept: JSON }
+    }
+
+    pub(crate) fn about(mut self, target: &Target) -> Self {
+        self.target = Some(target.clone());
+        self
+    }
+
+    pub(crate) fn accepting(mut self, accept: &'static str) -> Self {
+        self.accept = accept;
+        self
+    }
+
+    pub(crate) fn with(mut self, content_type: &'static str, body: &Value) -> Self {
+        self.content_type = content_type;
+        self.body = Some(serde_json::to_vec(body).unwrap_or_default());
+        self
+    }
+
+    pub(crate) fn is_read(&self) -> bool {
+        self.method == Method::GET
+    }
+
+    /// What a failure of it means for the command: before a write it is a refusal.
+    pub(crate) fn kind(&self) -> Kind {
+        if self.is_read() { Kind::Refused } else { Kind::Failed }
+    }
+
+    /// `, Secret istio-system/cacerts`, or nothing where no object is meant.
+    pub(crate) fn subject(&self) -> String {
+        self.target.as_ref().map(|target| format!(", {}", target.key)).unwrap_or_default()
+    }
+
+    /// The object in words.
+    pub(crate) fn object(&self) -> String {
+        self.target.as_ref().map_or_else(|| self.resource(), |target| target.key.to_string())
+    }
+
+    /// `list secrets in istio-system`.
+    pub(crate) fn describe(&self) -> String {
+        let verb = match (&self.method, self.names_one()) {
+            (&Method::GET, true) => "get",
+            (&Method::GET, false) => "list",
+            (&Method::PATCH, _) => "patch",
+            (&Method::DELETE, _) => "delete",
+            (&Method::POST, _) => "create",
+            (&Method::PUT, _) => "update",
+            _ => "ask for",
+        };
+        match self.namespace() {
+            Some(namespace) => format!("{verb} {} in {namespace}", self.resource()),
+            None => format!("{verb} {}", self.resource()),
+        }
+    }
+
+    /// The path's segments behind `/api/v1` or `/apis/<group>/<version>`, and whether it lies under a namespace.
+    fn segments(&self) -> Vec<&str> {
+        let path = self.path.split('?').next().unwrap_or_default();
+        let mut segments = path.split('/').filter(|part| !part.is_empty());
+        match segments.next() {
+            Some("api") => segments.skip(1).collect(),
+            Some("apis") => segments.skip(2).collect(),
+            Some(other) => std::iter::once(other).chain(segments).collect(),
+            None => Vec::new(),
+        }
+    }
+
+    fn namespace(&self) -> Option<&str> {
+        match self.segments().as_slice() {
+            ["namespaces", namespace, _, ..] => Some(namespace),
+            _ => None,
+        }
+    }
+
+    fn names_one(&self) -> bool {
+        match self.segments().as_slice() {
+            ["namespaces", _, rest @ ..] if !rest.is_empty() => rest.len() > 1,
+            segments => segments.len() > 1,
+        }
+    }
+
+    fn resource(&self) -> String {
+        let path = self.path.split('?').next().unwrap_or_default();
+        let group = path.strip_prefix("/apis/").and_then(|rest| rest.split('/').next());
+        let resource = match self.segments().as_slice() {
+            ["namespaces", _, resource, ..] | [resource, ..] => (*resource).to_owned(),
+            [] => return path.to_owned(),
+        };
+        group.map_or(resource.clone(), |group| format!("{resource}.{group}"))
+    }
+
+    fn request(&self) -> std::result::Result<Request<Body>, Fault> {
+        let body = self.body.clone().map_or_else(Body::empty, Body::from);
+        Request::builder()
+            .method(self.method.clone())
+            .uri(&self.path)
+            .header(header::ACCEPT, self.accept)
+            .header(header::CONTENT_TYPE, self.content_type)
+            .body(body)
+            .map_err(|error| Fault::new(Cause::Unreadable, error.to_string()))
+    }
+}
+
+impl Cluster {
+    /// Asks once, within the deadline of a request: the status code and the answer.
+    pub(crate) async fn send(&self, call: &Call) -> std::result::Result<(u16, Value), Fault> {
+        let request = call.request()?;
+        timeout(self.request_timeout, self.answer(request))
+            .await
+            .unwrap_or_else(|_| Err(Fault::new(Cause::TimedOut(self.request_timeout), "no answer")))
+    }
+
+    async fn answer(&self, request: Request<Body>) -> std::result::Result<(u16, Value), Fault> {
+        let response = self.client.send(request).await.map_err(|error| Fault::from_client(&error))?;
+        let (parts, body) = response.into_parts();
+        let retry_after = parts
+            .headers
+            .get(header::RETRY_AFTER)
+            .and_then(|value| value.to_str().ok()?.parse().ok())
+            .map(Duration::from_secs);
+        let bytes = Limited::new(body, LARGEST_ANSWER)
+            .collect()
+            .await
+            .map_err(|error| Fault::new(Cause::Broken, error.to_string()))?
+            .to_bytes();
+        if !parts.status.is_success() {
+            return Err(Fault::from_answer(parts.status.as_u16(), &bytes, retry_after));
+        }
+        let mut value = serde_json::from_slice(&bytes).map_err(|_| Fault::new(Cause::Unreadable, "it is no JSON"))?;
+        clean_value(&mut value);
+        Ok((parts.status.as_u16(), value))
+    }
+
+    /// Asks, and asks again while what is in the way may pass, within the cluster's patience. For reads alone, and for
+    /// what may be sent twice.
+    pub(crate) async fn read(&self, call: &Call) -> std::result::Result<Value, Fault> {
+        let deadline = Instant::now() + self.patience;
+        let mut pause = Duration::from_millis(50);
+        let mut attempt = 1;
+        loop {
+            let fault = match self.send(call).await {
+                Ok((_, value)) => return Ok(value),
+                Err(fault) => fault,
+            };
+            let wait = fault.retry_after.unwrap_or(pause).max(pause);
+            let tired = fault.code().is_none() && attempt >= CONNECTION_ATTEMPTS;
+            if !fault.passes() || tired || Instant::now() + wait >= deadline {
+                return Err(fault);
+            }
+            sleep(wait).await;
+            pause = (pause * 2).min(Duration::from_secs(1));
+            attempt += 1;
+        }
+    }
+
+    /// Reads, with a failure already made an error.
+    pub(crate) async fn must(&self, call: &Call) -> Result<Value> {
+        self.read(call).await.map_err(|fault| fault.into_error(self, call))
+    }
+
+    /// Reads what may be absent (404).
+    pub(crate) async fn maybe(&self, call: &Call) -> Result<Option<Value>> {
+        match self.read(call).await {
+            Ok(value) => Ok(Some(value)),
+            Err(fault) if fault.is_not_found() => Ok(None),
+            Err(fault) => Err(fault.into_error(self, call)),
+        }
+    }
+
+    /// Reads what only helps: absent, forbidden or failing, there is nothing.
+    pub(crate) async fn if_allowed(&self, call: &Call) -> Result<Option<Value>> {
+        match self.read(call).await {
+            Ok(value) => Ok(Some(value)),
+            Err(fault) if fault.is_not_found() || fault.is_forbidden() => Ok(None),
+            Err(fault) => Err(fault.into_error(self, call)),
+        }
+    }
+}
+
+/// The items of a list.
+pub(crate) fn items(list: Option<Value>) -> Vec<Value> {
+    match list {
+        Some(Value::Object(mut map)) => match map.remove("items") {
+            Some(Value::Array(items)) => items,
+            _ => Vec::new(),
+        },
+        _ => Vec::new(),
+    }
+}
+
+/// An error that names the cluster and an object in it.
+pub(crate) fn place(cluster: &Cluster, target: &str) -> String {
+    format!("context {}, {target}", cluster.context)
+}
+
+/// What could not be done, for a path that cannot be built.
+pub(crate) fn at_cluster(error: Error, cluster: &Cluster) -> Error {
+    if error.place.is_some() { error } else { error.at(format!("context {}", cluster.context)) }
+}

@@ -1,0 +1,62 @@
+//! Waiting for a named state, until a deadline that the caller hands on. Each says at the deadline what was waited for
+//! and what was seen last.
+
+mod control_plane;
+mod gateway;
+pub(crate) mod pods;
+pub mod readiness;
+mod token;
+mod workload;
+
+pub use control_plane::{cni, control_plane};
+pub use gateway::gateway_address;
+pub use token::{Token, service_account, token_filled};
+pub use workload::{deployment_available, injection};
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::context::Cluster;
+use super::fault::seconds;
+use crate::error::Error;
+
+/// Told in a few words whenever what is still missing changes.
+pub type Progress<'a> = &'a (dyn Fn(String) + Send + Sync);
+
+/// An operator's error or a pod that cannot start counts when it lasts this long: healthy installs show both for seconds.
+const BEARABLE: Duration = Duration::from_secs(20);
+
+/// How long trouble has lasted without a pause.
+#[derive(Default)]
+struct Trouble {
+    since: Option<Instant>,
+    told: String,
+}
+
+impl Trouble {
+    /// Whether this trouble has now lasted too long.
+    fn lasts(&mut self, trouble: bool) -> bool {
+        if !trouble {
+            self.since = None;
+            return false;
+        }
+        self.since.get_or_insert_with(Instant::now).elapsed() >= BEARABLE
+    }
+
+    /// Passes words on when they are new.
+    fn tell(&mut self, words: &str, progress: Progress<'_>) {
+        if self.told != words {
+            words.clone_into(&mut self.told);
+            progress(words.to_owned());
+        }
+    }
+}
+
+/// The error of a deadline.
+fn late(cluster: &Cluster, awaited: &str, place: &str, since: Instant, last: String) -> Error {
+    Error::failed(format!("{awaited} in {} took longer than {}", cluster.context, seconds(since.elapsed())))
+        .at(format!("context {}, {place}", cluster.context))
+        .because(last)
+        .fix("run the same command again: it goes on where it stopped; --timeout gives it more time")
+}

@@ -1,0 +1,177 @@
+//! Injection and Deployments.
+
+use std::time::Duration;
+
+use http::Method;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::readiness::not_rolled_out;
+use super::{Progress, Trouble, late, pods};
+use crate::cluster::context::Cluster;
+use crate::cluster::kinds::Target;
+use crate::cluster::request::Call;
+use crate::cluster::watch::{Source, Verdict, until};
+use crate::error::{Error, Result};
+
+/// A dry run costs the webhook's answer only, so that the moment is not missed by much.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
+
+/// Waits until a pod that asks for a gateway's injection comes back injected from a create that is not carried out. From
+/// then on a gateway's Deployment may be created: a pod admitted earlier keeps the image `auto` for ever.
+///
+/// # Errors
+/// The deadline, with the last answer.
+pub async fn injection(cluster: &Cluster, namespace: &str, revision: Option<&str>, deadline: Instant) -> Result<()> {
+    let since = Instant::now();
+    let place = format!("namespace {namespace}");
+    let target = Target::new("Pod", namespace, "mesh-injection-check")?;
+    let path = format!("{}?dryRun=All", target.collection()?);
+    let call = Call::new(Method::POST, path).about(&target).with("application/json", &sample(namespace, revision));
+    let mut last = String::from("nobody has answered yet");
+    loop {
+        match timeout_at(deadline, cluster.send(&call)).await {
+            Err(_) => return Err(late(cluster, "injection", &place, since, last)),
+            Ok(Ok((_, pod))) if is_injected(&pod) => return Ok(()),
+            Ok(Ok(_)) => last = "a pod comes back without a proxy: no injection webhook governs it yet".into(),
+            // 500 is what a webhook that does not answer makes of it.
+            Ok(Err(fault)) if fault.code() == Some(403) && !fault.message.contains("webhook") => {
+                return Err(fault.into_error(cluster, &call));
+            }
+            Ok(Err(fault)) => last = fault.message,
+        }
+        if Instant::now() + ASK_AGAIN >= deadline {
+            return Err(late(cluster, "injection", &place, since, last));
+        }
+        sleep(ASK_AGAIN).await;
+    }
+}
+
+fn sample(namespace: &str, revision: Option<&str>) -> Value {
+    let mut labels = json!({"sidecar.istio.io/inject": "true"});
+    if let Some(revision) = revision {
+        labels["istio.io/rev"] = json!(revision);
+    }
+    json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": "mesh-injection-check",
+            "namespace": namespace,
+            "labels": labels,
+            "annotations": {"inject.istio.io/templates": "gateway"},
+        },
+        "spec": {
+            "automountServiceAccountToken": false,
+            "securityContext": {"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}},
+            "containers": [{
+                "name": "istio-proxy",
+                "image": "auto",
+                "securityContext": {"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}},
+            }],
+        },
+    })
+}
+
+/// The webhook has replaced the image.
+fn is_injected(pod: &Value) -> bool {
+    pod["spec"]["containers"][0]["image"].as_str().is_some_and(|image| image != "auto")
+}
+
+/// Waits until a Deployment is rolled out at its generation.
+///
+/// # Errors
+/// A pod that cannot start for some seconds, with the reason, or the deadline.
+pub async fn deployment_available(
+    cluster: &Cluster,
+    namespace: &str,
+    name: &str,
+    deadline: Instant,
+    progress: Progress<'_>,
+) -> Result<()> {
+    let since = Instant::now();
+    let target = Target::new("Deployment", namespace, name)?;
+    let place = target.key.to_string();
+    let sources = [
+        Source::one(&target.collection()?, name),
+        Source::all(&Target::new("Pod", namespace, "x")?.collection()?),
+        Source::all(&Target::new("ReplicaSet", namespace, "x")?.collection()?),
+    ];
+    let mut trouble = Trouble::default();
+    until(
+        cluster,
+        &sources,
+        deadline,
+        |state| {
+            let Some(deployment) = state[0].get(name) else {
+                return Verdict::Wait("the Deployment is not there".into());
+            };
+            let Some(missing) = not_rolled_out(deployment) else { return Verdict::Done(()) };
+            let selector = &deployment["spec"]["selector"]["matchLabels"];
+            let own = |object: &&Value| selected(selector, &object["metadata"]["labels"]);
+            let stuck = state[1].values().filter(own).find_map(pods::stuck);
+            let refused = state[2].values().filter(own).find_map(replica_failure);
+            let Some(cause) = stuck.or(refused) else {
+                trouble.lasts(false);
+                trouble.tell(&missing, progress);
+                return Verdict::Wait(missing);
+            };
+            if trouble.lasts(true) {
+                return Verdict::Never(
+                    Error::failed(format!("{place} in {} does not come up", cluster.context))
+                        .at(format!("context {}, {place}", cluster.context))
+                        .because(cause)
+                        .fix("mend what keeps the pod from starting, then run the same command again"),
+                );
+            }
+            trouble.tell(&cause, progress);
+            Verdict::Wait(format!("{missing}; {cause}"))
+        },
+        |last| late(cluster, &place, &place, since, last),
+    )
+    .await
+}
+
+fn selected(selector: &Value, labels: &Value) -> bool {
+    selector
+        .as_object()
+        .is_some_and(|wanted| !wanted.is_empty() && wanted.iter().all(|(key, value)| labels.get(key) == Some(value)))
+}
+
+/// Why a ReplicaSet may not make its pods (quota, Pod Security, a webhook).
+fn replica_failure(replica_set: &Value) -> Option<String> {
+    let failure = replica_set["status"]["conditions"]
+        .as_array()?
+        .iter()
+        .find(|condition| condition["type"] == "ReplicaFailure")?;
+    (failure["status"] == "True")
+        .then(|| format!("no pod may be made: {}", failure["message"].as_str().unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_image_tells_whether_the_webhook_was_there() {
+        assert!(!is_injected(&sample("istio-system", None)));
+        let mut pod = sample("istio-system", Some("canary"));
+        pod["spec"]["containers"][0]["image"] = json!("docker.io/lab/proxyv2:1");
+        assert!(is_injected(&pod));
+        assert_eq!(pod["metadata"]["labels"]["istio.io/rev"], "canary");
+    }
+
+    #[test]
+    fn only_pods_with_all_labels_of_the_selector_belong_to_it() {
+        let selector = json!({"app": "a", "istio": "b"});
+        assert!(selected(&selector, &json!({"app": "a", "istio": "b", "x": "y"})));
+        assert!(!selected(&selector, &json!({"app": "a"})));
+        assert!(!selected(&json!({}), &json!({"app": "a"})));
+    }
+
+    #[test]
+    fn a_replica_set_that_may_not_make_pods_says_why() {
+        let set = json!({"status": {"conditions": [{"type": "ReplicaFailure", "status": "True", "message": "exceeded quota"}]}});
+        assert_eq!(replica_failure(&set).unwrap(), "no pod may be made: exceeded quota");
+    }
+}

@@ -1,0 +1,188 @@
+//! Live state of a few objects, kept by watches, and a judgement made anew whenever one changes.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures::TryStreamExt;
+use http::Request;
+use kube::api::WatchEvent;
+use serde_json::Value;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout};
+
+use super::context::Cluster;
+use super::fault::{Fault, clean_value};
+use super::request::Call;
+use crate::error::{Error, Result};
+
+/// The API server ends a watch after this; it is then begun again.
+const WATCH_SECONDS: u32 = 290;
+/// A judgement may depend on how long something lasts, so that it is made this often without any change too.
+const TICK: Duration = Duration::from_millis(500);
+/// What looks done is judged once more after this: the watches of several objects are not in step with each other.
+const SETTLE: Duration = Duration::from_millis(50);
+
+/// One collection, or one object of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Source(String);
+
+impl Source {
+    /// One object of a collection.
+    pub(crate) fn one(collection: &str, name: &str) -> Self {
+        Self(format!("{collection}?fieldSelector=metadata.name%3D{name}"))
+    }
+
+    /// All objects of a collection with a label (`key=value`).
+    pub(crate) fn labelled(collection: &str, key: &str, value: &str) -> Self {
+        Self(format!("{collection}?labelSelector={}%3D{value}", key.replace('/', "%2F")))
+    }
+
+    /// All objects of a collection.
+    pub(crate) fn all(collection: &str) -> Self {
+        Self(format!("{collection}?"))
+    }
+
+    fn watch_path(&self) -> String {
+        format!("{}&watch=true&timeoutSeconds={WATCH_SECONDS}", self.0)
+    }
+}
+
+/// What a judgement says.
+pub(crate) enum Verdict<T> {
+    /// It is as it was waited for.
+    Done(T),
+    /// Not yet; in words, what is missing.
+    Wait(String),
+    /// It never will be.
+    Never(Error),
+}
+
+/// The objects of each source, in the order in which the sources were given.
+pub(crate) type State = Vec<BTreeMap<String, Value>>;
+
+enum Change {
+    /// The source is read from its beginning.
+    Begin,
+    Put(String, Value),
+    Remove(String),
+    /// The source cannot be read and will not be.
+    Refused(Fault),
+}
+
+/// Watches the sources until the judgement is final.
+///
+/// # Errors
+/// The judgement's own; a watch that is forbidden; the error that `late` makes of the last judgement at the deadline.
+pub(crate) async fn until<T>(
+    cluster: &Cluster,
+    sources: &[Source],
+    deadline: Instant,
+    mut judge: impl FnMut(&State) -> Verdict<T>,
+    late: impl FnOnce(String) -> Error,
+) -> Result<T> {
+    let (sender, mut changes) = mpsc::channel(64);
+    let mut watches = JoinSet::new();
+    for (index, source) in sources.iter().enumerate() {
+        watches.spawn(follow(cluster.clone(), index, source.clone(), sender.clone()));
+    }
+    drop(sender);
+    let mut state: State = vec![BTreeMap::new(); sources.len()];
+    let mut tick = interval(TICK);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut last = String::from("nothing has been seen of it");
+    let mut settling: Option<Instant> = None;
+    loop {
+        let wake = settling.unwrap_or(deadline).min(deadline);
+        tokio::select! {
+            change = changes.recv() => match change {
+                Some((index, change)) => record(cluster, sources, &mut state, index, change)?,
+                None => return Err(late(last)),
+            },
+            _ = tick.tick() => {}
+            () = sleep_until(wake) => if Instant::now() >= deadline { return Err(late(last)) }
+        }
+        while let Ok((index, change)) = changes.try_recv() {
+            record(cluster, sources, &mut state, index, change)?;
+        }
+        match judge(&state) {
+            Verdict::Done(found) => match settling {
+                Some(since) if Instant::now() >= since => return Ok(found),
+                Some(_) => {}
+                None => settling = Some(Instant::now() + SETTLE),
+            },
+            Verdict::Wait(missing) => {
+                settling = None;
+                last = missing;
+            }
+            Verdict::Never(error) => return Err(error),
+        }
+    }
+}
+
+fn record(cluster: &Cluster, sources: &[Source], state: &mut State, index: usize, change: Change) -> Result<()> {
+    let Some(objects) = state.get_mut(index) else { return Ok(()) };
+    match change {
+        Change::Begin => objects.clear(),
+        Change::Put(name, object) => {
+            objects.insert(name, object);
+        }
+        Change::Remove(name) => {
+            objects.remove(&name);
+        }
+        Change::Refused(fault) => {
+            let path = sources.get(index).map(|source| source.0.clone()).unwrap_or_default();
+            return Err(fault.into_error(cluster, &Call::get(path)));
+        }
+    }
+    Ok(())
+}
+
+/// Reads a source for as long as anyone listens. A broken watch is begun again: its first events are all that is there.
+async fn follow(cluster: Cluster, index: usize, source: Source, sender: mpsc::Sender<(usize, Change)>) {
+    while !sender.is_closed() {
+        match listen(&cluster, index, &source, &sender).await {
+            Err(fault) if fault.is_forbidden() || fault.code() == Some(401) => {
+                let _ = sender.send((index, Change::Refused(fault))).await;
+                return;
+            }
+            _ => sleep(Duration::from_millis(200)).await,
+        }
+    }
+}
+
+async fn listen(
+    cluster: &Cluster,
+    index: usize,
+    source: &Source,
+    sender: &mpsc::Sender<(usize, Change)>,
+) -> Result<(), Fault> {
+    let broken = |text: &str| Fault::new(super::fault::Cause::Broken, text);
+    let request = Request::get(source.watch_path()).body(Vec::new()).map_err(|error| broken(&error.to_string()))?;
+    let opened = timeout(cluster.request_timeout, cluster.client.request_events::<Value>(request)).await;
+    let events = opened.map_err(|_| broken("no answer"))?.map_err(|error| Fault::from_client(&error))?;
+    let mut events = std::pin::pin!(events);
+    let listening = |change| async move { sender.send((index, change)).await.is_ok() };
+    if !listening(Change::Begin).await {
+        return Ok(());
+    }
+    while let Some(event) = events.try_next().await.map_err(|error| Fault::from_client(&error))? {
+        let change = match event {
+            WatchEvent::Added(mut object) | WatchEvent::Modified(mut object) => {
+                clean_value(&mut object);
+                Change::Put(name_of(&object), object)
+            }
+            WatchEvent::Deleted(object) => Change::Remove(name_of(&object)),
+            WatchEvent::Bookmark(_) => continue,
+            WatchEvent::Error(_) => return Ok(()),
+        };
+        if !listening(change).await {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+fn name_of(object: &Value) -> String {
+    object["metadata"]["name"].as_str().unwrap_or_default().to_owned()
+}
