@@ -1,1 +1,3 @@
 //! Two real Kubernetes clusters on one machine.
+
+pub mod build;

@@ -1,0 +1,257 @@
+//! The Go programs, by family: one go.mod file each, since together their requirements conflict.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use super::cache::{Key, KeyOf, copy_folder};
+use super::host::Toolchain;
+use super::process::{output, run};
+use super::versions;
+
+/// One module of the folder `components`, and how it is compiled.
+pub(super) struct Family {
+    pub(super) name: &'static str,
+    packages: &'static [&'static str],
+    tags: &'static str,
+    cgo: bool,
+    version: Version,
+    copies: &'static [Copy],
+    /// What nodes and users call, by its name there and the program that it is.
+    pub(super) programs: &'static [(&'static str, &'static str)],
+}
+
+/// Where the version is that is linked into a family's programs.
+enum Version {
+    /// They know it themselves, or nobody asks.
+    None,
+    Kubernetes,
+    Istio,
+}
+
+/// A file or folder of a module's sources that the lab needs beside the programs.
+struct Copy {
+    module: &'static str,
+    path: &'static str,
+    name: &'static str,
+}
+
+const KUBERNETES: &str = "kubernetes";
+
+/// In the order in which they are compiled: what takes longest is first, so that the others are fetched meanwhile.
+pub(super) const FAMILIES: &[Family] = &[
+    Family {
+        name: KUBERNETES,
+        packages: &["."],
+        tags: "",
+        cgo: false,
+        version: Version::Kubernetes,
+        copies: &[],
+        programs: &[
+            ("kube-apiserver", KUBERNETES),
+            ("kube-controller-manager", KUBERNETES),
+            ("kube-scheduler", KUBERNETES),
+            ("kubelet", KUBERNETES),
+            ("kube-proxy", KUBERNETES),
+            ("kubectl", KUBERNETES),
+        ],
+    },
+    Family {
+        name: "istio",
+        packages: &[
+            "istio.io/istio/pilot/cmd/pilot-discovery",
+            "istio.io/istio/pilot/cmd/pilot-agent",
+            "istio.io/istio/istioctl/cmd/istioctl",
+            "istio.io/istio/cni/cmd/istio-cni",
+            "istio.io/istio/cni/cmd/install-cni",
+        ],
+        tags: "",
+        cgo: false,
+        version: Version::Istio,
+        copies: &[
+            Copy { module: "istio.io/istio", path: "manifests/charts", name: "charts" },
+            Copy {
+                module: "istio.io/istio",
+                path: "tools/packaging/common/envoy_bootstrap.json",
+                name: "envoy_bootstrap.json",
+            },
+        ],
+        programs: &[("istioctl", "istioctl")],
+    },
+    Family {
+        name: "containerd",
+        packages: &[
+            "github.com/containerd/containerd/v2/cmd/containerd",
+            "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2",
+            "github.com/containerd/containerd/v2/cmd/ctr",
+            "github.com/containernetworking/plugins/plugins/main/bridge",
+            "github.com/containernetworking/plugins/plugins/main/loopback",
+            "github.com/containernetworking/plugins/plugins/ipam/host-local",
+            "github.com/containernetworking/plugins/plugins/meta/portmap",
+        ],
+        tags: "no_btrfs no_zfs no_devmapper",
+        cgo: false,
+        version: Version::None,
+        copies: &[],
+        programs: &[
+            ("containerd", "containerd"),
+            ("containerd-shim-runc-v2", "containerd-shim-runc-v2"),
+            ("ctr", "ctr"),
+            ("bridge", "bridge"),
+            ("loopback", "loopback"),
+            ("host-local", "host-local"),
+            ("portmap", "portmap"),
+        ],
+    },
+    Family {
+        name: "helm",
+        packages: &["helm.sh/helm/v4/cmd/helm"],
+        tags: "",
+        cgo: false,
+        version: Version::None,
+        copies: &[],
+        programs: &[("helm", "helm")],
+    },
+    Family {
+        name: "coredns",
+        packages: &["."],
+        tags: "",
+        cgo: false,
+        version: Version::None,
+        copies: &[],
+        programs: &[],
+    },
+    Family {
+        name: "etcd",
+        packages: &["."],
+        tags: "",
+        cgo: false,
+        version: Version::None,
+        copies: &[],
+        programs: &[("etcd", "etcd")],
+    },
+    Family {
+        name: "runc",
+        packages: &["github.com/opencontainers/runc"],
+        // Without seccomp no pod starts whose profile is RuntimeDefault.
+        tags: "seccomp",
+        cgo: true,
+        version: Version::None,
+        copies: &[],
+        programs: &[("runc", "runc")],
+    },
+];
+
+impl Family {
+    fn folder(&self) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("lab/components").join(self.name)
+    }
+
+    pub(super) fn key(&self, toolchain: &Toolchain) -> Result<Key> {
+        let mut key = KeyOf::new(self.name).folder(&self.folder())?.text(&toolchain.go);
+        for argument in self.arguments()? {
+            key = key.text(&argument);
+        }
+        for copy in self.copies {
+            key = key.text(copy.path).text(copy.name);
+        }
+        if self.cgo {
+            key = key.text(&toolchain.cc).text(&toolchain.seccomp);
+        }
+        Ok(key.finish())
+    }
+
+    /// Brings the module's sources and those of all it needs into Go's own cache.
+    pub(super) fn fetch(&self, log: &Path) -> Result<()> {
+        run(self.go().args(["mod", "download"]), log)
+    }
+
+    pub(super) fn compile(&self, into: &Path, log: &Path) -> Result<()> {
+        run(self.go().args(self.arguments()?).arg("-o").arg(into.join("")).args(self.packages), log)?;
+        for copy in self.copies {
+            let module = output(self.go().args(["list", "-m", "-f", "{{.Dir}}", copy.module]))?;
+            let (from, to) = (Path::new(&module).join(copy.path), into.join(copy.name));
+            if from.is_dir() {
+                copy_folder(&from, &to)?;
+            } else {
+                fs::copy(&from, &to).with_context(|| format!("copy {}", from.display()))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn go(&self) -> Command {
+        let mut command = Command::new("go");
+        command
+            .current_dir(self.folder())
+            .env("GOFLAGS", "-buildvcs=false -mod=readonly")
+            .env("GOWORK", "off")
+            .env("CGO_ENABLED", if self.cgo { "1" } else { "0" });
+        command
+    }
+
+    /// Without paths, so that they may stand in a key.
+    fn arguments(&self) -> Result<Vec<String>> {
+        let stamp = match self.version {
+            Version::None => String::new(),
+            Version::Kubernetes => {
+                let version = required_version(&self.folder().join("go.mod"), "k8s.io/kubernetes")?;
+                let mut numbers = version.trim_start_matches('v').split('.');
+                let (major, minor) = (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default());
+                let package = "k8s.io/component-base/version";
+                format!(
+                    " -X {package}.gitVersion={version} -X {package}.gitMajor={major} -X {package}.gitMinor={minor}"
+                )
+            }
+            Version::Istio => format!(" -X istio.io/istio/pkg/version.buildVersion={}", versions::ISTIO),
+        };
+        let mut arguments = vec!["build".to_owned(), "-trimpath".to_owned()];
+        if !self.tags.is_empty() {
+            arguments.extend(["-tags".to_owned(), self.tags.to_owned()]);
+        }
+        arguments.extend(["-ldflags".to_owned(), format!("-s -w{stamp}")]);
+        Ok(arguments)
+    }
+}
+
+fn required_version(go_mod: &Path, module: &str) -> Result<String> {
+    let text = fs::read_to_string(go_mod).with_context(|| format!("read {}", go_mod.display()))?;
+    version_in(&text, module).with_context(|| format!("{} requires no {module}", go_mod.display()))
+}
+
+fn version_in(go_mod: &str, module: &str) -> Option<String> {
+    go_mod.lines().find_map(|line| {
+        let mut words = line.trim().trim_start_matches("require ").split_whitespace();
+        (words.next() == Some(module)).then(|| words.next().map(str::to_owned))?
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_read_from_a_line_or_a_block() {
+        let text = "module lab\n\nrequire k8s.io/kubernetes v1.36.3\nrequire (\n\tk8s.io/api v0.36.3 // indirect\n)\n";
+        assert_eq!(version_in(text, "k8s.io/kubernetes").as_deref(), Some("v1.36.3"));
+        assert_eq!(version_in(text, "k8s.io/api").as_deref(), Some("v0.36.3"));
+        assert_eq!(version_in(text, "k8s.io/kube"), None);
+    }
+
+    #[test]
+    fn kubernetes_says_the_version_that_its_module_file_requires() {
+        let arguments = FAMILIES[0].arguments().unwrap();
+        assert!(arguments[3].contains("gitVersion=v1.") && arguments[3].contains("gitMajor=1"), "{arguments:?}");
+    }
+
+    #[test]
+    fn no_two_families_bring_a_program_of_one_name() {
+        let mut names: Vec<_> = FAMILIES.iter().flat_map(|family| family.programs).map(|(name, _)| name).collect();
+        let all = names.len();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), all);
+    }
+}

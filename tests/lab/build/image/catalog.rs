@@ -1,0 +1,131 @@
+//! Which images the lab has, and what is in each.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde_json::json;
+
+use crate::build::process::find_program;
+use super::archive::Image;
+use super::layer::{Node, Tree, with_folder, with_libraries};
+
+/// Where the programs are that go into images.
+pub(in crate::build) struct Ingredients {
+    pub(in crate::build) istio: PathBuf,
+    pub(in crate::build) coredns: PathBuf,
+    pub(in crate::build) envoy: PathBuf,
+    pub(in crate::build) pause: PathBuf,
+    pub(in crate::build) helloworld: PathBuf,
+    pub(in crate::build) probe: PathBuf,
+}
+
+const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// Where iptables looks for its matches and targets, by distribution.
+const XTABLES_FOLDERS: &[&str] =
+    &["/usr/lib/x86_64-linux-gnu/xtables", "/usr/lib64/xtables", "/usr/lib/xtables", "/lib/xtables"];
+
+/// The product's probe: one static program that runs as nobody in particular.
+pub(super) fn probe(program: &Path) -> Image {
+    Image {
+        reference: mesh_shared::probe::DEFAULT_IMAGE.to_owned(),
+        config: json!({ "Entrypoint": ["/mesh-probe"], "Cmd": ["wait"], "User": "65532:65532", "Env": ["PATH=/"] }),
+        tree: Tree::default().file(program, "/mesh-probe"),
+    }
+}
+
+pub(super) fn all(from: &Ingredients) -> Result<Vec<Image>> {
+    let shell = shell()?;
+    let curl = find_program("curl").context("no curl on this machine")?;
+    let bootstrap =
+        |tree: Tree| tree.file(from.istio.join("envoy_bootstrap.json"), "/var/lib/istio/envoy/envoy_bootstrap_tmpl.json");
+    let mut images = vec![
+        image("pause:1", json!({ "Entrypoint": ["/pause"] }), Tree::default().file(&from.pause, "/pause")),
+        image("coredns:1", json!({ "Entrypoint": ["/coredns"] }), Tree::default().file(&from.coredns, "/coredns")),
+        image(
+            "curl:1",
+            json!({ "Entrypoint": ["/bin/sleep", "infinity"], "Env": [PATH] }),
+            with_libraries(shell.clone(), &curl)?.file(&curl, "/usr/bin/curl"),
+        ),
+        image(
+            "pilot:1",
+            // Envoy as its own project builds it lacks the two filters that Istio adds to its own: istiod must not
+            // configure them. It stands here so that neither a user's values nor an operator need to know of it.
+            json!({
+                "Entrypoint": ["/usr/local/bin/pilot-discovery"],
+                "User": "1337:1337",
+                "Env": [PATH, "PILOT_ENABLE_ALPN_FILTER=false", "PILOT_ENABLE_METADATA_EXCHANGE=false"],
+            }),
+            bootstrap(shell.clone()).file(from.istio.join("pilot-discovery"), "/usr/local/bin/pilot-discovery"),
+        ),
+        image(
+            "proxyv2:1",
+            json!({ "Entrypoint": ["/usr/local/bin/pilot-agent"], "Env": [PATH] }),
+            bootstrap(with_libraries(shell.clone(), &from.envoy)?)
+                .file(&from.envoy, "/usr/local/bin/envoy")
+                .file(from.istio.join("pilot-agent"), "/usr/local/bin/pilot-agent"),
+        ),
+        image(
+            "install-cni:1",
+            json!({
+                "Entrypoint": ["/usr/local/bin/install-cni"],
+                "Env": [format!("{PATH}:/opt/cni/bin")],
+                "WorkingDir": "/opt/cni/bin",
+            }),
+            packet_filters(shell)?
+                .file(from.istio.join("install-cni"), "/usr/local/bin/install-cni")
+                .file(from.istio.join("istio-cni"), "/opt/cni/bin/istio-cni"),
+        ),
+        probe(&from.probe),
+    ];
+    for version in ["v1", "v2"] {
+        images.push(image(
+            &format!("helloworld:{version}"),
+            json!({ "Entrypoint": ["/helloworld"], "Env": [PATH, format!("SERVICE_VERSION={version}")] }),
+            Tree::default().file(&from.helloworld, "/helloworld"),
+        ));
+    }
+    Ok(images)
+}
+
+fn image(name: &str, config: serde_json::Value, tree: Tree) -> Image {
+    Image { reference: format!("docker.io/lab/{name}"), config, tree }
+}
+
+fn shell() -> Result<Tree> {
+    let busybox = find_program("busybox").context("no busybox on this machine")?;
+    let tree = with_libraries_if_linked(Tree::default(), &busybox)?
+        .file(busybox, "/bin/busybox")
+        .put("/tmp", Node::Folder { mode: 0o1777 });
+    let names = ["sh", "cat", "ls", "sleep", "echo", "env", "grep", "nslookup", "wget"];
+    Ok(names.iter().fold(tree, |tree, name| tree.put(Path::new("/bin").join(name), Node::Link("/bin/busybox"))))
+}
+
+/// A static program has no libraries, which `ldd` reports as a failure.
+fn with_libraries_if_linked(tree: Tree, program: &Path) -> Result<Tree> {
+    Ok(with_libraries(tree.clone(), program).unwrap_or(tree))
+}
+
+/// iptables on nftables and nft, with which Istio's agent repairs pods that started before it did.
+///
+/// The agent looks for `iptables-nft`, and for the plain name where that is missing; it binds a file over
+/// nsswitch.conf and the lock, so both must exist (tools/istio-iptables/pkg/dependencies/implementation_linux.go).
+fn packet_filters(tree: Tree) -> Result<Tree> {
+    let iptables = find_program("iptables-nft").context("no iptables-nft on this machine")?.canonicalize()?;
+    let nft = find_program("nft").context("no nft on this machine")?;
+    let extensions = XTABLES_FOLDERS.iter().map(Path::new).find(|folder| folder.is_dir());
+    let extensions = extensions.context("no folder of iptables extensions (xtables) on this machine")?;
+    let mut tree = with_folder(with_libraries(with_libraries(tree, &iptables)?, &nft)?, extensions)?
+        .file(iptables, "/usr/sbin/xtables-nft-multi")
+        .file(nft, "/usr/sbin/nft")
+        .put("/etc/nsswitch.conf", Node::Text(""))
+        .put("/run/xtables.lock", Node::Text(""));
+    for family in ["iptables", "ip6tables"] {
+        for verb in ["", "-save", "-restore"] {
+            for variant in ["", "-nft"] {
+                let name = Path::new("/usr/sbin").join(format!("{family}{variant}{verb}"));
+                tree = tree.put(name, Node::Link("xtables-nft-multi"));
+            }
+        }
+    }
+    Ok(tree)
+}
