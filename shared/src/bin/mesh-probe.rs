@@ -3,7 +3,6 @@
 //! `wait [--for SECONDS]` is what a pod of it does until someone asks; it ends by itself, so that a forgotten pod does.
 //! `reach` reads a request and answers it. See `mesh_shared::probe`.
 
-use std::ffi::c_int;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -33,7 +32,7 @@ fn main() -> ExitCode {
 }
 
 fn wait(time: Duration) -> ExitCode {
-    end_on_signals();
+    signals::end_the_process();
     std::thread::sleep(time);
     ExitCode::SUCCESS
 }
@@ -66,23 +65,29 @@ fn refuse(why: &str) -> ExitCode {
     ExitCode::from(COMMAND_LINE)
 }
 
-unsafe extern "C" {
-    fn signal(number: c_int, handler: extern "C" fn(c_int)) -> usize;
-    fn _exit(code: c_int) -> !;
-}
-
-/// The first process of a container is ended by a signal only if it has a handler for it.
 #[allow(unsafe_code)]
-fn end_on_signals() {
+mod signals {
+    use std::ffi::c_int;
+
+    const SIGINT: c_int = 2;
+    const SIGTERM: c_int = 15;
+
+    unsafe extern "C" {
+        fn signal(number: c_int, handler: extern "C" fn(c_int)) -> usize;
+        fn _exit(code: c_int) -> !;
+    }
+
     extern "C" fn end(number: c_int) {
         // SAFETY: _exit may be called in a signal handler.
         unsafe { _exit(128 + number) }
     }
-    const SIGINT: c_int = 2;
-    const SIGTERM: c_int = 15;
-    // SAFETY: the handler calls only what a signal handler may.
-    unsafe {
-        signal(SIGINT, end);
-        signal(SIGTERM, end);
+
+    /// The first process of a container is ended by a signal only if it has a handler for it.
+    pub(crate) fn end_the_process() {
+        // SAFETY: the handler calls only what a signal handler may.
+        unsafe {
+            signal(SIGINT, end);
+            signal(SIGTERM, end);
+        }
     }
 }
