@@ -1,0 +1,150 @@
+//! Helm values: profile below the user's own, overrides above them, and below all of it what only the lab needs.
+
+use serde_json::{Map, Value, json};
+
+use crate::fault::Fault;
+
+/// The revision whose name Istio writes as the empty string.
+pub(crate) const DEFAULT_REVISION: &str = "default";
+
+/// The values that a revision is given: those of its Istio over its profile's, under what the operator decides.
+///
+/// # Errors
+/// A profile that is in the CRD's enum but not among the operator's files, such as `external`.
+///
+/// Rule: sail-operator pkg/revision/values.go and pkg/istiovalues/{profiles,overrides}.go.
+pub(crate) fn of_revision(
+    user: &Value,
+    version: &str,
+    profile: &str,
+    revision: &str,
+    namespace: &str,
+) -> Result<Value, Fault> {
+    let mut values = with_profile(user, version, profile)?;
+    let revision = if revision == DEFAULT_REVISION { "" } else { revision };
+    merge(&mut values, json!({ "revision": revision, "global": { "istioNamespace": namespace } }));
+    if let Some(values) = values.as_object_mut() {
+        values.remove("defaultRevision");
+    }
+    Ok(values)
+}
+
+/// The user's values over those of the profile; `default` is below every other profile.
+pub(crate) fn with_profile(user: &Value, version: &str, profile: &str) -> Result<Value, Fault> {
+    let mut values = json!({ "global": { "configValidation": true } });
+    match profile {
+        "" | "default" | "empty" => {}
+        "ambient" | "demo" | "preview" | "remote" | "stable" => merge(&mut values, json!({ "profile": profile })),
+        "openshift" => merge(&mut values, json!({ "global": { "platform": "openshift" } })),
+        "openshift-ambient" => {
+            merge(&mut values, json!({ "profile": "ambient", "global": { "platform": "openshift" } }));
+        }
+        other => {
+            let file = format!("{version}/profiles/{other}.yaml");
+            return Err(Fault::Failed(format!(
+                "failed to apply profile: failed to get values from profile [\"default\" \"{other}\"]: failed to read \
+                 profile file {file}: open {file}: file does not exist"
+            )));
+        }
+    }
+    merge(&mut values, user.clone());
+    Ok(values)
+}
+
+/// Lays `over` upon `base`: objects are merged, anything else is replaced.
+pub(crate) fn merge(base: &mut Value, over: Value) {
+    match (base, over) {
+        (Value::Object(base), Value::Object(over)) => {
+            for (key, value) in over {
+                merge(base.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (base, over) => *base = over,
+    }
+}
+
+/// What only the lab needs: images of its own, room on a small machine, and an istiod that asks nothing of Envoy that
+/// a plain Envoy does not have. It lies under the user's values and is seen in no resource.
+#[derive(Debug, Clone)]
+pub(crate) struct LabValues {
+    images: Map<String, Value>,
+}
+
+impl LabValues {
+    pub(crate) fn new(hub: &str, tag: &str) -> Self {
+        let mut images = Map::new();
+        images.insert("hub".into(), hub.into());
+        images.insert("tag".into(), tag.into());
+        images.insert("imagePullPolicy".into(), "IfNotPresent".into());
+        Self { images }
+    }
+
+    pub(crate) fn under_istiod(&self, values: Value) -> Value {
+        let small = json!({ "requests": { "cpu": "10m", "memory": "32Mi" } });
+        let mut global = self.images.clone();
+        global.insert("proxy".into(), json!({ "resources": small }));
+        let mut lab = json!({
+            "global": global,
+            "pilot": {
+                "resources": { "requests": { "cpu": "10m", "memory": "64Mi" } },
+                "env": { "PILOT_ENABLE_ALPN_FILTER": "false", "PILOT_ENABLE_METADATA_EXCHANGE": "false" },
+            },
+            "telemetry": { "enabled": false },
+        });
+        merge(&mut lab, values);
+        lab
+    }
+
+    pub(crate) fn under_cni(&self, values: Value) -> Value {
+        let mut lab = json!({
+            "global": self.images,
+            "cni": { "resources": { "requests": { "cpu": "10m", "memory": "32Mi" } } },
+        });
+        merge(&mut lab, values);
+        lab
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(user: &Value, profile: &str, revision: &str) -> Value {
+        of_revision(user, "v1.31.0-beta.1", profile, revision, "mesh").unwrap()
+    }
+
+    #[test]
+    fn the_operator_decides_namespace_and_revision_whatever_the_user_says() {
+        let user =
+            json!({ "revision": "mine", "defaultRevision": "mine", "global": { "istioNamespace": "elsewhere" } });
+        let expected = json!({ "global": { "configValidation": true, "istioNamespace": "mesh" }, "revision": "" });
+        assert_eq!(of(&user, "", "default"), expected);
+        assert_eq!(of(&json!({}), "", "default-v1-31-0")["revision"], "default-v1-31-0");
+    }
+
+    #[test]
+    fn the_users_values_win_over_the_profile() {
+        let user = json!({ "global": { "platform": "k3d" } });
+        assert_eq!(of(&user, "openshift", "default")["global"]["platform"], "k3d");
+        assert_eq!(of(&json!({}), "openshift-ambient", "default")["profile"], "ambient");
+    }
+
+    #[test]
+    fn a_profile_that_has_no_file_is_a_fault() {
+        let fault = with_profile(&json!({}), "v1.31.0-beta.1", "external").unwrap_err();
+        assert!(fault.to_string().contains("v1.31.0-beta.1/profiles/external.yaml: file does not exist"));
+    }
+
+    #[test]
+    fn what_the_lab_needs_gives_way_to_what_the_user_wants() {
+        let lab = LabValues::new("docker.io/lab", "1");
+        let user =
+            json!({ "global": { "tag": "2" }, "pilot": { "env": { "PILOT_ENABLE_ALPN_FILTER": "true", "A": "b" } } });
+        let values = lab.under_istiod(user);
+        assert_eq!(values["global"]["hub"], "docker.io/lab");
+        assert_eq!(values["global"]["tag"], "2");
+        let env = json!({ "PILOT_ENABLE_ALPN_FILTER": "true", "PILOT_ENABLE_METADATA_EXCHANGE": "false", "A": "b" });
+        assert_eq!(values["pilot"]["env"], env);
+        assert_eq!(lab.under_cni(json!({}))["global"]["tag"], "1");
+    }
+}
