@@ -1,0 +1,265 @@
+//! What a person types. Talk goes to stderr, data to stdout.
+
+mod bring;
+mod show;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+
+use crate::build;
+use crate::node::components::Component;
+use crate::node::control::Action;
+use crate::node::processes::Side;
+use crate::spec::{Balancer, Choice, SailVersion};
+use crate::start::tell;
+use crate::state::State;
+use crate::user::User;
+use crate::{Lab, balancer, enter, node, supervisor, wan};
+
+/// Two or more real Kubernetes clusters on one machine, with no route between their pods.
+#[derive(Parser)]
+#[command(name = "meshlab", version, max_term_width = 100)]
+struct Cli {
+    /// Which lab: several may run at once, each under a name of its own.
+    #[arg(long, global = true, env = "MESHLAB_ID", default_value = "lab", hide_env_values = true)]
+    id: String,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build everything that clusters are made of; what was built before is kept.
+    Build,
+    /// Write the image of the product's probe as an OCI archive, for any registry or node.
+    Image {
+        /// The archive.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Bring clusters up in the background and return when all are Ready.
+    Up {
+        #[command(flatten)]
+        knobs: Knobs,
+        /// Leave a lab that does not become Ready as it is, to be looked at.
+        #[arg(long)]
+        keep: bool,
+    },
+    /// End a lab and leave nothing of it.
+    Down,
+    /// Bring clusters up, run a command with KUBECONFIG set, take them down however it ends.
+    With {
+        #[command(flatten)]
+        knobs: Knobs,
+        /// The command and its arguments; its exit code is that of this one.
+        #[arg(last = true, required = true)]
+        words: Vec<String>,
+    },
+    /// Say how the clusters and their components are.
+    Status,
+    /// Print the path of the kubeconfig.
+    Kubeconfig {
+        /// Put the contexts into ~/.kube/config (or the first file of $KUBECONFIG) too.
+        #[arg(long)]
+        merge_into_home: bool,
+    },
+    /// Run a command inside the node of a cluster.
+    Exec {
+        /// The cluster.
+        cluster: String,
+        /// The command and its arguments.
+        #[arg(last = true, required = true)]
+        words: Vec<String>,
+    },
+    /// Print the log of a component.
+    Logs {
+        /// The cluster.
+        cluster: String,
+        /// The component.
+        component: Component,
+    },
+    /// Count the requests to a cluster's API server, by who asked and how.
+    Requests(Requests),
+    /// Stop a component where it stands: connections stay open, nothing answers.
+    Pause(OfOne),
+    /// Let a paused component go on.
+    Resume(OfOne),
+    /// End a component and start it again.
+    Restart(OfOne),
+    /// Drop what comes to a component from outside its node, or everything from and to the node.
+    Cut {
+        /// The cluster.
+        cluster: String,
+        /// The component (kube-apiserver or kubelet); without one the whole node.
+        component: Option<Component>,
+        /// Only for other clusters: kubectl on this machine still comes through.
+        #[arg(long)]
+        peers: bool,
+    },
+    /// Undo the cuts of a component, or all of a cluster.
+    Uncut {
+        /// The cluster.
+        cluster: String,
+        /// The component; without one everything.
+        component: Option<Component>,
+    },
+    /// Print a kubeconfig for a user with few rights; its only context is called as the cluster.
+    User {
+        /// The cluster.
+        cluster: String,
+        /// What the user is called.
+        #[arg(long)]
+        name: String,
+        /// A YAML list of rules as in a ClusterRole; one with `namespace: NAME` holds only there.
+        #[arg(long, value_name = "FILE")]
+        rules: Option<PathBuf>,
+        /// With a client certificate whose time is over.
+        #[arg(long)]
+        expired: bool,
+    },
+    #[command(hide = true)]
+    Supervise {
+        #[arg(long)]
+        spec: String,
+        #[arg(long)]
+        lifeline: bool,
+    },
+    #[command(hide = true)]
+    Lab {
+        #[arg(long, value_delimiter = ',')]
+        listeners: Vec<i32>,
+    },
+    #[command(hide = true)]
+    Node {
+        #[arg(long)]
+        cluster: String,
+    },
+    #[command(hide = true)]
+    Balancer {
+        #[arg(long)]
+        kubeconfig: PathBuf,
+        #[arg(long)]
+        cluster: String,
+    },
+}
+
+/// What clusters are to be. A knob holds for all clusters, or for one as `east=VALUE`; it may be given several times.
+#[derive(Args)]
+struct Knobs {
+    /// The clusters, which are also the contexts of the kubeconfig.
+    #[arg(long, value_delimiter = ',', default_value = "east,west")]
+    clusters: Vec<String>,
+    /// The Sail API that is served: v1 or v1alpha1.
+    #[arg(long, value_name = "[CLUSTER=]VERSION")]
+    sail_versions: Vec<Choice<SailVersion>>,
+    /// No Sail API: neither its CRDs nor the stand-in for its operator.
+    #[arg(long, value_name = "CLUSTER", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    no_operator: Vec<String>,
+    /// What a Service of type LoadBalancer gets: ip, hostname or pending (nothing).
+    #[arg(long, value_name = "[CLUSTER=]KIND")]
+    balancer: Vec<Choice<Balancer>>,
+    /// Only etcd, API server and controller manager: no node, no pods.
+    #[arg(long, value_name = "CLUSTER", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    api_only: Vec<String>,
+    /// How many seconds a cluster may take until it is Ready.
+    #[arg(long, default_value_t = 90)]
+    timeout: u64,
+}
+
+#[derive(Args)]
+struct OfOne {
+    /// The cluster.
+    cluster: String,
+    /// The component.
+    component: Component,
+}
+
+#[derive(Args)]
+struct Requests {
+    /// The cluster.
+    cluster: String,
+    /// Only what came since then: 30s, 5m, or 2026-11-24T20:00:00Z.
+    #[arg(long)]
+    since: Option<String>,
+    /// Only requests of programs whose User-Agent begins so.
+    #[arg(long, value_name = "PREFIX")]
+    user_agent: Option<String>,
+    /// Only requests that were to change something (dry runs, access reviews, exec and port-forward do not).
+    #[arg(long)]
+    mutating: bool,
+    /// One JSON object a line for each request, instead of counts.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs what the command line says.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            tell(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<ExitCode> {
+    let id = cli.id;
+    match cli.command {
+        // These are first processes of namespaces: they have no second thread until they have made them.
+        Command::Supervise { spec, lifeline } => {
+            supervisor::leave_session()?;
+            supervisor::run(&serde_json::from_str(&spec)?, lifeline)?;
+        }
+        Command::Lab { listeners } => wan::run(&State::of(&id)?, &listeners)?,
+        Command::Node { cluster } => node::run(&State::of(&id)?, &cluster)?,
+        Command::Exec { cluster, words } => {
+            let lab = Lab::open(&id)?;
+            let status = enter::run(lab.spec(), &State::of(&id)?.cluster(&lab.spec().cluster(&cluster)?.name), &words)?;
+            return Ok(bring::code_of(status));
+        }
+
+        Command::Build => bring::build()?,
+        Command::Image { out } => build::image::write_probe_archive(&out, &|line| tell(line))?,
+        Command::Up { knobs, keep } => bring::up(&id, &knobs, keep)?,
+        Command::Down => bring::down(&id)?,
+        Command::With { knobs, words } => return bring::with(&knobs, &words),
+        Command::Status => return show::status(&id),
+        Command::Kubeconfig { merge_into_home } => show::kubeconfig(&id, merge_into_home)?,
+        Command::Logs { cluster, component } => show::log(&Lab::open(&id)?, &cluster, component)?,
+        Command::Requests(wanted) => show::requests(&Lab::open(&id)?, &wanted)?,
+        Command::Pause(one) => Lab::open(&id)?.supervise(&one.cluster, one.component, Action::Pause)?,
+        Command::Resume(one) => Lab::open(&id)?.supervise(&one.cluster, one.component, Action::Resume)?,
+        Command::Restart(one) => Lab::open(&id)?.supervise(&one.cluster, one.component, Action::Restart)?,
+        Command::Cut { cluster, component, peers } => {
+            let side = if peers { Side::Peers } else { Side::Everybody };
+            act(&id, &cluster, component, Action::Cut(side))?;
+        }
+        Command::Uncut { cluster, component } => act(&id, &cluster, component, Action::Uncut)?,
+        Command::User { cluster, name, rules, expired } => {
+            let rules = match rules {
+                Some(path) => User::rules_from(&std::fs::read_to_string(path)?)?,
+                None => Vec::new(),
+            };
+            show::print(&Lab::open(&id)?.user(&cluster, &User { name, rules, expired })?)?;
+        }
+        Command::Balancer { kubeconfig, cluster } => {
+            tracing_subscriber::fmt().with_ansi(false).with_writer(std::io::stderr).init();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(balancer::run(&serde_json::from_str(&cluster)?, &kubeconfig))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn act(id: &str, cluster: &str, component: Option<Component>, action: Action) -> Result<()> {
+    let lab = Lab::open(id)?;
+    match component {
+        Some(component) => lab.supervise(cluster, component, action),
+        None => lab.network(cluster, action),
+    }
+}

@@ -1,0 +1,180 @@
+//! The commands that bring labs up and down.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ExitCode, ExitStatus};
+
+use anyhow::{Context, Result, bail, ensure};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::Knobs;
+use crate::build;
+use crate::spec::{Balancer, Choice, Cluster, Parts, SailVersion, Spec, check_name};
+use crate::start::{self, Manner, tell};
+use crate::state::State;
+use crate::supervisor;
+
+/// The clusters' addresses end with 11 and what follows.
+const MOST_CLUSTERS: usize = 200;
+
+pub(super) fn build() -> Result<()> {
+    let built = build::build(&|line| tell(line))?;
+    tell(&format!(
+        "programs  {}\nimages    {}\ncharts    {}",
+        built.bin.display(),
+        built.store.display(),
+        built.charts.display()
+    ));
+    Ok(())
+}
+
+pub(super) fn up(id: &str, knobs: &Knobs, keep: bool) -> Result<()> {
+    supervisor::check_rights()?;
+    let spec = spec(id, knobs)?;
+    let state = State::of(id)?;
+    if state.holder().is_some() {
+        let there = state.spec().with_context(|| format!("lab {id} is just beginning or ending"))?;
+        if there.clusters != spec.clusters {
+            bail!("lab {id} runs already, with other clusters or knobs (meshlab down --id {id} ends it)");
+        }
+        runtime()?.block_on(start::await_ready(&state, &there))?;
+        tell(&format!("lab {id} runs already: {} Ready", start::count(&there)));
+    } else {
+        tell(&format!("lab {id}: {} in {}", names(&spec), state.folder().display()));
+        let manner = if keep { Manner::Kept } else { Manner::Free };
+        runtime()?.block_on(start::up(&spec, manner, &tell))?;
+    }
+    let flag = if id == "lab" { String::new() } else { format!(" --id {id}") };
+    tell(&format!("`meshlab status{flag}` shows it, `meshlab down{flag}` ends it"));
+    super::show::print(&format!("export KUBECONFIG={}\n", state.kubeconfig().display()))
+}
+
+pub(super) fn down(id: &str) -> Result<()> {
+    let began = std::time::Instant::now();
+    if start::down(&State::of(id)?)? {
+        tell(&format!("lab {id} is gone after {:.1} s", began.elapsed().as_secs_f64()));
+    } else {
+        tell(&format!("lab {id} did not run"));
+    }
+    Ok(())
+}
+
+pub(super) fn with(knobs: &Knobs, words: &[String]) -> Result<ExitCode> {
+    supervisor::check_rights()?;
+    // A lab of its own: one that runs already belongs to somebody else.
+    let id = format!("with-{}", std::process::id());
+    let spec = spec(&id, knobs)?;
+    let state = State::of(&id)?;
+    runtime()?.block_on(async {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut hangup = signal(SignalKind::hangup())?;
+        tell(&format!("lab {id}: {} in {}", names(&spec), state.folder().display()));
+        let mut started = start::up(&spec, Manner::Held, &tell).await?;
+        let outcome = async {
+            let (program, arguments) = words.split_first().context("no command was given")?;
+            let mut child = tokio::process::Command::new(program)
+                .args(arguments)
+                .envs(environment(&spec, &state)?)
+                .spawn()
+                .with_context(|| format!("run {program}"))?;
+            let pid = child.id().and_then(|pid| rustix::process::Pid::from_raw(pid.cast_signed()));
+            loop {
+                let passed = tokio::select! {
+                    status = child.wait() => return Ok(status?),
+                    _ = interrupt.recv() => rustix::process::Signal::INT,
+                    _ = terminate.recv() => rustix::process::Signal::TERM,
+                    _ = hangup.recv() => rustix::process::Signal::HUP,
+                };
+                // A terminal sends its own to the whole group; the command then gets it twice, which is what a person
+                // who presses twice does.
+                if let Some(pid) = pid {
+                    let _ = rustix::process::kill_process(pid, passed);
+                }
+            }
+        };
+        let outcome: Result<ExitStatus> = outcome.await;
+        let taken_down = start::down(&state);
+        let _ = started.supervisor.wait();
+        taken_down?;
+        Ok(code_of(outcome?))
+    })
+}
+
+/// What a command is told of the lab.
+fn environment(spec: &Spec, state: &State) -> Result<Vec<(&'static str, std::ffi::OsString)>> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::join_paths(std::iter::once(spec.parts.bin.clone()).chain(std::env::split_paths(&path)))?;
+    Ok(vec![
+        ("KUBECONFIG", state.kubeconfig().into()),
+        ("MESHLAB_ID", spec.id.clone().into()),
+        ("MESHLAB_CACHE", state.root().into()),
+        ("MESHLAB_BIN", spec.parts.bin.clone().into()),
+        ("PATH", path),
+    ])
+}
+
+/// The exit code that a shell would give.
+pub(super) fn code_of(status: ExitStatus) -> ExitCode {
+    let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
+    ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX))
+}
+
+fn names(spec: &Spec) -> String {
+    spec.clusters.iter().map(|cluster| cluster.name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
+}
+
+fn spec(id: &str, knobs: &Knobs) -> Result<Spec> {
+    let clusters = clusters(knobs)?;
+    let built = build::build(&|line| tell(line)).context("build the parts of a cluster")?;
+    let own = std::env::current_exe()?.parent().context("this program is in no folder")?.to_owned();
+    ensure!(
+        clusters.iter().all(|cluster| cluster.sail.is_none()) || own.join("sail-stand-in").exists(),
+        "sail-stand-in is not beside meshlab in {} (cargo build -p mesh-tests, or --no-operator)",
+        own.display()
+    );
+    let sail_crds = match std::env::var_os("SAIL_CRDS").filter(|value| !value.is_empty()) {
+        Some(folder) => {
+            Some(std::fs::canonicalize(&folder).with_context(|| format!("SAIL_CRDS={}", folder.display()))?)
+        }
+        None => None,
+    };
+    Ok(Spec {
+        id: id.to_owned(),
+        clusters,
+        parts: Parts { bin: built.bin, store: built.store, charts: built.charts, own },
+        sail_crds,
+        timeout: knobs.timeout,
+    })
+}
+
+fn clusters(knobs: &Knobs) -> Result<Vec<Cluster>> {
+    ensure!(knobs.clusters.len() <= MOST_CLUSTERS, "at most {MOST_CLUSTERS} clusters");
+    let meant = |flags: &[String], name: &str| flags.iter().any(|flag| flag.is_empty() || flag == name);
+    let named = Choice::named(&knobs.sail_versions)
+        .chain(Choice::named(&knobs.balancer))
+        .chain(knobs.no_operator.iter().chain(&knobs.api_only).map(String::as_str).filter(|name| !name.is_empty()));
+    for name in named {
+        ensure!(
+            knobs.clusters.iter().any(|cluster| cluster == name),
+            "a knob names the cluster {name}, which is not asked for"
+        );
+    }
+    let mut clusters: Vec<Cluster> = Vec::new();
+    for (index, name) in (1u8..).zip(&knobs.clusters) {
+        check_name("cluster", name)?;
+        ensure!(clusters.iter().all(|other| other.name != *name), "cluster {name} is named twice");
+        let sail = Choice::of(&knobs.sail_versions, name).unwrap_or(SailVersion::V1);
+        clusters.push(Cluster {
+            name: name.clone(),
+            index,
+            sail: (!meant(&knobs.no_operator, name)).then_some(sail),
+            balancer: Choice::of(&knobs.balancer, name).unwrap_or(Balancer::Ip),
+            api_only: meant(&knobs.api_only, name),
+        });
+    }
+    Ok(clusters)
+}

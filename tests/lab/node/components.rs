@@ -1,0 +1,260 @@
+//! The components of a node: how each is called and with which settings it runs.
+
+use std::fmt;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::audit;
+use crate::spec::{API_PORT, Cluster, DNS, PODS, SERVICES, SailVersion, Spec};
+
+/// One process of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum Component {
+    Etcd,
+    KubeApiserver,
+    KubeControllerManager,
+    KubeScheduler,
+    Containerd,
+    Kubelet,
+    KubeProxy,
+    Balancer,
+    SailStandIn,
+}
+
+impl Component {
+    /// As it is called everywhere: its program, its log, the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Etcd => "etcd",
+            Self::KubeApiserver => "kube-apiserver",
+            Self::KubeControllerManager => "kube-controller-manager",
+            Self::KubeScheduler => "kube-scheduler",
+            Self::Containerd => "containerd",
+            Self::Kubelet => "kubelet",
+            Self::KubeProxy => "kube-proxy",
+            Self::Balancer => "balancer",
+            Self::SailStandIn => "sail-stand-in",
+        }
+    }
+
+    /// The components of a cluster.
+    pub fn of(cluster: &Cluster) -> Vec<Self> {
+        Self::value_variants()
+            .iter()
+            .copied()
+            .filter(|component| match component {
+                Self::Etcd | Self::KubeApiserver | Self::KubeControllerManager => true,
+                Self::SailStandIn => cluster.sail.is_some(),
+                _ => !cluster.api_only,
+            })
+            .collect()
+    }
+
+    /// The port at which others reach it from outside its node, if they can.
+    pub fn outside_port(self) -> Option<u16> {
+        match self {
+            Self::KubeApiserver => Some(API_PORT),
+            Self::Kubelet => Some(10250),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Component {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.name())
+    }
+}
+
+/// Where the log of a component stands in the folder of its cluster.
+pub fn log_file(folder: &Path, component: Component) -> std::path::PathBuf {
+    folder.join("log").join(format!("{component}.log"))
+}
+
+/// Writes the settings that the components read from files.
+pub fn write_settings(spec: &Spec, cluster: &Cluster, folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder.join("log"))?;
+    audit::write_policy(folder)?;
+    if cluster.api_only {
+        return Ok(());
+    }
+    let plugins = folder.join("cni-bin/bin");
+    fs::create_dir_all(&plugins)?;
+    for plugin in ["bridge", "host-local", "loopback", "portmap"] {
+        fs::copy(spec.parts.bin.join(plugin), plugins.join(plugin)).with_context(|| format!("CNI plugin {plugin}"))?;
+    }
+    fs::create_dir_all(folder.join("cni-conf/net.d"))?;
+    fs::write(folder.join("cni-conf/net.d/10-bridge.conflist"), pod_network())?;
+    fs::write(folder.join("containerd.toml"), containerd(&spec.parts.bin))?;
+    fs::write(folder.join("resolv.conf"), "nameserver 127.0.0.1\n")?;
+    fs::write(folder.join("kubelet.yaml"), kubelet(folder))?;
+    fs::write(folder.join("kube-proxy.yaml"), kube_proxy(cluster, folder))?;
+    Ok(())
+}
+
+fn pod_network() -> String {
+    json!({"cniVersion": "1.0.0", "name": "lab", "plugins": [
+        {"type": "bridge", "bridge": "cni0", "isGateway": true, "ipMasq": true, "hairpinMode": true, "ipam": {
+            "type": "host-local", "ranges": [[{"subnet": PODS}]], "routes": [{"dst": "0.0.0.0/0"}]}},
+        {"type": "portmap", "capabilities": {"portMappings": true}},
+    ]})
+    .to_string()
+}
+
+fn containerd(bin: &Path) -> String {
+    // Without CAP_SYS_RESOURCE no sandbox starts unless restrict_oom_score_adj is set.
+    format!(
+        r#"version = 3
+root = "/var/lib/containerd"
+state = "/run/containerd"
+[grpc]
+  address = "/run/containerd/containerd.sock"
+[plugins."io.containerd.cri.v1.images".pinned_images]
+  sandbox = "docker.io/lab/pause:1"
+[plugins."io.containerd.cri.v1.runtime"]
+  restrict_oom_score_adj = true
+[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
+[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc.options]
+  BinaryName = "{}"
+[plugins."io.containerd.cri.v1.runtime".cni]
+  bin_dirs = ["/opt/cni/bin"]
+  conf_dir = "/etc/cni/net.d"
+"#,
+        bin.join("runc").display()
+    )
+}
+
+fn kubelet(folder: &Path) -> String {
+    let pki = folder.join("pki");
+    // Images were there before the kubelet, which it would count as pulled by someone else.
+    json!({
+        "apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration",
+        "authentication": {
+            "anonymous": {"enabled": false}, "webhook": {"enabled": true}, "x509": {"clientCAFile": pki.join("ca.crt")},
+        },
+        "authorization": {"mode": "Webhook"},
+        "clusterDNS": [DNS], "clusterDomain": "cluster.local",
+        "failCgroupV1": false, "cgroupDriver": "cgroupfs", "enforceNodeAllocatable": [], "failSwapOn": false,
+        "imagePullCredentialsVerificationPolicy": "NeverVerify",
+        "containerRuntimeEndpoint": "unix:///run/containerd/containerd.sock",
+        "tlsCertFile": pki.join("kubelet.crt"), "tlsPrivateKeyFile": pki.join("kubelet.key"),
+        "imageGCHighThresholdPercent": 100, "evictionHard": {},
+        "resolvConf": folder.join("resolv.conf"),
+    })
+    .to_string()
+}
+
+fn kube_proxy(cluster: &Cluster, folder: &Path) -> String {
+    json!({
+        "apiVersion": "kubeproxy.config.k8s.io/v1alpha1", "kind": "KubeProxyConfiguration",
+        "clientConnection": {"kubeconfig": folder.join("kubeconfig/kube-proxy")},
+        "mode": "iptables", "clusterCIDR": PODS, "hostnameOverride": cluster.node(),
+        "conntrack": {"maxPerCore": 0, "min": 0},
+    })
+    .to_string()
+}
+
+/// The command that runs a component in the folder of its cluster.
+pub fn command(component: Component, spec: &Spec, cluster: &Cluster) -> Command {
+    let mut command = match component {
+        Component::Balancer => Command::new(spec.parts.own.join("meshlab")),
+        Component::SailStandIn => Command::new(spec.parts.own.join("sail-stand-in")),
+        _ => Command::new(spec.parts.bin.join(component.name())),
+    };
+    match component {
+        Component::Etcd => command.args([
+            "--name=lab",
+            "--data-dir=etcd",
+            "--listen-client-urls=http://127.0.0.1:2379",
+            "--advertise-client-urls=http://127.0.0.1:2379",
+            "--listen-peer-urls=http://127.0.0.1:2380",
+            "--unsafe-no-fsync",
+        ]),
+        Component::KubeApiserver => command.args(api_server(cluster)),
+        Component::KubeControllerManager => command.args([
+            "--kubeconfig=kubeconfig/kube-controller-manager",
+            "--service-account-private-key-file=pki/sa.key",
+            "--root-ca-file=pki/ca.crt",
+            "--cluster-signing-cert-file=pki/ca.crt",
+            "--cluster-signing-key-file=pki/ca.key",
+            "--use-service-account-credentials",
+            "--leader-elect=false",
+            "--kube-api-qps=1000",
+            "--kube-api-burst=1000",
+        ]),
+        Component::KubeScheduler => command.args(["--kubeconfig=kubeconfig/kube-scheduler", "--leader-elect=false"]),
+        Component::Containerd => command.args(["--config=containerd.toml"]),
+        Component::Kubelet => command.args([
+            "--kubeconfig=kubeconfig/kubelet".to_owned(),
+            "--config=kubelet.yaml".to_owned(),
+            format!("--hostname-override={}", cluster.node()),
+            format!("--node-ip={}", cluster.address()),
+            format!(
+                "--node-labels=topology.kubernetes.io/region={},topology.kubernetes.io/zone={}",
+                cluster.region(),
+                cluster.zone()
+            ),
+        ]),
+        Component::KubeProxy => command.args(["--config=kube-proxy.yaml"]),
+        Component::Balancer => command.args(["balancer", "--kubeconfig=kubeconfig/admin", "--cluster"]).arg(
+            // It is the same program: what it is to do goes along as it stands in the spec.
+            serde_json::to_string(cluster).unwrap_or_default(),
+        ),
+        Component::SailStandIn => {
+            let api = cluster.sail.unwrap_or(SailVersion::V1).as_str();
+            command.args(["--kubeconfig=kubeconfig/admin", "--api", api, "--hub=docker.io/lab", "--tag=1"]);
+            command.arg("--charts").arg(&spec.parts.charts).arg("--helm").arg(spec.parts.bin.join("helm"));
+            if let Some(crds) = &spec.sail_crds {
+                command.arg("--crds").arg(crds.join(api));
+            }
+            &mut command
+        }
+    };
+    command
+}
+
+fn api_server(cluster: &Cluster) -> Vec<String> {
+    let address = cluster.address();
+    let mut arguments = vec![
+        format!("--advertise-address={address}"),
+        format!("--secure-port={API_PORT}"),
+        format!("--service-cluster-ip-range={SERVICES}"),
+    ];
+    arguments.extend(
+        [
+            "--etcd-servers=http://127.0.0.1:2379",
+            "--tls-cert-file=pki/apiserver.crt",
+            "--tls-private-key-file=pki/apiserver.key",
+            "--client-ca-file=pki/ca.crt",
+            "--service-account-key-file=pki/sa.pub",
+            "--service-account-signing-key-file=pki/sa.key",
+            "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
+            "--authorization-mode=Node,RBAC",
+            "--enable-admission-plugins=NodeRestriction",
+            "--kubelet-client-certificate=pki/apiserver-kubelet.crt",
+            "--kubelet-client-key=pki/apiserver-kubelet.key",
+            "--kubelet-preferred-address-types=InternalIP",
+            "--requestheader-client-ca-file=pki/front-ca.crt",
+            "--requestheader-allowed-names=front-proxy",
+            "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+            "--requestheader-group-headers=X-Remote-Group",
+            "--requestheader-username-headers=X-Remote-User",
+            "--proxy-client-cert-file=pki/front.crt",
+            "--proxy-client-key-file=pki/front.key",
+            "--allow-privileged=true",
+            "--enable-aggregator-routing=true",
+        ]
+        .map(str::to_owned),
+    );
+    arguments.extend(audit::api_server_flags());
+    arguments
+}

@@ -1,0 +1,219 @@
+//! What a lab is asked to be: its clusters, their names and addresses, and the knobs of each.
+
+use std::fmt;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use anyhow::{Result, bail, ensure};
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+/// The first address of the network between the nodes; it belongs to the side from which a person's kubectl comes.
+pub const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 99, 0, 1);
+/// The range of cluster addresses, the same in every cluster on purpose: only gateways connect them.
+pub const SERVICES: &str = "10.96.0.0/16";
+/// The range of pod addresses, the same in every cluster too.
+pub const PODS: &str = "10.244.0.0/16";
+/// The cluster address of CoreDNS.
+pub const DNS: &str = "10.96.0.10";
+/// The port of every API server inside its node.
+pub const API_PORT: u16 = 6443;
+
+/// The version of the Sail API that a cluster serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum SailVersion {
+    /// The API of today.
+    V1,
+    /// The API of the technology previews.
+    V1alpha1,
+}
+
+impl SailVersion {
+    /// As it stands in an apiVersion.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::V1 => "v1",
+            Self::V1alpha1 => "v1alpha1",
+        }
+    }
+}
+
+/// What a Service of type LoadBalancer gets as its address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Balancer {
+    /// The address of the node, as most clouds do.
+    Ip,
+    /// A name that every cluster of the lab resolves to the node's address, as AWS does.
+    Hostname,
+    /// Nothing, for ever: a cluster without a load balancer.
+    Pending,
+}
+
+impl Balancer {
+    /// As it is written on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ip => "ip",
+            Self::Hostname => "hostname",
+            Self::Pending => "pending",
+        }
+    }
+}
+
+/// One cluster of one node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cluster {
+    /// The name of its context. Everything else is named otherwise, so that a mix-up shows.
+    pub name: String,
+    /// Its place in the lab, from 1.
+    pub index: u8,
+    /// The Sail API that it serves; none: neither CRDs nor an operator.
+    pub sail: Option<SailVersion>,
+    /// What its load balancer does.
+    pub balancer: Balancer,
+    /// Only etcd, the API server and the controller manager: no node, no pods.
+    pub api_only: bool,
+}
+
+impl Cluster {
+    /// The name of its only node.
+    pub fn node(&self) -> String {
+        format!("{}-node-1", self.name)
+    }
+
+    /// The region of its node.
+    pub fn region(&self) -> String {
+        format!("{}-region", self.name)
+    }
+
+    /// The zone of its node.
+    pub fn zone(&self) -> String {
+        format!("{}-region-a", self.name)
+    }
+
+    /// The name that a hostname balancer gives out.
+    pub fn balancer_host(&self) -> String {
+        format!("lb.{}.test", self.name)
+    }
+
+    /// The address of its node in the network between the nodes.
+    pub fn address(&self) -> Ipv4Addr {
+        Ipv4Addr::new(10, 99, 0, 10 + self.index)
+    }
+}
+
+/// The programs, images and charts that a lab is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parts {
+    /// The folder with every program of a node.
+    pub bin: PathBuf,
+    /// A containerd root with all images, to be linked into each node.
+    pub store: PathBuf,
+    /// Istio's charts.
+    pub charts: PathBuf,
+    /// The folder of `meshlab` and `sail-stand-in` themselves.
+    pub own: PathBuf,
+}
+
+/// A whole lab.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spec {
+    /// Its name on this machine.
+    pub id: String,
+    /// Its clusters, in the order in which they were asked for.
+    pub clusters: Vec<Cluster>,
+    /// What it is made of.
+    pub parts: Parts,
+    /// A folder with `v1/` and `v1alpha1/` of other CRDs than the stand-in's own.
+    pub sail_crds: Option<PathBuf>,
+    /// How long a cluster may take until it is Ready, in seconds.
+    pub timeout: u64,
+}
+
+impl Spec {
+    /// The cluster of a name.
+    pub fn cluster(&self, name: &str) -> Result<&Cluster> {
+        match self.clusters.iter().find(|cluster| cluster.name == name) {
+            Some(cluster) => Ok(cluster),
+            None => bail!(
+                "lab {} has no cluster {name}; it has {}",
+                self.id,
+                self.clusters.iter().map(|cluster| cluster.name.as_str()).collect::<Vec<_>>().join(", ")
+            ),
+        }
+    }
+}
+
+/// A knob as given: for every cluster (`pending`) or for one (`east=pending`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice<T> {
+    cluster: Option<String>,
+    value: T,
+}
+
+impl<T: ValueEnum> FromStr for Choice<T> {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (cluster, value) = match text.split_once('=') {
+            Some((cluster, value)) => (Some(cluster.to_owned()), value),
+            None => (None, text),
+        };
+        Ok(Self { cluster, value: T::from_str(value, false)? })
+    }
+}
+
+impl<T: Copy> Choice<T> {
+    /// The value for a cluster: the last choice that is meant for it.
+    pub fn of(choices: &[Self], cluster: &str) -> Option<T> {
+        choices
+            .iter()
+            .rev()
+            .find(|choice| choice.cluster.as_deref().is_none_or(|name| name == cluster))
+            .map(|c| c.value)
+    }
+
+    /// The clusters that choices name.
+    pub fn named(choices: &[Self]) -> impl Iterator<Item = &str> {
+        choices.iter().filter_map(|choice| choice.cluster.as_deref())
+    }
+}
+
+/// Refuses a name that cannot be a host name, a folder and a context at once.
+pub fn check_name(what: impl fmt::Display, name: &str) -> Result<()> {
+    let inside = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    ensure!(
+        !name.is_empty()
+            && name.len() <= 40
+            && name.chars().all(inside)
+            && !name.starts_with('-')
+            && !name.ends_with('-'),
+        "{what} `{name}` is not a name: 1 to 40 of a-z, 0-9 and -, neither first nor last -"
+    );
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_choice_that_is_meant_for_a_cluster_wins() {
+        let choices: Vec<Choice<Balancer>> =
+            ["ip", "east=pending", "west=hostname"].map(|text| text.parse().unwrap()).to_vec();
+        assert_eq!(Choice::of(&choices, "east"), Some(Balancer::Pending));
+        assert_eq!(Choice::of(&choices, "west"), Some(Balancer::Hostname));
+        assert_eq!(Choice::of(&choices, "north"), Some(Balancer::Ip));
+    }
+
+    #[test]
+    fn names_that_cannot_be_host_names_are_refused() {
+        for bad in ["", "-a", "a-", "East", "a_b", "a/b", &"a".repeat(41)] {
+            assert!(check_name("cluster", bad).is_err(), "{bad}");
+        }
+        assert!(check_name("cluster", "east-2").is_ok());
+    }
+}

@@ -1,0 +1,143 @@
+//! The supervisor: the only process of a lab that stays in the machine's own namespaces. It holds the lock, makes the
+//! certificates and the ports, starts the lab's first process, and cleans up when that ends or it is asked to.
+
+use std::fs;
+use std::io;
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::fd::AsRawFd;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use rustix::io::FdFlags;
+use time::OffsetDateTime;
+use tokio::io::AsyncReadExt;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::events::Events;
+use crate::kubeconfig::{self, Entry};
+use crate::node::{cgroup, namespaces};
+use crate::pki;
+use crate::spec::Spec;
+use crate::state::State;
+use crate::sweep::sweep;
+
+/// The life of the supervisor. With `lifeline`, the end of whoever holds its standard input is its own end too.
+pub(crate) fn run(spec: &Spec, lifeline: bool) -> Result<()> {
+    let state = State::of(&spec.id)?;
+    let lock = match state.lock()? {
+        Ok(lock) => lock,
+        Err(holder) => {
+            bail!("lab {} runs already{}", spec.id, holder.pid.map(|p| format!(" (process {p})")).unwrap_or_default())
+        }
+    };
+    sweep(&state, &lock).context("clean up after an earlier run")?;
+    let lived = start(&state, spec).and_then(|lab| live(lab, lifeline));
+    sweep(&state, &lock).context("clean up")?;
+    lock.remove()?;
+    lived
+}
+
+fn start(state: &State, spec: &Spec) -> Result<Child> {
+    fs::create_dir_all(state.folder())?;
+    fs::write(state.spec_file(), serde_json::to_vec_pretty(spec)?)?;
+    let events = Events::open(&state.events(), None)?;
+    let names: Vec<&str> = spec.clusters.iter().map(|cluster| cluster.name.as_str()).collect();
+    cgroup::make(&state.cgroup(), &names)?;
+
+    let now = OffsetDateTime::now_utc();
+    let mut listeners = Vec::new();
+    let mut entries = Vec::new();
+    for cluster in &spec.clusters {
+        let folder = state.cluster(&cluster.name);
+        pki::make(cluster, &folder.join("pki"), now).with_context(|| format!("certificates of {}", cluster.name))?;
+        kubeconfig::write_for_components(cluster, &folder)?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("a port on 127.0.0.1")?;
+        entries.push(Entry::admin(cluster, listener.local_addr()?.port(), &folder.join("pki"))?);
+        listeners.push(listener);
+    }
+    write_secret(&state.kubeconfig(), &kubeconfig::render(&entries)?)?;
+    events.done("certificates, ports and control groups made");
+    start_lab(state, &listeners)
+}
+
+fn write_secret(path: &std::path::Path, text: &str) -> Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    Ok(file.write_all(text.as_bytes())?)
+}
+
+/// Starts the lab's first process, which inherits the sockets and nothing else: neither the lock nor anything of the
+/// environment that would make a component behave otherwise here than there.
+fn start_lab(state: &State, listeners: &[TcpListener]) -> Result<Child> {
+    let numbers: Vec<String> = listeners.iter().map(|listener| listener.as_raw_fd().to_string()).collect();
+    for listener in listeners {
+        rustix::io::fcntl_setfd(listener, FdFlags::empty())?;
+    }
+    let spec = state.spec()?;
+    let path = format!("{}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", spec.parts.bin.display());
+    let log = fs::File::create(state.folder().join("lab.log"))?;
+    let mut command = Command::new("/proc/self/exe");
+    command.arg0("meshlab").args(["lab", "--id", state.id(), "--listeners", &numbers.join(",")]);
+    command.env_clear().env("PATH", path).env("HOME", "/root").env("MESHLAB_CACHE", state.root());
+    command.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log);
+    namespaces::spawn_first(&mut command)
+}
+
+/// Waits until the lab ends, or until it is to end, and ends it.
+fn live(mut lab: Child, lifeline: bool) -> Result<()> {
+    let process =
+        rustix::process::pidfd_open(rustix::process::Pid::from_child(&lab), rustix::process::PidfdFlags::empty())?;
+    // To wait closes a child's standard input, and this one is its lifeline.
+    let held = lab.stdin.take();
+    let (tell, mut gone) = tokio::sync::mpsc::channel::<()>(1);
+    let waited = std::thread::spawn(move || {
+        let status = lab.wait();
+        drop(tell);
+        status
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let asked = runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        tokio::select! {
+            _ = gone.recv() => anyhow::Ok(false),
+            _ = terminate.recv() => Ok(true),
+            _ = interrupt.recv() => Ok(true),
+            () = end_of_input(), if lifeline => Ok(true),
+        }
+    });
+    let _ = rustix::process::pidfd_send_signal(&process, rustix::process::Signal::KILL);
+    drop(held);
+    runtime.shutdown_background();
+    let status = waited.join().map_err(|_| anyhow::anyhow!("the thread that waits for the lab died"))?;
+    if asked? { Ok(()) } else { bail!("the lab's first process ended: {}", status?) }
+}
+
+async fn end_of_input() {
+    let mut byte = [0];
+    while !matches!(tokio::io::stdin().read(&mut byte).await, Ok(0) | Err(_)) {}
+}
+
+/// Whether this process may do what a lab needs.
+pub(crate) fn check_rights() -> Result<()> {
+    if !rustix::process::geteuid().is_root() {
+        bail!("{}", crate::ELSEWHERE);
+    }
+    for program in ["ip", "iptables", "iptables-restore", "conntrack", "mount"] {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
+        if !folders.into_iter().any(|folder| folder.join(program).is_file()) {
+            bail!("a node needs `{program}` (apt-get install iproute2 iptables conntrack mount)");
+        }
+    }
+    Ok(())
+}
+
+/// Leaves the session of whoever started it, so that a terminal that closes does not end the lab.
+pub(crate) fn leave_session() -> io::Result<()> {
+    rustix::process::setsid()
+        .map(drop)
+        .or_else(|error| if error == rustix::io::Errno::PERM { Ok(()) } else { Err(error.into()) })
+}
