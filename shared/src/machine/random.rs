@@ -28,6 +28,13 @@ pub fn new_serial() -> Result<Serial> {
     Ok(Serial::from_random(bytes))
 }
 
+/// Four hexadecimal digits that tell one run from others.
+pub fn run_id() -> Result<String> {
+    let mut bytes = [0; 2];
+    rand::fill(&mut bytes).map_err(|_| Error::failed("this machine gives no random bytes"))?;
+    Ok(format!("{:04x}", u16::from_be_bytes(bytes)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -132,9 +132,9 @@ impl Root {
         params.subject_alt_names = vec![SanType::DnsName(host)];
         params.use_authority_key_identifier_extension = true;
 
-        let mut signer = CertificateParams::default();
-        signer.key_identifier_method = self.key_identifier()?;
-        let signed = params.signed_by(&key, &Issuer::from_params(&signer, &self.key)).map_err(not_signed)?;
+        let mut stand_in = CertificateParams::default();
+        stand_in.key_identifier_method = self.key_identifier()?;
+        let signed = params.signed_by(&key, &Issuer::from_params(&stand_in, &self.key)).map_err(not_signed)?;
         let subject = self.certificate.parsed().map_err(unreadable)?.subject().as_raw().to_vec();
         let certificate = read(with_issuer(signed.der(), &subject, &self.key)?)?;
 

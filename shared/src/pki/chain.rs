@@ -113,7 +113,7 @@ impl Certificate {
         let (subject, issuer) = (shown(parsed.subject()), shown(parsed.issuer()));
         let not_before = moment(parsed.validity().not_before.timestamp())?;
         let not_after = moment(parsed.validity().not_after.timestamp())?;
-        Ok(Self { fingerprint, subject, issuer, not_before, not_after, der })
+        Ok(Self { der, fingerprint, subject, issuer, not_before, not_after })
     }
 
     /// The bytes that were signed and their signature.

@@ -63,8 +63,8 @@ fn chains_under_names_of_every_shape_are_accepted_by_openssl_and_by_rustls() {
             openssl_root(name, mask, CA, &["-multivalue-rdn"]).unwrap_or_else(|error| panic!("{shape}: {error}"));
         let issued = issue(&root).unwrap_or_else(|error| panic!("{shape}: {error}"));
         assert_eq!(openssl_verifies(&issued), Ok(()), "{shape}");
-        let (signer, signed) = (root.certificate.parsed().unwrap(), issued.certificate.parsed().unwrap());
-        assert_eq!(signed.issuer().as_raw(), signer.subject().as_raw(), "{shape}");
+        let (above, below) = (root.certificate.parsed().unwrap(), issued.certificate.parsed().unwrap());
+        assert_eq!(below.issuer().as_raw(), above.subject().as_raw(), "{shape}");
         if shape.ends_with("String") {
             assert!(layout(&root).contains(&shape.to_uppercase()), "{shape} is not in the root");
         }

@@ -124,11 +124,11 @@ fn signer<'a>(
 ) -> Result<&'a Certificate, ChainFault> {
     let mut fault = ChainFault::NoSigner { subject: signed.subject.clone(), issuer: signed.issuer.clone() };
     for candidate in candidates.filter(|candidate| *candidate != signed) {
-        let signer = candidate.parsed()?;
-        if signer.subject().as_raw() != parsed.issuer().as_raw() {
+        let above = candidate.parsed()?;
+        if above.subject().as_raw() != parsed.issuer().as_raw() {
             continue;
         }
-        match verify_signature(signed, parsed, &signer) {
+        match verify_signature(signed, parsed, &above) {
             Ok(()) => return Ok(candidate),
             Err(other) => fault = other,
         }
@@ -139,13 +139,13 @@ fn signer<'a>(
 fn verify_signature(
     signed: &Certificate,
     parsed: &X509Certificate<'_>,
-    signer: &X509Certificate<'_>,
+    above: &X509Certificate<'_>,
 ) -> Result<(), ChainFault> {
     let algorithm = &parsed.signature_algorithm.algorithm;
     if [OID_PKCS1_SHA1WITHRSA, OID_SHA1_WITH_RSA].contains(algorithm) {
         return Err(ChainFault::Sha1(signed.subject.clone()));
     }
-    parsed.verify_signature(Some(signer.public_key())).map_err(|error| match error {
+    parsed.verify_signature(Some(above.public_key())).map_err(|error| match error {
         X509Error::SignatureUnsupportedAlgorithm => ChainFault::Algorithm(signed.subject.clone()),
         _ => ChainFault::Signature(signed.subject.clone()),
     })
@@ -210,7 +210,7 @@ mod tests {
         let (root, other) = (root(), root());
         let issued = issued_by(&root, "east");
         let (ours, foreign) = (root.certificate, other.certificate);
-        assert_eq!(holds(&issued, &[ours.clone()], now()), Ok(()));
+        assert_eq!(holds(&issued, std::slice::from_ref(&ours), now()), Ok(()));
         assert_eq!(holds(&issued, &[foreign.clone(), ours], now()), Ok(()));
         assert_eq!(
             holds(&issued, &[foreign], now()),
@@ -221,7 +221,7 @@ mod tests {
     #[test]
     fn a_root_that_signs_itself_is_a_chain() {
         let root = root().certificate;
-        assert_eq!(verify_chain(&[root.clone()], &[root], now()), Ok(()));
+        assert_eq!(verify_chain(std::slice::from_ref(&root), std::slice::from_ref(&root), now()), Ok(()));
         assert_eq!(verify_chain(&[], &[], now()), Err(ChainFault::Empty));
     }
 

@@ -28,8 +28,8 @@ pub(super) fn verify_workload(issued: &Issued, at: Timestamp) -> Result<(), Stri
         workload
             .verify_for_usage(
                 ALL_VERIFICATION_ALGS,
-                &[anchor.clone()],
-                &[intermediate.clone()],
+                std::slice::from_ref(&anchor),
+                std::slice::from_ref(&intermediate),
                 time,
                 usage,
                 None,
@@ -51,11 +51,11 @@ fn sign_workload(issued: &Issued, at: Timestamp) -> Result<Vec<u8>, String> {
     params.subject_alt_names = vec![SanType::URI(identity)];
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
-    let signer = CertificateParams::default();
-    let issuer = Issuer::from_params(&signer, &issued.key);
-    let signed = params.signed_by(&issued.key, &issuer).map_err(|e| e.to_string())?;
+    let stand_in = CertificateParams::default();
+    let laid_out =
+        params.signed_by(&issued.key, &Issuer::from_params(&stand_in, &issued.key)).map_err(|e| e.to_string())?;
     let parsed = issued.certificate.parsed().map_err(|e| e.to_string())?;
-    with_issuer(signed.der(), parsed.subject().as_raw(), &issued.key).map_err(|e| e.to_string())
+    with_issuer(laid_out.der(), parsed.subject().as_raw(), &issued.key).map_err(|e| e.to_string())
 }
 
 fn refused(error: &webpki::Error) -> String {
