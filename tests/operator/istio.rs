@@ -32,10 +32,11 @@ pub(crate) async fn reconcile(operator: &Operator, name: &str) -> Result<Option<
         mislead(operator, &istio, &active).await?;
     }
     let revisions = owned_revisions(operator, &istio).await?;
-    let seen = revisions
-        .iter()
-        .find(|revision| revision.name_any() == active)
-        .map_or(ActiveRevision::NotFound, |revision| ActiveRevision::Found(Status::of(revision)));
+    // By name, whoever owns it: a namesake that is still being uninstalled shows its old status.
+    let seen = match operator.sail.api(Kind::IstioRevision).get_opt(&active).await? {
+        Some(revision) => ActiveRevision::Found(Status::of(&revision)),
+        None => ActiveRevision::NotFound,
+    };
     let result = outcome.as_ref().map(|_| (active.as_str(), &seen));
     write(operator, &istio, result, &revisions).await?;
     outcome?;

@@ -238,3 +238,113 @@ pub(crate) fn dependency(kind: Kind, state: Option<&str>) -> Condition {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: &str = "2026-11-24T12:00:00Z";
+    const LATER: &str = "2026-11-24T12:00:09Z";
+
+    /// A status in the form of the recordings: `state; Type=Status Reason, …`.
+    fn line(status: &Status) -> String {
+        let conditions: Vec<_> = status
+            .conditions
+            .iter()
+            .map(|c| format!("{}={} {}", c.kind, c.status, c.reason).trim_end().to_owned())
+            .collect();
+        format!("{}; {}", status.state.as_deref().unwrap_or("None"), conditions.join(", "))
+    }
+
+    fn installed(deployment: Option<Pods>, cni: Option<&str>) -> Status {
+        let health = vec![reconciled(Ok(())), istiod_ready(deployment), dependency(Kind::IstioCni, cni)];
+        revision(Status::default(), 1, health, in_use(false), NOW)
+    }
+
+    #[test]
+    fn a_revision_is_ready_by_its_deployment_alone_and_healthy_only_with_its_cni() {
+        let ready = Some(Pods { wanted: 1, ready: 1 });
+        let tail = "InUse=False NotReferencedByAnything";
+        assert_eq!(
+            line(&installed(ready, None)),
+            format!(
+                "IstioCNINotFound; Reconciled=True Reconciled, Ready=True Ready, \
+                 DependenciesHealthy=False IstioCNINotFound, {tail}"
+            )
+        );
+        assert_eq!(installed(ready, Some("DaemonSetNotReady")).state.as_deref(), Some("IstioCNINotHealthy"));
+        assert_eq!(installed(ready, Some("Healthy")).state.as_deref(), Some("Healthy"));
+        let rolling = Some(Pods { wanted: 2, ready: 1 });
+        assert_eq!(installed(rolling, Some("Healthy")).state.as_deref(), Some("IstiodNotReady"));
+    }
+
+    #[test]
+    fn the_message_says_what_of_the_workload_is_missing() {
+        let said = |pods| istiod_ready(pods).message;
+        assert_eq!(said(None), "istiod Deployment not found");
+        assert_eq!(said(Some(Pods::default())), "istiod Deployment is scaled to zero replicas");
+        assert_eq!(said(Some(Pods { wanted: 1, ready: 0 })), "not all istiod pods are ready");
+        let said = |pods| cni_ready(pods).message;
+        assert_eq!(said(None), "istio-cni-node DaemonSet not found");
+        assert_eq!(said(Some(Pods::default())), "no istio-cni-node pods are currently scheduled");
+    }
+
+    #[test]
+    fn a_new_istio_has_conditions_without_reasons_until_its_revision_has_a_status() {
+        let seen = ActiveRevision::Found(Status::default());
+        let status = istio(Status::default(), 1, Ok(("default", &seen)), true, NOW);
+        assert_eq!(line(&status), "None; Reconciled=Unknown, Ready=Unknown, DependenciesHealthy=Unknown");
+        let old = istio(Status::default(), 1, Ok(("default", &seen)), false, NOW);
+        assert_eq!(line(&old), "None; Reconciled=Unknown, Ready=Unknown");
+    }
+
+    #[test]
+    fn right_after_a_change_istio_claims_its_new_generation_with_the_old_conditions() {
+        let seen = ActiveRevision::Found(installed(Some(Pods { wanted: 1, ready: 1 }), Some("Healthy")));
+        let before = istio(Status::default(), 1, Ok(("default", &seen)), true, NOW);
+        let after = istio(before, 2, Ok(("default", &seen)), true, LATER);
+        assert_eq!(after.observed_generation, Some(2));
+        assert!(after.condition("Ready").is_true());
+    }
+
+    #[test]
+    fn a_fault_leaves_the_other_conditions_as_they_were() {
+        let fault = Fault::Validation("version \"v1.28.10\" is end-of-life".into());
+        let status = istio(Status::default(), 1, Err(&fault), true, NOW);
+        assert_eq!(line(&status), "ReconcileError; Reconciled=False ReconcileError, Ready=Unknown ReconcileError");
+        assert_eq!(status.active_revision_name, None);
+        let seen = ActiveRevision::Found(installed(None, None));
+        let known = istio(Status::default(), 1, Ok(("default", &seen)), true, NOW);
+        let status = istio(known, 2, Err(&fault), true, NOW);
+        assert_eq!(
+            line(&status),
+            "ReconcileError; Reconciled=False ReconcileError, Ready=Unknown ReconcileError, \
+             DependenciesHealthy=False IstioCNINotFound"
+        );
+    }
+
+    #[test]
+    fn only_istio_says_a_fault_without_a_preface() {
+        let fault = Fault::Validation("namespace \"mesh\" doesn't exist".into());
+        let said = reconciled(Err(&fault)).message;
+        assert_eq!(said, "error reconciling resource: validation error: namespace \"mesh\" doesn't exist");
+        let status = istio(Status::default(), 1, Err(&fault), true, NOW);
+        assert_eq!(status.condition("Reconciled").message, "validation error: namespace \"mesh\" doesn't exist");
+    }
+
+    #[test]
+    fn the_time_of_a_condition_moves_only_with_its_status() {
+        let mut status = Status::default();
+        status.set(Condition::fails("Ready", "IstiodNotReady", "istiod Deployment not found"), NOW);
+        status.set(Condition::fails("Ready", "IstiodNotReady", "not all istiod pods are ready"), LATER);
+        assert_eq!(status.condition("Ready").last_transition_time, NOW);
+        status.set(Condition::holds("Ready"), LATER);
+        assert_eq!(status.condition("Ready").last_transition_time, LATER);
+    }
+
+    #[test]
+    fn a_state_that_is_gone_is_written_as_null_so_that_a_merge_removes_it() {
+        let json = serde_json::to_value(Status::default()).unwrap();
+        assert!(json["state"].is_null() && json.as_object().unwrap().contains_key("state"));
+    }
+}

@@ -27,7 +27,7 @@ pub(crate) const PASSING: Duration = Duration::from_millis(25);
 /// From the start of Helm to its passing error.
 pub(crate) const HELM_RACE: Duration = Duration::from_millis(250);
 /// How long a revision waits after a change before it starts Helm: with Helm's own time 0.8 to 1.3 s of false Ready.
-pub(crate) const BEFORE_HELM: Duration = Duration::from_millis(450);
+pub(crate) const BEFORE_HELM: Duration = Duration::from_millis(300);
 /// How long IstioCNI looks away after a change that left its old DaemonSet Ready.
 pub(crate) const CNI_LOOKS_AWAY: Duration = Duration::from_millis(850);
 
