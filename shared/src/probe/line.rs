@@ -293,7 +293,10 @@ mod tests {
     fn output_that_lost_a_line_is_told_from_whole_output() {
         let (a, b, end) = (answer_line(&reached("a")), answer_line(&reached("b")), end_line(2));
         assert_eq!(read_answers(&[a.clone(), end].concat()), Err(ReadError::Incomplete { read: 1, written: Some(2) }));
-        assert_eq!(read_answers(&[a.clone(), b.clone()].concat()), Err(ReadError::Incomplete { read: 2, written: None }));
+        assert_eq!(
+            read_answers(&[a.clone(), b.clone()].concat()),
+            Err(ReadError::Incomplete { read: 2, written: None })
+        );
         let cut = [&a[..], &b[..b.len() / 2]].concat();
         assert_eq!(read_answers(&cut), Err(ReadError::Incomplete { read: 1, written: None }));
         assert_eq!(read_answers(""), Err(ReadError::Incomplete { read: 0, written: None }));

@@ -1,6 +1,7 @@
 //! Tries targets, all at once, each within its time.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
@@ -214,13 +215,17 @@ fn fingerprint(connection: &ClientConnection) -> Option<String> {
     let certificate = connection.peer_certificates()?.first()?;
     let suite = aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256.tls13()?;
     let digest = suite.common.hash_provider.hash(certificate);
-    Some(digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect())
+    Some(digest.as_ref().iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    }))
 }
 
 /// Sends one request and reads the status of its answer, whatever that is.
 fn get(mut stream: impl Read + Write, host: &str, path: &str, bearer: Option<&Bearer>) -> Result<u16, Failure> {
     let failed = at(Stage::Http);
-    let request = request(host, path, bearer).ok_or_else(|| failed(&"the path or the token holds a character that no request may"))?;
+    let request = request(host, path, bearer)
+        .ok_or_else(|| failed(&"the path or the token holds a character that no request may"))?;
     stream.write_all(request.as_bytes()).and_then(|()| stream.flush()).map_err(|error| failed(&error))?;
     let line = first_line(&mut stream).map_err(|error| failed(&error))?;
     status(&line).ok_or_else(|| failed(&"the answer is not HTTP"))
@@ -341,7 +346,9 @@ mod tests {
     fn a_token_cannot_add_a_header() {
         assert_eq!(request("h", "/", Some(&Bearer::new("a\r\nX: y"))), None);
         assert_eq!(request("h", "/a b", None), None);
-        assert!(request("h", "/", Some(&Bearer::new("a.b-c"))).unwrap().contains("\r\nAuthorization: Bearer a.b-c\r\n\r\n"));
+        assert!(
+            request("h", "/", Some(&Bearer::new("a.b-c"))).unwrap().contains("\r\nAuthorization: Bearer a.b-c\r\n\r\n")
+        );
     }
 
     #[test]

@@ -122,12 +122,11 @@ impl Cache {
         wait: impl FnOnce(),
         make: impl FnOnce(&Path) -> Result<()>,
     ) -> Result<PathBuf> {
-        let _lock = match self.lock(part, key, FlockOperation::NonBlockingLockExclusive) {
-            Ok(lock) => lock,
-            Err(_) => {
-                wait();
-                self.lock(part, key, FlockOperation::LockExclusive)?
-            }
+        let _lock = if let Ok(lock) = self.lock(part, key, FlockOperation::NonBlockingLockExclusive) {
+            lock
+        } else {
+            wait();
+            self.lock(part, key, FlockOperation::LockExclusive)?
         };
         if let Some(entry) = self.get(part, key) {
             return Ok(entry);

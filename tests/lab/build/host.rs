@@ -26,9 +26,8 @@ pub(super) fn install(packages: &[&str], log: &Path) -> Result<()> {
     if find_program("apt-get").is_none() {
         bail!("this machine lacks what these Debian packages bring, and has no apt-get: {}", packages.join(" "));
     }
-    let apt = |arguments: &[&str]| {
-        run(Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive"), log)
-    };
+    let apt =
+        |arguments: &[&str]| run(Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive"), log);
     apt(&["update", "-q"]).context("apt-get update")?;
     apt(&[&["install", "-y", "-q", "--no-install-recommends"], packages].concat())
         .with_context(|| format!("install {}", packages.join(" ")))

@@ -24,8 +24,18 @@ const SINGLE_FILE_OPTIONS: &[&str] = &[
     "--target",
     TARGET,
 ];
-const PROBE_OPTIONS: &[&str] =
-    &["build", "--quiet", "--locked", "-p", "mesh-shared", "--no-default-features", "--bin", PROBE, "--profile", "probe"];
+const PROBE_OPTIONS: &[&str] = &[
+    "build",
+    "--quiet",
+    "--locked",
+    "-p",
+    "mesh-shared",
+    "--no-default-features",
+    "--bin",
+    PROBE,
+    "--profile",
+    "probe",
+];
 const STATIC: &str = "-C target-feature=+crt-static";
 
 fn source(program: &str) -> PathBuf {
@@ -37,7 +47,8 @@ fn workspace() -> PathBuf {
 }
 
 pub(super) fn single_file_key(program: &str, toolchain: &Toolchain) -> Result<Key> {
-    let options = SINGLE_FILE_OPTIONS.iter().fold(KeyOf::new(program).text(&toolchain.rust), |key, option| key.text(option));
+    let options =
+        SINGLE_FILE_OPTIONS.iter().fold(KeyOf::new(program).text(&toolchain.rust), |key, option| key.text(option));
     Ok(options.text(&toolchain.cc).file(&source(program))?.finish())
 }
 

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
 
 use super::image::{Image, write_archive};
 use super::process::tail;
@@ -34,13 +35,16 @@ pub(super) fn make(bin: &Path, images: &[Image], root: &Path, log: &Path) -> Res
     let socket_folder = tempfile::Builder::new().prefix("meshlab-store-").tempdir()?;
     let socket = socket_folder.path().join("containerd.sock");
     let config = socket_folder.path().join("containerd.toml");
-    let disabled: Vec<_> = NOT_NEEDED.iter().map(|plugin| format!("{plugin:?}")).collect();
+    // A JSON string is a TOML string, whatever is in the path.
+    let text = |path: &Path| json!(path.to_string_lossy()).to_string();
     fs::write(
         &config,
         format!(
-            "version = 3\nroot = {root:?}\nstate = {state:?}\ndisabled_plugins = [{disabled}]\n[grpc]\n  address = {socket:?}\n",
-            state = socket_folder.path().join("state"),
-            disabled = disabled.join(", "),
+            "version = 3\nroot = {}\nstate = {}\ndisabled_plugins = {}\n[grpc]\n  address = {}\n",
+            text(root),
+            text(&socket_folder.path().join("state")),
+            json!(NOT_NEEDED),
+            text(&socket),
         ),
     )?;
     let mut containerd = Containerd::start(bin, &config, log)?;

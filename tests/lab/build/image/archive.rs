@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tar::{Builder, EntryType, Header};
 
-use crate::build::cache::hex;
 use super::layer::Tree;
+use crate::build::cache::hex;
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
@@ -81,7 +81,8 @@ impl Layout {
             "manifests": self.manifests,
         });
         entry(&mut archive, "index.json", index.to_string().as_bytes())?;
-        let mut blobs: Vec<_> = fs::read_dir(&self.blobs)?.map(|blob| Ok(blob?.file_name())).collect::<io::Result<_>>()?;
+        let mut blobs: Vec<_> =
+            fs::read_dir(&self.blobs)?.map(|blob| Ok(blob?.file_name())).collect::<io::Result<_>>()?;
         blobs.sort();
         for folder in ["blobs/", "blobs/sha256/"] {
             let mut header = header(EntryType::Directory, 0o755, 0);

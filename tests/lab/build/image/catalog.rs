@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use crate::build::process::find_program;
 use super::archive::Image;
 use super::layer::{Node, Tree, with_folder, with_libraries};
+use crate::build::process::find_program;
 
 /// Where the programs are that go into images.
 pub(in crate::build) struct Ingredients {
@@ -36,8 +36,9 @@ pub(super) fn probe(program: &Path) -> Image {
 pub(super) fn all(from: &Ingredients) -> Result<Vec<Image>> {
     let shell = shell()?;
     let curl = find_program("curl").context("no curl on this machine")?;
-    let bootstrap =
-        |tree: Tree| tree.file(from.istio.join("envoy_bootstrap.json"), "/var/lib/istio/envoy/envoy_bootstrap_tmpl.json");
+    let bootstrap = |tree: Tree| {
+        tree.file(from.istio.join("envoy_bootstrap.json"), "/var/lib/istio/envoy/envoy_bootstrap_tmpl.json")
+    };
     let mut images = vec![
         image("pause:1", json!({ "Entrypoint": ["/pause"] }), Tree::default().file(&from.pause, "/pause")),
         image("coredns:1", json!({ "Entrypoint": ["/coredns"] }), Tree::default().file(&from.coredns, "/coredns")),
@@ -93,16 +94,11 @@ fn image(name: &str, config: serde_json::Value, tree: Tree) -> Image {
 
 fn shell() -> Result<Tree> {
     let busybox = find_program("busybox").context("no busybox on this machine")?;
-    let tree = with_libraries_if_linked(Tree::default(), &busybox)?
+    let tree = with_libraries(Tree::default(), &busybox)?
         .file(busybox, "/bin/busybox")
         .put("/tmp", Node::Folder { mode: 0o1777 });
     let names = ["sh", "cat", "ls", "sleep", "echo", "env", "grep", "nslookup", "wget"];
     Ok(names.iter().fold(tree, |tree, name| tree.put(Path::new("/bin").join(name), Node::Link("/bin/busybox"))))
-}
-
-/// A static program has no libraries, which `ldd` reports as a failure.
-fn with_libraries_if_linked(tree: Tree, program: &Path) -> Result<Tree> {
-    Ok(with_libraries(tree.clone(), program).unwrap_or(tree))
 }
 
 /// iptables on nftables and nft, with which Istio's agent repairs pods that started before it did.

@@ -5,9 +5,13 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use tar::{Builder, EntryType, Header};
+
+/// What ldd says of a program that needs no linker.
+const STATIC: &str = "not a dynamic executable";
 
 /// What is at one path of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +20,9 @@ pub(super) enum Node {
     File(PathBuf),
     Text(&'static str),
     Link(&'static str),
-    Folder { mode: u32 },
+    Folder {
+        mode: u32,
+    },
 }
 
 /// Everything in an image, by its path without the leading slash. The order of the map is that of the archive.
@@ -88,14 +94,19 @@ fn append<W: Write>(
     size: u64,
     content: &mut dyn io::Read,
 ) -> Result<()> {
-    archive.append_data(&mut header(kind, mode, size), path, content).with_context(|| format!("pack {}", path.display()))
+    archive
+        .append_data(&mut header(kind, mode, size), path, content)
+        .with_context(|| format!("pack {}", path.display()))
 }
 
-/// What an extension of iptables or a linked program needs, as the machine's own linker finds it.
+/// The libraries of a program, where this machine's linker finds them; a static program has none.
 pub(super) fn with_libraries(tree: Tree, program: &Path) -> Result<Tree> {
-    let listed = crate::build::process::output(std::process::Command::new("ldd").arg(program))
-        .with_context(|| format!("libraries of {}", program.display()))?;
-    Ok(library_paths(&listed).fold(tree, |tree, path| tree.file(path, path)))
+    let listed = Command::new("ldd").arg(program).env("LC_ALL", "C").output().context("start ldd")?;
+    let complaint = String::from_utf8_lossy(&listed.stderr);
+    if !listed.status.success() && !complaint.contains(STATIC) {
+        bail!("libraries of {}: {}", program.display(), complaint.trim());
+    }
+    Ok(library_paths(&String::from_utf8_lossy(&listed.stdout)).fold(tree, |tree, path| tree.file(path, path)))
 }
 
 fn library_paths(listed: &str) -> impl Iterator<Item = &str> {
@@ -141,7 +152,11 @@ mod tests {
             .unwrap()
             .map(|entry| {
                 let entry = entry.unwrap();
-                (entry.path().unwrap().display().to_string(), entry.header().mode().unwrap(), entry.header().mtime().unwrap())
+                (
+                    entry.path().unwrap().display().to_string(),
+                    entry.header().mode().unwrap(),
+                    entry.header().mtime().unwrap(),
+                )
             })
             .collect();
         assert_eq!(seen, [("tmp".to_owned(), 0o1777, 0), ("tmp/x".to_owned(), 0o644, 0)]);
