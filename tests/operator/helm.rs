@@ -152,7 +152,24 @@ impl Helm {
             "--server-side=false",
             "--hide-notes",
         ];
-        self.run(&arguments).await
+        match self.run(&arguments).await {
+            Err(error) if error.contains("another operation") => {
+                self.unlock(release).await?;
+                self.run(&arguments).await
+            }
+            other => other,
+        }
+    }
+
+    /// A helm that was killed leaves its release pending: it goes back to what it was, or away.
+    async fn unlock(&self, release: &Release) -> Result<(), String> {
+        tracing::info!(release = release.name, "a killed helm left this release pending");
+        let in_namespace = ["--namespace", &release.namespace];
+        let rollback = [&["rollback", &release.name, "--server-side=false"], &in_namespace[..]].concat();
+        match self.run(&rollback).await {
+            Ok(()) => Ok(()),
+            Err(_) => self.run(&[&["uninstall", &release.name], &in_namespace[..]].concat()).await,
+        }
     }
 
     async fn run(&self, arguments: &[&str]) -> Result<(), String> {
@@ -177,7 +194,7 @@ impl Helm {
         }
         let said = String::from_utf8_lossy(&output.stderr);
         let error = said.lines().find_map(|line| line.strip_prefix("Error: ")).unwrap_or(said.trim());
-        Err(error.to_owned())
+        Err(if error.is_empty() { format!("helm: {}", output.status) } else { error.to_owned() })
     }
 
     fn memory(&self) -> std::sync::MutexGuard<'_, HashMap<String, Installed>> {
