@@ -233,17 +233,3 @@ fn store(cache: &Cache, bin: &Path, containerd: &Path, ingredients: &Ingredients
         timed(say, "images", "unpacked", || store::make(bin, &images, into, &cache.log("store")))
     })
 }
-
-#[cfg(test)]
-mod tests {
-    /// `cargo test -p mesh-tests --lib builds_everything -- --ignored --nocapture`
-    #[test]
-    #[ignore = "compiles Kubernetes"]
-    #[allow(clippy::print_stderr)]
-    fn builds_everything() {
-        let start = std::time::Instant::now();
-        let built = super::build(&|line| eprintln!("{line}")).unwrap();
-        eprintln!("{built:?} after {:?}", start.elapsed());
-        assert!(built.bin.join("kubectl").is_file() && built.charts.join("base/Chart.yaml").is_file());
-    }
-}

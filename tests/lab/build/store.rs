@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -11,10 +11,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
+use tempfile::TempDir;
 
 use super::image::{Image, write_archive};
 use super::process::tail;
 
+const SOCKET: &str = "c.sock";
+/// Of the 107 characters that the kernel takes, without those that containerd adds for its second socket.
+const SOCKET_PATH: usize = 100;
 const START: Duration = Duration::from_secs(30);
 const STOP: Duration = Duration::from_secs(30);
 /// The namespace that the kubelet's images are in.
@@ -31,10 +35,12 @@ const NOT_NEEDED: &[&str] = &[
 
 /// Makes a folder a containerd root.
 pub(super) fn make(bin: &Path, images: &[Image], root: &Path, log: &Path) -> Result<()> {
-    // Paths of sockets are short: the cache may be deep in somebody's home.
-    let socket_folder = tempfile::Builder::new().prefix("meshlab-store-").tempdir()?;
-    let socket = socket_folder.path().join("containerd.sock");
-    let config = socket_folder.path().join("containerd.toml");
+    // Inside the root until it is whole, so that a killed build leaves all of it in one place.
+    let scratch = root.join("scratch");
+    fs::create_dir(&scratch)?;
+    let sockets = Sockets::near(&scratch)?;
+    let socket = sockets.folder().join(SOCKET);
+    let config = scratch.join("containerd.toml");
     // A JSON string is a TOML string, whatever is in the path.
     let text = |path: &Path| json!(path.to_string_lossy()).to_string();
     fs::write(
@@ -42,15 +48,39 @@ pub(super) fn make(bin: &Path, images: &[Image], root: &Path, log: &Path) -> Res
         format!(
             "version = 3\nroot = {}\nstate = {}\ndisabled_plugins = {}\n[grpc]\n  address = {}\n",
             text(root),
-            text(&socket_folder.path().join("state")),
+            text(&scratch.join("state")),
             json!(NOT_NEEDED),
             text(&socket),
         ),
     )?;
     let mut containerd = Containerd::start(bin, &config, log)?;
     containerd.await_socket(&socket, log)?;
-    import(bin, images, &socket, &root.join("layers"))?;
-    containerd.stop(log)
+    import(bin, images, &socket, &scratch.join("layers"))?;
+    containerd.stop(log)?;
+    fs::remove_dir_all(&scratch).context("remove what only the import needed")
+}
+
+/// Where containerd's sockets are.
+enum Sockets {
+    Near(PathBuf),
+    /// The path of a socket is short, and a cache may lie deep.
+    Temporary(TempDir),
+}
+
+impl Sockets {
+    fn near(folder: &Path) -> Result<Self> {
+        if folder.join(SOCKET).as_os_str().len() <= SOCKET_PATH {
+            return Ok(Self::Near(folder.to_owned()));
+        }
+        Ok(Self::Temporary(tempfile::Builder::new().prefix("meshlab-store-").tempdir()?))
+    }
+
+    fn folder(&self) -> &Path {
+        match self {
+            Self::Near(folder) => folder,
+            Self::Temporary(folder) => folder.path(),
+        }
+    }
 }
 
 struct Containerd(Child);
@@ -125,7 +155,5 @@ fn import(bin: &Path, images: &[Image], socket: &Path, layers: &Path) -> Result<
     if !output.status.success() {
         bail!("import images: ctr: {}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim());
     }
-    written?;
-    fs::remove_dir_all(layers).context("remove the layers")?;
-    Ok(())
+    written
 }

@@ -1,10 +1,14 @@
 //! Istio's sample: every request on port 5000 is answered with the version and the pod's name.
 
+#![allow(unsafe_code)]
+
+use std::ffi::{c_int, c_uint};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::{env, io, thread};
 
 fn main() -> io::Result<()> {
+    drain_on_signal();
     let name = |variable| env::var(variable).unwrap_or_default();
     let body = format!("Hello version: {}, instance: {}\n", name("SERVICE_VERSION"), name("HOSTNAME"));
     let answer = format!("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: {}\r\n\r\n{body}", body.len());
@@ -13,6 +17,34 @@ fn main() -> io::Result<()> {
         thread::spawn(move || serve(connection, &answer));
     }
     Ok(())
+}
+
+/// Seconds that are served after a pod was asked to end: its peers learn of that a moment later.
+const DRAIN: c_uint = 2;
+
+unsafe extern "C" {
+    fn signal(number: c_int, handler: extern "C" fn(c_int)) -> usize;
+    fn alarm(seconds: c_uint) -> c_uint;
+    fn _exit(code: c_int) -> !;
+}
+
+/// The first process of a container is ended by a signal only if it has a handler for it.
+fn drain_on_signal() {
+    const SIGALRM: c_int = 14;
+    const SIGTERM: c_int = 15;
+    extern "C" fn drain(_: c_int) {
+        // SAFETY: alarm may be called in a signal handler.
+        unsafe { alarm(DRAIN) };
+    }
+    extern "C" fn end(_: c_int) {
+        // SAFETY: _exit may be called in a signal handler.
+        unsafe { _exit(0) }
+    }
+    // SAFETY: the handlers call only what a signal handler may.
+    unsafe {
+        signal(SIGTERM, drain);
+        signal(SIGALRM, end);
+    }
 }
 
 /// Answers one request after the other until the client goes.

@@ -44,8 +44,9 @@ pub(super) fn all(from: &Ingredients) -> Result<Vec<Image>> {
         image("coredns:1", json!({ "Entrypoint": ["/coredns"] }), Tree::default().file(&from.coredns, "/coredns")),
         image(
             "curl:1",
-            json!({ "Entrypoint": ["/bin/sleep", "infinity"], "Env": [PATH] }),
-            with_libraries(shell.clone(), &curl)?.file(&curl, "/usr/bin/curl"),
+            // Sleeps as `sleep infinity` does, but ends at once when it is asked to.
+            json!({ "Entrypoint": ["/bin/pause"], "Env": [PATH] }),
+            with_libraries(shell.clone(), &curl)?.file(&curl, "/usr/bin/curl").file(&from.pause, "/bin/pause"),
         ),
         image(
             "pilot:1",
