@@ -88,7 +88,7 @@ async fn is_allowed(cluster: &Cluster, access: &Access) -> Result<bool> {
     let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
     let call = Call::new(Method::POST, path.into()).with("application/json", &access.review());
     // A review changes nothing, so that it may be sent again like a read.
-    let answer = cluster.must(&call).await?;
+    let answer = cluster.must(call).await?;
     Ok(answer["status"]["allowed"].as_bool().unwrap_or(false))
 }
 

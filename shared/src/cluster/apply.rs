@@ -48,7 +48,7 @@ pub enum Created {
 /// Where the API server does not answer, or not with the object.
 pub async fn get(cluster: &Cluster, target: &Target) -> Result<Option<Value>> {
     let path = target.path().map_err(|error| at_cluster(error, cluster))?;
-    cluster.maybe(&Call::get(path).about(target)).await
+    cluster.maybe(Call::get(path).about(target)).await
 }
 
 /// Server-side apply without force.
@@ -141,7 +141,7 @@ pub async fn delete(cluster: &Cluster, target: &Target, uid: Option<&str>) -> Re
     match cluster.send(&call).await {
         Ok(_) => Ok(true),
         Err(fault) if fault.is_not_found() => Ok(false),
-        Err(fault) if fault.may_have_been_done() => match cluster.maybe(&Call::get(path).about(target)).await? {
+        Err(fault) if fault.may_have_been_done() => match cluster.maybe(Call::get(path).about(target)).await? {
             None => Ok(true),
             Some(object) if !object["metadata"]["deletionTimestamp"].is_null() => Ok(true),
             Some(_) => Err(fault.into_error(cluster, &call)),

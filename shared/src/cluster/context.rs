@@ -54,10 +54,19 @@ pub struct Cluster {
     pub server_ca_pem: Option<String>,
     /// For what has no function here.
     pub client: Client,
+    /// `kubectl-mesh-mc/VERSION`.
+    user_agent: String,
     /// The longest that one request may take.
     pub(crate) request_timeout: Duration,
     /// The longest that a read is tried again.
     pub(crate) patience: Duration,
+}
+
+impl Cluster {
+    /// The program in the User-Agent: our field manager, and the value of `managed-by` labels.
+    pub(crate) fn manager(&self) -> &str {
+        self.user_agent.split('/').next().unwrap_or_default()
+    }
 }
 
 impl std::fmt::Debug for Cluster {
@@ -141,6 +150,7 @@ async fn connect_one(connection: &Connection, kubeconfig: &Kubeconfig, context: 
         server,
         server_ca_pem,
         client,
+        user_agent: connection.user_agent.clone(),
         request_timeout,
         patience: request_timeout,
     })

@@ -1,9 +1,18 @@
-//! A command inside a container: text in by stdin, lines out.
+//! A command inside a container: text in by stdin, text out.
 
-use tokio::time::Instant;
+use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
+use kube::api::AttachParams;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::time::{Instant, timeout_at};
 
 use super::context::Cluster;
+use super::fault::{Fault, clean, clean_lines};
+use super::request::place;
 use crate::error::{Error, Result};
+
+/// More output than any command of ours writes.
+const LARGEST_OUTPUT: u64 = 4 << 20;
 
 /// What runs where.
 #[derive(Debug, Clone, Copy)]
@@ -14,17 +23,63 @@ pub struct Command<'a> {
     pub pod: &'a str,
     /// The container.
     pub container: &'a str,
-    /// Program and arguments.
+    /// Program and arguments. They are seen by many: no credential belongs here.
     pub argv: &'a [&'a str],
-    /// The line that ends the output: an exec sometimes drops its tail, and only this line proves that all arrived.
-    pub end_marker: Option<&'a str>,
 }
 
-/// Runs the command, writes `stdin` to it, and gives its lines (without the end marker).
+/// Runs the command, writes `stdin` to it, and gives what it wrote, cleaned of control characters but for its lines.
+///
+/// An exec sometimes drops output: whoever needs all of it looks for an end that the command itself writes.
 ///
 /// # Errors
-/// Where the command cannot be started, ends with another code than 0, or its output is cut short.
-pub async fn run(cluster: &Cluster, command: &Command<'_>, stdin: &[u8], deadline: Instant) -> Result<Vec<String>> {
-    let _ = (cluster, command, stdin, deadline);
-    Err(Error::failed("not written yet"))
+/// Where the command cannot be started, ends with another code than 0 (with what it wrote to stderr), or the deadline
+/// passes.
+pub async fn run(cluster: &Cluster, command: &Command<'_>, stdin: &[u8], deadline: Instant) -> Result<String> {
+    let name = command.argv.join(" ");
+    let at = place(cluster, &format!("pod {}/{}", command.namespace, command.pod));
+    let failed = |why: String| Error::failed(format!("{name:?} failed in a pod")).at(at.clone()).because(why);
+    match timeout_at(deadline, attempt(cluster, command, stdin)).await {
+        Ok(Ok(output)) => Ok(output),
+        Ok(Err(why)) => Err(failed(why)),
+        Err(_) => Err(failed("it did not end in time".into())),
+    }
+}
+
+async fn attempt(cluster: &Cluster, command: &Command<'_>, stdin: &[u8]) -> Result<String, String> {
+    let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), command.namespace);
+    let params = AttachParams::default().container(command.container).stdin(true).stdout(true).stderr(true);
+    let started = pods.exec(command.pod, command.argv.iter().copied(), &params).await;
+    let mut process = started.map_err(|error| Fault::from_client(&error).message)?;
+    let (input, output, errors) = (process.stdin(), process.stdout(), process.stderr());
+    let status = process.take_status();
+    let writing = async {
+        let Some(mut input) = input else { return };
+        // A command that ends without reading all of it says so by its own status.
+        let _ = input.write_all(stdin).await;
+        let _ = input.shutdown().await;
+    };
+    let ((), output, errors) = tokio::join!(writing, text(output), text(errors));
+    let status = match status {
+        Some(status) => status.await,
+        None => None,
+    };
+    // What may be left of the connection says nothing more.
+    process.abort();
+    match status {
+        Some(status) if status.status.as_deref() == Some("Success") => Ok(clean_lines(&output)),
+        Some(status) => {
+            let said = clean(&errors);
+            let ended = clean(&status.message.unwrap_or_default());
+            Err(if said.is_empty() { ended } else { format!("{said} ({ended})") })
+        }
+        None => Err("the connection ended before the command did".into()),
+    }
+}
+
+async fn text(stream: Option<impl AsyncRead + Unpin>) -> String {
+    let mut bytes = Vec::new();
+    if let Some(stream) = stream {
+        let _ = stream.take(LARGEST_OUTPUT).read_to_end(&mut bytes).await;
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }

@@ -1,40 +1,298 @@
 //! The pods that prove what one cluster reaches of another, and that go again.
 
-use serde_json::Value;
-use tokio::time::Instant;
+use std::collections::BTreeMap;
+use std::time::Duration;
 
+use k8s_openapi::api::core::v1::{
+    Capabilities, Container, LocalObjectReference, Namespace, Pod, PodSecurityContext, PodSpec, ResourceRequirements,
+    SeccompProfile, SecurityContext,
+};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde_json::Value;
+use tokio::time::{Instant, sleep};
+
+use super::apply::{Created, create, delete};
 use super::context::Cluster;
+use super::exec::{Command, run};
+use super::kinds::Target;
+use super::wait::pods;
+use super::watch::{Source, Verdict, until};
 use crate::error::{Error, Result};
+use crate::istio::MANAGED_BY;
+use crate::probe::line::{self, Answer, Request, read_answers};
+
+const NAME: &str = "mesh-probe";
+const PREFIX: &str = "mesh-probe-";
+/// Marks namespaces of probes, whichever command made them.
+const MARK: &str = "mesh-probe";
+/// The mark as a label selector in a query.
+pub(crate) const SELECTOR: &str = "mesh-probe%3Dtrue";
+/// A pod that everybody forgot ends by itself.
+const LIFETIME_SECONDS: i64 = 1800;
+/// A pull that fails may be the registry's hiccup: it counts when it fails for this long.
+const BEARABLE: Duration = Duration::from_secs(15);
+/// An exec sometimes drops output; the probe's own count shows it, and then it is asked again.
+const ATTEMPTS: usize = 3;
 
 /// What the probe's pod is made of.
 #[derive(Debug, Clone)]
 pub struct ProbeImage {
     /// Image reference.
     pub image: String,
-    /// Secret of type dockerconfigjson… in the probe's namespace is not ours to make: its name, where the user gives one.
+    /// Name of a Secret by which the image is pulled.
     pub pull_secret: Option<String>,
 }
 
-/// Namespace and pod of a run's probe, in the order in which they are written.
-pub fn manifests(run_id: &str, image: &ProbeImage) -> [Value; 2] {
-    let _ = (run_id, image);
-    [Value::Null, Value::Null]
+/// The namespace of a run's probe.
+pub fn namespace(run_id: &str) -> String {
+    format!("{PREFIX}{run_id}")
 }
 
-/// Writes namespace and pod, and waits until the pod runs. The namespace.
+/// Whether a namespace is one that a probe was given.
+pub(crate) fn is_ours(namespace: &Value) -> bool {
+    let metadata = &namespace["metadata"];
+    metadata["name"].as_str().is_some_and(|name| name.starts_with(PREFIX))
+        && metadata["labels"][MARK] == "true"
+        && metadata["deletionTimestamp"].is_null()
+}
+
+/// Namespace and pod of a run's probe, in the order in which they are written. The pod is admitted under Pod Security
+/// `restricted`, runs without a token and outside the mesh: it must see what istiod sees, not what a proxy shows.
+pub fn manifests(run_id: &str, image: &ProbeImage, managed_by: &str) -> [Value; 2] {
+    let name = namespace(run_id);
+    let labels = |more: &[(&str, &str)]| -> BTreeMap<String, String> {
+        let own = [(MANAGED_BY, managed_by), (MARK, "true")];
+        own.iter().chain(more).map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    };
+    let namespace = Namespace {
+        metadata: ObjectMeta {
+            name: Some(name.clone()),
+            labels: Some(labels(&[
+                ("istio-injection", "disabled"),
+                ("pod-security.kubernetes.io/enforce", "restricted"),
+            ])),
+            ..ObjectMeta::default()
+        },
+        ..Namespace::default()
+    };
+    let pod = Pod {
+        metadata: ObjectMeta {
+            name: Some(NAME.into()),
+            namespace: Some(name),
+            labels: Some(labels(&[("sidecar.istio.io/inject", "false")])),
+            ..ObjectMeta::default()
+        },
+        spec: Some(PodSpec {
+            containers: vec![container(&image.image)],
+            automount_service_account_token: Some(false),
+            enable_service_links: Some(false),
+            active_deadline_seconds: Some(LIFETIME_SECONDS),
+            termination_grace_period_seconds: Some(0),
+            restart_policy: Some("Never".into()),
+            image_pull_secrets: image.pull_secret.clone().map(|name| vec![LocalObjectReference { name }]),
+            // At the pod's level, so that whatever an admission adds has it too.
+            security_context: Some(PodSecurityContext {
+                run_as_non_root: Some(true),
+                seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".into(), ..SeccompProfile::default() }),
+                ..PodSecurityContext::default()
+            }),
+            ..PodSpec::default()
+        }),
+        ..Pod::default()
+    };
+    [marked("Namespace", &namespace), marked("Pod", &pod)]
+}
+
+fn container(image: &str) -> Container {
+    let amounts = |cpu: &str, memory: &str| {
+        BTreeMap::from([("cpu".into(), Quantity(cpu.into())), ("memory".into(), Quantity(memory.into()))])
+    };
+    Container {
+        name: NAME.into(),
+        image: Some(image.into()),
+        image_pull_policy: Some("IfNotPresent".into()),
+        args: Some(vec!["wait".into(), "--for".into(), LIFETIME_SECONDS.to_string()]),
+        resources: Some(ResourceRequirements {
+            requests: Some(amounts("10m", "16Mi")),
+            limits: Some(amounts("500m", "64Mi")),
+            ..ResourceRequirements::default()
+        }),
+        security_context: Some(SecurityContext {
+            allow_privilege_escalation: Some(false),
+            read_only_root_filesystem: Some(true),
+            run_as_non_root: Some(true),
+            capabilities: Some(Capabilities { drop: Some(vec!["ALL".into()]), ..Capabilities::default() }),
+            ..SecurityContext::default()
+        }),
+        ..Container::default()
+    }
+}
+
+fn marked(kind: &str, object: &impl serde::Serialize) -> Value {
+    let mut manifest = serde_json::to_value(object).unwrap_or_default();
+    manifest["apiVersion"] = "v1".into();
+    manifest["kind"] = kind.into();
+    manifest
+}
+
+/// Writes namespace and pod, and waits until the pod runs. Gives the namespace's name.
 ///
 /// # Errors
-/// A pod that cannot start (image, Pod Security, quota) with the reason, or the deadline.
+/// A pod that may not be made or cannot start (image, Pod Security, quota, no node) with the reason, or the deadline.
 pub async fn start(cluster: &Cluster, run_id: &str, image: &ProbeImage, deadline: Instant) -> Result<String> {
-    let _ = (cluster, run_id, image, deadline);
-    Err(Error::failed("not written yet"))
+    let [namespace_manifest, pod_manifest] = manifests(run_id, image, cluster.manager());
+    let name = namespace(run_id);
+    create(cluster, &namespace_manifest, cluster.manager()).await?;
+    create_pod(cluster, &pod_manifest, deadline).await?;
+    let target = Target::of(&pod_manifest);
+    let failed = |why: String| {
+        Error::failed(format!("the probe does not start in {}", cluster.context))
+            .at(format!("context {}, Pod {name}/{NAME}, image {}", cluster.context, image.image))
+            .because(why)
+            .fix("name an image that this cluster can pull: --probe-image REFERENCE (and --image-pull-secret NAME)")
+            .fix("or go without the proof: --no-probe")
+    };
+    let mut stuck_since: Option<Instant> = None;
+    until(
+        cluster,
+        &[Source::one(&target.collection()?, NAME)],
+        deadline,
+        |state| {
+            let Some(pod) = state[0].get(NAME) else { return Verdict::Wait("the pod is not there".into()) };
+            if let Some(ended) = ended(pod) {
+                return Verdict::Never(failed(ended));
+            }
+            if runs(pod) {
+                return Verdict::Done(());
+            }
+            let Some(stuck) = pods::stuck(pod) else {
+                stuck_since = None;
+                return Verdict::Wait("the pod has not started yet".into());
+            };
+            let since = *stuck_since.get_or_insert_with(Instant::now);
+            if since.elapsed() >= BEARABLE { Verdict::Never(failed(stuck)) } else { Verdict::Wait(stuck) }
+        },
+        failed,
+    )
+    .await?;
+    Ok(name)
 }
 
-/// Deletes a run's probe.
+/// A namespace's first pod may come before its default account: the cluster makes that on its own, in a moment.
+async fn create_pod(cluster: &Cluster, manifest: &Value, deadline: Instant) -> Result<Created> {
+    loop {
+        match create(cluster, manifest, cluster.manager()).await {
+            Err(error) if error.why.as_deref().is_some_and(lacks_account) && Instant::now() < deadline => {
+                sleep(Duration::from_millis(50)).await;
+            }
+            result => return result,
+        }
+    }
+}
+
+fn lacks_account(why: &str) -> bool {
+    why.contains("error looking up service account")
+}
+
+fn runs(pod: &Value) -> bool {
+    pod["status"]["containerStatuses"][0]["state"]["running"].is_object()
+}
+
+/// How a pod ended that should still run.
+fn ended(pod: &Value) -> Option<String> {
+    let phase = pod["status"]["phase"].as_str().unwrap_or_default();
+    if phase != "Failed" && phase != "Succeeded" {
+        return None;
+    }
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let terminated = &pod["status"]["containerStatuses"][0]["state"]["terminated"];
+    let words = [&pod["status"]["reason"], &pod["status"]["message"], &terminated["reason"], &terminated["message"]];
+    let said: Vec<String> = words.into_iter().map(text).filter(|text| !text.is_empty()).collect();
+    Some(format!("the pod has ended: {}", if said.is_empty() { phase.to_owned() } else { said.join(": ") }))
+}
+
+/// Asks the probe in this namespace to try the targets. The request goes by stdin: it may hold a token.
 ///
 /// # Errors
-/// Where the API server does not answer.
+/// Where the probe cannot be asked, or its output arrives incomplete again and again.
+pub async fn reach(
+    cluster: &Cluster,
+    namespace: &str,
+    targets: &[line::Target],
+    deadline: Instant,
+) -> Result<Vec<Answer>> {
+    let command = Command { namespace, pod: NAME, container: NAME, argv: &["/mesh-probe", "reach"] };
+    let request = serde_json::to_vec(&Request { targets: targets.to_vec() }).unwrap_or_default();
+    let mut attempt = 1;
+    loop {
+        let output = run(cluster, &command, &request, deadline).await?;
+        match read_answers(&output) {
+            Ok(answers) => return Ok(answers),
+            Err(_) if attempt < ATTEMPTS && Instant::now() < deadline => attempt += 1,
+            Err(error) => {
+                return Err(Error::failed(format!("the probe in {} cannot be understood", cluster.context))
+                    .at(format!("context {}, Pod {namespace}/{NAME}", cluster.context))
+                    .because(error.to_string()));
+            }
+        }
+    }
+}
+
+/// Deletes a run's probe with its namespace. One that is gone already is no failure, and its end is not waited for.
+///
+/// # Errors
+/// Where the API server does not answer, or the namespace is not a probe's.
 pub async fn remove(cluster: &Cluster, namespace: &str) -> Result<()> {
-    let _ = (cluster, namespace);
-    Err(Error::failed("not written yet"))
+    if !namespace.starts_with(PREFIX) {
+        return Err(Error::failed(format!("namespace {namespace} is not a probe's")));
+    }
+    delete(cluster, &Target::new("Namespace", "", namespace)?, None).await.map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn image() -> ProbeImage {
+        ProbeImage { image: "example.com/probe:1".into(), pull_secret: Some("pull".into()) }
+    }
+
+    #[test]
+    fn the_pod_passes_restricted_pod_security_and_carries_no_token() {
+        let [namespace, pod] = manifests("7f3a", &image(), "test");
+        assert_eq!(namespace["metadata"]["name"], "mesh-probe-7f3a");
+        assert_eq!(namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"], "restricted");
+        assert_eq!(namespace["metadata"]["labels"]["istio-injection"], "disabled");
+        let (spec, container) = (&pod["spec"], &pod["spec"]["containers"][0]);
+        assert_eq!(spec["automountServiceAccountToken"], false);
+        assert_eq!(
+            spec["securityContext"],
+            json!({"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}})
+        );
+        assert_eq!(container["securityContext"]["allowPrivilegeEscalation"], false);
+        assert_eq!(container["securityContext"]["capabilities"]["drop"], json!(["ALL"]));
+        assert_eq!(spec["imagePullSecrets"], json!([{"name": "pull"}]));
+        assert!(spec["tolerations"].is_null() && spec["activeDeadlineSeconds"].is_i64());
+    }
+
+    #[test]
+    fn only_marked_namespaces_of_our_name_are_leftovers() {
+        let [namespace, _] = manifests("7f3a", &image(), "test");
+        assert!(is_ours(&namespace));
+        let mut going = namespace.clone();
+        going["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+        assert!(!is_ours(&going));
+        assert!(!is_ours(&json!({"metadata": {"name": "mesh-probe-users", "labels": {}}})));
+        assert!(!is_ours(&json!({"metadata": {"name": "sample", "labels": {"mesh-probe": "true"}}})));
+    }
+
+    #[test]
+    fn a_pod_that_ended_says_how() {
+        let pod = json!({"status": {"phase": "Failed", "reason": "DeadlineExceeded"}});
+        assert_eq!(ended(&pod).unwrap(), "the pod has ended: DeadlineExceeded");
+        assert_eq!(ended(&json!({"status": {"phase": "Running"}})), None);
+    }
 }

@@ -197,25 +197,25 @@ impl Cluster {
     }
 
     /// Reads, with a failure already made an error.
-    pub(crate) async fn must(&self, call: &Call) -> Result<Value> {
-        self.read(call).await.map_err(|fault| fault.into_error(self, call))
+    pub(crate) async fn must(&self, call: Call) -> Result<Value> {
+        self.read(&call).await.map_err(|fault| fault.into_error(self, &call))
     }
 
     /// Reads what may be absent (404).
-    pub(crate) async fn maybe(&self, call: &Call) -> Result<Option<Value>> {
-        match self.read(call).await {
+    pub(crate) async fn maybe(&self, call: Call) -> Result<Option<Value>> {
+        match self.read(&call).await {
             Ok(value) => Ok(Some(value)),
             Err(fault) if fault.is_not_found() => Ok(None),
-            Err(fault) => Err(fault.into_error(self, call)),
+            Err(fault) => Err(fault.into_error(self, &call)),
         }
     }
 
     /// Reads what only helps: absent, forbidden or failing, there is nothing.
-    pub(crate) async fn if_allowed(&self, call: &Call) -> Result<Option<Value>> {
-        match self.read(call).await {
+    pub(crate) async fn if_allowed(&self, call: Call) -> Result<Option<Value>> {
+        match self.read(&call).await {
             Ok(value) => Ok(Some(value)),
             Err(fault) if fault.is_not_found() || fault.is_forbidden() => Ok(None),
-            Err(fault) => Err(fault.into_error(self, call)),
+            Err(fault) => Err(fault.into_error(self, &call)),
         }
     }
 }

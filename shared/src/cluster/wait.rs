@@ -2,7 +2,7 @@
 //! and what was seen last.
 
 mod control_plane;
-mod gateway;
+pub(crate) mod gateway;
 pub(crate) mod pods;
 pub mod readiness;
 mod token;
