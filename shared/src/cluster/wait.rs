@@ -10,7 +10,7 @@ mod workload;
 
 pub use control_plane::{cni, control_plane};
 pub use gateway::gateway_address;
-pub use token::{Token, service_account, token_filled};
+pub use token::{service_account, token_filled};
 pub use workload::{deployment_available, injection};
 
 use std::time::Duration;
