@@ -1,0 +1,200 @@
+//! The lab that a test runs in, and the programs that it runs.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use meshlab::Lab;
+use serde_json::Value;
+
+use super::shell::{Ended, run, run_with_input};
+
+/// The clusters are one: tests hold them one after the other, however many threads there are.
+static CLUSTERS: Mutex<()> = Mutex::new(());
+
+/// A lab, a home of the test's own, and the programs as a user has them.
+pub(crate) struct Kit {
+    pub(crate) lab: Lab,
+    home: PathBuf,
+    path: OsString,
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl Kit {
+    /// The lab that this process was started in, where it has these clusters. Else it says why the test is not run.
+    pub(crate) fn of(clusters: &[&str]) -> Option<Self> {
+        let alone = CLUSTERS.lock().unwrap_or_else(PoisonError::into_inner);
+        let how = format!("meshlab with --clusters {} -- cargo test …", clusters.join(","));
+        let lab = match std::env::var_os("MESHLAB_ID") {
+            None => {
+                eprintln!("not run: it needs a lab ({how})");
+                return None;
+            }
+            Some(_) => Lab::attached().expect("MESHLAB_ID names a lab that runs"),
+        };
+        if let Some(missing) = clusters.iter().find(|name| lab.spec().cluster(name).is_err()) {
+            eprintln!("not run: the lab has no cluster {missing} ({how})");
+            return None;
+        }
+        let ours = target_folder();
+        for program in ["kubectl-mesh_mc", "meshlab"] {
+            assert!(ours.join(program).exists(), "{program} is not in {}: cargo build --workspace", ours.display());
+        }
+        let inherited = std::env::var_os("PATH").unwrap_or_default();
+        let folders = [ours, lab.bin().to_owned()].into_iter().chain(std::env::split_paths(&inherited));
+        let path = std::env::join_paths(folders).expect("folders without a colon");
+        let home = home(&lab);
+        Some(Self { lab, home, path, _alone: alone })
+    }
+
+    /// The same, at the home of a test before it.
+    #[must_use]
+    pub(crate) fn at(self, home: PathBuf) -> Self {
+        Self { home, ..self }
+    }
+
+    /// Names of all clusters of the lab.
+    pub(crate) fn clusters(&self) -> Vec<&str> {
+        self.lab.clusters().iter().map(|cluster| cluster.name.as_str()).collect()
+    }
+
+    /// The folder that is HOME to what the test runs.
+    pub(crate) fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// The folder in which the product keeps the root of a mesh by default.
+    pub(crate) fn ca_folder(&self) -> PathBuf {
+        self.data().join("mesh-mc/mesh1")
+    }
+
+    /// The folder that is XDG_DATA_HOME to what the test runs.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.home().join("data")
+    }
+
+    /// A program in the test's surroundings.
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command
+            .env("HOME", self.home())
+            .env("XDG_DATA_HOME", self.data())
+            .env("KUBECONFIG", self.lab.kubeconfig())
+            .env("PATH", &self.path)
+            .env_remove("XDG_CACHE_HOME")
+            .current_dir(self.home());
+        command
+    }
+
+    /// The product, not yet started.
+    pub(crate) fn product(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command(target_folder().join("kubectl-mesh_mc"));
+        command.args(arguments);
+        command
+    }
+
+    /// The product, run to its end.
+    pub(crate) fn mesh_mc(&self, arguments: &[&str]) -> Ended {
+        run(&mut self.product(arguments))
+    }
+
+    /// `kubectl mesh-mc …`: the product as kubectl's own lookup of plugins finds it.
+    pub(crate) fn kubectl_mesh_mc(&self, arguments: &[&str]) -> Ended {
+        run(self.command(self.lab.bin().join("kubectl")).arg("mesh-mc").args(arguments))
+    }
+
+    /// Joins clusters with nothing but their contexts, and returns when it began.
+    #[track_caller]
+    pub(crate) fn join(&self, contexts: &str) -> Timestamp {
+        let began = Timestamp::now();
+        self.mesh_mc(&["join", "--contexts", contexts, "--yes"]).ok();
+        began
+    }
+
+    /// kubectl in one cluster.
+    pub(crate) fn kubectl(&self, cluster: &str, arguments: &[&str]) -> Ended {
+        run(self.kubectl_command(cluster).args(arguments))
+    }
+
+    /// kubectl in one cluster, not yet started.
+    pub(crate) fn kubectl_command(&self, cluster: &str) -> Command {
+        let mut command = self.command(self.lab.bin().join("kubectl"));
+        command.args(["--context", cluster]);
+        command
+    }
+
+    /// Applies manifests.
+    #[track_caller]
+    pub(crate) fn apply(&self, cluster: &str, objects: &[Value]) {
+        let list = serde_json::json!({"apiVersion": "v1", "kind": "List", "items": objects});
+        let mut command = self.kubectl_command(cluster);
+        run_with_input(command.args(["apply", "-f", "-"]), &list.to_string()).ok();
+    }
+
+    /// One object, or none where it is not there.
+    #[track_caller]
+    pub(crate) fn get(&self, cluster: &str, arguments: &[&str]) -> Option<Value> {
+        let text = self.kubectl(cluster, &[&["get", "--ignore-not-found", "-o", "json"], arguments].concat()).ok();
+        (!text.trim().is_empty()).then(|| serde_json::from_str(&text).expect("kubectl prints JSON"))
+    }
+
+    /// istioctl in one cluster.
+    pub(crate) fn istioctl(&self, cluster: &str, arguments: &[&str]) -> Ended {
+        run(self.command(self.lab.bin().join("istioctl")).args(["--context", cluster]).args(arguments))
+    }
+
+    /// openssl.
+    pub(crate) fn openssl(&self, arguments: &[&str]) -> Ended {
+        run(self.command("openssl").args(arguments))
+    }
+
+    /// Writes a file into the test's home.
+    pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.home().join(name);
+        std::fs::write(&path, text).expect("the home can be written to");
+        path
+    }
+
+    /// A text without what differs from run to run: ports, folders, certificates, UIDs, times.
+    pub(crate) fn plain(&self, text: &str) -> String {
+        let text = text.replace(&self.home().display().to_string(), "HOME");
+        let text = text.replace(&self.lab.kubeconfig().display().to_string(), "KUBECONFIG");
+        text.split_inclusive([' ', '\n']).map(plain_word).collect()
+    }
+}
+
+fn plain_word(word: &str) -> String {
+    let bare = word.trim_end();
+    let end = &word[bare.len()..];
+    let core = bare.trim_matches(|c: char| ",;()\"'".contains(c));
+    let name = if core.len() == 36 && core.matches('-').count() == 4 {
+        "UID".to_owned()
+    } else if core.len() > 8 && core.matches(':').count() > 1 && core.chars().all(|c| c.is_ascii_hexdigit() || c == ':' || c == '…') {
+        "FINGERPRINT".to_owned()
+    } else if core.len() >= 19 && core.starts_with("20") && core.contains('T') && core.ends_with('Z') {
+        "TIME".to_owned()
+    } else if let Some((before, port)) = core.split_once("127.0.0.1:") {
+        let rest = port.trim_start_matches(|c: char| c.is_ascii_digit());
+        format!("{before}127.0.0.1:PORT{rest}")
+    } else {
+        return word.to_owned();
+    };
+    bare.replace(core, &name) + end
+}
+
+/// The folder that cargo builds into, in which the product and `meshlab` stand.
+pub(crate) fn target_folder() -> PathBuf {
+    let test = std::env::current_exe().expect("this program has a path");
+    test.ancestors().nth(2).expect("target/<profile>/deps/<test>").to_owned()
+}
+
+/// A folder that goes with the lab.
+fn home(lab: &Lab) -> PathBuf {
+    let kubeconfig = lab.kubeconfig();
+    let folder = kubeconfig.parent().expect("the lab's folder");
+    let home = tempfile::Builder::new().prefix("home-").tempdir_in(folder).expect("a folder in the lab's").keep();
+    std::fs::create_dir(home.join("data")).expect("the home can be written to");
+    home
+}

@@ -1,0 +1,33 @@
+//! What every test of a lab that runs needs: the real programs, the judges, and clusters that are bare again.
+//!
+//! What is true is said by kubectl, istioctl, openssl and the logs of the API servers and proxies, never by our own
+//! output alone. A step waits for a state that has a name, and then one assertion is made.
+
+// Each test binary uses its own part of this.
+#![allow(dead_code)]
+
+pub(crate) mod bare;
+pub(crate) mod ca_folder;
+pub(crate) mod judge;
+pub(crate) mod kit;
+pub(crate) mod lent;
+pub(crate) mod requests;
+pub(crate) mod sample;
+pub(crate) mod shell;
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+pub(crate) use kit::Kit;
+
+/// Looks again and again until the state is there, and says what was seen last where it does not come.
+pub(crate) fn until<T>(state: &str, patience: Duration, mut look: impl FnMut() -> Result<T, String>) -> T {
+    let end = Instant::now() + patience;
+    loop {
+        match look() {
+            Ok(found) => return found,
+            Err(seen) if Instant::now() >= end => panic!("not within {patience:?}: {state}; last seen: {seen}"),
+            Err(_) => sleep(Duration::from_millis(100)),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! A program that ran.
+
+use std::fmt;
+use std::io::Write;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+/// How a program ended and what it said.
+#[derive(Clone)]
+pub(crate) struct Ended {
+    /// Its exit code, or 128 and the number of the signal that ended it.
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    words: String,
+}
+
+impl Ended {
+    /// What it wrote to stdout, if it ended well.
+    #[track_caller]
+    pub(crate) fn ok(self) -> String {
+        assert!(self.code == 0, "{self}");
+        self.stdout
+    }
+
+    /// What it wrote to stdout, as JSON, if it ended well.
+    #[track_caller]
+    pub(crate) fn json(self) -> Value {
+        let words = self.words.clone();
+        let text = self.ok();
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{words}: no JSON ({error}): {text}"))
+    }
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} ended with {}\nstdout: {}\nstderr: {}", self.words, self.code, self.stdout, self.stderr)
+    }
+}
+
+/// Runs a program to its end with nothing on its stdin.
+pub(crate) fn run(command: &mut Command) -> Ended {
+    let output = command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    ended(command, &output)
+}
+
+/// Runs a program to its end with a text on its stdin.
+pub(crate) fn run_with_input(command: &mut Command, input: &str) -> Ended {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    // What does not read its input to the end says so by its exit code.
+    let _ = child.stdin.take().expect("stdin is piped").write_all(input.as_bytes());
+    let output = child.wait_with_output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    ended(command, &output)
+}
+
+/// What became of a program.
+pub(crate) fn ended(command: &Command, output: &std::process::Output) -> Ended {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    Ended {
+        code: output.status.code().unwrap_or_else(|| 128 + output.status.signal().unwrap_or(0)),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        words: words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" "),
+    }
+}
