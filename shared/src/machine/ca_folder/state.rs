@@ -195,7 +195,10 @@ fn read_content(folder: &PrivateDir, state: &mut CaFolderState, at: Timestamp) {
         Ok(record) => state.signed_for = record,
         Err(error) => state.faults.push(error.into()),
     }
-    let names = folder.names().unwrap_or_default();
+    let names = folder.names().unwrap_or_else(|error| {
+        state.faults.push(error.into());
+        Vec::new()
+    });
     for cluster in names.into_iter().filter_map(|name| ClusterName::new(name).ok()) {
         match read_intermediate(folder, &cluster) {
             Ok(Some(certificate)) => {
