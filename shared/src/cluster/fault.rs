@@ -193,6 +193,13 @@ impl Fault {
         }
     }
 
+    /// The fields that are wrong and why, where the API server names any. What it says of `<nil>` is about none.
+    fn wrong_fields(&self) -> Option<String> {
+        let named = self.fields.iter().filter(|field| !field.field.is_empty() && field.field != "<nil>");
+        let words: Vec<String> = named.map(|field| format!("{}: {}", field.field, field.message)).collect();
+        (!words.is_empty()).then(|| words.join("; "))
+    }
+
     fn status_error(self, code: u16, cluster: &Cluster, call: &Call) -> Error {
         let context = &cluster.context;
         match code {
@@ -219,7 +226,7 @@ impl Fault {
                     .fix("correct the value: a key is misspelt, or has the wrong type")
             }
             400 | 422 => Error::refused(format!("{} is not valid in {context}", call.object()))
-                .because(self.message)
+                .because(self.wrong_fields().unwrap_or(self.message))
                 .fix("correct the value that is named"),
             _ => Error::failed(format!("the API server of {context} answered {code} to {}", call.describe()))
                 .because(self.message),
@@ -262,7 +269,7 @@ pub fn clean_value(value: &mut Value) {
         Value::String(text)
             if text.chars().any(|c| (c.is_control() && !matches!(c, '\n' | '\t')) || is_reordering(c)) =>
         {
-            *text = clean_lines(text)
+            *text = clean_lines(text);
         }
         Value::Array(items) => items.iter_mut().for_each(clean_value),
         Value::Object(map) => map.values_mut().for_each(clean_value),

@@ -49,10 +49,10 @@ impl Default for Scope {
 /// # Errors
 /// Where the API server cannot be reached or does not let us read what has to be known.
 pub async fn observe(cluster: &Cluster, scope: &Scope) -> Result<ObservedCluster> {
-    assemble(cluster, scope, ask(cluster, scope).await?, Timestamp::now())
+    assemble(cluster, scope, &Box::pin(ask(cluster, scope)).await?, Timestamp::now())
 }
 
-fn assemble(cluster: &Cluster, scope: &Scope, answers: Answers, now: Timestamp) -> Result<ObservedCluster> {
+fn assemble(cluster: &Cluster, scope: &Scope, answers: &Answers, now: Timestamp) -> Result<ObservedCluster> {
     let namespace = &scope.system_namespace;
     let uid = answers.kube_system["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
     if uid.is_empty() {
@@ -102,7 +102,7 @@ fn assemble(cluster: &Cluster, scope: &Scope, answers: Answers, now: Timestamp) 
             .is_some_and(|deployment| readiness::not_rolled_out(deployment).is_none()),
         leftover_probes: names(&answers.probes),
         stale_workloads: control_planes::stale_workloads(&answers.injected, cacerts, &answers.istiods, namespace),
-        objects: objects(scope, &answers),
+        objects: objects(scope, answers),
         istiods,
     })
 }

@@ -31,7 +31,7 @@ pub(crate) const SELECTOR: &str = "mesh-probe%3Dtrue";
 /// A pod that everybody forgot ends by itself.
 const LIFETIME_SECONDS: i64 = 1800;
 /// A pull that fails may be the registry's hiccup: it counts when it fails for this long.
-const BEARABLE: Duration = Duration::from_secs(15);
+const BEARABLE: Duration = Duration::from_secs(10);
 /// An exec sometimes drops output; the probe's own count shows it, and then it is asked again.
 const ATTEMPTS: usize = 3;
 

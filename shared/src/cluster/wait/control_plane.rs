@@ -10,6 +10,7 @@ use crate::cluster::context::Cluster;
 use crate::cluster::kinds::Target;
 use crate::cluster::watch::{Source, State, Verdict, until};
 use crate::error::{Error, Result};
+use crate::istio::sail::GROUP;
 
 const CNI: &str = "default";
 const DAEMON_SET: &str = "istio-cni-node";
@@ -17,8 +18,8 @@ const DAEMON_SET: &str = "istio-cni-node";
 const DEFAULT_NAMESPACES: (&str, &str) = ("istio-system", "istio-cni");
 
 /// Waits until the control plane that was asked for is the one that runs: Istio, its IstioRevision and istiod's Deployment
-/// each at its own generation, reconciled, and healthy with all it depends on. `api_version` is the served one, such as
-/// `sailoperator.io/v1`.
+/// each at its own generation, reconciled, and healthy with all it depends on. `served` is the version of the Sail API that
+/// is served, such as `v1`.
 ///
 /// # Errors
 /// At once for a version past its end of life; after some seconds for an error of the operator or a pod that cannot start
@@ -26,11 +27,12 @@ const DEFAULT_NAMESPACES: (&str, &str) = ("istio-system", "istio-cni");
 pub async fn control_plane(
     cluster: &Cluster,
     istio: &str,
-    api_version: &str,
+    served: &str,
     deadline: Instant,
     progress: Progress<'_>,
 ) -> Result<()> {
     let since = Instant::now();
+    let api_version = &format!("{GROUP}/{served}");
     let wanted = Target::new("Istio", "", istio)?.at(api_version);
     let namespace = namespace_of(get(cluster, &wanted).await?.as_ref(), DEFAULT_NAMESPACES.0);
     let cni_target = Target::new("IstioCNI", "", CNI)?.at(api_version);
@@ -67,8 +69,9 @@ pub async fn control_plane(
 ///
 /// # Errors
 /// As [`control_plane`].
-pub async fn cni(cluster: &Cluster, api_version: &str, deadline: Instant, progress: Progress<'_>) -> Result<()> {
+pub async fn cni(cluster: &Cluster, served: &str, deadline: Instant, progress: Progress<'_>) -> Result<()> {
     let since = Instant::now();
+    let api_version = &format!("{GROUP}/{served}");
     let target = Target::new("IstioCNI", "", CNI)?.at(api_version);
     let namespace = namespace_of(get(cluster, &target).await?.as_ref(), DEFAULT_NAMESPACES.1);
     let sources = [
@@ -119,12 +122,11 @@ fn only(state: &State, source: usize) -> Option<&Value> {
 
 /// The first pod that cannot start, as namespace and name, and why.
 fn first_stuck(state: &State, sources: &[usize]) -> Option<((String, String), String)> {
-    let pods = sources.iter().filter_map(|source| state.get(*source)).flat_map(std::collections::BTreeMap::values);
-    pods.filter_map(|pod| {
+    let mut pods = sources.iter().filter_map(|source| state.get(*source)).flat_map(std::collections::BTreeMap::values);
+    pods.find_map(|pod| {
         let text = |key: &str| pod["metadata"][key].as_str().unwrap_or_default().to_owned();
         Some(((text("namespace"), text("name")), pods::stuck(pod)?))
     })
-    .next()
 }
 
 fn decide(
