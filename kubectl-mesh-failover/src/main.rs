@@ -1,1 +1,9 @@
-fn main() {}
+//! `kubectl mesh-failover`: decides where traffic goes when a region fails, and proves it by drills.
+
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}
