@@ -1,0 +1,40 @@
+# What a developer and CI run; `make help` says each in a line. The work is in tests/*.sh, to be run by hand as well.
+
+# Where everything is kept that is compiled once: outside of the repo, so that a fresh clone finds it.
+cache := $(abspath $(or $(MESHLAB_CACHE),$(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME)/meshlab),$(HOME)/.cache/meshlab))
+export MESHLAB_CACHE := $(cache)
+
+# Cargo's folder too, unless yours is set. Two clones share what they depend on and wait for each other's builds.
+export CARGO_TARGET_DIR ?= $(cache)/target
+meshlab := $(CARGO_TARGET_DIR)/debug/meshlab
+
+.DEFAULT_GOAL := help
+.PHONY: demo down test test-all bench lint image help prepare
+
+demo: prepare ## Two real clusters become one mesh, and a request crosses it; the lab stays up
+	@tests/demo.sh up
+
+down: ## End the demo's lab and leave nothing of it
+	@tests/demo.sh down
+
+test: prepare ## Lint, unit tests and lab tests, with what each tier took
+	@tests/tiers.sh lint unit lab
+
+test-all: prepare ## The same with everything that takes long
+	@tests/tiers.sh --all lint unit lab
+
+bench: prepare ## Measure what docs/performance.md tells
+	@tests/tiers.sh bench
+
+lint: prepare ## Formatting, clippy, and the licences and sources of what we depend on
+	@tests/tiers.sh lint
+
+image: prepare ## The probe's image as an OCI archive; OUT=FILE names it
+	@cargo build --workspace --bins
+	@$(meshlab) image --out $(or $(OUT),$(CARGO_TARGET_DIR)/mesh-probe.tar)
+
+help: ## Say what each target does
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+prepare:
+	@tests/prepare.sh

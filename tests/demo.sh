@@ -1,0 +1,139 @@
+#!/usr/bin/env bash
+# The main job, to be seen: two real clusters, one command, and a pod of one answered by a pod of the other.
+#   tests/demo.sh up|down
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+: "${CARGO_TARGET_DIR:?make sets it: the folder that cargo builds into}"
+: "${MESHLAB_CACHE:?make sets it: the folder of what is compiled once}"
+# A lab of its own: whatever else you run on this machine is left alone.
+export MESHLAB_ID=${MESHLAB_ID:-demo}
+programs=$CARGO_TARGET_DIR/debug
+# The mesh's root is worth as little as its clusters, and goes with them.
+data=$MESHLAB_CACHE/$MESHLAB_ID-data
+
+say() { printf '\n== %s\n' "$*"; }
+
+# step WHAT COMMAND…: says what is done, does it, and says how long it took.
+step() {
+    local what=$1 begun
+    shift
+    say "$what"
+    begun=$(date +%s%N)
+    "$@"
+    printf '   %d.%d s\n' $((($(date +%s%N) - begun) / 1000000000)) $((($(date +%s%N) - begun) / 100000000 % 10))
+}
+
+down() {
+    if [ -x "$programs/meshlab" ]; then
+        "$programs/meshlab" down
+    fi
+    rm -rf "$data"
+}
+
+build() {
+    cargo build --workspace --bins
+    "$programs/meshlab" build 2>&1 | tee "$output"
+    lab_programs=$(sed -n 's/^programs *//p' "$output")
+}
+
+clusters() {
+    "$programs/meshlab" up --clusters east,west
+}
+
+join() {
+    printf '   $ kubectl mesh-mc join --contexts east,west --yes\n'
+    kubectl mesh-mc join --contexts east,west --yes
+}
+
+# apply CONTEXT FILE…
+apply() {
+    local files=("${@:2}")
+    kubectl --context "$1" apply "${files[@]/#/--filename=tests/demo/}"
+}
+
+applications() {
+    apply east client.yaml helloworld-v1.yaml peer-log.yaml
+    apply west client.yaml helloworld-v2.yaml peer-log.yaml
+    ready east helloworld-v1 curl
+    ready west helloworld-v2 curl
+}
+
+ready() {
+    local name
+    for name in "${@:2}"; do
+        kubectl --context "$1" --namespace sample rollout status "deployment/$name" --timeout 120s
+    done
+}
+
+expose() {
+    apply east expose.yaml
+    apply west expose.yaml
+}
+
+# Asks from a pod of east until a pod of west answers; `asked` is then the name that this request goes by.
+request() {
+    local end=$((SECONDS + 60)) number=0 answer
+    while ((SECONDS < end)); do
+        ((number += 1))
+        asked=demo-$number
+        answer=$(kubectl --context east --namespace sample exec deployment/curl --container curl -- \
+            curl --silent --show-error --max-time 5 --user-agent "$asked" http://helloworld.sample:5000/hello) || answer='no answer'
+        printf '   %s: %s\n' "$asked" "$answer"
+        [[ $answer != *"version: v2"* ]] || return 0
+    done
+    echo "error: no answer came from west within 60 s" >&2
+    return 1
+}
+
+# Shows what the proxy before west's pod wrote of that request: who asked, by the certificate that it had to show.
+identity() {
+    local end=$((SECONDS + 30)) line
+    while ((SECONDS < end)); do
+        line=$(kubectl --context west --namespace sample logs deployment/helloworld-v2 --container istio-proxy |
+            grep -m 1 " as $asked by spiffe://" || true)
+        if [ -n "$line" ]; then
+            printf '   west, proxy of helloworld-v2: %s\n' "$line"
+            return 0
+        fi
+        sleep 0.5
+    done
+    echo "error: the proxy of helloworld-v2 tells of no peer that asked as $asked" >&2
+    return 1
+}
+
+ended() {
+    local code=$?
+    rm -f "$output"
+    ((code == 0)) || echo "The demo did not come to its end. What it brought up stays to be looked at; make down ends it." >&2
+}
+
+up() {
+    output=$(mktemp)
+    trap ended EXIT
+    local begun=$SECONDS
+    [ -d "$MESHLAB_CACHE/build" ] ||
+        say "The first run compiles Kubernetes, etcd, containerd and Istio: ten to fifteen minutes, kept in $MESHLAB_CACHE"
+    step "Build the plugins and what clusters are made of" build
+    step "Make room: an earlier demo goes with its mesh" down
+    step "Bring up clusters east and west, with no route between their pods" clusters
+    KUBECONFIG=$("$programs/meshlab" kubeconfig)
+    export KUBECONFIG XDG_DATA_HOME=$data PATH=$programs:$lab_programs:$PATH
+    step "Make them one mesh, whose root is kept in $XDG_DATA_HOME" join
+    step "Run helloworld v1 in east, v2 in west, and a client in each" applications
+    step "Expose helloworld, and nothing else, to the other cluster" expose
+    step "Ask helloworld from a pod of east until a pod of west answers" request
+    step "Who asked, as the proxy in west saw it" identity
+    printf '\nAll of it took %d s. The lab stays up until you say: make down\n' $((SECONDS - begun))
+    printf 'This points kubectl at it, and brings its own kubectl with both plugins:\n\n'
+    printf '  export KUBECONFIG=%q XDG_DATA_HOME=%q MESHLAB_ID=%q\n' "$KUBECONFIG" "$data" "$MESHLAB_ID"
+    printf "  export PATH=%q:%q:\$PATH\n" "$programs" "$lab_programs"
+}
+
+case ${1:-} in
+    up | down) "$1" ;;
+    *)
+        echo "usage: tests/demo.sh up|down" >&2
+        exit 2
+        ;;
+esac

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Brings what compiling needs and a fresh machine lacks; where all is there it says and does nothing.
+set -euo pipefail
+
+for program in cargo go; do
+    command -v $program >/dev/null || {
+        echo "error: $program is not installed: https://rustup.rs brings cargo, https://go.dev/dl brings go" >&2
+        exit 1
+    }
+done
+
+compiles() { echo '#include <stdio.h>' | cc -E - >/dev/null 2>&1; }
+if ! compiles; then
+    if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
+        echo "error: there is no C compiler (Debian's packages gcc and libc6-dev); root would have it installed" >&2
+        exit 1
+    fi
+    echo "== installing a C compiler" >&2
+    log=$(mktemp)
+    trap 'rm -f "$log"' EXIT
+    export DEBIAN_FRONTEND=noninteractive
+    { apt-get update -q && apt-get install -y -q --no-install-recommends gcc libc6-dev; } >"$log" 2>&1 || {
+        tail -n 20 "$log" >&2
+        exit 1
+    }
+fi
+
+for component in clippy rustfmt; do
+    cargo "${component/rustfmt/fmt}" --version >/dev/null 2>&1 || rustup component add $component
+done
