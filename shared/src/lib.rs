@@ -18,3 +18,9 @@ pub mod pki;
 pub mod istio;
 #[cfg(feature = "engine")]
 pub mod machine;
+#[cfg(feature = "engine")]
+pub mod plan;
+#[cfg(feature = "engine")]
+pub mod run;
+#[cfg(feature = "engine")]
+pub mod ui;

@@ -1,3 +1,7 @@
-//! The edge to this machine: its disk, its randomness.
+//! The edge to this machine: its disk, its randomness, its clock and signals.
 
+pub mod ca_folder;
+pub mod clock;
 pub mod random;
+pub mod signals;
+pub mod values_file;

@@ -1,3 +1,4 @@
 //! The mesh that is wanted: names, topology, version.
 
 pub mod name;
+pub mod values;

@@ -1,0 +1,95 @@
+//! The command line: verbs, and how a command ends.
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use mesh_shared::error::{Error, Result};
+use mesh_shared::ui::arguments::ConnectionArguments;
+use mesh_shared::ui::hint;
+use mesh_shared::ui::terminal::Terminal;
+
+use crate::commands::join::{self, JoinArguments};
+
+/// Name of our field manager, of `managed-by` labels, and of the User-Agent before the slash.
+pub const MANAGER: &str = "kubectl-mesh-mc";
+
+/// Turns several clusters into one Istio mesh
+///
+/// Shared root and intermediate certificates, control planes of the Sail operator (OpenShift Service Mesh 3), east-west
+/// gateways and remote credentials, in one command that can be interrupted and run again.
+#[derive(Debug, Parser)]
+#[command(
+    name = "kubectl-mesh_mc",
+    bin_name = "kubectl mesh-mc",
+    display_name = "kubectl mesh-mc",
+    version,
+    disable_help_subcommand = true,
+    after_help = "Exit codes: 0 done, 1 refused or failed, 2 command line, 128 + signal interrupted."
+)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+    #[command(flatten)]
+    connection: ConnectionArguments,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Bring two or more clusters into one mesh
+    Join(Box<JoinArguments>),
+    /// Print the version
+    Version,
+}
+
+/// Runs what the command line says. Exit codes: 0 done, 1 refused or failed, 2 command line, 128 + signal interrupted.
+pub fn run() -> ExitCode {
+    let terminal = Terminal::detect();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    match execute(cli, terminal) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            terminal.say(&hint::render(&error, terminal));
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn execute(cli: Cli, terminal: Terminal) -> Result<()> {
+    match cli.verb {
+        Verb::Version => {
+            terminal.data(&format!("{MANAGER} {}\n", env!("CARGO_PKG_VERSION")));
+            Ok(())
+        }
+        Verb::Join(arguments) => {
+            let connection = cli.connection.connection(&format!("{MANAGER}/{}", env!("CARGO_PKG_VERSION")));
+            block_on(join::join(*arguments, connection, terminal))
+        }
+    }
+}
+
+fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::failed("the asynchronous runtime does not start").because(error.to_string()))?
+        .block_on(work)
+}
+
+/// The whole command, for help pages and completion.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::command().debug_assert();
+    }
+}

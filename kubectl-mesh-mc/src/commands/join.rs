@@ -1,0 +1,155 @@
+//! `kubectl mesh-mc join`.
+
+mod arguments;
+mod preflight;
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use futures::future::try_join_all;
+use mesh_shared::cluster::context::{Cluster, Connection, connect};
+use mesh_shared::cluster::observe::{Scope, observe};
+use mesh_shared::cluster::probe::ProbeImage;
+use mesh_shared::error::{Error, Kind, Result};
+use mesh_shared::istio::gateway;
+use mesh_shared::machine::{ca_folder, clock, random, signals};
+use mesh_shared::observed::cluster::{ObjectKey, ObservedCluster};
+use mesh_shared::run::execute::{Outcome, execute};
+use mesh_shared::run::world::{Board, Handle, World};
+use mesh_shared::ui::terminal::Terminal;
+use mesh_shared::ui::{progress, prompt};
+
+use self::arguments::DryRun;
+pub use self::arguments::{JoinArguments, Output};
+use crate::cli::MANAGER;
+use crate::plan::join::{JoinPlan, JoinRequest, mesh_id, plan};
+use crate::show;
+
+/// Brings the contexts into one mesh: observe, plan, show, confirm, execute, tell.
+///
+/// # Errors
+/// A refusal before anything was written, or a failure with what was written and how to go on.
+pub async fn join(arguments: JoinArguments, connection: Connection, terminal: Terminal) -> Result<()> {
+    let request = arguments.request(MANAGER)?;
+    let clusters = connect(&connection, &arguments.contexts).await?;
+    let begun = Instant::now();
+    let observed = observe_all(&clusters, &request, &arguments).await?;
+    let mesh = mesh_id(&request, &observed)?;
+    let folder = arguments.ca_dir.clone().map_or_else(|| ca_folder::default_path(&mesh), Ok)?;
+    let plan = plan(&request, &observed, &ca_folder::observe(&folder, clock::now()))?;
+    preflight::strict_dry_run(&plan, &clusters).await?;
+    preflight::permissions(&plan, &clusters, &request).await?;
+    let overview = show::join::overview(&plan, &observed);
+    if let Some(Output::Yaml | Output::Json) = arguments.output {
+        let manifests = show::manifests::render(&plan, &request, &folder, &arguments)?;
+        terminal.data(&manifests);
+        return Ok(());
+    }
+    if arguments.dry_run == DryRun::Client {
+        terminal.data(&format!("{overview}\n{}\nNothing was written: --dry-run=client.\n", show::join::steps(&plan)));
+        return Ok(());
+    }
+    let changes = plan.steps.changes();
+    if changes > 0 {
+        terminal.say(&overview);
+        if !arguments.yes && !prompt::confirm(terminal, &show::join::question(changes))? {
+            return Err(Error::refused("you said no"));
+        }
+    }
+    let begun = if changes > 0 { Instant::now() } else { begun };
+    let world = world(&plan, &clusters, &request, &arguments, folder)?;
+    let outcome = run(&plan, &world, terminal).await;
+    finish(&plan, outcome, &observed, begun, terminal)
+}
+
+async fn observe_all(
+    clusters: &[Cluster],
+    request: &JoinRequest,
+    arguments: &JoinArguments,
+) -> Result<Vec<ObservedCluster>> {
+    let system = request.system_namespace.as_str();
+    let scope = Scope {
+        system_namespace: system.to_owned(),
+        cni_namespace: request.cni_namespace.clone(),
+        gateway_name: gateway::NAME.to_owned(),
+        wanted: vec![
+            ObjectKey::new("Namespace", "", system),
+            ObjectKey::new("Namespace", "", &request.cni_namespace),
+            ObjectKey::new("ServiceAccount", system, gateway::NAME),
+            ObjectKey::new("Service", system, gateway::NAME),
+            ObjectKey::new("Deployment", system, gateway::NAME),
+        ],
+    };
+    let mut observed = try_join_all(clusters.iter().map(|cluster| observe(cluster, &scope))).await?;
+    for (cluster, seen) in clusters.iter().zip(&mut observed) {
+        arguments.add_given_address(request, cluster, seen)?;
+    }
+    arguments.refuse_unknown_api_server(request, &observed)?;
+    Ok(observed)
+}
+
+fn world(
+    plan: &JoinPlan,
+    clusters: &[Cluster],
+    request: &JoinRequest,
+    arguments: &JoinArguments,
+    ca_folder: std::path::PathBuf,
+) -> Result<World> {
+    let members: BTreeMap<_, _> = plan
+        .members
+        .iter()
+        .zip(clusters)
+        .map(|(member, cluster)| {
+            let sail_api = plan.control_planes.get(&member.name).map(|plane| plane.api.clone()).unwrap_or_default();
+            (member.name.clone(), Handle { cluster: cluster.clone(), network: member.network.clone(), sail_api })
+        })
+        .collect();
+    Ok(World {
+        members,
+        mesh: plan.mesh.clone(),
+        ca_folder,
+        system_namespace: request.system_namespace.clone(),
+        manager: request.managed_by.to_owned(),
+        probe_image: ProbeImage { image: arguments.probe_image.clone(), pull_secret: arguments.image_pull_secret.clone() },
+        run_id: random::run_id()?,
+        deadline: tokio::time::Instant::now() + arguments.timeout,
+        board: Board::default(),
+    })
+}
+
+async fn run(plan: &JoinPlan, world: &World, terminal: Terminal) -> Outcome {
+    let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
+    let quiet = plan.steps.changes() == 0;
+    let work = async {
+        let outcome = execute(&plan.steps, world, &sender, signals::first()).await;
+        drop(sender);
+        outcome
+    };
+    if quiet {
+        // Nothing is changed, so that there is nothing to follow; the events are dropped unread.
+        let mut receiver = receiver;
+        let (outcome, ()) = tokio::join!(work, async move { while receiver.recv().await.is_some() {} });
+        return outcome;
+    }
+    let (outcome, ()) = tokio::join!(work, progress::show(terminal, &plan.steps, receiver));
+    outcome
+}
+
+fn finish(
+    plan: &JoinPlan,
+    outcome: Outcome,
+    observed: &[ObservedCluster],
+    begun: Instant,
+    terminal: Terminal,
+) -> Result<()> {
+    match outcome.result {
+        Ok(()) => {
+            terminal.say(&show::join::end(plan, observed, begun.elapsed()));
+            Ok(())
+        }
+        Err(error) => {
+            let error = if matches!(error.kind, Kind::Interrupted(_)) { error } else { Error { kind: Kind::Failed, ..error } };
+            Err(show::join::with_what_was_written(error, &outcome.written))
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! What a join may be told, and the request that it makes.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use mesh_shared::cluster::context::Cluster;
+use mesh_shared::error::{Error, Result};
+use mesh_shared::machine::values_file;
+use mesh_shared::mesh::name::{ClusterName, MeshId, NetworkName};
+use mesh_shared::mesh::values;
+use mesh_shared::observed::cluster::{AddressSource, ApiAddress, ObservedCluster};
+use mesh_shared::pki::key::KeyAlgorithm;
+use mesh_shared::probe::DEFAULT_IMAGE;
+use mesh_shared::ui::arguments::parse_duration;
+use serde_json::Value;
+
+use crate::plan::join::JoinRequest;
+use crate::plan::join::members;
+
+const EXAMPLES: &str = "Examples:
+  # Two clusters, one mesh: shows the plan and asks once
+  kubectl mesh-mc join --contexts east,west
+
+  # In a pipeline: never asks
+  kubectl mesh-mc join --contexts east,west --yes
+
+  # A third cluster joins the two
+  kubectl mesh-mc join --contexts east,west,north
+
+  # What would be written, as manifests
+  kubectl mesh-mc join --contexts east,west -o yaml
+
+Exit codes: 0 done, 1 refused or failed, 2 command line, 128 + signal interrupted.";
+
+/// Bring two or more clusters into one mesh
+///
+/// Looks at all clusters before it writes to any, shows in one screen what it will do, asks once, and proves at the end that
+/// every control plane sees every other. It can be interrupted anywhere and run again: it goes on from what stands. On a
+/// finished mesh it changes nothing.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct JoinArguments {
+    /// Contexts of the kubeconfig, two or more
+    #[arg(long, value_name = "CONTEXT", value_delimiter = ',', required = true)]
+    pub contexts: Vec<String>,
+    /// Name of the mesh [default: that of a control plane that stands, else mesh1]
+    #[arg(long, value_name = "NAME", value_parser = named(MeshId::new))]
+    pub mesh_id: Option<MeshId>,
+    /// Istio version, as the operator names it [default: the operator's own]
+    #[arg(long, value_name = "VERSION")]
+    pub istio_version: Option<String>,
+    /// A value for Istio, such as pilot.replicaCount=2; may be repeated
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    pub set: Vec<String>,
+    /// A value for Istio that stays text, such as pilot.env.KEY=true; may be repeated
+    #[arg(long = "set-string", value_name = "PATH=TEXT")]
+    pub set_string: Vec<String>,
+    /// File with values for Istio; may be repeated, later ones win
+    #[arg(long = "values", value_name = "FILE")]
+    pub values: Vec<PathBuf>,
+    /// Name of a cluster in the mesh [default: the context's name made a DNS label]
+    #[arg(long = "cluster-name", value_name = "CONTEXT=NAME")]
+    pub cluster_names: Vec<String>,
+    /// Network of a cluster [default: network-NAME]
+    #[arg(long = "network", value_name = "NAME=NETWORK")]
+    pub networks: Vec<String>,
+    /// Folder that keeps the root's key and the intermediates [default: $XDG_DATA_HOME/mesh-mc/MESH]
+    #[arg(long, value_name = "DIR")]
+    pub ca_dir: Option<PathBuf>,
+    /// Keys of the root and of the intermediates
+    #[arg(long, value_name = "ALGORITHM", default_value = "rsa-4096", value_parser = ["rsa-4096", "rsa-2048", "ecdsa-p256"])]
+    pub key_algorithm: String,
+    /// Annotation of the gateways' Services; may be repeated
+    #[arg(long = "gateway-annotation", value_name = "KEY=VALUE")]
+    pub gateway_annotations: Vec<String>,
+    /// Give the gateways addresses that only the cloud's own network reaches
+    #[arg(long)]
+    pub gateway_internal: bool,
+    /// Address at which peers reach a cluster's API server [default: found and proved]
+    #[arg(long = "api-server", value_name = "NAME=URL")]
+    pub api_servers: Vec<String>,
+    /// Start no probe pods: addresses are taken unproved
+    #[arg(long)]
+    pub no_probe: bool,
+    /// Image of the probe pods
+    #[arg(long, value_name = "IMAGE", default_value = DEFAULT_IMAGE)]
+    pub probe_image: String,
+    /// Secret in every cluster by which the probe's image is pulled
+    #[arg(long, value_name = "NAMESPACE/NAME")]
+    pub image_pull_secret: Option<String>,
+    /// Write nothing: client shows the plan
+    #[arg(long, value_name = "MODE", value_enum, default_value_t = DryRun::None)]
+    pub dry_run: DryRun,
+    /// Print the manifests of each cluster instead of writing them
+    #[arg(short, long, value_name = "FORMAT", value_enum)]
+    pub output: Option<Output>,
+    /// Print Secrets too, with their keys
+    #[arg(long, requires = "output")]
+    pub show_secrets: bool,
+    /// Answer yes to the question
+    #[arg(short, long)]
+    pub yes: bool,
+    /// How long the whole join may take
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = parse_duration)]
+    pub timeout: Duration,
+}
+
+/// `--dry-run`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DryRun {
+    /// Write.
+    None,
+    /// Show the plan.
+    Client,
+}
+
+/// `-o`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// A stream of YAML documents.
+    Yaml,
+    /// A JSON List.
+    Json,
+}
+
+impl JoinArguments {
+    /// What the user wants, with every name and value checked.
+    ///
+    /// # Errors
+    /// A usage error for what can not be meant.
+    pub fn request(&self, managed_by: &'static str) -> Result<JoinRequest> {
+        if self.contexts.len() < 2 {
+            return Err(Error::usage("a mesh needs two clusters or more")
+                .because(format!("--contexts names {}", self.contexts.join(", ")))
+                .fix("name them: --contexts east,west"));
+        }
+        let mut merged = Value::Object(serde_json::Map::new());
+        for file in &self.values {
+            values::merge(&mut merged, values_file::read(file)?);
+        }
+        for text in &self.set {
+            values::merge(&mut merged, values::parse_set(text)?);
+        }
+        for text in &self.set_string {
+            values::merge(&mut merged, values::parse_set_string(text)?);
+        }
+        Ok(JoinRequest {
+            managed_by,
+            mesh: self.mesh_id.clone(),
+            istio_version: self.istio_version.clone(),
+            values: merged,
+            cluster_names: pairs("--cluster-name", "CONTEXT=NAME", &self.cluster_names, |name| ClusterName::new(name))?,
+            networks: pairs("--network", "NAME=NETWORK", &self.networks, |name| NetworkName::new(name))?,
+            key_algorithm: self.key_algorithm.parse::<KeyAlgorithm>()?,
+            gateway_annotations: pairs("--gateway-annotation", "KEY=VALUE", &self.gateway_annotations, |value| {
+                Ok(value.to_owned())
+            })?,
+            gateway_internal: self.gateway_internal,
+            probe: !self.no_probe,
+            system_namespace: "istio-system".into(),
+            cni_namespace: "istio-cni".into(),
+        })
+    }
+
+    /// Puts an address given by `--api-server` before those that were found, with every authority that is known.
+    pub(super) fn add_given_address(
+        &self,
+        request: &JoinRequest,
+        cluster: &Cluster,
+        seen: &mut ObservedCluster,
+    ) -> Result<()> {
+        let given = self.given()?;
+        let Ok(name) = members::name(request, seen) else { return Ok(()) };
+        let Some(url) = given.get(name.as_str()) else { return Ok(()) };
+        let mut authorities: Vec<String> = seen.api_addresses.iter().map(|address| address.ca_pem.clone()).collect();
+        authorities.extend(cluster.server_ca_pem.clone());
+        authorities.sort();
+        authorities.dedup();
+        seen.api_addresses = authorities
+            .into_iter()
+            .map(|ca_pem| ApiAddress { url: url.clone(), ca_pem, source: AddressSource::Given })
+            .collect();
+        Ok(())
+    }
+
+    pub(super) fn refuse_unknown_api_server(&self, request: &JoinRequest, observed: &[ObservedCluster]) -> Result<()> {
+        let given = self.given()?;
+        if given.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<ClusterName> = observed.iter().map(|seen| members::name(request, seen)).collect::<Result<_>>()?;
+        match given.keys().find(|given| !names.iter().any(|name| name.as_str() == *given)) {
+            None => Ok(()),
+            Some(unknown) => {
+                let all: Vec<&str> = names.iter().map(ClusterName::as_str).collect();
+                Err(Error::usage(format!("--api-server names cluster {unknown:?}, which is not joined"))
+                    .because(format!("the clusters are {}", all.join(", "))))
+            }
+        }
+    }
+
+    fn given(&self) -> Result<BTreeMap<String, String>> {
+        pairs("--api-server", "NAME=https://HOST:PORT", &self.api_servers, |url| {
+            let host = url.strip_prefix("https://").unwrap_or_default().trim_end_matches('/');
+            if host.is_empty() || host.contains(['/', ' ', '@', '?']) {
+                return Err(Error::usage(format!("--api-server {url:?} is no address of an API server"))
+                    .fix("write it as NAME=https://HOST:PORT"));
+            }
+            Ok(url.trim_end_matches('/').to_owned())
+        })
+    }
+}
+
+fn named<T: Clone + Send + Sync + 'static>(
+    parse: fn(String) -> Result<T>,
+) -> impl Fn(&str) -> std::result::Result<T, String> + Clone + Send + Sync {
+    move |text| parse(text.to_owned()).map_err(|error| error.to_string())
+}
+
+/// `KEY=VALUE` arguments; the last `=` parts them where the key is a context, since contexts may hold one.
+fn pairs<T>(
+    flag: &str,
+    form: &str,
+    texts: &[String],
+    parse: impl Fn(&str) -> Result<T>,
+) -> Result<BTreeMap<String, T>> {
+    let mut map = BTreeMap::new();
+    for text in texts {
+        let parted = if form.starts_with("CONTEXT") { text.rsplit_once('=') } else { text.split_once('=') };
+        let Some((key, value)) = parted.filter(|(key, _)| !key.is_empty()) else {
+            return Err(Error::usage(format!("{flag} {text:?} is not understood")).fix(format!("write it as {flag} {form}")));
+        };
+        if map.insert(key.to_owned(), parse(value)?).is_some() {
+            return Err(Error::usage(format!("{flag} names {key:?} twice")));
+        }
+    }
+    Ok(map)
+}

@@ -1,0 +1,3 @@
+//! One file per verb: its arguments, and calls.
+
+pub mod join;

@@ -1,0 +1,3 @@
+//! What a verb decides, from what was observed, as pure functions.
+
+pub mod join;

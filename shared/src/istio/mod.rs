@@ -1,0 +1,15 @@
+//! Istio's objects as a mesh needs them: only the fields that are used.
+
+pub mod cacerts;
+pub mod gateway;
+pub mod manifest;
+pub mod namespace;
+pub mod registered;
+pub mod remote_secret;
+pub mod sail;
+
+/// Label that names who made an object; it goes on what we created, never on a user's object.
+pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+
+/// Label that names the network of a namespace, a Service or a pod (istio/api label/labels.yaml).
+pub const NETWORK_LABEL: &str = "topology.istio.io/network";

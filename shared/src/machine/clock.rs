@@ -1,0 +1,6 @@
+//! The time, read in one place and handed on.
+
+/// Now, by this machine's clock.
+pub fn now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}

@@ -1,0 +1,5 @@
+//! What will be done, why, and in which order: data that is shown, compared, serialised, tested, and only then executed.
+
+pub mod action;
+pub mod diff;
+pub mod order;

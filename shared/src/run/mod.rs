@@ -1,0 +1,9 @@
+//! Observe → plan → show → confirm → apply → verify: what drives the two edges. It speaks to the terminal through events alone.
+
+mod access;
+pub mod event;
+pub mod execute;
+pub mod perform;
+mod trust;
+mod verify;
+pub mod world;

@@ -1,0 +1,38 @@
+//! Numbers and lists as people read them.
+
+use std::time::Duration;
+
+/// Such as `0.8 s`, `11.4 s` or `2 min 5 s`.
+pub fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    if seconds >= 60 { format!("{} min {} s", seconds / 60, seconds % 60) } else { format!("{:.1} s", duration.as_secs_f64()) }
+}
+
+/// Such as `1 change` or `22 changes`.
+pub fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+/// Such as `east`, `east and west` or `east, north and west`.
+pub fn list<T: AsRef<str>>(items: &[T]) -> String {
+    match items {
+        [] => String::new(),
+        [one] => one.as_ref().to_owned(),
+        [rest @ .., last] => {
+            format!("{} and {}", rest.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(", "), last.as_ref())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_lists_read_well() {
+        assert_eq!(duration(Duration::from_millis(11_420)), "11.4 s");
+        assert_eq!(duration(Duration::from_secs(125)), "2 min 5 s");
+        assert_eq!(count(1, "change"), "1 change");
+        assert_eq!(list(&["east", "north", "west"]), "east, north and west");
+    }
+}

@@ -1,0 +1,10 @@
+//! The terminal: nothing outside of here prints. stdout is data, stderr is talk.
+
+pub mod arguments;
+pub mod format;
+pub mod hint;
+pub mod progress;
+pub mod prompt;
+pub mod table;
+pub mod terminal;
+pub mod yaml;
