@@ -112,7 +112,7 @@ impl Root {
     /// namespace, valid no longer than the root.
     ///
     /// # Errors
-    /// Refused with `--intermediate` named where the chain does not verify; nothing that does not verify is returned.
+    /// Refused where the chain does not verify; nothing that does not verify is returned.
     pub fn issue(
         &self,
         cluster: &ClusterName,
@@ -141,8 +141,8 @@ impl Root {
         let issued = Issued { certificate, key, root: self.certificate.clone() };
         issued.verify(now).map_err(|error| {
             error
-                .fix("sign an intermediate with the tool that made this root, and give it to join:")
-                .fix(format!("kubectl mesh-mc join --intermediate {cluster}=DIR"))
+                .fix("sign an intermediate with the tool that made this root and create the Secret cacerts from it yourself;")
+                .fix("a join leaves a cacerts that stands as it is")
         })?;
         Ok(issued)
     }

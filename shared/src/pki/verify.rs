@@ -249,7 +249,7 @@ mod tests {
         let issued = issued_by(&root, "east");
         let middle = Root { certificate: issued.certificate, key: issued.key };
         let error = middle.issue(&cluster("below"), "istio-system", key(), new_serial().unwrap(), now()).err().unwrap();
-        assert!(error.remedy.iter().any(|line| line.contains("--intermediate below=DIR")), "{error:?}");
+        assert!(error.remedy.iter().any(|line| line.contains("create the Secret cacerts")), "{error:?}");
     }
 
     #[test]

@@ -90,6 +90,12 @@ pub(super) fn trust(
                 .fix("name the folder in which that root is kept: --ca-dir DIR"));
         }
         (None, Some(kept)) => RootSource::Folder { root: kept },
+        (None, None) if folder.root.is_some() => {
+            return Err(Error::refused("the CA folder holds a root without its key")
+                .at(shown)
+                .because("nothing can be signed by it, and a second root beside it would be taken for it")
+                .fix("put its root-key.pem back, or name another folder: --ca-dir DIR"));
+        }
         (None, None) => RootSource::New,
     };
     Ok(TrustPlan { root, issue, folder: shown })
