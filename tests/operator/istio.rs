@@ -111,10 +111,7 @@ async fn write(
     active: Result<(&str, &ActiveRevision), &Fault>,
     revisions: &[DynamicObject],
 ) -> Result<(), Fault> {
-    let before = match operator.sail.api(Kind::Istio).get_opt(&istio.name_any()).await? {
-        Some(current) => current,
-        None => return Ok(()),
-    };
+    let Some(before) = operator.sail.api(Kind::Istio).get_opt(&istio.name_any()).await? else { return Ok(()) };
     let mut after = status::istio(Status::of(&before), generation(istio), active, operator.has_dependencies(), &now());
     after.revisions = Some(count(revisions));
     Ok(operator.sail.write_status(Kind::Istio, &before, &after).await?)
