@@ -45,11 +45,11 @@ pub fn render(plan: &JoinPlan, request: &JoinRequest, folder: &Path, arguments: 
         for (number, (when, manifests)) in
             [("at once", &stages.first), ("when istiod is available", &stages.second)].into_iter().enumerate()
         {
-            text.push_str(&format!("# {place}, stage {}: apply {when}\n", number + 1));
+            text.extend(["# ", &place, ", stage ", &(number + 1).to_string(), ": apply ", when, "\n"]);
             if number == 0 {
-                stages.redacted.iter().for_each(|line| text.push_str(&format!("# {line}\n")));
+                stages.redacted.iter().for_each(|line| text.extend(["# ", line, "\n"]));
             } else {
-                stages.pending.iter().for_each(|line| text.push_str(&format!("# pending: {line}\n")));
+                stages.pending.iter().for_each(|line| text.extend(["# pending: ", line, "\n"]));
             }
             for manifest in manifests {
                 text.push_str("---\n");

@@ -109,16 +109,21 @@ mod tests {
         }
     }
 
+    fn leaves_of(value: &Value, path: Vec<String>, leaves: &mut Vec<Vec<String>>) {
+        match value.as_object() {
+            None => leaves.push(path),
+            Some(map) => {
+                for (key, value) in map {
+                    leaves_of(value, [path.clone(), vec![key.clone()]].concat(), leaves);
+                }
+            }
+        }
+    }
+
     #[test]
     fn every_value_that_membership_sets_is_reserved() {
         let mut leaves = Vec::new();
-        fn walk(value: &Value, path: Vec<String>, leaves: &mut Vec<Vec<String>>) {
-            match value.as_object() {
-                Some(map) => map.iter().for_each(|(key, value)| walk(value, [path.clone(), vec![key.clone()]].concat(), leaves)),
-                None => leaves.push(path),
-            }
-        }
-        walk(&membership(true).values(), Vec::new(), &mut leaves);
+        leaves_of(&membership(true).values(), Vec::new(), &mut leaves);
         let reserved: Vec<Vec<String>> = RESERVED_VALUES.iter().map(|p| p.iter().map(ToString::to_string).collect()).collect();
         leaves.sort();
         let mut sorted = reserved;

@@ -10,6 +10,7 @@ use crate::pki::chain::Fingerprint;
 
 /// Everything about one cluster that a join, a status or a check decides by.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an answer of its own that a cluster gave")]
 pub struct ObservedCluster {
     /// Name of the kubeconfig's context.
     pub context: String,

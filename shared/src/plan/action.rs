@@ -28,14 +28,19 @@ pub enum Action {
         /// The clusters whose address is wanted, and by whom.
         wanted: Vec<WantedAddress>,
     },
+    /// Makes a key for what the CA folder lacks: it takes a second of computing, which the probes' way to their images hides.
+    MakeKey {
+        /// Kind and size of the key.
+        algorithm: KeyAlgorithm,
+    },
     /// Makes the root certificate and keeps it in the CA folder. The key is made when this is executed.
     MakeRoot {
-        /// Kind and size of the key.
+        /// Kind and size of the key, where it was not made before.
         algorithm: KeyAlgorithm,
     },
     /// Makes this cluster's intermediate, signed by the root of the CA folder, and keeps it there.
     IssueIntermediate {
-        /// Kind and size of the key.
+        /// Kind and size of the key, where it was not made before.
         algorithm: KeyAlgorithm,
         /// UID of the cluster's kube-system namespace, which the CA folder records.
         uid: String,
@@ -171,7 +176,8 @@ impl Action {
             | Self::CreateCacerts { .. }
             | Self::Apply { .. }
             | Self::WriteRemoteSecret { .. } => true,
-            Self::ProveAddresses { .. }
+            Self::MakeKey { .. }
+            | Self::ProveAddresses { .. }
             | Self::SettleAddresses { .. }
             | Self::AwaitCni { .. }
             | Self::AwaitControlPlane { .. }
@@ -193,6 +199,7 @@ impl Action {
             Self::StartProbe => "start the probe".into(),
             Self::ProveAddresses { .. } => "prove the peers' API addresses".into(),
             Self::SettleAddresses { .. } => "settle the API addresses".into(),
+            Self::MakeKey { algorithm } => format!("key, {algorithm}"),
             Self::MakeRoot { algorithm } => format!("root certificate, {algorithm}"),
             Self::IssueIntermediate { .. } => "intermediate certificate".into(),
             Self::CreateCacerts { namespace } => format!("Secret {namespace}/cacerts"),

@@ -75,7 +75,12 @@ async fn run(
         if running.is_empty() {
             return;
         }
-        let until = end_of_grace.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
+        let grace = async {
+            match end_of_grace {
+                Some(end) => tokio::time::sleep_until(end).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             finished = running.next() => match finished {
                 Some((id, begun, Ok(written))) => {
@@ -98,7 +103,7 @@ async fn run(
                 cancel.cancel();
                 end_of_grace = Some(Instant::now() + GRACE);
             }
-            () = tokio::time::sleep_until(until), if end_of_grace.is_some() => return,
+            () = grace => return,
         }
     }
 }

@@ -81,6 +81,7 @@ async fn act(id: StepId, step: &Step, world: &World, events: &UnboundedSender<Ev
             access::prove_addresses(world, name, member, peers).await.map(|()| false)
         }
         Action::SettleAddresses { wanted } => access::settle(world, wanted).map(|()| false),
+        Action::MakeKey { algorithm } => trust::make_key(world, step.cluster.as_ref(), *algorithm).await.map(|()| false),
         Action::MakeRoot { algorithm } => trust::make_root(world, *algorithm).await,
         Action::IssueIntermediate { algorithm, uid } => {
             let (name, _) = here()?;

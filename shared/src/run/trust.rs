@@ -14,15 +14,23 @@ use crate::mesh::name::ClusterName;
 use crate::pki::authority::Root;
 use crate::pki::key::KeyAlgorithm;
 
+/// Makes a key beforehand, for a cluster's intermediate or, without a cluster, for the root.
+pub(super) async fn make_key(world: &World, cluster: Option<&ClusterName>, algorithm: KeyAlgorithm) -> Result<()> {
+    let key = blocking(move || random::new_key(algorithm)).await?;
+    world.board.notes().keys.insert(cluster.cloned(), key);
+    Ok(())
+}
+
 /// Makes and keeps the root; one that is kept by now is used. Whether it is new.
 pub(super) async fn make_root(world: &World, algorithm: KeyAlgorithm) -> Result<bool> {
     let folder = folder(world).await?;
+    let key = world.board.notes().keys.remove(&None);
     let (root, new) = blocking(move || {
         let now = clock::now();
         if let Some(kept) = folder.load_root(now)? {
             return Ok((kept, false));
         }
-        let root = Root::create(random::new_key(algorithm)?, random::new_serial()?, now)?;
+        let root = Root::create(key.map_or_else(|| random::new_key(algorithm), Ok)?, random::new_serial()?, now)?;
         Ok((folder.store_root(root, now)?, true))
     })
     .await?;
@@ -39,13 +47,15 @@ pub(super) async fn issue_intermediate(
 ) -> Result<bool> {
     let folder = folder(world).await?;
     let root = root(world, &folder).await?;
+    let key = world.board.notes().keys.remove(&Some(cluster.clone()));
     let (name, uid, namespace) = (cluster.clone(), uid.to_owned(), world.system_namespace.clone());
     let (issued, new) = blocking(move || {
         let now = clock::now();
         if let Some(kept) = folder.load_intermediate(&name, &uid, now)? {
             return Ok((kept, false));
         }
-        let issued = root.issue(&name, &namespace, random::new_key(algorithm)?, random::new_serial()?, now)?;
+        let key = key.map_or_else(|| random::new_key(algorithm), Ok)?;
+        let issued = root.issue(&name, &namespace, key, random::new_serial()?, now)?;
         Ok((folder.store_intermediate(&name, &uid, issued, now)?, true))
     })
     .await?;

@@ -14,6 +14,7 @@ use crate::machine::ca_folder::CaFolder;
 use crate::mesh::name::{ClusterName, MeshId, NetworkName};
 use crate::observed::cluster::ApiAddress;
 use crate::pki::authority::{Issued, Root};
+use crate::pki::key::PrivateKey;
 
 /// A cluster that a plan names.
 #[derive(Debug, Clone)]
@@ -79,6 +80,8 @@ pub struct Notes {
     pub gateways: BTreeMap<ClusterName, Vec<String>>,
     /// The CA folder, from the first step that needs it to the end of the run.
     pub folder: Option<Arc<CaFolder>>,
+    /// Keys that were made beforehand: of a cluster's intermediate, or without a cluster of the root.
+    pub keys: BTreeMap<Option<ClusterName>, PrivateKey>,
     /// The root that signs.
     pub root: Option<Arc<Root>>,
     /// Intermediates that were made or found in the CA folder.

@@ -41,6 +41,7 @@ Exit codes: 0 done, 1 refused or failed, 2 command line, 128 + signal interrupte
 /// finished mesh it changes nothing.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct JoinArguments {
     /// Contexts of the kubeconfig, two or more
     #[arg(long, value_name = "CONTEXT", value_delimiter = ',', required = true)]

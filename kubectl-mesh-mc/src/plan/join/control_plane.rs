@@ -64,15 +64,12 @@ pub(super) fn control_plane(
     let namespace = &request.system_namespace;
     let standing = governing(observed, namespace)?;
     foreign_control_planes(observed, member, namespace, standing, notes)?;
-    let istio = match standing {
-        Some(istio) => {
-            fits(istio, member, version.as_deref(), &wanted_values, namespace)?;
-            None
-        }
-        None => {
-            name_is_free(observed, member)?;
-            Some(sail::istio(&sail.version, NAME, namespace, version.as_deref(), wanted_values, request.managed_by))
-        }
+    let istio = if let Some(istio) = standing {
+        fits(istio, member, version.as_deref(), &wanted_values, namespace)?;
+        None
+    } else {
+        name_is_free(observed, member)?;
+        Some(sail::istio(&sail.version, NAME, namespace, version.as_deref(), wanted_values, request.managed_by))
     };
     let (cni, cni_namespace) = cni(request, observed, sail, version.as_deref(), member)?;
     let revision = standing.and_then(|istio| istio.object["status"]["activeRevisionName"].as_str());

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use mesh_shared::cluster::access::Access;
 use mesh_shared::cluster::kinds::Target;
-use mesh_shared::error::Result;
 use mesh_shared::mesh::name::ClusterName;
 use mesh_shared::plan::action::Action;
 use serde_json::Value;
@@ -12,10 +11,7 @@ use serde_json::Value;
 use super::{JoinPlan, JoinRequest};
 
 /// The permissions that the steps of one cluster need, each once.
-///
-/// # Errors
-/// Where a manifest is of a kind that we do not know, which is a fault of ours.
-pub fn needed(plan: &JoinPlan, cluster: &ClusterName, request: &JoinRequest) -> Result<Vec<Access>> {
+pub fn needed(plan: &JoinPlan, cluster: &ClusterName, request: &JoinRequest) -> Vec<Access> {
     let system = request.system_namespace.as_str();
     let mut all = BTreeSet::new();
     for (_, step) in plan.steps.iter().filter(|(_, step)| step.cluster.as_ref() == Some(cluster)) {
@@ -57,11 +53,12 @@ pub fn needed(plan: &JoinPlan, cluster: &ClusterName, request: &JoinRequest) -> 
             | Action::ProveToken { .. }
             | Action::SettleAddresses { .. }
             | Action::VerifyGateways { .. }
+            | Action::MakeKey { .. }
             | Action::MakeRoot { .. }
             | Action::IssueIntermediate { .. } => {}
         }
     }
-    Ok(all.into_iter().collect())
+    all.into_iter().collect()
 }
 
 /// Server-side apply is a patch, and a create where the object is not there yet.

@@ -231,7 +231,9 @@ impl Builder<'_> {
         let namespace = &self.request.system_namespace;
         let algorithm = self.request.key_algorithm;
         let root = (self.trust.root == RootSource::New && !self.trust.issue.is_empty()).then(|| {
-            self.steps.push(None, Phase::Trust, Action::MakeRoot { algorithm }, "the mesh has no root yet", proved)
+            let key = self.steps.push(None, Phase::Trust, Action::MakeKey { algorithm }, "the root needs one", []);
+            let needs = [Some(key), proved].into_iter().flatten();
+            self.steps.push(None, Phase::Trust, Action::MakeRoot { algorithm }, "the mesh has no root yet", needs)
         });
         for cluster in self.clusters {
             let wanted = self.system_namespace(cluster);
@@ -243,7 +245,11 @@ impl Builder<'_> {
             if self.trust.issue.contains(&cluster.member.name) {
                 let action = Action::IssueIntermediate { algorithm, uid: cluster.member.uid.clone() };
                 let why = format!("{} has no certificate of the root", cluster.member.name);
-                let issued = self.push(cluster, Phase::Trust, action, &why, root.or(proved));
+                let key = (!self.trust.kept.contains(&cluster.member.name)).then(|| {
+                    self.push(cluster, Phase::Trust, Action::MakeKey { algorithm }, "the intermediate needs one", [])
+                });
+                let needs = [key, root.or(proved)].into_iter().flatten();
+                let issued = self.push(cluster, Phase::Trust, action, &why, needs);
                 let needs = [Some(issued), mark(marks, cluster).namespace].into_iter().flatten();
                 let action = Action::CreateCacerts { namespace: namespace.clone() };
                 let id = self.push(cluster, Phase::Trust, action, why, needs);

@@ -20,6 +20,8 @@ pub struct TrustPlan {
     pub root: RootSource,
     /// Clusters without `cacerts`, in the order of the members.
     pub issue: Vec<ClusterName>,
+    /// Those of them whose intermediate the CA folder keeps already.
+    pub kept: Vec<ClusterName>,
     /// The CA folder, as the plan shows it.
     pub folder: String,
 }
@@ -71,7 +73,7 @@ pub(super) fn trust(
     let shown = folder.path.display().to_string();
     if issue.is_empty() {
         let Some(root) = in_use else { return Err(Error::failed("every cluster has cacerts and none has a root")) };
-        return Ok(TrustPlan { root: RootSource::Clusters { root }, issue, folder: shown });
+        return Ok(TrustPlan { root: RootSource::Clusters { root }, issue, kept: Vec::new(), folder: shown });
     }
     folder.refuse_faults()?;
     let uids: BTreeSet<&str> = members.iter().map(|member| member.uid.as_str()).collect();
@@ -98,7 +100,8 @@ pub(super) fn trust(
         }
         (None, None) => RootSource::New,
     };
-    Ok(TrustPlan { root, issue, folder: shown })
+    let kept = issue.iter().filter(|name| folder.intermediates.contains_key(name)).cloned().collect();
+    Ok(TrustPlan { root, issue, kept, folder: shown })
 }
 
 fn usable(member: &Member, trust: &TrustRoot, namespace: &str) -> Result<()> {
