@@ -1,0 +1,94 @@
+//! What a person gets who asks the command for help, or types it wrong.
+//!
+//! A change that is meant is accepted by `INSTA_UPDATE=always cargo test --test help`.
+
+#![allow(clippy::unwrap_used)]
+
+use std::process::Command;
+
+/// What a run of the plugin gave: its exit code, and what it wrote where.
+fn run(arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_kubectl-mesh_mc"))
+        .args(arguments)
+        // Neither the machine's own clusters nor the width of somebody's window decide what is printed.
+        .env("KUBECONFIG", "/dev/null")
+        .env_remove("COLUMNS")
+        .output()
+        .unwrap();
+    format!(
+        "exit code {}\n--- stdout\n{}--- stderr\n{}",
+        output.status.code().unwrap(),
+        String::from_utf8(output.stdout).unwrap(),
+        String::from_utf8(output.stderr).unwrap()
+    )
+}
+
+#[test]
+fn help_in_short() {
+    insta::assert_snapshot!(run(&["-h"]));
+}
+
+#[test]
+fn help() {
+    insta::assert_snapshot!(run(&["--help"]));
+}
+
+#[test]
+fn help_of_join_in_short() {
+    insta::assert_snapshot!(run(&["join", "-h"]));
+}
+
+#[test]
+fn help_of_join() {
+    insta::assert_snapshot!(run(&["join", "--help"]));
+}
+
+#[test]
+fn the_version_is_data() {
+    insta::assert_snapshot!(run(&["version"]));
+}
+
+#[test]
+fn without_a_verb_the_help_is_shown_as_an_error() {
+    assert_eq!(run(&[]).lines().take(2).collect::<Vec<_>>(), ["exit code 2", "--- stdout"]);
+}
+
+#[test]
+fn a_verb_that_does_not_exist() {
+    insta::assert_snapshot!(run(&["jion"]));
+}
+
+#[test]
+fn a_flag_that_does_not_exist() {
+    insta::assert_snapshot!(run(&["join", "--context", "east"]));
+}
+
+#[test]
+fn contexts_are_missing() {
+    insta::assert_snapshot!(run(&["join"]));
+}
+
+#[test]
+fn one_context_is_no_mesh() {
+    insta::assert_snapshot!(run(&["join", "--contexts", "east"]));
+}
+
+#[test]
+fn a_mesh_name_that_is_no_label() {
+    insta::assert_snapshot!(run(&["join", "--contexts", "east,west", "--mesh-id", "Mesh_1"]));
+}
+
+#[test]
+fn keys_are_shown_only_in_manifests() {
+    insta::assert_snapshot!(run(&["join", "--contexts", "east,west", "--show-secrets"]));
+}
+
+#[test]
+fn a_timeout_that_is_no_duration() {
+    insta::assert_snapshot!(run(&["join", "--contexts", "east,west", "--timeout", "5 minutes"]));
+}
+
+#[test]
+fn a_kubeconfig_without_the_context() {
+    insta::assert_snapshot!(run(&["join", "--contexts", "east,west", "--yes"]));
+}
