@@ -67,6 +67,19 @@ impl Cluster {
     pub(crate) fn manager(&self) -> &str {
         self.user_agent.split('/').next().unwrap_or_default()
     }
+
+    #[cfg(test)]
+    pub(crate) fn for_tests(client: Client, server: &str, limit: Duration) -> Self {
+        Self {
+            context: "east".into(),
+            server: server.into(),
+            server_ca_pem: None,
+            client,
+            user_agent: "test/1".into(),
+            request_timeout: limit,
+            patience: limit,
+        }
+    }
 }
 
 impl std::fmt::Debug for Cluster {
@@ -167,3 +180,7 @@ fn to_pem(certificates: &[Vec<u8>]) -> String {
         })
         .collect()
 }
+
+#[cfg(test)]
+#[path = "context/connection_tests.rs"]
+mod tests;

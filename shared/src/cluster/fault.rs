@@ -90,13 +90,10 @@ impl Fault {
         let whole = chain.join(": ");
         let last = chain.last().cloned().unwrap_or_default();
         let has = |needle: &str| whole.contains(needle);
-        let cause = if has("UnknownIssuer")
-            || has("unknown issuer")
-            || has("self-signed certificate")
-            || has("CaUsedAsEndEntity")
-        {
+        // A cluster that was made anew has an authority of the same name and another key: a bad signature, to a verifier.
+        let cause = if has("UnknownIssuer") || has("BadSignature") || has("CaUsedAsEndEntity") {
             Cause::UnknownAuthority
-        } else if has("certificate") || has("tls") || has("TLS") || has("peer sent") || has("InvalidContentType") {
+        } else if has("certificate") || has("fatal alert") || has("tls") || has("TLS") || has("InvalidContentType") {
             Cause::Tls
         } else if has("auth exec") || has("AuthExec") {
             Cause::Credentials

@@ -12,6 +12,7 @@ use tokio::try_join;
 use super::context::Cluster;
 use super::fault::{Fault, clean_value};
 use super::request::{Call, items, place};
+use super::wait::pods::is_ready;
 use crate::error::{Error, Result};
 
 /// istiod's monitoring port, which serves /debug as well (istio/istio pilot/pkg/bootstrap/server.go, `monitoringMux`).
@@ -94,8 +95,7 @@ fn list_of<T: for<'de> Deserialize<'de>>(value: Value) -> Result<Vec<T>, serde_j
 }
 
 fn ready_name(pod: &Value) -> Option<String> {
-    let conditions = pod["status"]["conditions"].as_array()?;
-    let ready = conditions.iter().any(|condition| condition["type"] == "Ready" && condition["status"] == "True");
+    let ready = is_ready(pod);
     (ready && pod["metadata"]["deletionTimestamp"].is_null())
         .then(|| pod["metadata"]["name"].as_str().map(str::to_owned))?
 }

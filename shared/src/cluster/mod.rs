@@ -13,5 +13,7 @@ pub mod kinds;
 pub mod observe;
 pub mod probe;
 mod request;
+#[cfg(test)]
+mod trial;
 pub mod wait;
 mod watch;

@@ -9,10 +9,10 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use super::apply::{Created, create, delete};
+use super::apply::{Created, create, delete, get};
 use super::context::Cluster;
 use super::exec::{Command, run};
 use super::kinds::Target;
@@ -40,8 +40,30 @@ const ATTEMPTS: usize = 3;
 pub struct ProbeImage {
     /// Image reference.
     pub image: String,
-    /// Name of a Secret by which the image is pulled.
-    pub pull_secret: Option<String>,
+    /// The Secret by which the image is pulled; the probe's namespace gets a copy of it for as long as it lives.
+    pub pull_secret: Option<PullSecret>,
+}
+
+/// A Secret that stands in every cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PullSecret {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl std::str::FromStr for PullSecret {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        match text.split_once('/') {
+            Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() && !name.contains('/') => {
+                Ok(Self { namespace: namespace.into(), name: name.into() })
+            }
+            _ => Err("write it as NAMESPACE/NAME".into()),
+        }
+    }
 }
 
 /// The namespace of a run's probe.
@@ -90,7 +112,10 @@ pub fn manifests(run_id: &str, image: &ProbeImage, managed_by: &str) -> [Value; 
             active_deadline_seconds: Some(LIFETIME_SECONDS),
             termination_grace_period_seconds: Some(0),
             restart_policy: Some("Never".into()),
-            image_pull_secrets: image.pull_secret.clone().map(|name| vec![LocalObjectReference { name }]),
+            image_pull_secrets: image
+                .pull_secret
+                .as_ref()
+                .map(|secret| vec![LocalObjectReference { name: secret.name.clone() }]),
             // At the pod's level, so that whatever an admission adds has it too.
             security_context: Some(PodSecurityContext {
                 run_as_non_root: Some(true),
@@ -144,13 +169,16 @@ pub async fn start(cluster: &Cluster, run_id: &str, image: &ProbeImage, deadline
     let [namespace_manifest, pod_manifest] = manifests(run_id, image, cluster.manager());
     let name = namespace(run_id);
     create(cluster, &namespace_manifest, cluster.manager()).await?;
+    if let Some(secret) = &image.pull_secret {
+        copy_pull_secret(cluster, secret, &name).await?;
+    }
     create_pod(cluster, &pod_manifest, deadline).await?;
     let target = Target::of(&pod_manifest);
     let failed = |why: String| {
         Error::failed(format!("the probe does not start in {}", cluster.context))
             .at(format!("context {}, Pod {name}/{NAME}, image {}", cluster.context, image.image))
             .because(why)
-            .fix("name an image that this cluster can pull: --probe-image REFERENCE (and --image-pull-secret NAME)")
+            .fix("name an image that this cluster can pull: --probe-image REFERENCE (and --image-pull-secret NAMESPACE/NAME)")
             .fix("or go without the proof: --no-probe")
     };
     let mut stuck_since: Option<Instant> = None;
@@ -177,6 +205,24 @@ pub async fn start(cluster: &Cluster, run_id: &str, image: &ProbeImage, deadline
     )
     .await?;
     Ok(name)
+}
+
+/// Copies the Secret by which the image is pulled, with nothing of its metadata but the name.
+async fn copy_pull_secret(cluster: &Cluster, secret: &PullSecret, into: &str) -> Result<()> {
+    let PullSecret { namespace, name } = secret;
+    let Some(standing) = get(cluster, &Target::new("Secret", namespace, name)?).await? else {
+        return Err(Error::failed("the Secret by which the probe's image is pulled is not there")
+            .at(format!("context {}, Secret {namespace}/{name}", cluster.context))
+            .fix("create it in every cluster, or leave out --image-pull-secret"));
+    };
+    let copy = json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": { "name": name, "namespace": into },
+        "type": standing["type"],
+        "data": standing["data"],
+    });
+    create(cluster, &copy, cluster.manager()).await.map(|_| ())
 }
 
 /// A namespace's first pod may come before its default account: the cluster makes that on its own, in a moment.
@@ -252,12 +298,10 @@ pub async fn remove(cluster: &Cluster, namespace: &str) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn image() -> ProbeImage {
-        ProbeImage { image: "example.com/probe:1".into(), pull_secret: Some("pull".into()) }
+        ProbeImage { image: "example.com/probe:1".into(), pull_secret: Some("registry/pull".parse().unwrap()) }
     }
 
     #[test]

@@ -240,3 +240,7 @@ pub(crate) fn place(cluster: &Cluster, target: &str) -> String {
 pub(crate) fn at_cluster(error: Error, cluster: &Cluster) -> Error {
     if error.place.is_some() { error } else { error.at(format!("context {}", cluster.context)) }
 }
+
+#[cfg(test)]
+#[path = "request_tests.rs"]
+mod tests;

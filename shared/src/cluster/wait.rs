@@ -44,12 +44,21 @@ impl Trouble {
         self.since.get_or_insert_with(Instant::now).elapsed() >= BEARABLE
     }
 
-    /// Passes words on when they are new.
+    /// Passes words on when they are new, as much of them as one line of progress holds.
     fn tell(&mut self, words: &str, progress: Progress<'_>) {
         if self.told != words {
             words.clone_into(&mut self.told);
-            progress(words.to_owned());
+            progress(shortened(words));
         }
+    }
+}
+
+/// The first words, up to a length that fits a line of progress.
+fn shortened(words: &str) -> String {
+    const MOST: usize = 80;
+    match words.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", words[..end].trim_end()),
+        None => words.to_owned(),
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::readiness::{Readiness, Seen, judge, judge_cni};
+use super::readiness::{self, Readiness, Seen, judge, judge_cni};
 use super::{Progress, Trouble, late, pods};
 use crate::cluster::apply::get;
 use crate::cluster::context::Cluster;
@@ -46,23 +46,19 @@ pub async fn control_plane(
         Source::one(&Target::new("DaemonSet", &cni_namespace, "x")?.collection()?, DAEMON_SET),
         Source::labelled(&Target::new("Pod", &cni_namespace, "x")?.collection()?, "k8s-app", DAEMON_SET),
     ];
-    let mut trouble = Trouble::default();
-    let mut failing = None;
-    let place = format!("Istio {istio}");
-    let judged = until(
+    let mut case = Case::new(cluster, format!("Istio {istio}"), progress);
+    let outcome = until(
         cluster,
         &sources,
         deadline,
         |state| {
-            let verdict = judge(&seen(state, istio));
-            let stuck = first_stuck(state, &[3, 6]);
-            failing = stuck.as_ref().map(|(pod, _)| pod.clone());
-            decide(cluster, &place, verdict, stuck.map(|(_, words)| words), &mut trouble, progress)
+            let seen = seen(state, istio);
+            case.decide(judge(&seen), seen.istio, state[3].values().chain(state[6].values()))
         },
-        |last| late(cluster, "the control plane", &place, since, last),
-    );
-    let outcome = judged.await;
-    explained(cluster, outcome, failing).await
+        |last| late(cluster, "the control plane", &format!("Istio {istio}"), since, last),
+    )
+    .await;
+    case.explained(outcome).await
 }
 
 /// Waits until the IstioCNI `default` is at its generation and its DaemonSet rolled out at its own.
@@ -79,23 +75,19 @@ pub async fn cni(cluster: &Cluster, served: &str, deadline: Instant, progress: P
         Source::one(&Target::new("DaemonSet", &namespace, "x")?.collection()?, DAEMON_SET),
         Source::labelled(&Target::new("Pod", &namespace, "x")?.collection()?, "k8s-app", DAEMON_SET),
     ];
-    let mut trouble = Trouble::default();
-    let mut failing = None;
-    let place = "IstioCNI default";
-    let judged = until(
+    let mut case = Case::new(cluster, "IstioCNI default".into(), progress);
+    let outcome = until(
         cluster,
         &sources,
         deadline,
         |state| {
-            let verdict = judge_cni(only(state, 0), only(state, 1));
-            let stuck = first_stuck(state, &[2]);
-            failing = stuck.as_ref().map(|(pod, _)| pod.clone());
-            decide(cluster, place, verdict, stuck.map(|(_, words)| words), &mut trouble, progress)
+            let cni = only(state, 0);
+            case.decide(judge_cni(cni, only(state, 1)), cni, state[2].values())
         },
-        |last| late(cluster, "the CNI plugin", place, since, last),
-    );
-    let outcome = judged.await;
-    explained(cluster, outcome, failing).await
+        |last| late(cluster, "the CNI plugin", "IstioCNI default", since, last),
+    )
+    .await;
+    case.explained(outcome).await
 }
 
 fn namespace_of(resource: Option<&Value>, otherwise: &str) -> String {
@@ -120,66 +112,72 @@ fn only(state: &State, source: usize) -> Option<&Value> {
     state.get(source)?.values().next()
 }
 
-/// The first pod that cannot start, as namespace and name, and why.
-fn first_stuck(state: &State, sources: &[usize]) -> Option<((String, String), String)> {
-    let mut pods = sources.iter().filter_map(|source| state.get(*source)).flat_map(std::collections::BTreeMap::values);
-    pods.find_map(|pod| {
-        let text = |key: &str| pod["metadata"][key].as_str().unwrap_or_default().to_owned();
-        Some(((text("namespace"), text("name")), pods::stuck(pod)?))
-    })
+/// What is made of one verdict after the other.
+struct Case<'a> {
+    cluster: &'a Cluster,
+    place: String,
+    progress: Progress<'a>,
+    trouble: Trouble,
+    /// Namespace and name of the pod that everything seems to wait for.
+    suspect: Option<(String, String)>,
 }
 
-fn decide(
-    cluster: &Cluster,
-    place: &str,
-    verdict: Readiness,
-    stuck: Option<String>,
-    trouble: &mut Trouble,
-    progress: Progress<'_>,
-) -> Verdict<()> {
-    let failed = |why: String| {
-        Error::failed(format!("the control plane of {} does not come up", cluster.context))
-            .at(format!("context {}, {place}", cluster.context))
-            .because(why)
-    };
-    let (words, troubled) = match verdict {
-        Readiness::Ready => return Verdict::Done(()),
-        Readiness::Fatal(why) => {
-            return Verdict::Never(
-                failed(why).fix("choose a version that the operator still installs: --istio-version VERSION"),
-            );
-        }
-        Readiness::Troubled(words) => (words, true),
-        Readiness::Waiting(words) => (words, false),
-    };
-    let words = match stuck {
-        Some(pod) => {
-            let lasting = trouble.lasts(true);
-            let both = format!("{words}; {pod}");
-            if lasting {
-                return Verdict::Never(
-                    failed(both).fix("mend what keeps the pod from starting, then run the same command again"),
-                );
+impl<'a> Case<'a> {
+    fn new(cluster: &'a Cluster, place: String, progress: Progress<'a>) -> Self {
+        Self { cluster, place, progress, trouble: Trouble::default(), suspect: None }
+    }
+
+    /// Trouble, the operator's or a pod's, ends the wait when it lasts; the operator's condition is told with it, since its
+    /// status never names an image that cannot be pulled, nor a pod.
+    fn decide<'v>(
+        &mut self,
+        verdict: Readiness,
+        resource: Option<&Value>,
+        pods: impl Iterator<Item = &'v Value> + Clone,
+    ) -> Verdict<()> {
+        let name = |pod: &Value| {
+            let text = |key: &str| pod["metadata"][key].as_str().unwrap_or_default().to_owned();
+            (text("namespace"), text("name"))
+        };
+        let stuck = pods.clone().find_map(|pod| Some((name(pod), pods::stuck(pod)?)));
+        let waited_for = || pods.clone().find(|pod| !pods::is_ready(pod)).map(name);
+        self.suspect = stuck.as_ref().map(|(name, _)| name.clone()).or_else(waited_for);
+        let (words, troubled) = match verdict {
+            Readiness::Ready => return Verdict::Done(()),
+            Readiness::Fatal(why) => {
+                let fix = "choose a version that the operator still installs: --istio-version VERSION";
+                return Verdict::Never(self.failed(why).fix(fix));
             }
-            both
+            Readiness::Troubled(words) => (words, true),
+            Readiness::Waiting(words) => (words, false),
+        };
+        let words = stuck.as_ref().map_or(words.clone(), |(_, pod)| format!("{words}; {pod}"));
+        if !self.trouble.lasts(troubled || stuck.is_some()) {
+            self.trouble.tell(&words, self.progress);
+            return Verdict::Wait(words);
         }
-        None if trouble.lasts(troubled) => {
-            return Verdict::Never(failed(words).fix("mend what the operator names, then run the same command again"));
-        }
-        None => words,
-    };
-    trouble.tell(&words, progress);
-    Verdict::Wait(words)
-}
+        let fix =
+            if stuck.is_some() { "mend what keeps the pod from starting" } else { "mend what the operator names" };
+        let said = resource.and_then(readiness::not_ready).filter(|said| !words.contains(said.as_str()));
+        let why = said.map_or(words.clone(), |said| format!("{said}; {words}"));
+        Verdict::Never(self.failed(why).fix(format!("{fix}, then run the same command again")))
+    }
 
-/// The same outcome, with the events of the pod that keeps it from being good.
-async fn explained(cluster: &Cluster, outcome: Result<()>, failing: Option<(String, String)>) -> Result<()> {
-    let (Err(error), Some((namespace, pod))) = (&outcome, failing) else { return outcome };
-    let Some(warning) = pods::last_warning(cluster, &namespace, &pod).await else { return outcome };
-    let why = error.why.clone().unwrap_or_default();
-    // The kubelet's own words are often in both.
-    let told = warning.split_once(": ").map_or(warning.as_str(), |(_, message)| message);
-    if why.contains(told) { outcome } else { Err(error.clone().because(format!("{why}; {warning}"))) }
+    fn failed(&self, why: String) -> Error {
+        Error::failed(format!("the control plane of {} does not come up", self.cluster.context))
+            .at(format!("context {}, {}", self.cluster.context, self.place))
+            .because(why)
+    }
+
+    /// The same outcome, with the events of the pod that keeps it from being good.
+    async fn explained(self, outcome: Result<()>) -> Result<()> {
+        let (Err(error), Some((namespace, pod))) = (&outcome, self.suspect) else { return outcome };
+        let Some(warning) = pods::last_warning(self.cluster, &namespace, &pod).await else { return outcome };
+        let why = error.why.clone().unwrap_or_default();
+        // The kubelet's own words are often in both.
+        let told = warning.split_once(": ").map_or(warning.as_str(), |(_, message)| message);
+        if why.contains(told) { outcome } else { Err(error.clone().because(format!("{why}; pod {pod}: {warning}"))) }
+    }
 }
 
 #[cfg(test)]

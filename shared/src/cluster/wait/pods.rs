@@ -52,6 +52,12 @@ pub(crate) fn stuck(pod: &Value) -> Option<String> {
         .then(|| format!("pod {name} fits no node: {}", scheduled["message"].as_str().unwrap_or_default()))
 }
 
+/// Whether a pod is Ready.
+pub(crate) fn is_ready(pod: &Value) -> bool {
+    let conditions = pod["status"]["conditions"].as_array().map(Vec::as_slice).unwrap_or_default();
+    conditions.iter().any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
+}
+
 /// The newest warning about an object, where there is one that may be read.
 pub(crate) async fn last_warning(cluster: &Cluster, namespace: &str, name: &str) -> Option<String> {
     let path =
@@ -60,12 +66,16 @@ pub(crate) async fn last_warning(cluster: &Cluster, namespace: &str, name: &str)
     newest(&events)
 }
 
-/// Of the events given, the message of the newest.
+/// Of the events given, the message of the newest that names a cause: the kubelet follows each with ones that only say
+/// that it failed or waits.
 pub(crate) fn newest(events: &[Value]) -> Option<String> {
     let when = |event: &Value| {
         ["lastTimestamp", "eventTime", "firstTimestamp"].iter().find_map(|key| event[key].as_str().map(str::to_owned))
     };
-    let event = events.iter().max_by_key(|event| when(event))?;
+    let is_echo = |event: &Value| {
+        event["message"].as_str().is_some_and(|text| text.starts_with("Error: ") || text.starts_with("Back-off "))
+    };
+    let event = events.iter().max_by_key(|event| (!is_echo(event), when(event)))?;
     let text = |key: &str| event[key].as_str().unwrap_or_default();
     Some(format!("{}: {}", text("reason"), text("message")))
 }
@@ -112,10 +122,11 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_event_speaks() {
+    fn the_newest_event_that_names_a_cause_speaks() {
         let events = [
             json!({"lastTimestamp": "2026-01-01T00:00:01Z", "reason": "Failed", "message": "old"}),
             json!({"lastTimestamp": "2026-01-01T00:00:09Z", "reason": "SyncLoadBalancerFailed", "message": "quota exceeded"}),
+            json!({"lastTimestamp": "2026-01-01T00:00:11Z", "reason": "Failed", "message": "Error: ImagePullBackOff"}),
         ];
         assert_eq!(newest(&events).unwrap(), "SyncLoadBalancerFailed: quota exceeded");
     }

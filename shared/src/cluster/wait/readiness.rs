@@ -81,6 +81,12 @@ pub fn judge_cni(cni: Option<&Value>, daemon_set: Option<&Value>) -> Readiness {
     }
 }
 
+/// What the operator says of a resource that is not Ready, in its own words.
+pub(crate) fn not_ready(resource: &Value) -> Option<String> {
+    let ready = condition(resource, "Ready").filter(|ready| ready.status != "True")?;
+    Some(format!("{}: {}", ready.reason, ready.message))
+}
+
 /// Why a Deployment is not rolled out at its generation; none where it is.
 pub fn not_rolled_out(deployment: &Value) -> Option<String> {
     if !at_generation(deployment) {
@@ -95,7 +101,7 @@ pub fn not_rolled_out(deployment: &Value) -> Option<String> {
     if available < wanted {
         return Some(format!("{available} of {wanted} pods are available"));
     }
-    (replicas > updated).then(|| format!("{} old pods have not ended yet", replicas - updated))
+    (replicas > updated).then(|| format!("{} pods of the old kind still run beside the new", replicas - updated))
 }
 
 fn not_rolled_out_everywhere(daemon_set: &Value) -> Option<String> {

@@ -1,0 +1,138 @@
+use serde_json::json;
+
+use super::*;
+use crate::cluster::apply::{Created, apply, create, create_strict_dry_run};
+use crate::cluster::trial::{Answer, answering};
+
+fn status(code: u16, reason: &str, message: &str) -> Answer {
+    Answer::Status(code, json!({"kind": "Status", "reason": reason, "message": message}))
+}
+
+fn namespace() -> Value {
+    json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "istio-system", "labels": {"a": "b"}}})
+}
+
+fn secret() -> Value {
+    json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "cacerts", "namespace": "istio-system"}, "data": {"k": "dg=="}})
+}
+
+#[tokio::test]
+async fn a_read_is_asked_again_while_the_server_is_busy() {
+    let (cluster, asked) =
+        answering([status(503, "", "later"), status(429, "", "later"), Answer::Status(200, json!({"a": 1}))]);
+    assert_eq!(cluster.must(Call::get("/version")).await.unwrap(), json!({"a": 1}));
+    assert_eq!(asked.lock().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_server_that_wants_more_time_than_there_is_gets_none() {
+    let (cluster, asked) = answering([Answer::Later(3600, 429, json!({"message": "too many"}))]);
+    let error = cluster.must(Call::get("/version")).await.unwrap_err();
+    assert_eq!(error.what, "the API server of east answered 429 to list version");
+    assert_eq!(asked.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_connection_that_always_breaks_is_given_up_after_three_times() {
+    let (cluster, asked) = answering([Answer::Break, Answer::Break, Answer::Break, Answer::Break]);
+    assert!(cluster.must(Call::get("/version")).await.is_err());
+    assert_eq!(asked.lock().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_answer_is_named_with_its_address_and_the_deadline() {
+    let (cluster, _) = answering([Answer::Never]);
+    let error = cluster.must(Call::get("/version")).await.unwrap_err();
+    assert_eq!(error.what, "the API server of east did not answer within 0.3 s");
+    assert_eq!(error.place.as_deref(), Some("context east, https://10.0.0.1:6443"));
+}
+
+#[tokio::test]
+async fn what_is_forbidden_names_verb_resource_and_namespace() {
+    let message = "secrets is forbidden: User \"bob\" cannot list resource \"secrets\" in API group \"\" in the namespace \"istio-system\"";
+    let (cluster, _) = answering([status(403, "Forbidden", message)]);
+    let error = cluster.must(Call::get("/api/v1/namespaces/istio-system/secrets?x=y")).await.unwrap_err();
+    assert_eq!(error.what, "not allowed in east: list secrets in istio-system");
+    assert_eq!(error.why.as_deref(), Some(message));
+    assert_eq!(error.exit_code(), 1);
+}
+
+#[tokio::test]
+async fn what_a_cluster_says_cannot_rewrite_the_terminal() {
+    let (cluster, _) = answering([
+        status(401, "Unauthorized", "\u{1b}[2J\u{1b}]0;title\u{7}gone\r\nnext"),
+        Answer::Status(200, json!({"name": "a\u{1b}[31mb", "pem": "x\ny\n"})),
+    ]);
+    let error = cluster.must(Call::get("/version")).await.unwrap_err();
+    assert_eq!(error.why.as_deref(), Some("gone  next"));
+    assert_eq!(cluster.must(Call::get("/version")).await.unwrap(), json!({"name": "ab", "pem": "x\ny\n"}));
+}
+
+#[tokio::test]
+async fn a_value_of_the_wrong_type_is_the_users_fault_and_is_sent_once() {
+    let message = "failed to create typed patch object (/default; sailoperator.io/v1, Kind=Istio): .spec.nonsense: field not declared in schema";
+    let (cluster, asked) = answering([status(500, "InternalError", message)]);
+    let error = apply(&cluster, &namespace(), "test").await.unwrap_err();
+    assert_eq!((error.kind, error.why.as_deref()), (Kind::Refused, Some(message)));
+    let asked = asked.lock().unwrap();
+    assert_eq!(asked.len(), 1);
+    assert_eq!(asked[0].1, "/api/v1/namespaces/istio-system?fieldManager=test&force=false");
+}
+
+#[tokio::test]
+async fn a_conflict_names_owner_and_field() {
+    let causes = json!([{"reason": "FieldManagerConflict", "message": "conflict with \"argocd\"", "field": ".spec.values.global.network"}]);
+    let answer =
+        json!({"reason": "Conflict", "message": "Apply failed with 1 conflict", "details": {"causes": causes}});
+    let (cluster, asked) = answering([Answer::Status(409, answer)]);
+    let error = apply(&cluster, &namespace(), "test").await.unwrap_err();
+    assert_eq!(error.why.as_deref(), Some(".spec.values.global.network (conflict with \"argocd\")"));
+    assert_eq!(asked.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn an_apply_whose_answer_was_lost_is_settled_by_reading_back() {
+    let mut live = namespace();
+    live["metadata"]["uid"] = json!("1");
+    let (cluster, asked) = answering([Answer::Break, Answer::Status(200, live)]);
+    assert_eq!(apply(&cluster, &namespace(), "test").await.unwrap().uid(), "1");
+    let methods: Vec<String> = asked.lock().unwrap().iter().map(|asked| asked.0.clone()).collect();
+    assert_eq!(methods, ["PATCH", "GET"]);
+}
+
+#[tokio::test]
+async fn an_apply_that_never_arrived_is_sent_again() {
+    let (cluster, asked) =
+        answering([Answer::Break, status(404, "NotFound", "not found"), Answer::Status(201, namespace())]);
+    assert!(apply(&cluster, &namespace(), "test").await.unwrap().created);
+    assert_eq!(asked.lock().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_create_is_never_sent_twice() {
+    let (cluster, asked) = answering([Answer::Break, status(404, "NotFound", "not found")]);
+    assert!(create(&cluster, &secret(), "test").await.is_err());
+    let posts = asked.lock().unwrap().iter().filter(|asked| asked.0 == "POST").count();
+    assert_eq!(posts, 1);
+}
+
+#[tokio::test]
+async fn a_secret_that_stands_is_left_alone() {
+    let (cluster, asked) = answering([status(409, "AlreadyExists", "already exists")]);
+    assert_eq!(create(&cluster, &secret(), "test").await.unwrap(), Created::Exists);
+    assert_eq!(asked.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_dry_run_asks_strictly_and_bears_what_stands_or_is_still_missing() {
+    let (cluster, asked) = answering([
+        status(409, "AlreadyExists", "already exists"),
+        status(404, "NotFound", "namespaces \"istio-system\" not found"),
+        status(400, "BadRequest", "strict decoding error: unknown field \"spec.x\""),
+    ]);
+    assert!(create_strict_dry_run(&cluster, &secret(), "test").await.is_ok());
+    assert!(create_strict_dry_run(&cluster, &secret(), "test").await.is_ok());
+    let error = create_strict_dry_run(&cluster, &secret(), "test").await.unwrap_err();
+    assert_eq!((error.kind, error.what.as_str()), (Kind::Refused, "Secret istio-system/cacerts is not valid in east"));
+    assert!(asked.lock().unwrap().iter().all(|asked| asked.1.contains("dryRun=All&fieldValidation=Strict")));
+}
