@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use mesh_shared::cluster::context::Cluster;
+use mesh_shared::cluster::probe::PullSecret;
 use mesh_shared::error::{Error, Result};
 use mesh_shared::machine::values_file;
 use mesh_shared::mesh::name::{ClusterName, MeshId, NetworkName};
@@ -90,7 +91,7 @@ pub struct JoinArguments {
     pub probe_image: String,
     /// Secret in every cluster by which the probe's image is pulled
     #[arg(long, value_name = "NAMESPACE/NAME")]
-    pub image_pull_secret: Option<String>,
+    pub image_pull_secret: Option<PullSecret>,
     /// Write nothing: client shows the plan
     #[arg(long, value_name = "MODE", value_enum, default_value_t = DryRun::None)]
     pub dry_run: DryRun,
