@@ -120,21 +120,6 @@ async fn end_of_input() {
     while !matches!(tokio::io::stdin().read(&mut byte).await, Ok(0) | Err(_)) {}
 }
 
-/// Whether this process may do what a lab needs.
-pub(crate) fn check_rights() -> Result<()> {
-    if !rustix::process::geteuid().is_root() {
-        bail!("{}", crate::ELSEWHERE);
-    }
-    for program in ["ip", "iptables", "iptables-restore", "conntrack", "mount"] {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
-        if !folders.into_iter().any(|folder| folder.join(program).is_file()) {
-            bail!("a node needs `{program}` (apt-get install iproute2 iptables conntrack mount)");
-        }
-    }
-    Ok(())
-}
-
 /// Leaves the session of whoever started it, so that a terminal that closes does not end the lab.
 pub(crate) fn leave_session() -> io::Result<()> {
     rustix::process::setsid()

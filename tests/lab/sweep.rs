@@ -19,11 +19,11 @@ pub(crate) fn sweep(state: &State, _lock: &Lock) -> Result<()> {
     loop {
         let empty = cgroup::kill(&group)?;
         let left = cgroup::remove(&group)?;
-        if empty && left.is_empty() {
+        if empty && left.is_empty() && !cgroup::has_ending(&group) {
             break;
         }
         if Instant::now() > end {
-            bail!("these control groups do not go away: {left:?}");
+            bail!("processes of the lab do not end; these control groups are left: {left:?}");
         }
         std::thread::sleep(Duration::from_millis(20));
     }

@@ -1,5 +1,6 @@
 //! The commands that bring labs up and down.
 
+use std::io::IsTerminal;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitCode, ExitStatus};
 
@@ -8,10 +9,10 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::Knobs;
 use crate::build;
+use crate::preflight;
 use crate::spec::{Balancer, Choice, Cluster, Parts, SailVersion, Spec, check_name};
 use crate::start::{self, Manner, tell};
 use crate::state::State;
-use crate::supervisor;
 
 /// The clusters' addresses end with 11 and what follows.
 const MOST_CLUSTERS: usize = 200;
@@ -28,7 +29,7 @@ pub(super) fn build() -> Result<()> {
 }
 
 pub(super) fn up(id: &str, knobs: &Knobs, keep: bool) -> Result<()> {
-    supervisor::check_rights()?;
+    preflight::check_machine()?;
     let spec = spec(id, knobs)?;
     let state = State::of(id)?;
     if state.holder().is_some() {
@@ -39,6 +40,7 @@ pub(super) fn up(id: &str, knobs: &Knobs, keep: bool) -> Result<()> {
         runtime()?.block_on(start::await_ready(&state, &there))?;
         tell(&format!("lab {id} runs already: {} Ready", start::count(&there)));
     } else {
+        preflight::check_watches(&spec)?;
         tell(&format!("lab {id}: {} in {}", names(&spec), state.folder().display()));
         let manner = if keep { Manner::Kept } else { Manner::Free };
         runtime()?.block_on(start::up(&spec, manner, &tell))?;
@@ -59,10 +61,11 @@ pub(super) fn down(id: &str) -> Result<()> {
 }
 
 pub(super) fn with(knobs: &Knobs, words: &[String]) -> Result<ExitCode> {
-    supervisor::check_rights()?;
+    preflight::check_machine()?;
     // A lab of its own: one that runs already belongs to somebody else.
     let id = format!("with-{}", std::process::id());
     let spec = spec(&id, knobs)?;
+    preflight::check_watches(&spec)?;
     let state = State::of(&id)?;
     runtime()?.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt())?;
@@ -85,9 +88,9 @@ pub(super) fn with(knobs: &Knobs, words: &[String]) -> Result<ExitCode> {
                     _ = terminate.recv() => rustix::process::Signal::TERM,
                     _ = hangup.recv() => rustix::process::Signal::HUP,
                 };
-                // A terminal sends its own to the whole group; the command then gets it twice, which is what a person
-                // who presses twice does.
-                if let Some(pid) = pid {
+                // A terminal has told the command itself.
+                let told = passed == rustix::process::Signal::INT && std::io::stdin().is_terminal();
+                if let Some(pid) = pid.filter(|_| !told) {
                     let _ = rustix::process::kill_process(pid, passed);
                 }
             }

@@ -214,6 +214,21 @@ fn folders(top: &Path) -> Vec<PathBuf> {
     all
 }
 
+/// Whether a process of a lab is still on its way out. One that ends leaves its folder before it leaves the kernel, and
+/// the first process of a namespace only goes when all others have. A zombie is its parent's alone.
+pub fn has_ending(group: &str) -> bool {
+    let read = |pid: &str, file: &str| fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
+    let pids = fs::read_dir("/proc").into_iter().flatten().flatten().map(|entry| entry.file_name());
+    pids.filter_map(|name| name.into_string().ok())
+        .filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
+        .any(|pid| read(&pid, "cgroup").contains(&format!("/{group}")) && !is_zombie(&read(&pid, "stat")))
+}
+
+/// By the line of a process in /proc; the name in it may hold anything.
+pub fn is_zombie(stat: &str) -> bool {
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['Z', 'X']))
+}
+
 /// How many bytes the processes of a node hold, without the page cache.
 pub fn memory(group: &str, node: &str) -> Option<u64> {
     let all = Hierarchy::all().ok()?;
@@ -234,6 +249,12 @@ pub fn memory(group: &str, node: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_zombie_is_told_by_its_state_alone() {
+        assert!(is_zombie("12 (a) Z 1 0"));
+        assert!(!is_zombie("12 (Z) Z) S 1 0"));
+    }
 
     #[test]
     fn hierarchies_of_both_versions_are_found_by_what_names_them() {

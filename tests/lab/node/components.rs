@@ -147,6 +147,7 @@ fn kubelet(folder: &Path) -> String {
         "imagePullCredentialsVerificationPolicy": "NeverVerify",
         "containerRuntimeEndpoint": "unix:///run/containerd/containerd.sock",
         "tlsCertFile": pki.join("kubelet.crt"), "tlsPrivateKeyFile": pki.join("kubelet.key"),
+        "volumePluginDir": folder.join("volume-plugins"),
         "imageGCHighThresholdPercent": 100, "evictionHard": {},
         "resolvConf": folder.join("resolv.conf"),
     })

@@ -17,6 +17,9 @@ use super::components::{self, Component};
 use super::network;
 use crate::events::What;
 
+/// How often a component that ended by itself is started again.
+const RESTARTS: u32 = 5;
+
 /// How a component is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -56,6 +59,7 @@ pub struct Processes {
     children: Children,
     running: Mutex<BTreeMap<Component, Process>>,
     cuts: Mutex<Vec<Cut>>,
+    restarts: Mutex<BTreeMap<Component, u32>>,
     failed: watch::Sender<Option<(Component, String)>>,
 }
 
@@ -67,6 +71,7 @@ impl Processes {
             children: Children::reap(),
             running: Mutex::default(),
             cuts: Mutex::default(),
+            restarts: Mutex::default(),
             failed: watch::Sender::new(None),
         }
     }
@@ -89,10 +94,36 @@ impl Processes {
         let mut ended = started.ended;
         tokio::spawn(async move {
             if let Ok(how) = ended.wait_for(Option::is_some).await.map(|how| how.clone().unwrap_or_default()) {
-                processes.ended(component, started.pid, how);
+                if processes.may_start_again(component, started.pid) {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    match processes.start(component) {
+                        Ok(()) => {
+                            processes.node.events.done(&format!("{component} ended ({how}) and was started again"))
+                        }
+                        Err(error) => processes.ended(component, started.pid, format!("{how}; {error:#}")),
+                    }
+                } else {
+                    processes.ended(component, started.pid, how);
+                }
             }
         });
         Ok(())
+    }
+
+    /// Whether a component that ended by itself is started again, as a kubelet would: clients of the API server give up where
+    /// a busy machine keeps it from becoming healthy within their own patience. What holds state is never started blindly.
+    fn may_start_again(&self, component: Component, pid: Pid) -> bool {
+        let client =
+            matches!(component, Component::KubeControllerManager | Component::KubeScheduler | Component::KubeProxy);
+        // One that was asked to end has left the list, or another has taken its place.
+        let ended_by_itself = self.running().get(&component).is_some_and(|process| process.pid == pid);
+        if !client || !ended_by_itself {
+            return false;
+        }
+        let mut restarts = self.restarts.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = restarts.entry(component).or_default();
+        *count += 1;
+        *count <= RESTARTS
     }
 
     /// Who is asked to end has left the list before; who is still on it ended by itself.
