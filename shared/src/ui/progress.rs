@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Instant;
 
@@ -193,6 +193,8 @@ struct Lines {
 impl Lines {
     fn new(board: &Board<'_>) -> Self {
         let all = MultiProgress::new();
+        // Drawn only when every line is there: a line drawn alone would stay behind when the others push it up.
+        all.set_draw_target(ProgressDrawTarget::hidden());
         let style = ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
         let bars = board
             .clusters()
@@ -203,6 +205,7 @@ impl Lines {
                 (name, bar)
             })
             .collect();
+        all.set_draw_target(ProgressDrawTarget::stderr());
         Self { bars }
     }
 
