@@ -46,10 +46,18 @@ join() {
     kubectl mesh-mc join --contexts east,west --yes
 }
 
+# What a program says matters where it fails.
+quiet() {
+    "$@" >"$output" 2>&1 || {
+        cat "$output" >&2
+        return 1
+    }
+}
+
 # apply CONTEXT FILE…
 apply() {
     local files=("${@:2}")
-    kubectl --context "$1" apply "${files[@]/#/--filename=tests/demo/}"
+    quiet kubectl --context "$1" apply "${files[@]/#/--filename=tests/demo/}"
 }
 
 applications() {
@@ -62,7 +70,7 @@ applications() {
 ready() {
     local name
     for name in "${@:2}"; do
-        kubectl --context "$1" --namespace sample rollout status "deployment/$name" --timeout 120s
+        quiet kubectl --context "$1" --namespace sample rollout status "deployment/$name" --timeout 120s
     done
 }
 
