@@ -33,7 +33,7 @@ pub(crate) enum Cause {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Field {
     pub(crate) reason: String,
-    pub(crate) field: String,
+    pub(crate) path: String,
     pub(crate) message: String,
 }
 
@@ -69,7 +69,7 @@ impl Fault {
                 .iter()
                 .map(|cause| Field {
                     reason: text(&cause["reason"]),
-                    field: text(&cause["field"]),
+                    path: text(&cause["field"]),
                     message: text(&cause["message"]),
                 })
                 .collect(),
@@ -192,8 +192,8 @@ impl Fault {
 
     /// The fields that are wrong and why, where the API server names any. What it says of `<nil>` is about none.
     fn wrong_fields(&self) -> Option<String> {
-        let named = self.fields.iter().filter(|field| !field.field.is_empty() && field.field != "<nil>");
-        let words: Vec<String> = named.map(|field| format!("{}: {}", field.field, field.message)).collect();
+        let named = self.fields.iter().filter(|field| !field.path.is_empty() && field.path != "<nil>");
+        let words: Vec<String> = named.map(|field| format!("{}: {}", field.path, field.message)).collect();
         (!words.is_empty()).then(|| words.join("; "))
     }
 
@@ -209,7 +209,7 @@ impl Fault {
             404 => Error::failed(format!("{context} has no {}", call.object())).because(self.message),
             409 if self.fields.iter().any(|field| field.reason == "FieldManagerConflict") => {
                 let owners: Vec<String> =
-                    self.fields.iter().map(|field| format!("{} ({})", field.field, field.message)).collect();
+                    self.fields.iter().map(|field| format!("{} ({})", field.path, field.message)).collect();
                 Error::new(Kind::Failed, format!("{} in {context} is owned in part by someone else", call.object()))
                     .because(owners.join("; "))
                     .fix("let its owner set these fields, or take them out of the owner's hands, then run the command again")

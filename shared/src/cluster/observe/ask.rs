@@ -42,7 +42,7 @@ pub(super) struct Answers {
 pub(super) async fn ask(cluster: &Cluster, scope: &Scope) -> Result<Answers> {
     let namespace = &scope.system_namespace;
     let core = format!("/api/v1/namespaces/{namespace}");
-    let identity = async {
+    let server = async {
         try_join!(
             cluster.must(Call::get("/version")),
             one(cluster, "Namespace", "", "kube-system"),
@@ -104,22 +104,22 @@ pub(super) async fn ask(cluster: &Cluster, scope: &Scope) -> Result<Answers> {
     );
 
     let (
-        (version, kube_system, groups, nodes),
+        (version, identity, groups, nodes),
         (sail, crd, istios, cni),
-        (istiods, secrets, service_accounts, published_root, gateway_service, gateway_deployment),
+        (deployments, secrets, service_accounts, published_root, gateway_service, gateway_deployment),
         (endpoints, kube_root),
-        (probes, injected),
+        (probes, sidecars),
         others,
-    ) = try_join!(identity, operator, control_plane, addresses, leftovers, others)?;
+    ) = try_join!(server, operator, control_plane, addresses, leftovers, others)?;
     Ok(Answers {
         version,
-        kube_system: kube_system.unwrap_or_default(),
+        kube_system: identity.unwrap_or_default(),
         groups,
         sail,
         crd,
         istios,
         cni,
-        istiods,
+        istiods: deployments,
         secrets,
         service_accounts,
         published_root,
@@ -129,7 +129,7 @@ pub(super) async fn ask(cluster: &Cluster, scope: &Scope) -> Result<Answers> {
         gateway_service,
         gateway_deployment,
         probes: probes.into_iter().filter(probe::is_ours).collect(),
-        injected,
+        injected: sidecars,
         others: others.into_iter().flatten().collect(),
     })
 }

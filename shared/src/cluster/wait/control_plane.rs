@@ -53,7 +53,7 @@ pub async fn control_plane(
         deadline,
         |state| {
             let seen = seen(state, istio);
-            case.decide(judge(&seen), seen.istio, state[3].values().chain(state[6].values()))
+            case.decide(&judge(&seen), seen.istio, &state[3].values().chain(state[6].values()).collect::<Vec<_>>())
         },
         |last| late(cluster, "the control plane", &format!("Istio {istio}"), since, last),
     )
@@ -82,7 +82,7 @@ pub async fn cni(cluster: &Cluster, served: &str, deadline: Instant, progress: P
         deadline,
         |state| {
             let cni = only(state, 0);
-            case.decide(judge_cni(cni, only(state, 1)), cni, state[2].values())
+            case.decide(&judge_cni(cni, only(state, 1)), cni, &state[2].values().collect::<Vec<_>>())
         },
         |last| late(cluster, "the CNI plugin", "IstioCNI default", since, last),
     )
@@ -129,27 +129,22 @@ impl<'a> Case<'a> {
 
     /// Trouble, the operator's or a pod's, ends the wait when it lasts; the operator's condition is told with it, since its
     /// status never names an image that cannot be pulled, nor a pod.
-    fn decide<'v>(
-        &mut self,
-        verdict: Readiness,
-        resource: Option<&Value>,
-        pods: impl Iterator<Item = &'v Value> + Clone,
-    ) -> Verdict<()> {
+    fn decide(&mut self, verdict: &Readiness, resource: Option<&Value>, pods: &[&Value]) -> Verdict<()> {
         let name = |pod: &Value| {
             let text = |key: &str| pod["metadata"][key].as_str().unwrap_or_default().to_owned();
             (text("namespace"), text("name"))
         };
-        let stuck = pods.clone().find_map(|pod| Some((name(pod), pods::stuck(pod)?)));
-        let waited_for = || pods.clone().find(|pod| !pods::is_ready(pod)).map(name);
+        let stuck = pods.iter().find_map(|pod| Some((name(pod), pods::stuck(pod)?)));
+        let waited_for = || pods.iter().find(|pod| !pods::is_ready(pod)).map(|pod| name(pod));
         self.suspect = stuck.as_ref().map(|(name, _)| name.clone()).or_else(waited_for);
         let (words, troubled) = match verdict {
             Readiness::Ready => return Verdict::Done(()),
             Readiness::Fatal(why) => {
                 let fix = "choose a version that the operator still installs: --istio-version VERSION";
-                return Verdict::Never(self.failed(why).fix(fix));
+                return Verdict::Never(self.failed(why.clone()).fix(fix));
             }
-            Readiness::Troubled(words) => (words, true),
-            Readiness::Waiting(words) => (words, false),
+            Readiness::Troubled(words) => (words.clone(), true),
+            Readiness::Waiting(words) => (words.clone(), false),
         };
         let words = stuck.as_ref().map_or(words.clone(), |(_, pod)| format!("{words}; {pod}"));
         if !self.trouble.lasts(troubled || stuck.is_some()) {
