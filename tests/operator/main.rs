@@ -77,12 +77,13 @@ async fn main() -> anyhow::Result<()> {
 }
 
 async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let client = sail::client(&arguments.kubeconfig).await?;
     let lab = values::LabValues::new(&arguments.hub, &arguments.tag);
     let helm = helm::Helm::prepare(&arguments.helm, &arguments.charts, &arguments.kubeconfig)?;
-    crds::install(&client, arguments.api, arguments.crds.as_deref(), &arguments.charts).await?;
+    let patient = sail::client(&arguments.kubeconfig, true).await?;
+    crds::install(&patient, arguments.api, arguments.crds.as_deref(), &arguments.charts).await?;
+    Operator::prepare_namespace(patient).await?;
+    let client = sail::client(&arguments.kubeconfig, false).await?;
     let operator = Operator::new(client, arguments.api, helm, lab, arguments.traps);
-    operator.prepare_namespace().await?;
     tracing::info!(api = %arguments.api, traps = ?arguments.traps, "the stand-in for the Sail operator is ready");
     operator.work().await
 }

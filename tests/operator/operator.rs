@@ -52,10 +52,10 @@ impl Operator {
     }
 
     /// Makes the namespace in which the real operator would run.
-    pub(crate) async fn prepare_namespace(&self) -> kube::Result<()> {
+    pub(crate) async fn prepare_namespace(client: Client) -> kube::Result<()> {
         let namespace = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": OPERATOR_NAMESPACE } });
         let apply = PatchParams::apply(MANAGER).force();
-        let namespaces: Api<Namespace> = Api::all(self.client.clone());
+        let namespaces: Api<Namespace> = Api::all(client);
         namespaces.patch(OPERATOR_NAMESPACE, &apply, &Patch::Apply(namespace)).await.map(|_| ())
     }
 
@@ -91,7 +91,7 @@ impl Operator {
             let mut next: Option<Duration> = None;
             let names = self.sail.names(kind).await.unwrap_or_else(|error| {
                 tracing::warn!(kind = kind.name(), %error, "cannot list");
-                next = Some(Duration::from_secs(1));
+                next = Some(Duration::from_millis(200));
                 Vec::new()
             });
             for name in names {

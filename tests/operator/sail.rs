@@ -151,10 +151,12 @@ fn manager() -> PatchParams {
     PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() }
 }
 
-/// A client that names itself, so that audit logs tell the stand-in from the product.
-pub(crate) async fn client(kubeconfig: &Path) -> anyhow::Result<Client> {
+/// A client that names itself, so that audit logs tell the stand-in from the product. While a server starts, `patient`
+/// waits as long as it is told to; controllers had better try again by themselves.
+pub(crate) async fn client(kubeconfig: &Path, patient: bool) -> anyhow::Result<Client> {
     let file = Kubeconfig::read_from(kubeconfig).with_context(|| format!("cannot read {}", kubeconfig.display()))?;
     let mut config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await?;
+    config.default_retry = patient;
     config.headers.push((USER_AGENT, HeaderValue::from_static("sail-operator/stand-in")));
     Ok(Client::try_from(config)?)
 }

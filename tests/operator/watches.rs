@@ -1,6 +1,6 @@
 //! Which event rings for which controller.
 
-use std::{fmt::Debug, future::ready, sync::Arc};
+use std::{fmt::Debug, future::ready, sync::Arc, time::Duration};
 
 use futures::StreamExt as _;
 use k8s_openapi::api::{
@@ -14,6 +14,7 @@ use kube::{
     api::PartialObjectMeta,
     runtime::{
         WatchStreamExt as _,
+        utils::Backoff,
         watcher::{self, Event, watcher},
     },
 };
@@ -75,6 +76,21 @@ pub(crate) fn start(operator: &Arc<Operator>, tasks: &mut JoinSet<()>) {
     watch::<ValidatingWebhookConfiguration>(operator, tasks, MANAGED, restore);
 }
 
+/// A broken watch is renewed soon: the API server is the lab's own, and while CRDs are new it breaks many.
+struct Soon;
+
+impl Iterator for Soon {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        Some(Duration::from_millis(100))
+    }
+}
+
+impl Backoff for Soon {
+    fn reset(&mut self) {}
+}
+
 type Metadata<K> = PartialObjectMeta<K>;
 
 fn subject<K>(event: &Event<K>) -> Option<&K> {
@@ -106,7 +122,7 @@ where
     let operator = Arc::clone(operator);
     tasks.spawn(async move {
         watcher(api, config)
-            .default_backoff()
+            .backoff(Soon)
             .for_each(|event| {
                 match &event {
                     Ok(event) => ring(&operator, event),
@@ -123,7 +139,7 @@ fn watch_sail(operator: &Arc<Operator>, tasks: &mut JoinSet<()>, kind: Kind, rin
     let operator = Arc::clone(operator);
     tasks.spawn(async move {
         watcher(api, watcher::Config::default())
-            .default_backoff()
+            .backoff(Soon)
             .for_each(|event| {
                 match event {
                     Ok(_) => ring(&operator),
