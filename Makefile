@@ -23,8 +23,8 @@ test: prepare ## Lint, unit tests and lab tests, with what each tier took
 test-all: prepare ## The same with everything that takes long
 	@tests/tiers.sh --all lint unit lab
 
-bench: prepare ## Measure what docs/performance.md tells
-	@tests/tiers.sh bench
+bench: prepare ## Measure a join; WRITE=docs/performance.md puts the figures there
+	@cargo bench --package mesh-tests --bench join -- $(if $(WRITE),--write $(abspath $(WRITE)))
 
 lint: prepare ## Formatting, clippy, and the licences and sources of what we depend on
 	@tests/tiers.sh lint

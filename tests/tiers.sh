@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Tests in tiers, each with what it took: tests/tiers.sh [--all] lint|unit|lab|bench…
+# Tests in tiers, each with what it took: tests/tiers.sh [--all] lint|unit|lab…
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
@@ -105,10 +105,6 @@ nothing_forgotten() {
             ((failed += 1))
         fi
     done
-}
-
-bench() {
-    check cargo bench --workspace
 }
 
 took=() patience=15m
