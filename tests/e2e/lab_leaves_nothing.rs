@@ -49,8 +49,8 @@ impl Machine {
     /// Begins to bring clusters up and kills the supervisor as soon as a thing is done.
     #[track_caller]
     fn kill_supervisor_when(&self, done: &str) {
-        let mut up =
-            self.command(&["up", "--no-operator"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let began = events::now();
+        let mut up = self.command(&["up", "--no-operator"]).stdout(Stdio::null()).spawn().unwrap();
         until(done, || {
             events::read(&self.state.events()).iter().any(|event| event.what == What::Done(done.to_owned()))
         });
@@ -130,7 +130,7 @@ fn a_supervisor_that_is_killed_in_the_middle_of_up_blocks_nothing() {
 fn an_up_that_is_interrupted_leaves_nothing() {
     let machine = Machine::before("interrupted");
     for signal in [Signal::INT, Signal::TERM] {
-        let mut up = machine.command(&["up", "--no-operator"]).stderr(Stdio::null()).spawn().unwrap();
+        let mut up = machine.command(&["up", "--no-operator"]).spawn().unwrap();
         until("a node is set up", || !events::read(&machine.state.events()).is_empty());
         kill(Pid::from_child(&up), signal);
         assert!(!up.wait().unwrap().success());

@@ -62,7 +62,7 @@ impl Inventory {
             ("network", network()?),
             ("packet filter", packet_filter()),
             ("control group", control_groups(lab)?),
-            ("process", processes(lab)?),
+            ("process", processes(lab)),
             ("file", files(lab)),
             ("shared memory", lines("/proc/sysvipc/shm")?.chain(lines("/proc/sysvipc/sem")?).collect()),
             ("host name", lines("/proc/sys/kernel/hostname")?.collect()),
@@ -136,7 +136,7 @@ fn control_groups(lab: &State) -> Result<BTreeSet<String>> {
 }
 
 /// Processes in a control group of the lab, or that name its id or its folder.
-fn processes(lab: &State) -> Result<BTreeSet<String>> {
+fn processes(lab: &State) -> BTreeSet<String> {
     let folder = lab.folder().display().to_string();
     let id = format!("\"id\":\"{}\"", lab.id());
     let mut found = BTreeSet::new();
@@ -155,7 +155,7 @@ fn processes(lab: &State) -> Result<BTreeSet<String>> {
             found.insert(command);
         }
     }
-    Ok(found)
+    found
 }
 
 fn files(lab: &State) -> BTreeSet<String> {

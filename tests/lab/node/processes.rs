@@ -98,7 +98,7 @@ impl Processes {
                     tokio::time::sleep(Duration::from_secs(1)).await;
                     match processes.start(component) {
                         Ok(()) => {
-                            processes.node.events.done(&format!("{component} ended ({how}) and was started again"))
+                            processes.node.events.done(format!("{component} ended ({how}) and was started again"));
                         }
                         Err(error) => processes.ended(component, started.pid, format!("{how}; {error:#}")),
                     }
