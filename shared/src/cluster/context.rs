@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::try_join_all;
@@ -9,6 +10,7 @@ use http::HeaderValue;
 use http::header::USER_AGENT;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
+use tokio::sync::Semaphore;
 
 use super::fault::Fault;
 use crate::error::{Error, Result};
@@ -18,6 +20,9 @@ mod file;
 
 /// An address that does not answer a SYN is given up after this.
 const CONNECT: Duration = Duration::from_secs(5);
+/// Each request that is under way holds a connection, and a new one costs both sides a handshake: eight serve an observation
+/// as fast as one for every request does.
+const LANES: usize = 8;
 /// One request, where the caller names no other limit.
 const REQUEST: Duration = Duration::from_secs(10);
 
@@ -60,6 +65,8 @@ pub struct Cluster {
     pub(crate) request_timeout: Duration,
     /// The longest that a read is tried again.
     pub(crate) patience: Duration,
+    /// Requests that may be under way at once.
+    pub(crate) lanes: Arc<Semaphore>,
 }
 
 impl Cluster {
@@ -78,6 +85,7 @@ impl Cluster {
             user_agent: "test/1".into(),
             request_timeout: limit,
             patience: limit,
+            lanes: Arc::new(Semaphore::new(LANES)),
         }
     }
 }
@@ -166,6 +174,7 @@ async fn connect_one(connection: &Connection, kubeconfig: &Kubeconfig, context: 
         user_agent: connection.user_agent.clone(),
         request_timeout,
         patience: request_timeout,
+        lanes: Arc::new(Semaphore::new(LANES)),
     })
 }
 

@@ -148,6 +148,8 @@ impl Cluster {
     /// Asks once, within the deadline of a request: the status code and the answer.
     pub(crate) async fn send(&self, call: &Call) -> std::result::Result<(u16, Value), Fault> {
         let request = call.request()?;
+        // Closed never: it lives as long as the cluster does.
+        let _lane = self.lanes.acquire().await;
         timeout(self.request_timeout, self.answer(request))
             .await
             .unwrap_or_else(|_| Err(Fault::new(Cause::TimedOut(self.request_timeout), "no answer")))
