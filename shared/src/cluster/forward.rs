@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 /// istiod's monitoring port, which serves /debug as well (istio/istio pilot/pkg/bootstrap/server.go, `monitoringMux`).
 const PORT: u16 = 15014;
 /// A mesh of a thousand clusters is far below.
-const LARGEST_ANSWER: u64 = 16 << 20;
+const LARGEST_ANSWER: usize = 16 << 20;
 
 /// What one istiod replica knows of its peers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,29 +120,39 @@ async fn ask(cluster: &Cluster, namespace: &str, pod: &str, path: &str) -> Resul
     let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), namespace);
     let mut forwarder = pods.portforward(pod, &[PORT]).await.map_err(|error| Fault::from_client(&error).message)?;
     let mut stream = forwarder.take_stream(PORT).ok_or("the port-forward has no stream")?;
-    // HTTP/1.0: the answer comes whole and ends with the connection.
+    // HTTP/1.0: the answer is not cut into chunks.
     let request = format!("GET {path} HTTP/1.0\r\nHost: localhost:{PORT}\r\nAccept: application/json\r\n\r\n");
     stream.write_all(request.as_bytes()).await.map_err(|error| error.to_string())?;
     let mut bytes = Vec::new();
-    (&mut stream).take(LARGEST_ANSWER).read_to_end(&mut bytes).await.map_err(|error| error.to_string())?;
-    drop(stream);
-    forwarder.abort();
-    body(&bytes)
+    loop {
+        let read = stream.read_buf(&mut bytes).await.map_err(|error| error.to_string())?;
+        // Through a port-forward the end of a connection comes a second late: whole JSON is the end as well.
+        match body(&bytes) {
+            Some(answer) => return answer,
+            None if read == 0 => return Err("the connection ended before the answer did".into()),
+            None if bytes.len() > LARGEST_ANSWER => return Err("the answer is too large".into()),
+            None => {}
+        }
+    }
 }
 
-/// The JSON in an HTTP answer with status 200.
-fn body(answer: &[u8]) -> Result<Value, String> {
-    let end =
-        answer.windows(4).position(|window| window == b"\r\n\r\n").ok_or("the connection ended before an answer")?;
+/// The JSON in an HTTP answer with status 200, or what is wrong with it; none while it is not whole.
+fn body(answer: &[u8]) -> Option<Result<Value, String>> {
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n")?;
     let (head, body) = answer.split_at(end + 4);
     let first = String::from_utf8_lossy(head).lines().next().unwrap_or_default().to_owned();
     let status = first.split(' ').nth(1).unwrap_or_default();
     if status != "200" {
-        return Err(format!("HTTP status {}", super::fault::clean(status)));
+        return Some(Err(format!("HTTP status {}", super::fault::clean(status))));
     }
-    let mut value = serde_json::from_slice(body).map_err(|error| error.to_string())?;
-    clean_value(&mut value);
-    Ok(value)
+    match serde_json::from_slice::<Value>(body) {
+        Ok(mut value) => {
+            clean_value(&mut value);
+            Some(Ok(value))
+        }
+        Err(error) if error.is_eof() => None,
+        Err(error) => Some(Err(error.to_string())),
+    }
 }
 
 #[cfg(test)]
@@ -169,9 +179,12 @@ mod tests {
 
     #[test]
     fn only_a_whole_answer_with_status_200_counts() {
-        assert_eq!(body(b"HTTP/1.0 200 OK\r\nA: b\r\n\r\n[]").unwrap(), json!([]));
-        assert_eq!(body(b"HTTP/1.0 401 Unauthorized\r\n\r\nno").unwrap_err(), "HTTP status 401");
-        assert!(body(b"HTTP/1.0 200 OK\r\n").is_err());
+        assert_eq!(body(b"HTTP/1.0 200 OK\r\nA: b\r\n\r\n[]"), Some(Ok(json!([]))));
+        assert_eq!(body(b"HTTP/1.0 401 Unauthorized\r\n\r\nno"), Some(Err("HTTP status 401".into())));
+        for part in ["HTTP/1.0 200 OK\r\n", "HTTP/1.0 200 OK\r\n\r\n", "HTTP/1.0 200 OK\r\n\r\n[{\"id\": \"e"] {
+            assert_eq!(body(part.as_bytes()), None, "{part}");
+        }
+        assert!(body(b"HTTP/1.0 200 OK\r\n\r\nhello").unwrap().is_err());
     }
 
     #[test]
