@@ -13,7 +13,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, tim
 
 use super::context::Cluster;
 use super::fault::{Fault, clean_value};
-use super::request::Call;
+use super::request::{Call, items};
 use crate::error::{Error, Result};
 
 /// The API server ends a watch after this; it is then begun again.
@@ -23,28 +23,44 @@ const TICK: Duration = Duration::from_millis(500);
 /// What looks done is judged once more after this: the watches of several objects are not in step with each other.
 const SETTLE: Duration = Duration::from_millis(50);
 
+/// Where watching is not allowed and listing is, the list is read this often.
+const POLL: Duration = Duration::from_millis(200);
+
 /// One collection, or one object of it.
 #[derive(Debug, Clone)]
-pub(crate) struct Source(String);
+pub(crate) struct Source {
+    path: String,
+    /// It only helps to explain: where it may not be read, it stays empty.
+    optional: bool,
+}
 
 impl Source {
     /// One object of a collection.
     pub(crate) fn one(collection: &str, name: &str) -> Self {
-        Self(format!("{collection}?fieldSelector=metadata.name%3D{name}"))
+        Self::at(format!("{collection}?fieldSelector=metadata.name%3D{name}"))
     }
 
     /// All objects of a collection with a label (`key=value`).
     pub(crate) fn labelled(collection: &str, key: &str, value: &str) -> Self {
-        Self(format!("{collection}?labelSelector={}%3D{value}", key.replace('/', "%2F")))
+        Self::at(format!("{collection}?labelSelector={}%3D{value}", key.replace('/', "%2F")))
     }
 
     /// All objects of a collection.
     pub(crate) fn all(collection: &str) -> Self {
-        Self(format!("{collection}?"))
+        Self::at(format!("{collection}?"))
+    }
+
+    fn at(path: String) -> Self {
+        Self { path, optional: false }
+    }
+
+    /// The same, where it only helps to explain.
+    pub(crate) fn if_allowed(self) -> Self {
+        Self { optional: true, ..self }
     }
 
     fn watch_path(&self) -> String {
-        format!("{}&watch=true&timeoutSeconds={WATCH_SECONDS}", self.0)
+        format!("{}&watch=true&timeoutSeconds={WATCH_SECONDS}", self.path)
     }
 }
 
@@ -64,6 +80,8 @@ pub(crate) type State = Vec<BTreeMap<String, Value>>;
 enum Change {
     /// The source is read from its beginning.
     Begin,
+    /// This is all that there is.
+    All(BTreeMap<String, Value>),
     Put(String, Value),
     Remove(String),
     /// The source cannot be read and will not be.
@@ -86,7 +104,6 @@ pub(crate) async fn until<T>(
     for (index, source) in sources.iter().enumerate() {
         watches.spawn(follow(cluster.clone(), index, source.clone(), sender.clone()));
     }
-    drop(sender);
     let mut state: State = vec![BTreeMap::new(); sources.len()];
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -95,10 +112,7 @@ pub(crate) async fn until<T>(
     loop {
         let wake = settling.unwrap_or(deadline).min(deadline);
         tokio::select! {
-            change = changes.recv() => match change {
-                Some((index, change)) => record(cluster, sources, &mut state, index, change)?,
-                None => return Err(late(last)),
-            },
+            Some((index, change)) = changes.recv() => record(cluster, sources, &mut state, index, change)?,
             _ = tick.tick() => {}
             () = sleep_until(wake) => if Instant::now() >= deadline { return Err(late(last)) }
         }
@@ -124,6 +138,7 @@ fn record(cluster: &Cluster, sources: &[Source], state: &mut State, index: usize
     let Some(objects) = state.get_mut(index) else { return Ok(()) };
     match change {
         Change::Begin => objects.clear(),
+        Change::All(all) => *objects = all,
         Change::Put(name, object) => {
             objects.insert(name, object);
         }
@@ -131,7 +146,7 @@ fn record(cluster: &Cluster, sources: &[Source], state: &mut State, index: usize
             objects.remove(&name);
         }
         Change::Refused(fault) => {
-            let path = sources.get(index).map(|source| source.0.clone()).unwrap_or_default();
+            let path = sources.get(index).map(|source| source.path.clone()).unwrap_or_default();
             return Err(fault.into_error(cluster, &Call::get(path)));
         }
     }
@@ -140,15 +155,39 @@ fn record(cluster: &Cluster, sources: &[Source], state: &mut State, index: usize
 
 /// Reads a source for as long as anyone listens. A broken watch is begun again: its first events are all that is there.
 async fn follow(cluster: Cluster, index: usize, source: Source, sender: mpsc::Sender<(usize, Change)>) {
+    let mut watchable = true;
     while !sender.is_closed() {
-        match listen(&cluster, index, &source, &sender).await {
+        let ended = if watchable {
+            listen(&cluster, index, &source, &sender).await
+        } else {
+            look(&cluster, index, &source, &sender).await
+        };
+        match ended {
+            Err(fault) if fault.is_forbidden() && watchable => {
+                watchable = false;
+                continue;
+            }
+            Err(fault) if fault.is_forbidden() && source.optional => return,
             Err(fault) if fault.is_forbidden() || fault.code() == Some(401) => {
                 let _ = sender.send((index, Change::Refused(fault))).await;
                 return;
             }
-            _ => sleep(Duration::from_millis(200)).await,
+            _ => sleep(POLL).await,
         }
     }
+}
+
+/// Reads a source once.
+async fn look(
+    cluster: &Cluster,
+    index: usize,
+    source: &Source,
+    sender: &mpsc::Sender<(usize, Change)>,
+) -> Result<(), Fault> {
+    let list = cluster.read(&Call::get(&source.path)).await?;
+    let all = items(Some(list)).into_iter().map(|object| (name_of(&object), object)).collect();
+    let _ = sender.send((index, Change::All(all))).await;
+    Ok(())
 }
 
 async fn listen(
@@ -186,3 +225,7 @@ async fn listen(
 fn name_of(object: &Value) -> String {
     object["metadata"]["name"].as_str().unwrap_or_default().to_owned()
 }
+
+#[cfg(test)]
+#[path = "watch_tests.rs"]
+mod tests;

@@ -41,10 +41,10 @@ pub async fn control_plane(
         Source::one(&wanted.collection()?, istio),
         Source::all(&Target::new("IstioRevision", "", "x")?.at(api_version).collection()?),
         Source::labelled(&Target::new("Deployment", &namespace, "x")?.collection()?, "app", "istiod"),
-        Source::labelled(&Target::new("Pod", &namespace, "x")?.collection()?, "app", "istiod"),
+        Source::labelled(&Target::new("Pod", &namespace, "x")?.collection()?, "app", "istiod").if_allowed(),
         Source::one(&cni_target.collection()?, CNI),
         Source::one(&Target::new("DaemonSet", &cni_namespace, "x")?.collection()?, DAEMON_SET),
-        Source::labelled(&Target::new("Pod", &cni_namespace, "x")?.collection()?, "k8s-app", DAEMON_SET),
+        Source::labelled(&Target::new("Pod", &cni_namespace, "x")?.collection()?, "k8s-app", DAEMON_SET).if_allowed(),
     ];
     let mut case = Case::new(cluster, format!("Istio {istio}"), progress);
     let outcome = until(
@@ -73,7 +73,7 @@ pub async fn cni(cluster: &Cluster, served: &str, deadline: Instant, progress: P
     let sources = [
         Source::one(&target.collection()?, CNI),
         Source::one(&Target::new("DaemonSet", &namespace, "x")?.collection()?, DAEMON_SET),
-        Source::labelled(&Target::new("Pod", &namespace, "x")?.collection()?, "k8s-app", DAEMON_SET),
+        Source::labelled(&Target::new("Pod", &namespace, "x")?.collection()?, "k8s-app", DAEMON_SET).if_allowed(),
     ];
     let mut case = Case::new(cluster, "IstioCNI default".into(), progress);
     let outcome = until(

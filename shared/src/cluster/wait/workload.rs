@@ -94,8 +94,8 @@ pub async fn deployment_available(
     let place = target.key.to_string();
     let sources = [
         Source::one(&target.collection()?, name),
-        Source::all(&Target::new("Pod", namespace, "x")?.collection()?),
-        Source::all(&Target::new("ReplicaSet", namespace, "x")?.collection()?),
+        Source::all(&Target::new("Pod", namespace, "x")?.collection()?).if_allowed(),
+        Source::all(&Target::new("ReplicaSet", namespace, "x")?.collection()?).if_allowed(),
     ];
     let mut trouble = Trouble::default();
     until(

@@ -1,0 +1,58 @@
+use serde_json::json;
+
+use super::*;
+use crate::cluster::trial::{Answer, answering};
+
+fn event(kind: &str, name: &str) -> Value {
+    json!({"type": kind, "object": {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "resourceVersion": "1"}}})
+}
+
+fn forbidden() -> Answer {
+    Answer::Status(403, json!({"kind": "Status", "reason": "Forbidden", "message": "cannot watch", "code": 403}))
+}
+
+async fn names(answers: impl IntoIterator<Item = Answer>, source: Source) -> Result<Vec<String>> {
+    let (cluster, _) = answering(answers);
+    let deadline = Instant::now() + Duration::from_secs(2);
+    let judge = |state: &State| {
+        if state[0].is_empty() {
+            Verdict::Wait("nothing".into())
+        } else {
+            Verdict::Done(state[0].keys().cloned().collect())
+        }
+    };
+    until(&cluster, &[source], deadline, judge, Error::failed).await
+}
+
+#[tokio::test]
+async fn a_watch_shows_what_is_there() {
+    assert_eq!(names([Answer::Status(200, event("ADDED", "a"))], Source::all("/api/v1/pods")).await.unwrap(), ["a"]);
+}
+
+#[tokio::test]
+async fn where_watching_is_not_allowed_the_list_is_read() {
+    let list = json!({"items": [{"metadata": {"name": "b"}}]});
+    let answers = [forbidden(), Answer::Status(200, list.clone()), Answer::Status(200, list)];
+    assert_eq!(names(answers, Source::all("/api/v1/pods")).await.unwrap(), ["b"]);
+}
+
+#[tokio::test]
+async fn where_neither_is_allowed_the_error_says_what_is_missing() {
+    let error = names([forbidden(), forbidden()], Source::all("/api/v1/namespaces/a/pods")).await.unwrap_err();
+    assert_eq!(error.what, "not allowed in east: list pods in a");
+}
+
+#[tokio::test]
+async fn what_only_explains_may_be_forbidden() {
+    let error = names([forbidden(), forbidden()], Source::all("/api/v1/pods").if_allowed()).await.unwrap_err();
+    assert_eq!(error.what, "nothing", "the deadline passes with nothing seen");
+}
+
+#[tokio::test]
+async fn the_deadline_tells_what_was_missing_last() {
+    let (cluster, _) = answering([Answer::Never]);
+    let deadline = Instant::now() + Duration::from_millis(100);
+    let judge = |_: &State| Verdict::<()>::Wait("0 of 1 pods are available".into());
+    let error = until(&cluster, &[Source::all("/api/v1/pods")], deadline, judge, Error::failed).await.unwrap_err();
+    assert_eq!(error.what, "0 of 1 pods are available");
+}
