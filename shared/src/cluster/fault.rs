@@ -151,7 +151,11 @@ impl Fault {
         match self.cause {
             Cause::Unreachable => Error::refused(format!("cannot reach the API server of {}", cluster.context))
                 .at(format!("context {}, {address}", cluster.context))
-                .because(format!("{} (gave up after {})", self.message, seconds(cluster.patience)))
+                .because(match self.message.as_str() {
+                    // What the connector says of its own limit.
+                    "deadline has elapsed" => format!("no connection came about in {}", seconds(cluster.patience)),
+                    said => said.to_owned(),
+                })
                 .fix("check that the cluster runs and that this machine can reach the address in the kubeconfig"),
             Cause::TimedOut(after) => Error::new(
                 call.kind(),

@@ -82,3 +82,34 @@ async fn a_host_that_no_server_knows_is_unreachable() {
     let error = fault("https://no-such-host.invalid:6443", &authority().0).await;
     assert!(error.what.contains("API server of east") && error.exit_code() == 1, "{error:?}");
 }
+
+/// A context whose user is made by a plugin that runs this script.
+async fn by_plugin(script: &str) -> Result<Vec<Cluster>> {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    let text = serde_json::json!({
+        "apiVersion": "v1", "kind": "Config",
+        "clusters": [{"name": "a", "cluster": {"server": "https://127.0.0.1:1"}}],
+        "users": [{"name": "b", "user": {"exec": {
+            "apiVersion": "client.authentication.k8s.io/v1", "command": "sh", "args": ["-c", script], "interactiveMode": "Never",
+        }}}],
+        "contexts": [{"name": "east", "context": {"cluster": "a", "user": "b"}}],
+    });
+    file.write_all(text.to_string().as_bytes()).unwrap();
+    let connection =
+        Connection { kubeconfig: Some(file.path().to_owned()), user_agent: "test/1".into(), ..Connection::default() };
+    connect(&connection, &["east".into()]).await
+}
+
+#[tokio::test]
+async fn a_plugin_gives_the_credentials() {
+    let credential =
+        r#"{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"t"}}"#;
+    assert_eq!(by_plugin(&format!("echo '{credential}'")).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_plugin_that_fails_is_a_refusal_of_that_context() {
+    let error = by_plugin("echo not logged in >&2; exit 3").await.unwrap_err();
+    assert_eq!((error.what.as_str(), error.exit_code()), ("no credentials for east", 1));
+    assert_eq!(error.place.as_deref(), Some("context east"));
+}
