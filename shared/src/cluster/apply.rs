@@ -8,6 +8,7 @@ use super::fault::Fault;
 use super::kinds::Target;
 use super::request::{Call, at_cluster};
 use crate::error::{Error, Result};
+use crate::plan::diff::covers;
 
 const APPLY: &str = "application/apply-patch+yaml";
 const JSON: &str = "application/json";
@@ -62,18 +63,18 @@ pub async fn apply(cluster: &Cluster, manifest: &Value, manager: &str) -> Result
     let call = Call::new(Method::PATCH, format!("{path}?fieldManager={manager}&force=false"))
         .about(&target)
         .with(APPLY, manifest);
-    let fault = match cluster.send(&call).await {
+    let fault = match cluster.write(&call).await {
         Ok((code, object)) => return Ok(Applied { created: code == 201, object }),
         Err(fault) => fault,
     };
-    if !fault.may_have_been_done() && !fault.was_turned_away() {
+    if !fault.may_have_been_done() {
         return Err(fault.into_error(cluster, &call));
     }
     if let Some(object) = settled(cluster, &target, manifest).await? {
         return Ok(Applied { created: false, object });
     }
     // Nothing of it is there, and the same apply twice is the same as once.
-    let (code, object) = cluster.send(&call).await.map_err(|fault| fault.into_error(cluster, &call))?;
+    let (code, object) = cluster.write(&call).await.map_err(|fault| fault.into_error(cluster, &call))?;
     Ok(Applied { created: code == 201, object })
 }
 
@@ -87,7 +88,7 @@ pub async fn create(cluster: &Cluster, manifest: &Value, manager: &str) -> Resul
     let call = Call::new(Method::POST, format!("{collection}?fieldManager={manager}&fieldValidation=Strict"))
         .about(&target)
         .with(JSON, manifest);
-    match cluster.send(&call).await {
+    match cluster.write(&call).await {
         Ok((_, object)) => Ok(Created::New(object)),
         Err(fault) if fault.already_exists() => Ok(Created::Exists),
         Err(fault) if fault.may_have_been_done() => match settled(cluster, &target, manifest).await? {
@@ -138,7 +139,7 @@ pub async fn delete(cluster: &Cluster, target: &Target, uid: Option<&str>) -> Re
     let preconditions = uid.map(|uid| json!({"uid": uid}));
     let options = json!({"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background", "preconditions": preconditions});
     let call = Call::new(Method::DELETE, path.clone()).about(target).with(JSON, &options);
-    match cluster.send(&call).await {
+    match cluster.write(&call).await {
         Ok(_) => Ok(true),
         Err(fault) if fault.is_not_found() => Ok(false),
         Err(fault) if fault.may_have_been_done() => match cluster.maybe(Call::get(path).about(target)).await? {
@@ -152,34 +153,12 @@ pub async fn delete(cluster: &Cluster, target: &Target, uid: Option<&str>) -> Re
 
 /// The live object, where all of the manifest is in it.
 async fn settled(cluster: &Cluster, target: &Target, manifest: &Value) -> Result<Option<Value>> {
-    Ok(get(cluster, target).await?.filter(|live| contains(live, manifest)))
-}
-
-/// Whether everything that is wanted stands in what is live. Lists must be equal in length and order.
-pub(crate) fn contains(live: &Value, wanted: &Value) -> bool {
-    match (live, wanted) {
-        (Value::Object(live), Value::Object(wanted)) => wanted.iter().all(|(key, value)| {
-            // The API server keeps `stringData` as `data`.
-            key == "stringData" || live.get(key).map_or(value.is_null(), |live| contains(live, value))
-        }),
-        (Value::Array(live), Value::Array(wanted)) => {
-            live.len() == wanted.len() && live.iter().zip(wanted).all(|(live, wanted)| contains(live, wanted))
-        }
-        _ => live == wanted,
-    }
+    Ok(get(cluster, target).await?.filter(|live| covers(live, manifest)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_the_server_added_does_not_hide_that_ours_is_there() {
-        let live = json!({"metadata": {"name": "a", "uid": "1"}, "spec": {"ports": [{"port": 1, "protocol": "TCP"}]}, "status": {}});
-        assert!(contains(&live, &json!({"metadata": {"name": "a"}, "spec": {"ports": [{"port": 1}]}})));
-        assert!(!contains(&live, &json!({"spec": {"ports": [{"port": 2}]}})));
-        assert!(!contains(&live, &json!({"spec": {"type": "LoadBalancer"}})));
-    }
 
     #[test]
     fn only_a_missing_namespace_passes_for_not_found() {

@@ -136,12 +136,12 @@ impl Fault {
 
     /// Whether the server may have done what was asked although the answer did not arrive.
     pub(crate) fn may_have_been_done(&self) -> bool {
-        matches!(self.cause, Cause::Broken | Cause::TimedOut(_) | Cause::Unreadable | Cause::Status(504))
+        matches!(self.cause, Cause::Broken | Cause::TimedOut(_) | Cause::Unreadable | Cause::Status(503 | 504))
     }
 
-    /// Whether the server did nothing because it was busy or not reached at all.
+    /// Whether the server surely did nothing: it was not reached, or said that there are too many requests.
     pub(crate) fn was_turned_away(&self) -> bool {
-        matches!(self.cause, Cause::Unreachable | Cause::Status(429 | 503))
+        matches!(self.cause, Cause::Unreachable | Cause::Status(429))
     }
 
     /// The error for the one who meets it.

@@ -179,17 +179,26 @@ impl Cluster {
     /// Asks, and asks again while what is in the way may pass, within the cluster's patience. For reads alone, and for
     /// what may be sent twice.
     pub(crate) async fn read(&self, call: &Call) -> std::result::Result<Value, Fault> {
+        self.patiently(call, Fault::passes).await.map(|(_, value)| value)
+    }
+
+    /// Asks once, and again only where the server surely did nothing.
+    pub(crate) async fn write(&self, call: &Call) -> std::result::Result<(u16, Value), Fault> {
+        self.patiently(call, Fault::was_turned_away).await
+    }
+
+    async fn patiently(&self, call: &Call, again: impl Fn(&Fault) -> bool) -> std::result::Result<(u16, Value), Fault> {
         let deadline = Instant::now() + self.patience;
         let mut pause = Duration::from_millis(50);
         let mut attempt = 1;
         loop {
             let fault = match self.send(call).await {
-                Ok((_, value)) => return Ok(value),
+                Ok(answer) => return Ok(answer),
                 Err(fault) => fault,
             };
             let wait = fault.retry_after.unwrap_or(pause).max(pause);
             let tired = fault.code().is_none() && attempt >= CONNECTION_ATTEMPTS;
-            if !fault.passes() || tired || Instant::now() + wait >= deadline {
+            if !again(&fault) || tired || Instant::now() + wait >= deadline {
                 return Err(fault);
             }
             sleep(wait).await;

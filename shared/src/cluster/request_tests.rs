@@ -136,3 +136,10 @@ async fn a_dry_run_asks_strictly_and_bears_what_stands_or_is_still_missing() {
     assert_eq!((error.kind, error.what.as_str()), (Kind::Refused, "Secret istio-system/cacerts is not valid in east"));
     assert!(asked.lock().unwrap().iter().all(|asked| asked.1.contains("dryRun=All&fieldValidation=Strict")));
 }
+
+#[tokio::test]
+async fn a_write_that_was_turned_away_is_sent_again() {
+    let (cluster, asked) = answering([status(429, "TooManyRequests", "later"), Answer::Status(201, secret())]);
+    assert_eq!(create(&cluster, &secret(), "test").await.unwrap(), Created::New(secret()));
+    assert_eq!(asked.lock().unwrap().len(), 2);
+}

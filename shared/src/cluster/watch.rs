@@ -163,10 +163,7 @@ async fn follow(cluster: Cluster, index: usize, source: Source, sender: mpsc::Se
             look(&cluster, index, &source, &sender).await
         };
         match ended {
-            Err(fault) if fault.is_forbidden() && watchable => {
-                watchable = false;
-                continue;
-            }
+            Err(fault) if fault.is_forbidden() && watchable => watchable = false,
             Err(fault) if fault.is_forbidden() && source.optional => return,
             Err(fault) if fault.is_forbidden() || fault.code() == Some(401) => {
                 let _ = sender.send((index, Change::Refused(fault))).await;
