@@ -51,9 +51,9 @@ impl Machine {
     fn kill_supervisor_when(&self, done: &str) {
         let began = events::now();
         let mut up = self.command(&["up", "--no-operator"]).stdout(Stdio::null()).spawn().unwrap();
-        until(done, || {
-            events::read(&self.state.events()).iter().any(|event| event.what == What::Done(done.to_owned()))
-        });
+        // What an earlier run told stands there until the new supervisor has swept.
+        let is = |event: &events::Event| event.at >= began && event.what == What::Done(done.to_owned());
+        until(done, || events::read(&self.state.events()).iter().any(is));
         kill(self.state.holder().unwrap().pid.unwrap(), Signal::KILL);
         assert!(!up.wait().unwrap().success(), "up says that a lab is Ready whose supervisor is dead");
     }

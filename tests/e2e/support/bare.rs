@@ -65,8 +65,11 @@ impl Kit {
             });
         }
         self.delete_namespaces(cluster, &istio);
-        // istiod writes its root into every namespace, and the webhooks of its charts stay where they were patched.
-        self.kubectl(cluster, &["delete", "configmap", "-n", "default", "istio-ca-root-cert", "--ignore-not-found"]).ok();
+        // istiod writes these into every namespace, and nobody takes them back.
+        for namespace in OF_THE_CLUSTER {
+            let left = ["configmap/istio-ca-root-cert", "configmap/istio-ca-crl"];
+            self.kubectl(cluster, &[&["delete", "--ignore-not-found", "-n", namespace], &left[..]].concat()).ok();
+        }
         until(&format!("{cluster}: bare as it came up"), Duration::from_secs(60), || {
             let now = self.inventory(cluster);
             let more: Vec<&String> = now.difference(&wanted).collect();
