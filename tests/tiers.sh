@@ -82,7 +82,7 @@ e2e() {
     shift
     if (($# > 0)); then
         # What hangs is ended, and its lab with it.
-        lab=(timeout "$patience" "$CARGO_TARGET_DIR/debug/$1" "${@:2}" --)
+        lab=(timeout --foreground "$patience" "$CARGO_TARGET_DIR/debug/$1" "${@:2}" --)
     fi
     ran+=("$name")
     check "${lab[@]}" cargo test --workspace --test "$name" -- --test-threads 1 || code=1
