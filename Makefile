@@ -29,9 +29,11 @@ bench: prepare ## Measure a join; WRITE=docs/performance.md puts the figures the
 lint: prepare ## Formatting, clippy, and the licences and sources of what we depend on
 	@tests/tiers.sh lint
 
+image: out := $(abspath $(or $(OUT),$(CARGO_TARGET_DIR)/mesh-probe.tar))
 image: prepare ## The probe's image as an OCI archive; OUT=FILE names it
 	@cargo build --workspace --bins
-	@$(meshlab) image --out $(or $(OUT),$(CARGO_TARGET_DIR)/mesh-probe.tar)
+	@$(meshlab) image --out $(out)
+	@echo "the probe's image: $(out)"
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
