@@ -138,6 +138,33 @@ fn an_up_that_is_interrupted_leaves_nothing() {
     }
 }
 
+#[test]
+fn a_lab_that_runs_is_not_touched_by_others_of_its_id() {
+    let machine = Machine::before("taken");
+    let clusters = ["--clusters", "east", "--api-only", "--no-operator"];
+    machine.meshlab(&[&["up"], &clusters[..]].concat());
+    let holder = machine.state.holder().unwrap().pid;
+    machine.meshlab(&[&["up"], &clusters[..]].concat());
+    for others in [&["up", "--api-only"][..], &["with", "--", "true"], &["with", "--api-only", "--", "true"]] {
+        assert!(!machine.command(others).status().unwrap().success(), "{others:?}");
+    }
+    assert_eq!(machine.state.holder().unwrap().pid, holder);
+    machine.meshlab(&["status"]);
+    machine.meshlab(&["down"]);
+    machine.is_as_it_was();
+}
+
+#[test]
+fn two_that_begin_at_once_end_with_one_lab() {
+    let machine = Machine::before("twice");
+    let begin = || machine.command(&["up", "--clusters", "east", "--api-only", "--no-operator"]).spawn().unwrap();
+    let codes = [begin(), begin()].map(|mut up| up.wait().unwrap().success());
+    assert!(codes.contains(&true), "neither came up");
+    machine.meshlab(&["status"]);
+    machine.meshlab(&["down"]);
+    machine.is_as_it_was();
+}
+
 /// `meshlab with`, whose lab's id is the number of its process.
 struct With {
     process: Child,

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Args, Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::build;
 use crate::node::components::Component;
@@ -51,6 +52,8 @@ enum Command {
     /// End a lab and leave nothing of it.
     Down,
     /// Bring clusters up, run a command with KUBECONFIG set, take them down however it ends.
+    ///
+    /// The lab is one of its own, called with-NUMBER unless --id is given here.
     With {
         #[command(flatten)]
         knobs: Knobs,
@@ -197,8 +200,10 @@ struct Requests {
 
 /// Runs what the command line says.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    match run(cli) {
+    let matches = Cli::command().get_matches();
+    let asked_for = matches.value_source("id") == Some(ValueSource::CommandLine);
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    match run(cli, asked_for) {
         Ok(code) => code,
         Err(error) => {
             tell(&format!("error: {error:#}"));
@@ -207,10 +212,13 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> Result<ExitCode> {
+/// `asked_for`: the lab's id was typed, and does not come from the surroundings.
+fn run(cli: Cli, asked_for: bool) -> Result<ExitCode> {
     let id = cli.id;
+    // Those that were started as /proc/self/exe would be called exe by ps.
+    rustix::thread::set_name(c"meshlab")?;
     match cli.command {
-        // These are first processes of namespaces: they have no second thread until they have made them.
+        // These start others in namespaces, or go into some: they have no second thread until that is done.
         Command::Supervise { spec, lifeline } => {
             supervisor::leave_session()?;
             supervisor::run(&serde_json::from_str(&spec)?, lifeline)?;
@@ -227,7 +235,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Image { out } => build::image::write_probe_archive(&out, &|line| tell(line))?,
         Command::Up { knobs, keep } => bring::up(&id, &knobs, keep)?,
         Command::Down => bring::down(&id)?,
-        Command::With { knobs, words } => return bring::with(&knobs, &words),
+        Command::With { knobs, words } => return bring::with(asked_for.then_some(id), &knobs, &words),
         Command::Status => return show::status(&id),
         Command::Kubeconfig { merge_into_home } => show::kubeconfig(&id, merge_into_home)?,
         Command::Logs { cluster, component } => show::log(&Lab::open(&id)?, &cluster, component)?,

@@ -7,11 +7,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use rustix::process::Pid;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::events::{self, Event, What};
 use crate::spec::Spec;
-use crate::state::{State, tail};
+use crate::state::{Holder, State, tail};
 use crate::sweep::sweep;
 
 /// How often the events are looked at.
@@ -21,8 +22,23 @@ const TAIL: usize = 25;
 
 /// A lab that was started by this process.
 pub(crate) struct Started {
-    /// Its supervisor.
-    pub(crate) supervisor: Child,
+    supervisor: Child,
+}
+
+impl Started {
+    /// Ends the lab and removes what is left of it. One of the same id that somebody else began is not touched.
+    pub(crate) fn end(mut self, state: &State) -> Result<()> {
+        if self.supervisor.try_wait()?.is_none() {
+            Holder { pid: Some(Pid::from_child(&self.supervisor)) }.end(Duration::from_secs(30))?;
+            self.supervisor.wait()?;
+        }
+        // It may have been killed before it could clean up.
+        if let Ok(lock) = state.lock()? {
+            sweep(state, &lock)?;
+            lock.remove()?;
+        }
+        Ok(())
+    }
 }
 
 /// How a lab is brought up.
@@ -41,25 +57,24 @@ pub(crate) async fn up(spec: &Spec, manner: Manner, say: &dyn Fn(&str)) -> Resul
     let state = State::of(&spec.id)?;
     let began = Instant::now();
     let since = events::now();
-    let mut supervisor = start_supervisor(spec, manner == Manner::Held)?;
+    let mut started = Started { supervisor: start_supervisor(spec, manner == Manner::Held)? };
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let outcome = tokio::select! {
-        outcome = follow(&state, spec, since, &mut supervisor, say) => outcome,
+        outcome = follow(&state, spec, since, &mut started.supervisor, say) => outcome,
         _ = interrupt.recv() => Err(anyhow::anyhow!("interrupted")),
         _ = terminate.recv() => Err(anyhow::anyhow!("terminated")),
     };
     if let Err(error) = outcome {
-        let error = explain(&state, error);
-        if manner == Manner::Kept {
+        let error = explain(&state, since, error);
+        if manner == Manner::Kept && started.supervisor.try_wait()?.is_none() {
             bail!("{error:#}\nlab {} stays as it is (meshlab down --id {0} ends it)", spec.id);
         }
-        down(&state)?;
-        let _ = supervisor.wait();
+        started.end(&state)?;
         return Err(error);
     }
     say(&format!("{} Ready after {:.1} s", count(spec), began.elapsed().as_secs_f64()));
-    Ok(Started { supervisor })
+    Ok(started)
 }
 
 /// Waits for a lab that someone else has begun to bring up.
@@ -168,8 +183,13 @@ fn line(event: &Event, since: u64, spec: &Spec) -> Option<String> {
 }
 
 /// Adds the end of the log of what failed.
-fn explain(state: &State, error: anyhow::Error) -> anyhow::Error {
-    let failed = events::read(&state.events()).into_iter().find_map(|event| match event.what {
+fn explain(state: &State, since: u64, error: anyhow::Error) -> anyhow::Error {
+    let mut events = events::read(&state.events()).into_iter().filter(|event| event.at >= since).peekable();
+    if events.peek().is_none() {
+        // The lab never began; what stands there is another's.
+        return error;
+    }
+    let failed = events.find_map(|event| match event.what {
         What::Failed { log, .. } => Some((event.cluster, log)),
         _ => None,
     });

@@ -60,19 +60,20 @@ pub(super) fn down(id: &str) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn with(knobs: &Knobs, words: &[String]) -> Result<ExitCode> {
+pub(super) fn with(id: Option<String>, knobs: &Knobs, words: &[String]) -> Result<ExitCode> {
     preflight::check_machine()?;
     // A lab of its own: one that runs already belongs to somebody else.
-    let id = format!("with-{}", std::process::id());
+    let id = id.unwrap_or_else(|| format!("with-{}", std::process::id()));
     let spec = spec(&id, knobs)?;
     preflight::check_watches(&spec)?;
     let state = State::of(&id)?;
+    ensure!(state.holder().is_none(), "lab {id} runs already (meshlab down --id {id} ends it)");
     runtime()?.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let mut hangup = signal(SignalKind::hangup())?;
         tell(&format!("lab {id}: {} in {}", names(&spec), state.folder().display()));
-        let mut started = start::up(&spec, Manner::Held, &tell).await?;
+        let started = start::up(&spec, Manner::Held, &tell).await?;
         let outcome = async {
             let (program, arguments) = words.split_first().context("no command was given")?;
             let mut child = tokio::process::Command::new(program)
@@ -96,9 +97,7 @@ pub(super) fn with(knobs: &Knobs, words: &[String]) -> Result<ExitCode> {
             }
         };
         let outcome: Result<ExitStatus> = outcome.await;
-        let taken_down = start::down(&state);
-        let _ = started.supervisor.wait();
-        taken_down?;
+        started.end(&state)?;
         Ok(code_of(outcome?))
     })
 }
