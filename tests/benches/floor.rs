@@ -162,7 +162,7 @@ impl Place {
             let replicas = forward::replicas(&self.cluster, SYSTEM, self.deadline).await?;
             let sees = |peer: &Self| {
                 let all = || replicas.iter().flat_map(|replica| &replica.clusters);
-                all().any(|seen| seen.id == peer.name.as_str() && seen.synced())
+                all().any(|seen| seen.cluster == peer.name.as_str() && seen.state == "synced")
             };
             if all.iter().filter(|peer| peer.name != self.name).all(sees) {
                 return Ok(());

@@ -9,11 +9,12 @@ mod support;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use support::sample::{Answers, NAMESPACE, exposure};
-use support::{Kit, ca_folder};
+use support::{Kit, ca_folder, until};
 
 const CLUSTERS: [&str; 2] = ["east", "west"];
 
@@ -54,12 +55,15 @@ fn what_is_exposed_and_nothing_else_is_answered_from_the_other_cluster() {
         assert!(answers.v1 > 0 && answers.v2 > 0 && answers.other.is_empty(), "{cluster}: {answers:?}");
     }
     for (server, version, client) in [("west", "v2", "from-east"), ("east", "v1", "from-west")] {
-        let server_pod = format!("deploy/helloworld-{version}");
-        let log = kit.kubectl(server, &["logs", "-n", NAMESPACE, &server_pod, "-c", "istio-proxy", "--tail=400"]).ok();
-        let lines: Vec<&str> = log.lines().filter(|line| line.contains(client)).collect();
-        assert!(!lines.is_empty(), "no request of {client} in the access log of {server}:\n{log}");
-        let identity = "spiffe://cluster.local/ns/sample/sa/curl";
-        assert!(lines.iter().all(|line| line.contains(identity)), "{server}: {lines:#?}");
+        let pod = format!("deploy/helloworld-{version}");
+        let logged = until(&format!("{client} in the access log of {server}"), Duration::from_secs(30), || {
+            let log = kit.kubectl(server, &["logs", "-n", NAMESPACE, &pod, "-c", "istio-proxy", "--tail=400"]).ok();
+            let lines: Vec<String> =
+                log.lines().filter(|line| line.contains(&format!(" as {client} "))).map(ToOwned::to_owned).collect();
+            if lines.is_empty() { Err(log) } else { Ok(lines) }
+        });
+        let identity = " by spiffe://cluster.local/ns/sample/sa/curl ";
+        assert!(logged.iter().all(|line| line.contains(identity)), "{server}: {logged:#?}");
     }
 }
 
@@ -70,8 +74,14 @@ fn istioctl_sees_a_whole_mesh() {
     for cluster in CLUSTERS {
         // The gateway, the server and the client.
         assert_eq!(kit.assert_proxies_synced(cluster), 3, "{cluster}");
-        let analysis = kit.istioctl(cluster, &["analyze", "--all-namespaces", "--failure-threshold", "Warning"]);
-        assert_eq!(analysis.code, 0, "{analysis}");
+        // It follows the remote secrets itself, so that it runs where those addresses lead somewhere.
+        let analysis = kit.inside(cluster, &["istioctl", "analyze", "--all-namespaces", "--failure-threshold", "Error"]).ok();
+        let found: Vec<&str> = analysis.lines().filter(|line| !line.starts_with("Info")).collect();
+        let known = |line: &&str| {
+            // An EnvoyFilter is there at all, for the test alone. Node ports, which nobody chose, differ between clusters.
+            line.contains("IST0133") || line.contains("IST0170") && line.ends_with("service ports are inconsistent.")
+        };
+        assert!(found.iter().all(known), "{cluster}: {found:#?}");
     }
 }
 
@@ -121,10 +131,10 @@ fn the_certificates_have_the_profile_of_the_seed() {
     insta::assert_snapshot!(profile(&kit, folder.join("root-cert.pem")), @r"
     issuer=O = Istio, CN = Root CA
     subject=O = Istio, CN = Root CA
-    X509v3 Basic Constraints: critical
-        CA:TRUE
     X509v3 Key Usage: critical
         Digital Signature, Non Repudiation, Key Encipherment, Certificate Sign
+    X509v3 Basic Constraints: critical
+        CA:TRUE
     Public-Key: (4096 bit)
     Signature Algorithm: sha256WithRSAEncryption
     days: 3650
@@ -132,12 +142,12 @@ fn the_certificates_have_the_profile_of_the_seed() {
     insta::assert_snapshot!(profile(&kit, folder.join("east/ca-cert.pem")), @r"
     issuer=O = Istio, CN = Root CA
     subject=O = Istio, CN = Intermediate CA, L = east
-    X509v3 Basic Constraints: critical
-        CA:TRUE, pathlen:0
-    X509v3 Key Usage: critical
-        Digital Signature, Non Repudiation, Key Encipherment, Certificate Sign
     X509v3 Subject Alternative Name:
         DNS:istiod.istio-system.svc
+    X509v3 Key Usage: critical
+        Digital Signature, Non Repudiation, Key Encipherment, Certificate Sign
+    X509v3 Basic Constraints: critical
+        CA:TRUE, pathlen:0
     Public-Key: (4096 bit)
     Signature Algorithm: sha256WithRSAEncryption
     days: 3650
@@ -254,9 +264,9 @@ fn kubectl_reads_the_manifests_and_nothing_is_written_meanwhile() {
 
     let mut kubectl = kit.kubectl_command("east");
     let arguments = ["create", "--dry-run=client", "-o", "json", "-f", "-"];
-    let read = support::shell::run_with_input(kubectl.args(arguments), &yaml).json();
-    assert_eq!(read["kind"], "List");
-    assert_eq!(read["items"], json["items"]);
+    let read = support::shell::run_with_input(kubectl.args(arguments), &yaml).ok();
+    let read: Vec<Value> = serde_json::Deserializer::from_str(&read).into_iter().collect::<Result<_, _>>().unwrap();
+    assert_eq!(read, *json["items"].as_array().unwrap());
     let kinds: Vec<&str> =
         json["items"].as_array().unwrap().iter().map(|item| item["kind"].as_str().unwrap()).collect();
     assert!(!kinds.is_empty() && kinds.contains(&"Istio") && kinds.contains(&"Deployment"), "{kinds:?}");

@@ -10,9 +10,8 @@ mod support;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -20,7 +19,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use support::ca_folder::{Tree, tree};
 use support::requests::USER_AGENT;
-use support::shell::{Ended, ended};
+use support::shell::{Ended, finish};
 use support::{Kit, until};
 
 const CLUSTERS: [&str; 2] = ["east", "west"];
@@ -101,13 +100,7 @@ fn end_after(kit: &Kit, writes: usize, signal: Signal) -> Ended {
     }
     // A join that has ended by itself is its own zombie until it is waited for: the signal cannot hit another.
     kill_process(pid, signal).unwrap();
-    outcome(&command, child)
-}
-
-fn outcome(command: &Command, child: Child) -> Ended {
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.signal().is_some() || output.status.code().is_some());
-    ended(command, &output)
+    finish(&command, child)
 }
 
 /// The audit log of a cluster, read on from where it was.

@@ -83,6 +83,7 @@ impl Kit {
             .env("XDG_DATA_HOME", self.data())
             .env("KUBECONFIG", self.lab.kubeconfig())
             .env("PATH", &self.path)
+            .env("MESHLAB_CACHE", self.lab.kubeconfig().ancestors().nth(3).expect("the cache holds state/<id>/kubeconfig"))
             .env_remove("XDG_CACHE_HOME")
             .current_dir(self.home());
         command
@@ -143,6 +144,11 @@ impl Kit {
     /// istioctl in one cluster.
     pub(crate) fn istioctl(&self, cluster: &str, arguments: &[&str]) -> Ended {
         run(self.command(self.lab.bin().join("istioctl")).args(["--context", cluster]).args(arguments))
+    }
+
+    /// A program inside the node of a cluster, which reaches the other nodes.
+    pub(crate) fn inside(&self, cluster: &str, words: &[&str]) -> Ended {
+        run(self.command(target_folder().join("meshlab")).args(["exec", cluster, "--"]).args(words))
     }
 
     /// openssl.

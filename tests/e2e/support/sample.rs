@@ -10,6 +10,9 @@ pub(crate) const NAMESPACE: &str = "sample";
 /// The service as clients call it.
 pub(crate) const HOST: &str = "helloworld.sample.svc.cluster.local";
 
+/// Has the servers' proxies log who asked. The demo shows it to people.
+const PEER_LOG: &str = include_str!("../../demo/peer-log.yaml");
+
 /// The namespace, the service, the client and one version of the server.
 pub(crate) fn applications(version: &str) -> Vec<Value> {
     vec![
@@ -23,6 +26,7 @@ pub(crate) fn applications(version: &str) -> Vec<Value> {
         }),
         deployment("helloworld", &format!("helloworld-{version}"), version, &format!("docker.io/lab/helloworld:{version}")),
         deployment("curl", "curl", "v1", "docker.io/lab/curl:1"),
+        serde_yaml::from_str(PEER_LOG).expect("YAML"),
     ]
 }
 

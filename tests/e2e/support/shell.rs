@@ -3,8 +3,11 @@
 use std::fmt;
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 /// How a program ended and what it said.
@@ -40,10 +43,12 @@ impl fmt::Display for Ended {
     }
 }
 
+/// Nothing that a test runs takes longer; what hangs is ended.
+const PATIENCE: Duration = Duration::from_secs(400);
+
 /// Runs a program to its end with nothing on its stdin.
 pub(crate) fn run(command: &mut Command) -> Ended {
-    let output = command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    ended(command, &output)
+    run_with_input(command, "")
 }
 
 /// Runs a program to its end with a text on its stdin.
@@ -56,12 +61,24 @@ pub(crate) fn run_with_input(command: &mut Command, input: &str) -> Ended {
         .unwrap_or_else(|error| panic!("{command:?}: {error}"));
     // What does not read its input to the end says so by its exit code.
     let _ = child.stdin.take().expect("stdin is piped").write_all(input.as_bytes());
-    let output = child.wait_with_output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    ended(command, &output)
+    finish(command, child)
+}
+
+/// Waits for a program that was started.
+pub(crate) fn finish(command: &Command, child: Child) -> Ended {
+    let pid = Pid::from_child(&child);
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || sender.send(child.wait_with_output()));
+    let output = receiver.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+        // Nobody has waited for it yet, so that its number is still its own.
+        let _ = kill_process(pid, Signal::KILL);
+        panic!("{command:?} did not end within {PATIENCE:?}")
+    });
+    ended(command, &output.unwrap_or_else(|error| panic!("{command:?}: {error}")))
 }
 
 /// What became of a program.
-pub(crate) fn ended(command: &Command, output: &std::process::Output) -> Ended {
+fn ended(command: &Command, output: &std::process::Output) -> Ended {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     Ended {
         code: output.status.code().unwrap_or_else(|| 128 + output.status.signal().unwrap_or(0)),
