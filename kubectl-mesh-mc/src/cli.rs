@@ -35,7 +35,6 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Bring two or more clusters into one mesh
     Join(Box<JoinArguments>),
     /// Print the version
     Version,

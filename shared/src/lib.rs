@@ -4,22 +4,22 @@
 //! are the two edges; `run` drives them and speaks to `ui` through events alone.
 
 #[cfg(feature = "engine")]
-pub mod error;
-#[cfg(feature = "engine")]
-pub mod mesh;
-pub mod probe;
-#[cfg(feature = "engine")]
 pub mod cluster;
 #[cfg(feature = "engine")]
-pub mod observed;
-#[cfg(feature = "engine")]
-pub mod pki;
+pub mod error;
 #[cfg(feature = "engine")]
 pub mod istio;
 #[cfg(feature = "engine")]
 pub mod machine;
 #[cfg(feature = "engine")]
+pub mod mesh;
+#[cfg(feature = "engine")]
+pub mod observed;
+#[cfg(feature = "engine")]
+pub mod pki;
+#[cfg(feature = "engine")]
 pub mod plan;
+pub mod probe;
 #[cfg(feature = "engine")]
 pub mod run;
 #[cfg(feature = "engine")]

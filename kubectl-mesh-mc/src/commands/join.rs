@@ -110,7 +110,10 @@ fn world(
         ca_folder,
         system_namespace: request.system_namespace.clone(),
         manager: request.managed_by.to_owned(),
-        probe_image: ProbeImage { image: arguments.probe_image.clone(), pull_secret: arguments.image_pull_secret.clone() },
+        probe_image: ProbeImage {
+            image: arguments.probe_image.clone(),
+            pull_secret: arguments.image_pull_secret.clone(),
+        },
         run_id: random::run_id()?,
         deadline: tokio::time::Instant::now() + arguments.timeout,
         board: Board::default(),
@@ -148,7 +151,8 @@ fn finish(
             Ok(())
         }
         Err(error) => {
-            let error = if matches!(error.kind, Kind::Interrupted(_)) { error } else { Error { kind: Kind::Failed, ..error } };
+            let error =
+                if matches!(error.kind, Kind::Interrupted(_)) { error } else { Error { kind: Kind::Failed, ..error } };
             Err(show::join::with_what_was_written(error, &outcome.written))
         }
     }

@@ -37,6 +37,9 @@ pub fn question(changes: usize) -> String {
 
 /// Every step with its reason, for a dry run.
 pub fn steps(plan: &JoinPlan) -> String {
+    if plan.steps.changes() == 0 {
+        return "Nothing to change.\n".into();
+    }
     let rows = plan.steps.iter().filter(|(_, step)| step.action.writes()).map(|(_, step)| {
         let place = step.cluster.as_ref().map_or("CA folder", |name| name.as_str());
         [place.to_owned(), step.phase.name().to_owned(), step.action.title(), step.why.clone()]
@@ -95,7 +98,8 @@ fn phase_text(plan: &JoinPlan, phase: Phase) -> Vec<String> {
                 seen
             })
     };
-    let applied = |kind: &str| clusters(&|action| matches!(action, Action::Apply { manifest } if manifest["kind"] == kind));
+    let applied =
+        |kind: &str| clusters(&|action| matches!(action, Action::Apply { manifest } if manifest["kind"] == kind));
     let mut lines = Vec::new();
     match phase {
         Phase::Probe => {
@@ -191,11 +195,17 @@ pub fn end(plan: &JoinPlan, observed: &[ObservedCluster], took: Duration) -> Str
             let shown: Vec<&str> = seen.stale_workloads.iter().take(5).map(String::as_str).collect();
             let more = seen.stale_workloads.len().saturating_sub(shown.len());
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            lines.push(format!("Restart in {}, they run without this mesh's certificates: {}{more}", member.name, shown.join(", ")));
+            lines.push(format!(
+                "Restart in {}, they run without this mesh's certificates: {}{more}",
+                member.name,
+                shown.join(", ")
+            ));
         }
     }
     if changed {
-        lines.push("Nothing is exposed yet: services become reachable one by one, by a Gateway (docs/expose.md).".into());
+        lines.push(
+            "Nothing is exposed yet: services become reachable one by one, by a Gateway (docs/expose.md).".into(),
+        );
     }
     lines.join("\n")
 }
@@ -226,7 +236,11 @@ pub fn with_what_was_written(error: Error, written: &[Written]) -> Error {
             format!("written so far in {place}: {}", what.join(", "))
         })
         .collect();
-    let again = if matches!(error.kind, Kind::Interrupted(_)) { "it goes on from there" } else { "when that is mended, it goes on from there" };
+    let again = if matches!(error.kind, Kind::Interrupted(_)) {
+        "it goes on from there"
+    } else {
+        "when that is mended, it goes on from there"
+    };
     let error = listed.into_iter().fold(error, Error::fix);
     error.fix(format!("run the same command again: {again}"))
 }

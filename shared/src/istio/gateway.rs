@@ -2,8 +2,8 @@
 
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec};
 use k8s_openapi::api::core::v1::{
-    Capabilities, Container, EnvVar, HTTPGetAction, PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ResourceRequirements,
-    SeccompProfile, SecurityContext, Service, ServiceAccount, ServicePort, ServiceSpec,
+    Capabilities, Container, EnvVar, HTTPGetAction, PodSecurityContext, PodSpec, PodTemplateSpec, Probe,
+    ResourceRequirements, SeccompProfile, SecurityContext, Service, ServiceAccount, ServicePort, ServiceSpec,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
@@ -105,7 +105,10 @@ impl Gateway<'_> {
                 service_account_name: Some(NAME.into()),
                 security_context: Some(PodSecurityContext {
                     run_as_non_root: Some(true),
-                    seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".into(), ..SeccompProfile::default() }),
+                    seccomp_profile: Some(SeccompProfile {
+                        type_: "RuntimeDefault".into(),
+                        ..SeccompProfile::default()
+                    }),
                     ..PodSecurityContext::default()
                 }),
                 containers: vec![self.container()],
@@ -117,7 +120,11 @@ impl Gateway<'_> {
             template,
             ..DeploymentSpec::default()
         };
-        to_manifest("apps/v1", "Deployment", &Deployment { metadata: self.metadata(), spec: Some(spec), ..Deployment::default() })
+        to_manifest(
+            "apps/v1",
+            "Deployment",
+            &Deployment { metadata: self.metadata(), spec: Some(spec), ..Deployment::default() },
+        )
     }
 
     fn container(&self) -> Container {
@@ -152,9 +159,7 @@ impl Gateway<'_> {
                 ..Probe::default()
             }),
             resources: Some(ResourceRequirements {
-                requests: Some(
-                    [("cpu".to_owned(), quantity("100m")), ("memory".to_owned(), quantity("128Mi"))].into(),
-                ),
+                requests: Some([("cpu".to_owned(), quantity("100m")), ("memory".to_owned(), quantity("128Mi"))].into()),
                 ..ResourceRequirements::default()
             }),
             ..Container::default()
@@ -194,7 +199,8 @@ mod tests {
 
     fn gateway(annotations: &BTreeMap<String, String>) -> (Value, Value) {
         let network = NetworkName::new("network-east").unwrap();
-        let gateway = Gateway { namespace: "istio-system", network: &network, revision: None, annotations, managed_by: "me" };
+        let gateway =
+            Gateway { namespace: "istio-system", network: &network, revision: None, annotations, managed_by: "me" };
         (gateway.service(), gateway.deployment())
     }
 

@@ -124,7 +124,8 @@ mod tests {
     fn every_value_that_membership_sets_is_reserved() {
         let mut leaves = Vec::new();
         leaves_of(&membership(true).values(), Vec::new(), &mut leaves);
-        let reserved: Vec<Vec<String>> = RESERVED_VALUES.iter().map(|p| p.iter().map(ToString::to_string).collect()).collect();
+        let reserved: Vec<Vec<String>> =
+            RESERVED_VALUES.iter().map(|p| p.iter().map(ToString::to_string).collect()).collect();
         leaves.sort();
         let mut sorted = reserved;
         sorted.sort();

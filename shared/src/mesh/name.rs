@@ -131,8 +131,14 @@ mod tests {
     #[test]
     fn contexts_of_every_platform_become_labels() {
         assert_eq!(default_name("east"), "east");
-        assert_eq!(default_name("arn:aws:eks:eu-west-1:123456789012:cluster/shop"), "arn-aws-eks-eu-west-1-123456789012-cluster-shop");
-        assert_eq!(default_name("default/api-east-example-com:6443/kube:admin"), "default-api-east-example-com-6443-kube-admin");
+        assert_eq!(
+            default_name("arn:aws:eks:eu-west-1:123456789012:cluster/shop"),
+            "arn-aws-eks-eu-west-1-123456789012-cluster-shop"
+        );
+        assert_eq!(
+            default_name("default/api-east-example-com:6443/kube:admin"),
+            "default-api-east-example-com-6443-kube-admin"
+        );
         assert_eq!(default_name("Kind_Prod"), "kind-prod");
     }
 

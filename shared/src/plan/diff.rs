@@ -55,9 +55,9 @@ fn differences(
         found
     };
     match (live, wanted) {
-        (Value::Object(live), Value::Object(wanted)) => wanted.iter().find_map(|(key, value)| {
-            within(&format!(".{key}"), live.get(key).unwrap_or(&Value::Null), value, path)
-        }),
+        (Value::Object(live), Value::Object(wanted)) => wanted
+            .iter()
+            .find_map(|(key, value)| within(&format!(".{key}"), live.get(key).unwrap_or(&Value::Null), value, path)),
         (Value::Array(live), Value::Array(wanted)) if live.len() == wanted.len() => wanted
             .iter()
             .enumerate()
@@ -92,10 +92,7 @@ mod tests {
             &json!({"spec": {"values": {"global": {"network": "network1"}}}}),
             &json!({"spec": {"values": {"global": {"network": "network-east"}}}}),
         );
-        assert_eq!(
-            found.unwrap().to_string(),
-            ".spec.values.global.network is \"network1\", wanted \"network-east\""
-        );
+        assert_eq!(found.unwrap().to_string(), ".spec.values.global.network is \"network1\", wanted \"network-east\"");
     }
 
     #[test]
@@ -110,11 +107,16 @@ mod tests {
     }
 
     fn any_json() -> impl Strategy<Value = Value> {
-        let leaf = prop_oneof![any::<bool>().prop_map(Value::from), any::<i32>().prop_map(Value::from), "[a-z]{0,5}".prop_map(Value::from)];
+        let leaf = prop_oneof![
+            any::<bool>().prop_map(Value::from),
+            any::<i32>().prop_map(Value::from),
+            "[a-z]{0,5}".prop_map(Value::from)
+        ];
         leaf.prop_recursive(3, 16, 4, |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-                prop::collection::hash_map("[a-d]", inner, 0..4).prop_map(|map| Value::Object(map.into_iter().collect())),
+                prop::collection::hash_map("[a-d]", inner, 0..4)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
             ]
         })
     }

@@ -27,7 +27,8 @@ pub(super) async fn prove_addresses(
 ) -> Result<()> {
     let tried: Vec<(&ClusterName, &ApiAddress)> =
         peers.iter().flat_map(|peer| peer.addresses.iter().map(move |address| (&peer.peer, address))).collect();
-    let targets = tried.iter().enumerate().map(|(index, (_, address))| target(index, address, "/version", None)).collect();
+    let targets =
+        tried.iter().enumerate().map(|(index, (_, address))| target(index, address, "/version", None)).collect();
     let answers = ask(world, name, member, targets).await?;
     let mut notes = world.board.notes();
     for (index, (peer, address)) in tried.iter().enumerate() {
@@ -54,7 +55,9 @@ pub(super) fn settle(world: &World, wanted: &[WantedAddress]) -> Result<()> {
             Some(first) => first
                 .iter()
                 .map(|tried| &tried.address)
-                .find(|address| tries.iter().all(|tries| tries.iter().any(|t| t.address == **address && t.fault.is_none())))
+                .find(|address| {
+                    tries.iter().all(|tries| tries.iter().any(|t| t.address == **address && t.fault.is_none()))
+                })
                 .cloned(),
         };
         let Some(chosen) = chosen else {
@@ -64,13 +67,21 @@ pub(super) fn settle(world: &World, wanted: &[WantedAddress]) -> Result<()> {
                 .flat_map(|reader| {
                     let tries = notes.tried.get(&(reader.clone(), want.cluster.clone())).into_iter().flatten();
                     tries.filter_map(move |tried| {
-                        Some(format!("from {reader} to {} ({}): {}", tried.address.url, tried.address.source, tried.fault.as_ref()?))
+                        Some(format!(
+                            "from {reader} to {} ({}): {}",
+                            tried.address.url,
+                            tried.address.source,
+                            tried.fault.as_ref()?
+                        ))
                     })
                 })
                 .collect();
             return Err(Error::failed(format!("peers do not reach the API server of {}", want.cluster))
                 .because(all.join("\n"))
-                .fix(format!("name the address at which peers reach it: --api-server {}=https://HOST:PORT", want.cluster))
+                .fix(format!(
+                    "name the address at which peers reach it: --api-server {}=https://HOST:PORT",
+                    want.cluster
+                ))
                 .fix("or open the way: istiod of every peer watches that API server"));
         };
         notes.settled.insert(want.cluster.clone(), chosen);
@@ -128,7 +139,12 @@ fn target(index: usize, address: &ApiAddress, path: &str, bearer: Option<Bearer>
     }
 }
 
-pub(super) async fn ask(world: &World, name: &ClusterName, member: &Handle, targets: Vec<Target>) -> Result<Vec<Answer>> {
+pub(super) async fn ask(
+    world: &World,
+    name: &ClusterName,
+    member: &Handle,
+    targets: Vec<Target>,
+) -> Result<Vec<Answer>> {
     let namespace = world.board.notes().probes.get(name).cloned();
     let namespace = namespace.ok_or_else(|| Error::failed(format!("no probe runs in {name}")))?;
     let deadline = (Instant::now() + PER_ADDRESS * 3).min(world.deadline.max(Instant::now() + PER_ADDRESS));

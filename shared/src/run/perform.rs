@@ -54,6 +54,7 @@ pub async fn perform(
 }
 
 /// Whether anything stands now that did not stand before.
+#[expect(clippy::too_many_lines, reason = "one exhaustive match, an arm per action, each a call")]
 async fn act(id: StepId, step: &Step, world: &World, events: &UnboundedSender<Event>) -> Result<bool> {
     let progress = move |text: String| {
         let _ = events.send(Event::Waiting(id, text));
@@ -81,7 +82,9 @@ async fn act(id: StepId, step: &Step, world: &World, events: &UnboundedSender<Ev
             access::prove_addresses(world, name, member, peers).await.map(|()| false)
         }
         Action::SettleAddresses { wanted } => access::settle(world, wanted).map(|()| false),
-        Action::MakeKey { algorithm } => trust::make_key(world, step.cluster.as_ref(), *algorithm).await.map(|()| false),
+        Action::MakeKey { algorithm } => {
+            trust::make_key(world, step.cluster.as_ref(), *algorithm).await.map(|()| false)
+        }
         Action::MakeRoot { algorithm } => trust::make_root(world, *algorithm).await,
         Action::IssueIntermediate { algorithm, uid } => {
             let (name, _) = here()?;
@@ -92,7 +95,9 @@ async fn act(id: StepId, step: &Step, world: &World, events: &UnboundedSender<Ev
             trust::create_cacerts(world, name, member, namespace).await
         }
         Action::Apply { manifest } => {
-            apply::apply(&here()?.1.cluster, manifest, &world.manager).await.map_err(|error| failing(error, manifest))?;
+            apply::apply(&here()?.1.cluster, manifest, &world.manager)
+                .await
+                .map_err(|error| failing(error, manifest))?;
             Ok(true)
         }
         Action::AwaitCni { .. } => {

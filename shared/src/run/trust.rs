@@ -64,7 +64,12 @@ pub(super) async fn issue_intermediate(
 }
 
 /// Creates the Secret `cacerts`. One that came to stand meanwhile is left alone; it must hold the same root. Whether it is new.
-pub(super) async fn create_cacerts(world: &World, name: &ClusterName, member: &Handle, namespace: &str) -> Result<bool> {
+pub(super) async fn create_cacerts(
+    world: &World,
+    name: &ClusterName,
+    member: &Handle,
+    namespace: &str,
+) -> Result<bool> {
     let issued = world.board.notes().issued.get(name).cloned();
     let issued = issued.ok_or_else(|| Error::failed(format!("{name} has no intermediate yet")))?;
     let manifest = to_manifest("v1", "Secret", &cacerts::cacerts(&issued, namespace, &world.manager));

@@ -74,7 +74,11 @@ pub(super) async fn gateways(world: &World, name: &ClusterName, member: &Handle,
             .enumerate()
             .map(|(index, (_, address))| Target {
                 id: index.to_string(),
-                address: if address.contains(':') { format!("[{address}]:{STATUS_PORT}") } else { format!("{address}:{STATUS_PORT}") },
+                address: if address.contains(':') {
+                    format!("[{address}]:{STATUS_PORT}")
+                } else {
+                    format!("{address}:{STATUS_PORT}")
+                },
                 timeout_ms: 3000,
                 kind: Kind::Http { path: "/healthz/ready".into() },
             })
@@ -85,13 +89,16 @@ pub(super) async fn gateways(world: &World, name: &ClusterName, member: &Handle,
         let answers = ask(world, name, member, targets()).await?;
         let fault = answers.iter().find_map(|answer| match &answer.outcome {
             Outcome::Ok { http_status: Some(200), .. } => None,
-            Outcome::Ok { http_status, .. } => Some((answer.id.clone(), format!("HTTP status {}", http_status.unwrap_or_default()))),
+            Outcome::Ok { http_status, .. } => {
+                Some((answer.id.clone(), format!("HTTP status {}", http_status.unwrap_or_default())))
+            }
             Outcome::Error { stage, reason } => Some((answer.id.clone(), format!("{stage}: {reason}"))),
         });
         let Some((id, why)) = fault else { return Ok(()) };
         if tokio::time::Instant::now() + PAUSE > world.deadline {
             let index: usize = id.parse().unwrap_or_default();
-            let (peer, address) = asked.get(index).map_or(("a peer", ""), |(peer, address)| (peer.as_str(), address.as_str()));
+            let (peer, address) =
+                asked.get(index).map_or(("a peer", ""), |(peer, address)| (peer.as_str(), address.as_str()));
             return Err(Error::failed(format!("the gateway of {peer} does not answer from {name}"))
                 .at(format!("http://{address}:{STATUS_PORT}/healthz/ready"))
                 .because(why)

@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn durations_are_read_as_kubectl_reads_them() {
-        assert_eq!(parse_duration("1h30m"), Ok(Duration::from_secs(5400)));
+        assert_eq!(parse_duration("1h30m"), Ok(Duration::from_mins(90)));
         assert_eq!(parse_duration("1.5s"), Ok(Duration::from_millis(1500)));
         assert_eq!(parse_duration("7"), Ok(Duration::from_secs(7)));
         assert!(parse_duration("5x").is_err() && parse_duration("").is_err() && parse_duration("s").is_err());

@@ -5,7 +5,11 @@ use std::time::Duration;
 /// Such as `0.8 s`, `11.4 s` or `2 min 5 s`.
 pub fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
-    if seconds >= 60 { format!("{} min {} s", seconds / 60, seconds % 60) } else { format!("{:.1} s", duration.as_secs_f64()) }
+    if seconds >= 60 {
+        format!("{} min {} s", seconds / 60, seconds % 60)
+    } else {
+        format!("{:.1} s", duration.as_secs_f64())
+    }
 }
 
 /// Such as `1 change` or `22 changes`.

@@ -178,7 +178,8 @@ impl<'a> Board<'a> {
             .filter_map(|id| {
                 let step = self.steps.get(*id)?;
                 let cluster = step.cluster.as_ref()?;
-                let note = self.waiting.get(id).map(|text| format!(" ({})", format::shortened(text, 100))).unwrap_or_default();
+                let note =
+                    self.waiting.get(id).map(|text| format!(" ({})", format::shortened(text, 100))).unwrap_or_default();
                 Some(format!("{cluster}: waiting: {}{note}", step.action.title()))
             })
             .collect()

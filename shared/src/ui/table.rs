@@ -21,7 +21,8 @@ mod tests {
 
     #[test]
     fn columns_stand_under_their_headings() {
-        let text = render(["cluster", "root"], [["east".into(), "3f:9a".into()], ["a-longer-name".into(), "none".into()]]);
+        let text =
+            render(["cluster", "root"], [["east".into(), "3f:9a".into()], ["a-longer-name".into(), "none".into()]]);
         assert_eq!(text, "CLUSTER        ROOT\neast           3f:9a\na-longer-name  none");
     }
 }

@@ -19,7 +19,11 @@ impl Terminal {
         let live = io::stderr().is_terminal();
         let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
             || std::env::var_os("TERM").is_some_and(|value| value == "dumb");
-        Self { live: live && std::env::var_os("TERM").is_none_or(|term| term != "dumb"), asks: live && io::stdin().is_terminal(), colour: live && !plain }
+        Self {
+            live: live && std::env::var_os("TERM").is_none_or(|term| term != "dumb"),
+            asks: live && io::stdin().is_terminal(),
+            colour: live && !plain,
+        }
     }
 
     /// Prints data to stdout. A reader that went away (`| head`) is no error.

@@ -94,7 +94,12 @@ fn is_literal(text: &str) -> bool {
     text.ends_with('\n')
         && !text.ends_with("\n\n")
         && text.len() > 1
-        && text.lines().all(|line| !line.is_empty() && !line.starts_with([' ', '\t']) && line.chars().all(|c| c.is_ascii_graphic() || c == ' ') && !line.ends_with(' '))
+        && text.lines().all(|line| {
+            !line.is_empty()
+                && !line.starts_with([' ', '\t'])
+                && line.chars().all(|c| c.is_ascii_graphic() || c == ' ')
+                && !line.ends_with(' ')
+        })
 }
 
 fn inline(out: &mut String, value: &Value) {
@@ -149,7 +154,9 @@ mod tests {
 
     #[test]
     fn what_yaml_1_1_takes_for_something_else_is_quoted() {
-        for word in ["no", "On", "y", "1_000", "0x1f", "12:30", "", "~", "-", "a: b", "# c", "null", "2026-11-24", ".inf"] {
+        for word in
+            ["no", "On", "y", "1_000", "0x1f", "12:30", "", "~", "-", "a: b", "# c", "null", "2026-11-24", ".inf"]
+        {
             assert_eq!(document(&json!({ "key": word })), format!("key: {}\n", json!(word)));
         }
     }
@@ -179,7 +186,8 @@ mod tests {
         leaf.prop_recursive(4, 24, 4, |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-                prop::collection::hash_map("\\PC{0,6}", inner, 0..4).prop_map(|map| Value::Object(map.into_iter().collect())),
+                prop::collection::hash_map("\\PC{0,6}", inner, 0..4)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
             ]
         })
     }

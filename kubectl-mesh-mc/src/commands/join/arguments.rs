@@ -138,6 +138,7 @@ impl JoinArguments {
                 .because(format!("--contexts names {}", self.contexts.join(", ")))
                 .fix("name them: --contexts east,west"));
         }
+        self.given()?;
         let mut merged = Value::Object(serde_json::Map::new());
         for file in &self.values {
             values::merge(&mut merged, values_file::read(file)?);
@@ -192,7 +193,8 @@ impl JoinArguments {
         if given.is_empty() {
             return Ok(());
         }
-        let names: Vec<ClusterName> = observed.iter().map(|seen| members::name(request, seen)).collect::<Result<_>>()?;
+        let names: Vec<ClusterName> =
+            observed.iter().map(|seen| members::name(request, seen)).collect::<Result<_>>()?;
         match given.keys().find(|given| !names.iter().any(|name| name.as_str() == *given)) {
             None => Ok(()),
             Some(unknown) => {
@@ -232,7 +234,9 @@ fn pairs<T>(
     for text in texts {
         let parted = if form.starts_with("CONTEXT") { text.rsplit_once('=') } else { text.split_once('=') };
         let Some((key, value)) = parted.filter(|(key, _)| !key.is_empty()) else {
-            return Err(Error::usage(format!("{flag} {text:?} is not understood")).fix(format!("write it as {flag} {form}")));
+            return Err(
+                Error::usage(format!("{flag} {text:?} is not understood")).fix(format!("write it as {flag} {form}"))
+            );
         };
         if map.insert(key.to_owned(), parse(value)?).is_some() {
             return Err(Error::usage(format!("{flag} names {key:?} twice")));

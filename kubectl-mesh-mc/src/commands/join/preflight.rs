@@ -23,8 +23,7 @@ pub(super) async fn strict_dry_run(plan: &JoinPlan, clusters: &[Cluster]) -> Res
 
 /// Refuses where the user may not do one of the plan's actions.
 pub(super) async fn permissions(plan: &JoinPlan, clusters: &[Cluster], request: &JoinRequest) -> Result<()> {
-    let wanted: Vec<_> =
-        plan.members.iter().map(|member| permissions::needed(plan, &member.name, request)).collect();
+    let wanted: Vec<_> = plan.members.iter().map(|member| permissions::needed(plan, &member.name, request)).collect();
     let lacking = try_join_all(clusters.iter().zip(&wanted).map(|(cluster, wanted)| missing(cluster, wanted))).await?;
     let all: Vec<String> = plan
         .members

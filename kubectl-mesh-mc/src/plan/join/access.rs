@@ -45,10 +45,13 @@ pub(super) fn access(members: &[Member], observed: &[ObservedCluster]) -> Result
     }
     for (peer, seen) in members.iter().zip(observed) {
         if !plan.readers_of(&peer.name).is_empty() && seen.api_addresses.is_empty() {
-            return Err(Error::refused(format!("no address is known at which peers reach the API server of {}", peer.name))
-                .at(format!("context {}", peer.context))
-                .because("the kubeconfig names a loopback address, and EndpointSlice default/kubernetes gives no other")
-                .fix(format!("name one: --api-server {}=https://HOST:PORT", peer.name)));
+            return Err(Error::refused(format!(
+                "no address is known at which peers reach the API server of {}",
+                peer.name
+            ))
+            .at(format!("context {}", peer.context))
+            .because("the kubeconfig names a loopback address, and EndpointSlice default/kubernetes gives no other")
+            .fix(format!("name one: --api-server {}=https://HOST:PORT", peer.name)));
         }
     }
     Ok(plan)
@@ -61,10 +64,13 @@ fn registers(secret: &RemoteSecretFound, peer: &ClusterName) -> bool {
 fn fits(secret: &RemoteSecretFound, reader: &Member, peer: &Member, peer_seen: &ObservedCluster) -> Result<()> {
     let place = format!("Secret {}, context {}", secret.secret, reader.context);
     if let Some(fault) = &secret.fault {
-        return Err(Error::refused(format!("the remote secret by which {} reads {} is not usable", reader.name, peer.name))
-            .at(place)
-            .because(fault.clone())
-            .fix("delete that Secret and join again"));
+        return Err(Error::refused(format!(
+            "the remote secret by which {} reads {} is not usable",
+            reader.name, peer.name
+        ))
+        .at(place)
+        .because(fault.clone())
+        .fix("delete that Secret and join again"));
     }
     let known = |address: &ApiAddress| secret.server.as_deref() == Some(address.url.as_str());
     let same_authority = peer_seen.authorities.iter().any(|fingerprint| Some(fingerprint) == secret.server_ca.as_ref());
@@ -90,6 +96,10 @@ fn strangers(reader: &Member, seen: &ObservedCluster, members: &[Member]) -> Opt
         .filter(|cluster| !members.iter().any(|member| member.name.as_str() == *cluster))
         .collect();
     (!others.is_empty()).then(|| {
-        format!("{} also reads {}, which no context names here: they will not know the new members", reader.name, others.join(", "))
+        format!(
+            "{} also reads {}, which no context names here: they will not know the new members",
+            reader.name,
+            others.join(", ")
+        )
     })
 }

@@ -116,7 +116,8 @@ fn cni(
 
 /// The version as the operator names it, with the leading `v` that it wants.
 fn offered(version: &str, sail: &SailApi, member: &Member) -> Result<String> {
-    let named = if version.starts_with(|c: char| c.is_ascii_digit()) { format!("v{version}") } else { version.to_owned() };
+    let named =
+        if version.starts_with(|c: char| c.is_ascii_digit()) { format!("v{version}") } else { version.to_owned() };
     // Where the CRD may not be read, the strict dry run tells.
     if sail.istio_versions.is_empty() || sail.istio_versions.contains(&named) {
         return Ok(named);
@@ -171,10 +172,13 @@ fn foreign_control_planes(
     for istiod in &observed.istiods {
         if istiod.namespace == namespace {
             if standing.is_none() && !istiod.by_sail {
-                return Err(Error::refused(format!("an istiod that the Sail operator did not make runs in {}", member.name))
-                    .at(format!("context {}, Deployment {namespace}/{}", observed.context, istiod.name))
-                    .because("two control planes would govern one namespace")
-                    .fix("adopting it is not supported yet: remove it, or join another cluster"));
+                return Err(Error::refused(format!(
+                    "an istiod that the Sail operator did not make runs in {}",
+                    member.name
+                ))
+                .at(format!("context {}, Deployment {namespace}/{}", observed.context, istiod.name))
+                .because("two control planes would govern one namespace")
+                .fix("adopting it is not supported yet: remove it, or join another cluster"));
             }
         } else if !istiod.by_sail {
             notes.push(format!(

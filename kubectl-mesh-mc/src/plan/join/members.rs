@@ -57,7 +57,13 @@ pub(super) fn mesh_id(request: &JoinRequest, observed: &[ObservedCluster]) -> Re
         0 => MeshId::new("mesh1"),
         1 => MeshId::new(found.into_keys().next().unwrap_or_default()),
         _ => Err(Error::refused("the control planes belong to different meshes")
-            .because(found.iter().map(|(mesh, contexts)| format!("{mesh}: {}", contexts.join(", "))).collect::<Vec<_>>().join("; "))
+            .because(
+                found
+                    .iter()
+                    .map(|(mesh, contexts)| format!("{mesh}: {}", contexts.join(", ")))
+                    .collect::<Vec<_>>()
+                    .join("; "),
+            )
             .fix("join clusters of one mesh, and clusters without a control plane")),
     }
 }
@@ -75,11 +81,15 @@ pub(super) fn members(request: &JoinRequest, observed: &[ObservedCluster]) -> Re
         let network = network(request, cluster, &name)?;
         members.push(Member { context: cluster.context.clone(), name, network, uid: cluster.uid.clone() });
     }
-    if let Some(unknown) = request.networks.keys().find(|name| !members.iter().any(|member| member.name.as_str() == *name)) {
-        return Err(Error::usage(format!("--network names cluster {unknown:?}, which is not joined")).because(format!(
-            "the clusters are {}",
-            members.iter().map(|member| member.name.as_str()).collect::<Vec<_>>().join(", ")
-        )));
+    if let Some(unknown) =
+        request.networks.keys().find(|name| !members.iter().any(|member| member.name.as_str() == *name))
+    {
+        return Err(Error::usage(format!("--network names cluster {unknown:?}, which is not joined")).because(
+            format!(
+                "the clusters are {}",
+                members.iter().map(|member| member.name.as_str()).collect::<Vec<_>>().join(", ")
+            ),
+        ));
     }
     distinct(&members, "cluster name", |member| member.name.as_str(), "--cluster-name CONTEXT=NAME")?;
     distinct(&members, "network", |member| member.network.as_str(), "--network NAME=NETWORK")?;

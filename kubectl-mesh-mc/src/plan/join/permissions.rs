@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use mesh_shared::cluster::access::Access;
 use mesh_shared::cluster::kinds::Target;
+use mesh_shared::istio::sail;
 use mesh_shared::mesh::name::ClusterName;
 use mesh_shared::plan::action::Action;
 use serde_json::Value;
@@ -28,7 +29,7 @@ pub fn needed(plan: &JoinPlan, cluster: &ClusterName, request: &JoinRequest) -> 
                 all.insert(Access::new("create", "", "namespaces", ""));
                 all.insert(Access::new("create", "", "pods", ""));
                 all.insert(Access::new("get", "", "pods", ""));
-                all.insert(Access::new("create", "", "pods", "").subresource("exec"));
+                all.extend(["create", "get"].map(|verb| Access::new(verb, "", "pods", "").subresource("exec")));
                 all.insert(Access::new("delete", "", "namespaces", ""));
             }
             Action::RemoveLeftoverProbes { .. } | Action::RemoveProbe => {
@@ -42,14 +43,28 @@ pub fn needed(plan: &JoinPlan, cluster: &ClusterName, request: &JoinRequest) -> 
             }
             Action::VerifyDiscovery { .. } => {
                 all.insert(Access::new("list", "", "pods", system));
-                all.insert(Access::new("create", "", "pods", system).subresource("portforward"));
+                all.extend(
+                    ["create", "get"].map(|verb| Access::new(verb, "", "pods", system).subresource("portforward")),
+                );
             }
-            Action::AwaitCni { .. }
-            | Action::AwaitControlPlane { .. }
-            | Action::AwaitGateway
-            | Action::AwaitGatewayAddress
-            | Action::AwaitReaderAccount { .. }
-            | Action::ProveAddresses { .. }
+            Action::AwaitCni { namespace } => {
+                all.insert(Access::new("list", sail::GROUP, "istiocnis", ""));
+                all.insert(Access::new("list", "apps", "daemonsets", namespace));
+            }
+            Action::AwaitControlPlane { .. } => {
+                all.extend(["istios", "istiorevisions"].map(|kind| Access::new("list", sail::GROUP, kind, "")));
+                all.insert(Access::new("list", "apps", "deployments", system));
+            }
+            Action::AwaitGateway => {
+                all.insert(Access::new("list", "apps", "deployments", system));
+            }
+            Action::AwaitGatewayAddress => {
+                all.insert(Access::new("list", "", "services", system));
+            }
+            Action::AwaitReaderAccount { .. } => {
+                all.insert(Access::new("list", "", "serviceaccounts", system));
+            }
+            Action::ProveAddresses { .. }
             | Action::ProveToken { .. }
             | Action::SettleAddresses { .. }
             | Action::VerifyGateways { .. }

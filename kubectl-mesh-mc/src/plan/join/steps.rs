@@ -89,7 +89,11 @@ fn gateway_manifests(
         annotations: &annotations,
         managed_by: request.managed_by,
     };
-    Ok(GatewayManifests { account: gateway.service_account(), service: gateway.service(), deployment: gateway.deployment() })
+    Ok(GatewayManifests {
+        account: gateway.service_account(),
+        service: gateway.service(),
+        deployment: gateway.deployment(),
+    })
 }
 
 struct Builder<'a> {
@@ -152,9 +156,10 @@ impl Builder<'_> {
     fn system_namespace(&self, cluster: &Cluster<'_>) -> Value {
         let name = &self.request.system_namespace;
         let key = ObjectKey::new("Namespace", "", name);
-        let ours = cluster.observed.objects.get(&key).is_none_or(|live| {
-            live["metadata"]["labels"][mesh_shared::istio::MANAGED_BY] == self.request.managed_by
-        });
+        let ours =
+            cluster.observed.objects.get(&key).is_none_or(|live| {
+                live["metadata"]["labels"][mesh_shared::istio::MANAGED_BY] == self.request.managed_by
+            });
         namespace::system(name, &cluster.member.network, ours, self.request.managed_by)
     }
 
@@ -285,8 +290,13 @@ impl Builder<'_> {
             let cni_ready = self.push(cluster, Phase::ControlPlane, await_cni, "pods start only with it", cni);
             let await_istio = Action::AwaitControlPlane { name: plan.name.clone() };
             // Ready alone is no proof that dependencies are healthy, so that this waits for the CNI as well.
-            let istio_ready =
-                self.push(cluster, Phase::ControlPlane, await_istio, "ready is proved, not believed", istio.into_iter().chain(cni));
+            let istio_ready = self.push(
+                cluster,
+                Phase::ControlPlane,
+                await_istio,
+                "ready is proved, not believed",
+                istio.into_iter().chain(cni),
+            );
             let marks = mark(marks, cluster);
             marks.istio = istio;
             marks.ready = vec![cni_ready, istio_ready];
@@ -315,8 +325,13 @@ impl Builder<'_> {
                 let action = Action::Apply { manifest: deployment.clone() };
                 self.push(cluster, Phase::Gateway, action, "traffic of peers enters by it", needs)
             });
-            let available =
-                self.push(cluster, Phase::Gateway, Action::AwaitGateway, "traffic of peers enters by it", deployment_id);
+            let available = self.push(
+                cluster,
+                Phase::Gateway,
+                Action::AwaitGateway,
+                "traffic of peers enters by it",
+                deployment_id,
+            );
             let address =
                 self.push(cluster, Phase::Gateway, Action::AwaitGatewayAddress, "peers send traffic to it", service);
             mark(marks, cluster).gateway = vec![available, address];
@@ -332,8 +347,7 @@ impl Builder<'_> {
             let account = cluster.observed.reader_account.clone().unwrap_or_else(|| READER_ACCOUNT.into());
             let after = mark(marks, cluster).istio;
             let await_account = Action::AwaitReaderAccount { name: account.clone() };
-            let there =
-                self.push(cluster, Phase::Access, await_account, "the control plane's chart makes it", after);
+            let there = self.push(cluster, Phase::Access, await_account, "the control plane's chart makes it", after);
             let manifest = to_manifest(
                 "v1",
                 "Secret",
@@ -382,7 +396,8 @@ impl Builder<'_> {
             // The address alone makes a gateway known to a peer's istiod; it is the second of the two milestones.
             needs.extend(others.iter().filter_map(|other| marks[&other.member.name].gateway.last().copied()));
             let action = Action::VerifyDiscovery { peers: peers.clone() };
-            let mut verified = vec![self.push(cluster, Phase::Verify, action, "every istiod has to see every peer", needs)];
+            let mut verified =
+                vec![self.push(cluster, Phase::Verify, action, "every istiod has to see every peer", needs)];
             if probing {
                 let action = Action::VerifyGateways { peers };
                 let why = "traffic between networks goes through them";

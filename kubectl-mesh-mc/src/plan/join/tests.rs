@@ -115,7 +115,11 @@ fn empty_folder() -> CaFolderState {
 fn folder_with(text: &str, signed_for: &[&str]) -> CaFolderState {
     CaFolderState {
         exists: true,
-        root: Some(KeptRoot { fingerprint: root(text), not_after: "2036-01-01T00:00:00Z".parse().unwrap(), has_key: true }),
+        root: Some(KeptRoot {
+            fingerprint: root(text),
+            not_after: "2036-01-01T00:00:00Z".parse().unwrap(),
+            has_key: true,
+        }),
         signed_for: signed_for
             .iter()
             .map(|context| SignedFor {
@@ -196,13 +200,17 @@ fn a_remote_secret_is_written_only_after_its_token_is_proved() {
 fn probes_are_removed_after_everybody_who_uses_them() {
     let plan = plan(&request(), &[fresh("east"), fresh("west")], &empty_folder()).unwrap();
     for (id, step) in plan.steps.iter().filter(|(_, step)| matches!(step.action, Action::RemoveProbe)) {
-        let users: Vec<_> = plan.steps.iter().filter(|(_, other)| {
-            other.cluster == step.cluster
-                && matches!(
-                    other.action,
-                    Action::ProveAddresses { .. } | Action::ProveToken { .. } | Action::VerifyGateways { .. }
-                )
-        }).collect();
+        let users: Vec<_> = plan
+            .steps
+            .iter()
+            .filter(|(_, other)| {
+                other.cluster == step.cluster
+                    && matches!(
+                        other.action,
+                        Action::ProveAddresses { .. } | Action::ProveToken { .. } | Action::VerifyGateways { .. }
+                    )
+            })
+            .collect();
         assert!(users.len() >= 3);
         assert!(users.into_iter().all(|(user, _)| comes_after(&plan, id, user)));
     }
@@ -215,7 +223,9 @@ fn a_finished_mesh_has_nothing_to_change_and_starts_no_pod() {
     let after = [finished(&first, 0, &before[0]), finished(&first, 1, &before[1])];
     let second = plan(&request(), &after, &folder_with("one", &["east", "west"])).unwrap();
     assert_eq!(second.steps.changes(), 0);
-    assert!(second.steps.iter().all(|(_, step)| !matches!(step.action, Action::StartProbe | Action::VerifyGateways { .. })));
+    assert!(
+        second.steps.iter().all(|(_, step)| !matches!(step.action, Action::StartProbe | Action::VerifyGateways { .. }))
+    );
     assert!(second.steps.iter().any(|(_, step)| matches!(step.action, Action::VerifyDiscovery { .. })));
 }
 
@@ -320,7 +330,8 @@ fn a_control_plane_that_does_not_fit_is_refused_with_what_differs() {
     let istio = json!({"metadata": {"name": "default"}, "spec": {"namespace": "istio-system", "values": {
         "global": {"meshID": "mesh1", "network": "network1", "multiCluster": {"clusterName": "east"}},
         "pilot": {"cni": {"enabled": false}}}}});
-    let east = ObservedCluster { istios: vec![ObservedResource { name: "default".into(), object: istio }], ..fresh("east") };
+    let east =
+        ObservedCluster { istios: vec![ObservedResource { name: "default".into(), object: istio }], ..fresh("east") };
     let text = refusal(&request(), &[east, fresh("west")], &empty_folder());
     assert!(text.contains(".spec.values.pilot.cni.enabled is false, wanted true"), "{text}");
 }
@@ -350,9 +361,15 @@ fn an_istiod_that_does_not_govern_our_namespace_is_only_noted() {
     };
     let east = ObservedCluster { istiods: vec![ingress("openshift-ingress")], ..fresh("east") };
     let plan = plan(&request(), &[east, fresh("west")], &empty_folder()).unwrap();
-    assert!(plan.notes.iter().any(|note| note.contains("openshift-ingress/istiod-openshift-gateway")), "{:?}", plan.notes);
+    assert!(
+        plan.notes.iter().any(|note| note.contains("openshift-ingress/istiod-openshift-gateway")),
+        "{:?}",
+        plan.notes
+    );
     let east = ObservedCluster { istiods: vec![ingress("istio-system")], ..fresh("east") };
-    assert!(refusal(&request(), &[east, fresh("west")], &empty_folder()).contains("that the Sail operator did not make"));
+    assert!(
+        refusal(&request(), &[east, fresh("west")], &empty_folder()).contains("that the Sail operator did not make")
+    );
 }
 
 #[test]
@@ -366,9 +383,8 @@ fn a_value_that_the_join_sets_itself_is_refused() {
 fn openshift_sets_the_cni_itself() {
     let east = ObservedCluster { openshift: true, ..fresh("east") };
     let plan = plan(&request(), &[east, fresh("west")], &empty_folder()).unwrap();
-    let values = |index: usize| {
-        plan.control_planes[&plan.members[index].name].istio.as_ref().unwrap()["spec"]["values"].clone()
-    };
+    let values =
+        |index: usize| plan.control_planes[&plan.members[index].name].istio.as_ref().unwrap()["spec"]["values"].clone();
     assert!(values(0).get("pilot").is_none());
     assert_eq!(values(1)["pilot"]["cni"]["enabled"], true);
 }
@@ -390,7 +406,10 @@ fn a_name_that_is_registered_for_another_cluster_is_refused() {
         fault: None,
     };
     let east = ObservedCluster { remote_secrets: vec![secret], ..fresh("east") };
-    assert!(refusal(&request(), &[east, fresh("west")], &empty_folder()).contains("already reads another cluster under the name west"));
+    assert!(
+        refusal(&request(), &[east, fresh("west")], &empty_folder())
+            .contains("already reads another cluster under the name west")
+    );
 }
 
 #[test]

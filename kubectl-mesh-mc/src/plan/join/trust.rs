@@ -87,7 +87,11 @@ pub(super) fn trust(
                 |kept| format!("CA folder {shown} holds the key of another root, {kept}"),
             );
             return Err(Error::refused(format!("the key of root {used}, which is in use, is not here"))
-                .at(issue.iter().map(|name| format!("cluster {name} needs an intermediate")).collect::<Vec<_>>().join(", "))
+                .at(issue
+                    .iter()
+                    .map(|name| format!("cluster {name} needs an intermediate"))
+                    .collect::<Vec<_>>()
+                    .join(", "))
                 .because(why)
                 .fix("name the folder in which that root is kept: --ca-dir DIR"));
         }
@@ -107,19 +111,24 @@ pub(super) fn trust(
 fn usable(member: &Member, trust: &TrustRoot, namespace: &str) -> Result<()> {
     match trust {
         TrustRoot::None | TrustRoot::Cacerts { .. } => Ok(()),
-        TrustRoot::Unusable { fault } => Err(Error::refused(format!("the certificates of {} can not be used", member.name))
-            .at(format!("Secret {namespace}/cacerts, context {}", member.context))
-            .because(fault.clone())
-            .fix("mend or remove that Secret; a join never changes one that stands")),
-        TrustRoot::SelfSigned { root } | TrustRoot::Published { root } => {
-            Err(Error::refused(format!("{} trusts root {root}, which nothing here can sign by", member.name))
-                .at(format!("context {}, namespace {namespace}", member.context))
-                .because(match trust {
-                    TrustRoot::SelfSigned { .. } => "istiod made that root for itself, and other clusters can not share it",
-                    _ => "only ConfigMap istio-ca-root-cert tells it: another issuer, such as istio-csr, signs here",
-                })
-                .fix("adopting such a control plane is not supported yet; join clusters without one, or with the Secret cacerts"))
+        TrustRoot::Unusable { fault } => {
+            Err(Error::refused(format!("the certificates of {} can not be used", member.name))
+                .at(format!("Secret {namespace}/cacerts, context {}", member.context))
+                .because(fault.clone())
+                .fix("mend or remove that Secret; a join never changes one that stands"))
         }
+        TrustRoot::SelfSigned { root } | TrustRoot::Published { root } => Err(Error::refused(format!(
+            "{} trusts root {root}, which nothing here can sign by",
+            member.name
+        ))
+        .at(format!("context {}, namespace {namespace}", member.context))
+        .because(match trust {
+            TrustRoot::SelfSigned { .. } => "istiod made that root for itself, and other clusters can not share it",
+            _ => "only ConfigMap istio-ca-root-cert tells it: another issuer, such as istio-csr, signs here",
+        })
+        .fix(
+            "adopting such a control plane is not supported yet; join clusters without one, or with the Secret cacerts",
+        )),
     }
 }
 
