@@ -267,6 +267,8 @@ fn kubectl_reads_the_manifests_and_nothing_is_written_meanwhile() {
     let read = support::shell::run_with_input(kubectl.args(arguments), &yaml).ok();
     let read: Vec<Value> = serde_json::Deserializer::from_str(&read).into_iter().collect::<Result<_, _>>().unwrap();
     assert_eq!(read, *json["items"].as_array().unwrap());
+    let mut kubectl = kit.kubectl_command("east");
+    support::shell::run_with_input(kubectl.args(arguments), &json.to_string()).ok();
     let kinds: Vec<&str> =
         json["items"].as_array().unwrap().iter().map(|item| item["kind"].as_str().unwrap()).collect();
     assert!(!kinds.is_empty() && kinds.contains(&"Istio") && kinds.contains(&"Deployment"), "{kinds:?}");

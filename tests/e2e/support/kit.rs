@@ -131,7 +131,10 @@ impl Kit {
     pub(crate) fn apply(&self, cluster: &str, objects: &[Value]) {
         let list = serde_json::json!({"apiVersion": "v1", "kind": "List", "items": objects});
         let mut command = self.kubectl_command(cluster);
-        run_with_input(command.args(["apply", "-f", "-"]), &list.to_string()).ok();
+        // kubectl's own validation of a List does not know what the API server fills in.
+        let arguments =
+            ["apply", "--server-side", "--force-conflicts", "--field-manager=test", "--validate=false", "-f", "-"];
+        run_with_input(command.args(arguments), &list.to_string()).ok();
     }
 
     /// One object, or none where it is not there.
