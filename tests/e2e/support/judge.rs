@@ -97,12 +97,13 @@ impl Kit {
         self.fingerprint(&self.secret_files(cluster, "istio-system", "cacerts").join("root-cert.pem"))
     }
 
-    /// UID of every pod of a cluster, by name.
+    /// UID of every pod of a cluster that is not on its way out, by name: a probe's goes in its own time after a join.
     #[track_caller]
     pub(crate) fn pods(&self, cluster: &str) -> Vec<(String, String)> {
         let list = self.kubectl(cluster, &["get", "pods", "-A", "-o", "json"]).json();
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let items = list["items"].as_array().expect("items").iter();
-        items.map(|pod| (text(&pod["metadata"]["name"]), text(&pod["metadata"]["uid"]))).collect()
+        let stays = items.filter(|pod| pod["metadata"]["deletionTimestamp"].is_null());
+        stays.map(|pod| (text(&pod["metadata"]["name"]), text(&pod["metadata"]["uid"]))).collect()
     }
 }
