@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use futures::future::{try_join_all, try_join};
+use futures::future::{try_join, try_join_all};
 use k8s_openapi::api::core::v1::Secret;
 use mesh_shared::cluster::apply::{apply, get};
 use mesh_shared::cluster::context::{Cluster, Connection, connect};
@@ -29,7 +29,7 @@ const SYSTEM: &str = "istio-system";
 const READER: &str = "istio-reader-service-account";
 const GATEWAY: &str = "istio-eastwestgateway";
 /// Nothing here takes longer, or the figure would be worth nothing.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 const PULSE: Duration = Duration::from_millis(25);
 
 /// One cluster with everything that it will be given.
@@ -45,7 +45,11 @@ struct Place {
 
 /// The time from the first request until everything that a join waits for is there. `manifests` are a join's own
 /// (`-o json`), `servers` the addresses at which peers reach each API server.
-pub(crate) async fn floor(kubeconfig: &Path, servers: &BTreeMap<String, String>, manifests: &Value) -> Result<Duration> {
+pub(crate) async fn floor(
+    kubeconfig: &Path,
+    servers: &BTreeMap<String, String>,
+    manifests: &Value,
+) -> Result<Duration> {
     let places = prepare(kubeconfig, servers, manifests).await?;
     let begun = Instant::now();
     let (tokens, _) = watch::channel(BTreeMap::new());
@@ -54,11 +58,8 @@ pub(crate) async fn floor(kubeconfig: &Path, servers: &BTreeMap<String, String>,
 }
 
 async fn prepare(kubeconfig: &Path, servers: &BTreeMap<String, String>, manifests: &Value) -> Result<Vec<Place>> {
-    let connection = Connection {
-        kubeconfig: Some(kubeconfig.to_owned()),
-        user_agent: "floor/1".into(),
-        ..Connection::default()
-    };
+    let connection =
+        Connection { kubeconfig: Some(kubeconfig.to_owned()), user_agent: "floor/1".into(), ..Connection::default() };
     let contexts: Vec<String> = servers.keys().cloned().collect();
     let clusters = connect(&connection, &contexts).await.map_err(anyhow::Error::msg)?;
     let root = root()?;
@@ -67,9 +68,12 @@ async fn prepare(kubeconfig: &Path, servers: &BTreeMap<String, String>, manifest
         let name = ClusterName::new(name.as_str())?;
         let mut own = of_cluster(manifests, name.as_str())?;
         own.push(intermediate(&root, &name)?);
-        let (namespaces, others): (Vec<Value>, Vec<Value>) = own.into_iter().partition(|object| object["kind"] == "Namespace");
-        let (gateway, early): (Vec<Value>, Vec<Value>) = others.into_iter().partition(|object| object["kind"] == "Deployment");
-        let early = early.into_iter().filter(|object| object["metadata"]["name"] != reader_token_name(READER)).collect();
+        let (namespaces, others): (Vec<Value>, Vec<Value>) =
+            own.into_iter().partition(|object| object["kind"] == "Namespace");
+        let (gateway, early): (Vec<Value>, Vec<Value>) =
+            others.into_iter().partition(|object| object["kind"] == "Deployment");
+        let early =
+            early.into_iter().filter(|object| object["metadata"]["name"] != reader_token_name(READER)).collect();
         let gateway = gateway.into_iter().next().context("a join has a gateway")?;
         let deadline = Instant::now() + PATIENCE;
         places.push(Place { name, server: server.clone(), cluster, namespaces, early, gateway, deadline });

@@ -7,7 +7,7 @@
 mod support;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -75,7 +75,8 @@ fn istioctl_sees_a_whole_mesh() {
         // The gateway, the server and the client.
         assert_eq!(kit.assert_proxies_synced(cluster), 3, "{cluster}");
         // It follows the remote secrets itself, so that it runs where those addresses lead somewhere.
-        let analysis = kit.inside(cluster, &["istioctl", "analyze", "--all-namespaces", "--failure-threshold", "Error"]).ok();
+        let analysis =
+            kit.inside(cluster, &["istioctl", "analyze", "--all-namespaces", "--failure-threshold", "Error"]).ok();
         let found: Vec<&str> = analysis.lines().filter(|line| !line.starts_with("Info")).collect();
         let known = |line: &&str| {
             // An EnvoyFilter is there at all, for the test alone. Node ports, which nobody chose, differ between clusters.
@@ -128,7 +129,7 @@ fn workload_certificates(shown: &Value) -> (String, String) {
 fn the_certificates_have_the_profile_of_the_seed() {
     let Some(kit) = mesh() else { return };
     let folder = kit.ca_folder();
-    insta::assert_snapshot!(profile(&kit, folder.join("root-cert.pem")), @r"
+    insta::assert_snapshot!(profile(&kit, &folder.join("root-cert.pem")), @r"
     issuer=O = Istio, CN = Root CA
     subject=O = Istio, CN = Root CA
     X509v3 Key Usage: critical
@@ -139,7 +140,7 @@ fn the_certificates_have_the_profile_of_the_seed() {
     Signature Algorithm: sha256WithRSAEncryption
     days: 3650
     ");
-    insta::assert_snapshot!(profile(&kit, folder.join("east/ca-cert.pem")), @r"
+    insta::assert_snapshot!(profile(&kit, &folder.join("east/ca-cert.pem")), @r"
     issuer=O = Istio, CN = Root CA
     subject=O = Istio, CN = Intermediate CA, L = east
     X509v3 Subject Alternative Name:
@@ -155,13 +156,14 @@ fn the_certificates_have_the_profile_of_the_seed() {
 }
 
 /// What openssl says of a certificate, without what is different in every one.
-fn profile(kit: &Kit, certificate: PathBuf) -> String {
+fn profile(kit: &Kit, certificate: &Path) -> String {
     let path = certificate.display().to_string();
     let shown = |arguments: &[&str]| kit.openssl(&[&["x509", "-in", &path, "-noout"], arguments].concat()).ok();
     let names = shown(&["-issuer", "-subject", "-ext", "basicConstraints,keyUsage,subjectAltName"]);
     let names: Vec<&str> = names.lines().map(str::trim_end).filter(|line| !line.starts_with("No extensions")).collect();
     let text = shown(&["-text"]);
-    let line = |start: &str| text.lines().map(str::trim).find(|line| line.starts_with(start)).unwrap_or_default().to_owned();
+    let line =
+        |start: &str| text.lines().map(str::trim).find(|line| line.starts_with(start)).unwrap_or_default().to_owned();
     let time = |name: &str| -> i64 {
         let value = shown(&["-dateopt", "iso_8601", name]);
         let value = value.split_once('=').unwrap().1.trim().replace(' ', "T");
@@ -207,9 +209,8 @@ fn first_document(yaml: &str) -> Value {
 fn kubeconfigs(secret: &Value) -> BTreeMap<String, Value> {
     use base64::Engine as _;
     let parse = |text: &str| serde_yaml::from_str::<Value>(text).unwrap();
-    let decode = |value: &str| {
-        String::from_utf8(base64::engine::general_purpose::STANDARD.decode(value).unwrap()).unwrap()
-    };
+    let decode =
+        |value: &str| String::from_utf8(base64::engine::general_purpose::STANDARD.decode(value).unwrap()).unwrap();
     let of = |key: &str| secret[key].as_object().cloned().unwrap_or_default();
     let plain = of("stringData").into_iter().map(|(key, value)| (key, parse(value.as_str().unwrap())));
     let encoded = of("data").into_iter().map(|(key, value)| (key, parse(&decode(value.as_str().unwrap()))));

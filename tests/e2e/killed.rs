@@ -87,7 +87,7 @@ fn end_after(kit: &Kit, writes: usize, signal: Signal) -> Ended {
     let mut logs = CLUSTERS.map(|cluster| Log::at_its_end(kit, cluster));
     let mut command = kit.product(&JOIN);
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let end = Instant::now() + Duration::from_secs(120);
+    let end = Instant::now() + Duration::from_mins(2);
     let pid = Pid::from_child(&child);
     let mut seen = 0;
     while seen < writes {
@@ -172,7 +172,7 @@ fn assert_nothing_lost(before: &Tree, after: &Tree) {
 #[track_caller]
 fn await_no_probes(kit: &Kit) {
     for cluster in CLUSTERS {
-        until(&format!("no probe in {cluster}"), Duration::from_secs(60), || {
+        until(&format!("no probe in {cluster}"), Duration::from_mins(1), || {
             let names = kit.kubectl(cluster, &["get", "namespaces", "-o", "name"]).ok();
             if names.contains("mesh-probe-") { Err(names) } else { Ok(()) }
         });

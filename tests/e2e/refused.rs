@@ -122,7 +122,14 @@ fn a_permission_that_is_missing() {
     let writes = |resources: &[&str]| json!({"apiGroups": ["*"], "resources": resources, "verbs": ["*"]});
     // Everything but the secrets of istio-system.
     let most = writes(&[
-        "namespaces", "serviceaccounts", "services", "deployments", "pods", "pods/exec", "pods/portforward", "istios",
+        "namespaces",
+        "serviceaccounts",
+        "services",
+        "deployments",
+        "pods",
+        "pods/exec",
+        "pods/portforward",
+        "istios",
         "istiocnis",
     ]);
     let user = User { name: "clerk".into(), rules: vec![all, non_resource, most], expired: false };
@@ -178,10 +185,7 @@ fn roots_that_differ() {
     let said = refusal(&kit, REFUSED, &EAST_WEST);
     for root in [east, west] {
         let start = root.trim().rsplit('=').next().unwrap().to_lowercase()[..5].to_owned();
-        assert!(
-            kit.mesh_mc(&EAST_WEST).stderr.to_lowercase().contains(&start),
-            "it does not show {root}: {said}"
-        );
+        assert!(kit.mesh_mc(&EAST_WEST).stderr.to_lowercase().contains(&start), "it does not show {root}: {said}");
     }
     insta::assert_snapshot!(said);
 }
@@ -307,11 +311,14 @@ fn make_foreign_istiod(kit: &Kit, cluster: &str, namespace: &str) {
     let pod = json!({"metadata": {"labels": labels}, "spec": {"containers": [
         {"name": "discovery", "image": "docker.io/lab/pilot:1"},
     ]}});
-    kit.apply(cluster, &[json!({
-        "apiVersion": "apps/v1", "kind": "Deployment",
-        "metadata": {"name": "istiod", "namespace": namespace, "labels": labels},
-        "spec": {"replicas": 0, "selector": {"matchLabels": labels}, "template": pod},
-    })]);
+    kit.apply(
+        cluster,
+        &[json!({
+            "apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": "istiod", "namespace": namespace, "labels": labels},
+            "spec": {"replicas": 0, "selector": {"matchLabels": labels}, "template": pod},
+        })],
+    );
 }
 
 /// An Istio that nothing in this lab ever makes Ready, since its namespace is not there.
@@ -319,10 +326,13 @@ fn make_istio(kit: &Kit, cluster: &str, mesh: &str, network: &str) {
     let values = json!({"global": {
         "meshID": mesh, "network": network, "multiCluster": {"clusterName": cluster},
     }, "pilot": {"cni": {"enabled": true}}});
-    kit.apply(cluster, &[json!({
-        "apiVersion": "sailoperator.io/v1", "kind": "Istio", "metadata": {"name": "default"},
-        "spec": {"namespace": "istio-system", "values": values},
-    })]);
+    kit.apply(
+        cluster,
+        &[json!({
+            "apiVersion": "sailoperator.io/v1", "kind": "Istio", "metadata": {"name": "default"},
+            "spec": {"namespace": "istio-system", "values": values},
+        })],
+    );
 }
 
 /// A root and an intermediate by openssl, put into a cluster; returns the root's fingerprint.
@@ -336,7 +346,8 @@ fn make_cacerts(kit: &Kit, cluster: &str, root: &str) -> String {
     let literal = |key: &str| format!("--from-file={key}={}", file(key));
     let files = ["ca-cert.pem", "ca-key.pem", "root-cert.pem", "cert-chain.pem"].map(literal);
     let files: Vec<&str> = files.iter().map(String::as_str).collect();
-    kit.kubectl(cluster, &[&["create", "secret", "generic", "cacerts", "-n", "istio-system"], &files[..]].concat()).ok();
+    kit.kubectl(cluster, &[&["create", "secret", "generic", "cacerts", "-n", "istio-system"], &files[..]].concat())
+        .ok();
     kit.fingerprint(&folder.join("root-cert.pem"))
 }
 
@@ -344,8 +355,21 @@ fn openssl_root(kit: &Kit, folder: &Path, name: &str) {
     let file = |name: &str| folder.join(name).display().to_string();
     let subject = format!("/O=Istio/CN=Root {name}");
     kit.openssl(&[
-        "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "10", "-subj", &subject, "-keyout", &file("root-key.pem"),
-        "-out", &file("root-cert.pem"), "-addext", "keyUsage=critical,keyCertSign,digitalSignature",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "10",
+        "-subj",
+        &subject,
+        "-keyout",
+        &file("root-key.pem"),
+        "-out",
+        &file("root-cert.pem"),
+        "-addext",
+        "keyUsage=critical,keyCertSign,digitalSignature",
     ])
     .ok();
 }
@@ -360,13 +384,34 @@ fn openssl_intermediate(kit: &Kit, folder: &Path) {
     )
     .unwrap();
     kit.openssl(&[
-        "req", "-newkey", "rsa:2048", "-nodes", "-subj", "/O=Istio/CN=Intermediate CA", "-keyout", &file("ca-key.pem"),
-        "-out", &file("request.pem"),
+        "req",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-subj",
+        "/O=Istio/CN=Intermediate CA",
+        "-keyout",
+        &file("ca-key.pem"),
+        "-out",
+        &file("request.pem"),
     ])
     .ok();
     kit.openssl(&[
-        "x509", "-req", "-in", &file("request.pem"), "-CA", &file("root-cert.pem"), "-CAkey", &file("root-key.pem"),
-        "-CAcreateserial", "-days", "10", "-out", &file("ca-cert.pem"), "-extfile", &extensions.display().to_string(),
+        "x509",
+        "-req",
+        "-in",
+        &file("request.pem"),
+        "-CA",
+        &file("root-cert.pem"),
+        "-CAkey",
+        &file("root-key.pem"),
+        "-CAcreateserial",
+        "-days",
+        "10",
+        "-out",
+        &file("ca-cert.pem"),
+        "-extfile",
+        &extensions.display().to_string(),
     ])
     .ok();
     let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();

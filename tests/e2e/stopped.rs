@@ -57,7 +57,7 @@ fn a_version_past_its_end_of_life_is_told_at_once_in_the_operators_words() {
     let Some(kit) = clusters() else { return };
     let (began, clock) = (Timestamp::now(), Instant::now());
     let ended = kit.mesh_mc(&["join", "--contexts", "east,west", "--yes", "--istio-version", "v1.28.0"]);
-    assert!(clock.elapsed() < Duration::from_secs(60), "it took {:?}", clock.elapsed());
+    assert!(clock.elapsed() < Duration::from_mins(1), "it took {:?}", clock.elapsed());
     assert_says_what_stands(&kit, &ended, began);
     assert!(ended.stderr.contains("end-of-life"), "{ended}");
 }
@@ -70,7 +70,7 @@ fn an_operator_that_does_nothing_is_waited_for_until_the_time_is_over() {
     let ended = kit.mesh_mc(&["join", "--contexts", "east,west", "--yes", "--timeout", "40s"]);
     let took = clock.elapsed();
     kit.lab.supervise("west", Component::SailStandIn, Action::Resume).unwrap();
-    assert!(took < Duration::from_secs(60), "it took {took:?}");
+    assert!(took < Duration::from_mins(1), "it took {took:?}");
     assert_says_what_stands(&kit, &ended, began);
     assert!(ended.stderr.contains("context west"), "{ended}");
     assert!(ended.stderr.contains("Istio"), "{ended}");
@@ -96,7 +96,8 @@ fn an_api_server_that_peers_cannot_reach_stops_the_join_before_anything_else_is_
     for address in ["https://192.0.2.1:6443", "https://10.99.0.12:1"] {
         let began = Timestamp::now();
         let given = format!("west={address}");
-        let ended = kit.mesh_mc(&["join", "--contexts", "east,west", "--yes", "--api-server", &given, "--timeout", "60s"]);
+        let ended =
+            kit.mesh_mc(&["join", "--contexts", "east,west", "--yes", "--api-server", &given, "--timeout", "60s"]);
         assert_eq!(ended.code, 1, "{ended}");
         assert!(ended.stderr.contains(address), "{ended}");
         assert!(ended.stderr.contains("--api-server"), "{ended}");

@@ -74,7 +74,8 @@ fn generations(kit: &Kit, cluster: &str) -> BTreeMap<String, String> {
             let metadata = &item["metadata"];
             let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
             let name = format!("{} {}/{}", text(&item["kind"]), text(&metadata["namespace"]), text(&metadata["name"]));
-            let version = if metadata["generation"].is_null() { &metadata["resourceVersion"] } else { &metadata["generation"] };
+            let version =
+                if metadata["generation"].is_null() { &metadata["resourceVersion"] } else { &metadata["generation"] };
             (name, version.to_string())
         })
         .collect()

@@ -49,7 +49,8 @@ impl Kit {
             .collect();
         // Workloads first: their sandboxes are taken down by the CNI plugin that goes next.
         strangers.sort_by_key(|name| name.starts_with("istio-"));
-        let (istio, others): (Vec<&str>, Vec<&str>) = strangers.into_iter().partition(|name| name.starts_with("istio-"));
+        let (istio, others): (Vec<&str>, Vec<&str>) =
+            strangers.into_iter().partition(|name| name.starts_with("istio-"));
         self.delete_namespaces(cluster, &others);
         let sail = self.kubectl(cluster, &["api-resources", "--api-group=sailoperator.io", "-o", "name"]).ok();
         for kind in ["istios", "istiocnis"] {
@@ -59,7 +60,7 @@ impl Kit {
             }
         }
         if sail.contains("istiorevisions.sailoperator.io") {
-            until(&format!("{cluster}: no IstioRevision"), Duration::from_secs(60), || {
+            until(&format!("{cluster}: no IstioRevision"), Duration::from_mins(1), || {
                 let left = self.kubectl(cluster, &["get", "istiorevisions.sailoperator.io", "-o", "name"]).ok();
                 if left.trim().is_empty() { Ok(()) } else { Err(left) }
             });
@@ -70,7 +71,7 @@ impl Kit {
             let left = ["configmap/istio-ca-root-cert", "configmap/istio-ca-crl"];
             self.kubectl(cluster, &[&["delete", "--ignore-not-found", "-n", namespace], &left[..]].concat()).ok();
         }
-        until(&format!("{cluster}: bare as it came up"), Duration::from_secs(60), || {
+        until(&format!("{cluster}: bare as it came up"), Duration::from_mins(1), || {
             let now = self.inventory(cluster);
             let more: Vec<&String> = now.difference(&wanted).collect();
             let less: Vec<&String> = wanted.difference(&now).collect();

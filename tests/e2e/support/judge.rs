@@ -28,7 +28,7 @@ impl Kit {
     #[track_caller]
     pub(crate) fn assert_proxies_synced(&self, cluster: &str) -> usize {
         let table = self.istioctl(cluster, &["proxy-status"]).ok();
-        assert!(!table.contains("STALE") && !table.contains("NOT SENT (") , "{cluster}:\n{table}");
+        assert!(!table.contains("STALE") && !table.contains("NOT SENT ("), "{cluster}:\n{table}");
         table.lines().skip(1).filter(|line| !line.trim().is_empty()).count()
     }
 
@@ -38,13 +38,13 @@ impl Kit {
     pub(crate) fn await_route(&self, cluster: &str, peer: &str) {
         let gateway = self.gateway_address(peer);
         let name = format!("outbound|5000||{HOST}");
-        until(&format!("the client of {cluster} knows {gateway}"), Duration::from_secs(60), || {
+        until(&format!("the client of {cluster} knows {gateway}"), Duration::from_mins(1), || {
             let client = format!("deploy/curl.{NAMESPACE}");
             let table = self.istioctl(cluster, &["proxy-config", "endpoints", &client, "--cluster", &name]).ok();
             let healthy = table.lines().filter(|line| line.contains("HEALTHY")).count();
             if healthy >= 2 && table.contains(&format!("{gateway}:15443")) { Ok(()) } else { Err(table) }
         });
-        until(&format!("the gateway of {peer} serves {HOST}"), Duration::from_secs(60), || {
+        until(&format!("the gateway of {peer} serves {HOST}"), Duration::from_mins(1), || {
             let gateway = "deploy/istio-eastwestgateway.istio-system";
             let table = self.istioctl(peer, &["proxy-config", "listeners", gateway, "--port", "15443"]).ok();
             if table.contains(HOST) { Ok(()) } else { Err(table) }
@@ -54,7 +54,8 @@ impl Kit {
     /// The address that the load balancer gave to a cluster's gateway.
     #[track_caller]
     pub(crate) fn gateway_address(&self, cluster: &str) -> String {
-        let service = self.get(cluster, &["service", "-n", "istio-system", "istio-eastwestgateway"]).expect("a gateway");
+        let service =
+            self.get(cluster, &["service", "-n", "istio-system", "istio-eastwestgateway"]).expect("a gateway");
         service["status"]["loadBalancer"]["ingress"][0]["ip"].as_str().expect("an address").to_owned()
     }
 
@@ -75,7 +76,8 @@ impl Kit {
     #[track_caller]
     pub(crate) fn assert_chain(&self, folder: &Path) {
         let file = |name: &str| folder.join(name).display().to_string();
-        let (root, ca, key, chain) = (file("root-cert.pem"), file("ca-cert.pem"), file("ca-key.pem"), file("cert-chain.pem"));
+        let (root, ca, key, chain) =
+            (file("root-cert.pem"), file("ca-cert.pem"), file("ca-key.pem"), file("cert-chain.pem"));
         self.openssl(&["verify", "-x509_strict", "-CAfile", &root, &ca]).ok();
         let of_certificate = self.openssl(&["x509", "-in", &ca, "-noout", "-pubkey"]).ok();
         let of_key = self.openssl(&["pkey", "-in", &key, "-pubout"]).ok();

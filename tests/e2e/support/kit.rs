@@ -83,7 +83,10 @@ impl Kit {
             .env("XDG_DATA_HOME", self.data())
             .env("KUBECONFIG", self.lab.kubeconfig())
             .env("PATH", &self.path)
-            .env("MESHLAB_CACHE", self.lab.kubeconfig().ancestors().nth(3).expect("the cache holds state/<id>/kubeconfig"))
+            .env(
+                "MESHLAB_CACHE",
+                self.lab.kubeconfig().ancestors().nth(3).expect("the cache holds state/<id>/kubeconfig"),
+            )
             .env_remove("XDG_CACHE_HOME")
             .current_dir(self.home());
         command
@@ -180,7 +183,10 @@ fn plain_word(word: &str) -> String {
     let core = bare.trim_matches(|c: char| ",;()\"'".contains(c));
     let name = if core.len() == 36 && core.matches('-').count() == 4 {
         "UID".to_owned()
-    } else if core.len() > 8 && core.matches(':').count() > 1 && core.chars().all(|c| c.is_ascii_hexdigit() || c == ':' || c == '…') {
+    } else if core.len() > 8
+        && core.matches(':').count() > 1
+        && core.chars().all(|c| c.is_ascii_hexdigit() || c == ':' || c == '…')
+    {
         "FINGERPRINT".to_owned()
     } else if core.len() >= 19 && core.starts_with("20") && core.contains('T') && core.ends_with('Z') {
         "TIME".to_owned()

@@ -24,7 +24,12 @@ pub(crate) fn applications(version: &str) -> Vec<Value> {
             "metadata": {"name": "helloworld", "namespace": NAMESPACE, "labels": {"app": "helloworld"}},
             "spec": {"selector": {"app": "helloworld"}, "ports": [{"name": "http", "port": 5000}]},
         }),
-        deployment("helloworld", &format!("helloworld-{version}"), version, &format!("docker.io/lab/helloworld:{version}")),
+        deployment(
+            "helloworld",
+            &format!("helloworld-{version}"),
+            version,
+            &format!("docker.io/lab/helloworld:{version}"),
+        ),
         deployment("curl", "curl", "v1", "docker.io/lab/curl:1"),
         serde_yaml::from_str(PEER_LOG).expect("YAML"),
     ]
@@ -91,7 +96,9 @@ impl Kit {
         let script = format!(
             "i=0; while [ $i -lt {count} ]; do curl -sS -A {agent} http://{HOST}:5000/hello 2>&1; i=$((i+1)); done; echo END"
         );
-        let all = self.kubectl(cluster, &["exec", "-n", NAMESPACE, "deploy/curl", "-c", "curl", "--", "sh", "-c", &script]).ok();
+        let all = self
+            .kubectl(cluster, &["exec", "-n", NAMESPACE, "deploy/curl", "-c", "curl", "--", "sh", "-c", &script])
+            .ok();
         let Some(lines) = all.trim_end().strip_suffix("END") else { panic!("the output of exec is not whole: {all}") };
         let mut answers = Answers::default();
         for line in lines.lines() {
