@@ -271,6 +271,6 @@ mod tests {
     fn durations_are_told_in_two_units() {
         assert_eq!(humane(Duration::from_secs(9)), "9 s");
         assert_eq!(humane(Duration::from_secs(192)), "3 min 12 s");
-        assert_eq!(humane(Duration::from_secs(7260)), "2 h 1 min");
+        assert_eq!(humane(Duration::from_mins(121)), "2 h 1 min");
     }
 }
