@@ -122,7 +122,7 @@ impl Fresh {
         }
         let run = run(&mut command)?;
         let said = String::from_utf8_lossy(&run.output.stdout);
-        ensure!(said.matches("synced").count() == 2, "by hand, istiod does not see its peer:\n{said}");
+        ensure!(said.matches("synced").count() == 4, "by hand, istiod does not see its peer:\n{said}");
         Ok(run.took)
     }
 
