@@ -24,7 +24,7 @@ test-all: prepare ## The same with everything that takes long
 	@tests/tiers.sh --all lint unit lab
 
 bench: prepare ## Measure a join; WRITE=docs/performance.md puts the figures there
-	@cargo bench --package mesh-tests --bench join -- $(if $(WRITE),--write $(abspath $(WRITE)))
+	@cargo test --workspace --bench join -- $(if $(WRITE),--write $(abspath $(WRITE)))
 
 lint: prepare ## Formatting, clippy, and the licences and sources of what we depend on
 	@tests/tiers.sh lint

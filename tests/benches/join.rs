@@ -1,4 +1,4 @@
-//! What a join costs, against the same by hand and against the clusters' own time: `cargo bench -p mesh-tests`, or
+//! What a join costs, against the same by hand and against the clusters' own time: `cargo test -p mesh-tests --bench join`, or
 //! `… -- --runs 5 --write docs/performance.md`.
 //!
 //! Every figure is the median of several runs, each in clusters that nothing has run in before. The ways take turns, so that
@@ -79,10 +79,10 @@ fn main() -> Result<()> {
 fn build() -> Result<PathBuf> {
     let status = Command::new(env!("CARGO")).args(["build", "--release", "-p", "kubectl-mesh-mc"]).status()?;
     ensure!(status.success(), "the product was not built");
-    Ok(own_folder()?.join("kubectl-mesh_mc"))
+    Ok(own_folder()?.with_file_name("release").join("kubectl-mesh_mc"))
 }
 
-/// The folder of `meshlab`, built as this program is.
+/// The folder of `meshlab`, built as this program is. Only the product has to be as it is released.
 fn own_folder() -> Result<PathBuf> {
     Ok(Path::new(env!("CARGO_BIN_EXE_meshlab")).parent().context("meshlab is in no folder")?.to_owned())
 }
