@@ -64,14 +64,20 @@ pub(super) fn control_plane(
     let namespace = &request.system_namespace;
     let standing = governing(observed, namespace)?;
     foreign_control_planes(observed, member, namespace, standing, notes)?;
+    // The operator's CRD asks for a version and gives it a default: written out, manifests also pass readers that know no
+    // defaults, such as kubectl's own validation.
+    let written = version
+        .clone()
+        .or_else(|| standing?.spec_text(&["version"]).map(ToOwned::to_owned))
+        .or_else(|| sail.default_version.clone());
     let istio = if let Some(istio) = standing {
         fits(istio, member, version.as_deref(), &wanted_values, namespace)?;
         None
     } else {
         name_is_free(observed, member)?;
-        Some(sail::istio(&sail.version, NAME, namespace, version.as_deref(), wanted_values, request.managed_by))
+        Some(sail::istio(&sail.version, NAME, namespace, written.as_deref(), wanted_values, request.managed_by))
     };
-    let (cni, cni_namespace) = cni(request, observed, sail, version.as_deref(), member)?;
+    let (cni, cni_namespace) = cni(request, observed, sail, (version.as_deref(), written.as_deref()), member)?;
     let revision = standing.and_then(|istio| istio.object["status"]["activeRevisionName"].as_str());
     Ok(ControlPlanePlan {
         name: standing.map_or(NAME, |istio| istio.name.as_str()).to_owned(),
@@ -96,14 +102,14 @@ fn cni(
     request: &JoinRequest,
     observed: &ObservedCluster,
     sail: &SailApi,
-    version: Option<&str>,
+    (asked, written): (Option<&str>, Option<&str>),
     member: &Member,
 ) -> Result<(Option<Value>, String)> {
     let Some(standing) = &observed.cni else {
-        let manifest = sail::istio_cni(&sail.version, &request.cni_namespace, version, request.managed_by);
+        let manifest = sail::istio_cni(&sail.version, &request.cni_namespace, written, request.managed_by);
         return Ok((Some(manifest), request.cni_namespace.clone()));
     };
-    if let (Some(wanted), Some(live)) = (version, standing.spec_text(&["version"]))
+    if let (Some(wanted), Some(live)) = (asked, standing.spec_text(&["version"]))
         && wanted != live
     {
         return Err(Error::refused(format!("IstioCNI of {} is at {live}, not at {wanted}", member.name))

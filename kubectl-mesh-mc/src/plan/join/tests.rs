@@ -319,6 +319,18 @@ fn a_version_that_the_operator_does_not_know_is_refused_with_those_it_has() {
 }
 
 #[test]
+fn the_operators_default_version_is_written_out_where_it_may_be_read() {
+    let hidden = ObservedCluster {
+        sail: Some(SailApi { version: "v1".into(), istio_versions: Vec::new(), default_version: None }),
+        ..fresh("west")
+    };
+    let plan = plan(&request(), &[fresh("east"), hidden], &empty_folder()).unwrap();
+    let spec = |index: usize| &plan.control_planes[&plan.members[index].name].istio.as_ref().unwrap()["spec"];
+    assert_eq!(spec(0)["version"], "v1.31.0-beta.1");
+    assert!(spec(1).get("version").is_none());
+}
+
+#[test]
 fn a_version_without_its_v_is_understood() {
     let request = JoinRequest { istio_version: Some("1.30.3".into()), ..request() };
     let plan = plan(&request, &[fresh("east"), fresh("west")], &empty_folder()).unwrap();
