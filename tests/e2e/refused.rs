@@ -103,7 +103,11 @@ fn an_api_server_that_does_not_answer() {
     assert!(took < Duration::from_secs(10), "it took {took:?}");
     assert_eq!(ended.code, REFUSED, "{ended}");
     assert_eq!(ca_folder::tree(&kit.data()), keys);
-    insta::assert_snapshot!(kit.plain(&ended.stderr));
+    // Whether the handshake or the answer is what does not come depends on what the kernel took before: both say the same.
+    let said = kit.plain(&ended.stderr);
+    for part in ["the API server of west", "https://127.0.0.1:PORT", " 2 s\n", "\nNothing was written."] {
+        assert!(said.contains(part), "no {part:?} in {said}");
+    }
 }
 
 #[test]
