@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use mesh_shared::error::Result;
-use mesh_shared::ui::hint;
+use mesh_shared::ui::command;
 use mesh_shared::ui::terminal::Terminal;
 
 /// Name of our field manager, of `managed-by` labels, and of the User-Agent before the slash.
@@ -35,26 +35,12 @@ enum Verb {
 
 /// Runs what the command line says. Exit codes: 0 done, 1 refused or failed, 2 command line, 128 + signal interrupted.
 pub(crate) fn run() -> ExitCode {
-    let terminal = Terminal::detect();
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => {
-            let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
-        }
-    };
-    match execute(&cli, terminal) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            terminal.say(&hint::render(&error, terminal));
-            ExitCode::from(error.exit_code())
-        }
-    }
+    command::run(execute)
 }
 
 // The room for verbs that fail; today's only one cannot.
-#[allow(clippy::unnecessary_wraps)]
-fn execute(cli: &Cli, terminal: Terminal) -> Result<()> {
+#[allow(clippy::unnecessary_wraps, clippy::needless_pass_by_value)]
+fn execute(cli: Cli, terminal: Terminal) -> Result<()> {
     match cli.verb {
         Verb::Version => {
             terminal.data(&format!("{MANAGER} {}\n", env!("CARGO_PKG_VERSION")));

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use mesh_shared::error::{Error, Result};
 use mesh_shared::ui::arguments::ConnectionArguments;
-use mesh_shared::ui::hint;
+use mesh_shared::ui::command;
 use mesh_shared::ui::terminal::Terminal;
 
 use crate::commands::join::{self, JoinArguments};
@@ -42,21 +42,7 @@ enum Verb {
 
 /// Runs what the command line says. Exit codes: 0 done, 1 refused or failed, 2 command line, 128 + signal interrupted.
 pub fn run() -> ExitCode {
-    let terminal = Terminal::detect();
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => {
-            let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
-        }
-    };
-    match execute(cli, terminal) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            terminal.say(&hint::render(&error, terminal));
-            ExitCode::from(error.exit_code())
-        }
-    }
+    command::run(execute)
 }
 
 fn execute(cli: Cli, terminal: Terminal) -> Result<()> {

@@ -20,6 +20,7 @@ use super::wait::pods;
 use super::watch::{Source, Verdict, until};
 use crate::error::{Error, Result};
 use crate::istio::MANAGED_BY;
+use crate::istio::manifest::to_manifest;
 use crate::probe::line::{self, Answer, Request, read_answers};
 
 const NAME: &str = "mesh-probe";
@@ -126,7 +127,7 @@ pub fn manifests(run_id: &str, image: &ProbeImage, managed_by: &str) -> [Value; 
         }),
         ..Pod::default()
     };
-    [marked("Namespace", &namespace), marked("Pod", &pod)]
+    [to_manifest("v1", "Namespace", &namespace), to_manifest("v1", "Pod", &pod)]
 }
 
 fn container(image: &str) -> Container {
@@ -152,13 +153,6 @@ fn container(image: &str) -> Container {
         }),
         ..Container::default()
     }
-}
-
-fn marked(kind: &str, object: &impl serde::Serialize) -> Value {
-    let mut manifest = serde_json::to_value(object).unwrap_or_default();
-    manifest["apiVersion"] = "v1".into();
-    manifest["kind"] = kind.into();
-    manifest
 }
 
 /// Writes namespace and pod, and waits until the pod runs. Gives the namespace's name.

@@ -1,6 +1,7 @@
 //! The terminal: nothing outside of here prints. stdout is data, stderr is talk.
 
 pub mod arguments;
+pub mod command;
 pub mod format;
 pub mod hint;
 pub mod progress;
