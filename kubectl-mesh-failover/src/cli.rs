@@ -4,15 +4,20 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use mesh_shared::error::Result;
+use mesh_shared::ui::arguments::ConnectionArguments;
 use mesh_shared::ui::command;
 use mesh_shared::ui::terminal::Terminal;
 
+use crate::commands::mesh::MeshArguments;
+
 /// Name of our field manager, of `managed-by` labels, and of the User-Agent before the slash.
-const MANAGER: &str = "kubectl-mesh-failover";
+pub const MANAGER: &str = "kubectl-mesh-failover";
 
 /// Decides where traffic goes when a region fails, and proves it by drills
 ///
-/// So far it only tells its version: what it will do needs a mesh of several clusters, which `kubectl mesh-mc join` makes.
+/// Exposes services to the other clusters of an Istio mesh, writes the rules by which their traffic falls over, and proves by
+/// drills that it does: a drill fails one region, measures what happens, and always puts back what it changed. The mesh is made
+/// by `kubectl mesh-mc join`.
 #[derive(Debug, Parser)]
 #[command(
     name = "kubectl-mesh_failover",
@@ -20,11 +25,15 @@ const MANAGER: &str = "kubectl-mesh-failover";
     display_name = "kubectl mesh-failover",
     version,
     disable_help_subcommand = true,
-    after_help = "Exit codes: 0 done, 1 refused or failed, 2 command line, 128 + signal interrupted."
+    after_help = "Exit codes: 0 done or held, 1 refused or failed, 2 command line, 3 hypothesis failed, 4 not restored, 128 + signal interrupted."
 )]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
+    #[command(flatten)]
+    mesh: MeshArguments,
+    #[command(flatten)]
+    connection: ConnectionArguments,
 }
 
 #[derive(Debug, Subcommand)]
@@ -33,18 +42,18 @@ enum Verb {
     Version,
 }
 
-/// Runs what the command line says. Exit codes: 0 done, 1 refused or failed, 2 command line, 128 + signal interrupted.
+/// Runs what the command line says. Exit codes: 0 done or held, 1 refused or failed, 2 command line, 3 hypothesis failed, 4 not
+/// restored, 128 + signal interrupted.
 pub(crate) fn run() -> ExitCode {
     command::run(execute)
 }
 
-// The room for verbs that fail; today's only one cannot.
-#[allow(clippy::unnecessary_wraps, clippy::needless_pass_by_value)]
-fn execute(cli: Cli, terminal: Terminal) -> Result<()> {
+fn execute(cli: Cli, terminal: Terminal) -> Result<u8> {
+    let connection = cli.connection.connection(&format!("{MANAGER}/{}", env!("CARGO_PKG_VERSION")));
     match cli.verb {
         Verb::Version => {
             terminal.data(&format!("{MANAGER} {}\n", env!("CARGO_PKG_VERSION")));
-            Ok(())
+            Ok(0)
         }
     }
 }

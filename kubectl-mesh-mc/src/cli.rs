@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use mesh_shared::error::{Error, Result};
+use mesh_shared::error::Result;
 use mesh_shared::ui::arguments::ConnectionArguments;
 use mesh_shared::ui::command;
 use mesh_shared::ui::terminal::Terminal;
@@ -45,25 +45,17 @@ pub fn run() -> ExitCode {
     command::run(execute)
 }
 
-fn execute(cli: Cli, terminal: Terminal) -> Result<()> {
+fn execute(cli: Cli, terminal: Terminal) -> Result<u8> {
     match cli.verb {
         Verb::Version => {
             terminal.data(&format!("{MANAGER} {}\n", env!("CARGO_PKG_VERSION")));
-            Ok(())
+            Ok(0)
         }
         Verb::Join(arguments) => {
             let connection = cli.connection.connection(&format!("{MANAGER}/{}", env!("CARGO_PKG_VERSION")));
-            block_on(join::join(*arguments, connection, terminal))
+            command::block_on(join::join(*arguments, connection, terminal)).map(|()| 0)
         }
     }
-}
-
-fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Error::failed("the asynchronous runtime does not start").because(error.to_string()))?
-        .block_on(work)
 }
 
 #[cfg(test)]

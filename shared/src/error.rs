@@ -11,6 +11,11 @@ pub enum Kind {
     Refused,
     /// Something failed on the way. Exit code 1.
     Failed,
+    /// Somebody else changed the object between our reading and our writing: nothing was written to it, and the same
+    /// command may be run again. Exit code 1.
+    Conflict,
+    /// What a drill changed could not be put back. Exit code 4, before all others.
+    NotRestored,
     /// A signal ended the command. Exit code 128 + its number.
     Interrupted(i32),
 }
@@ -75,11 +80,12 @@ impl Error {
         self
     }
 
-    /// 2 for the command line, 1 for what was refused or failed, 128 + number for a signal.
+    /// 2 for the command line, 1 for what was refused or failed, 4 for what was not put back, 128 + number for a signal.
     pub fn exit_code(&self) -> u8 {
         match self.kind {
             Kind::Usage => 2,
-            Kind::Refused | Kind::Failed => 1,
+            Kind::Refused | Kind::Failed | Kind::Conflict => 1,
+            Kind::NotRestored => 4,
             Kind::Interrupted(signal) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
         }
     }

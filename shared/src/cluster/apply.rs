@@ -7,10 +7,12 @@ use super::context::Cluster;
 use super::fault::Fault;
 use super::kinds::Target;
 use super::request::{Call, at_cluster};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
+use crate::plan::change::{Operation, first_failed_test, holds};
 use crate::plan::diff::covers;
 
 const APPLY: &str = "application/apply-patch+yaml";
+const PATCH: &str = "application/json-patch+json";
 const JSON: &str = "application/json";
 
 /// What a write left behind.
@@ -126,8 +128,54 @@ fn lacks_namespace(fault: &Fault, target: &Target) -> bool {
 
 /// A dry run comes before every write.
 fn refusal(mut error: Error) -> Error {
-    error.kind = crate::error::Kind::Refused;
+    error.kind = Kind::Refused;
     error
+}
+
+/// Carries out a JSON patch on the object or on a subresource of it, and returns what stands then.
+///
+/// # Errors
+/// A conflict, with what stands instead, where a `test` among the operations does not hold; nothing was changed then.
+pub async fn patch(
+    cluster: &Cluster,
+    target: &Target,
+    subresource: Option<&str>,
+    operations: &[Operation],
+    manager: &str,
+) -> Result<Value> {
+    let mut path = target.path().map_err(|error| at_cluster(error, cluster))?;
+    if let Some(subresource) = subresource {
+        path = format!("{path}/{subresource}");
+    }
+    let body = serde_json::to_value(operations).unwrap_or_default();
+    let call =
+        Call::new(Method::PATCH, format!("{path}?fieldManager={manager}")).about(target).with(PATCH, &body);
+    let fault = match cluster.write(&call).await {
+        Ok((_, object)) => return Ok(object),
+        Err(fault) => fault,
+    };
+    // A `test` that fails and an operation that leads nowhere are told alike, and not what stands instead.
+    if fault.code() == Some(422)
+        && let Some(live) = cluster.maybe(Call::get(&path).about(target)).await?
+        && let Some(differs) = first_failed_test(&live, operations)
+    {
+        return Err(Error::new(
+            Kind::Conflict,
+            format!("{} in {} was changed by someone else meanwhile", target.key, cluster.context),
+        )
+        .at(format!("context {}, {}", cluster.context, target.key))
+        .because(differs.to_string())
+        .fix("run the same command again"));
+    }
+    if !fault.may_have_been_done() {
+        return Err(fault.into_error(cluster, &call));
+    }
+    if let Some(object) = cluster.maybe(Call::get(&path).about(target)).await?.filter(|live| holds(live, operations)) {
+        return Ok(object);
+    }
+    // Its tests keep it from being done twice.
+    let (_, object) = cluster.write(&call).await.map_err(|fault| fault.into_error(cluster, &call))?;
+    Ok(object)
 }
 
 /// Deletes the object, only where it still has this UID. Whether it was there.
@@ -135,8 +183,23 @@ fn refusal(mut error: Error) -> Error {
 /// # Errors
 /// Where another object has taken its name (the UID differs), or the API server does not answer.
 pub async fn delete(cluster: &Cluster, target: &Target, uid: Option<&str>) -> Result<bool> {
+    delete_unchanged(cluster, target, uid, None).await
+}
+
+/// Deletes the object, only where it still has this UID and, where one is given, this resource version. Whether it was there.
+///
+/// # Errors
+/// Where another object has taken its name or somebody changed it meanwhile, or the API server does not answer.
+pub async fn delete_unchanged(
+    cluster: &Cluster,
+    target: &Target,
+    uid: Option<&str>,
+    resource_version: Option<&str>,
+) -> Result<bool> {
     let path = target.path().map_err(|error| at_cluster(error, cluster))?;
-    let preconditions = uid.map(|uid| json!({"uid": uid}));
+    let mut preconditions = serde_json::Map::new();
+    preconditions.extend(uid.map(|uid| ("uid".to_owned(), Value::from(uid))));
+    preconditions.extend(resource_version.map(|version| ("resourceVersion".to_owned(), Value::from(version))));
     let options = json!({"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background", "preconditions": preconditions});
     let call = Call::new(Method::DELETE, path.clone()).about(target).with(JSON, &options);
     match cluster.write(&call).await {

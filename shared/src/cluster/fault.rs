@@ -218,9 +218,12 @@ impl Fault {
                     .because(owners.join("; "))
                     .fix("let its owner set these fields, or take them out of the owner's hands, then run the command again")
             }
-            409 => Error::failed(format!("{} in {context} was changed by someone else meanwhile", call.object()))
-                .because(self.message)
-                .fix("run the same command again"),
+            409 => Error::new(
+                Kind::Conflict,
+                format!("{} in {context} was changed by someone else meanwhile", call.object()),
+            )
+            .because(self.message)
+            .fix("run the same command again"),
             500 if self.message.contains("failed to create typed patch object") => {
                 Error::refused(format!("{} has a value that {context} does not know", call.object()))
                     .because(self.message)

@@ -1,6 +1,7 @@
 //! Observe → plan → show → confirm → apply → verify: what drives the two edges. It speaks to the terminal through events alone.
 
 mod access;
+pub mod change;
 pub mod event;
 pub mod execute;
 pub mod perform;

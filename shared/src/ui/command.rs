@@ -6,10 +6,10 @@ use clap::Parser;
 
 use super::hint;
 use super::terminal::Terminal;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
-/// Runs what the command line says. Exit codes: 0 done, 1 refused or failed, 2 command line, 128 + signal interrupted.
-pub fn run<C: Parser>(execute: impl FnOnce(C, Terminal) -> Result<()>) -> ExitCode {
+/// Runs what the command line says, and ends with the code that it gives; an error has its own ([`crate::error::Error::exit_code`]).
+pub fn run<C: Parser>(execute: impl FnOnce(C, Terminal) -> Result<u8>) -> ExitCode {
     let terminal = Terminal::detect();
     let command = match C::try_parse() {
         Ok(command) => command,
@@ -19,10 +19,22 @@ pub fn run<C: Parser>(execute: impl FnOnce(C, Terminal) -> Result<()>) -> ExitCo
         }
     };
     match execute(command, terminal) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => ExitCode::from(code),
         Err(error) => {
             terminal.say(&hint::render(&error, terminal));
             ExitCode::from(error.exit_code())
         }
     }
+}
+
+/// Runs what waits for clusters to its end.
+///
+/// # Errors
+/// The work's own, or where this machine gives no threads.
+pub fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::failed("the asynchronous runtime does not start").because(error.to_string()))?
+        .block_on(work)
 }

@@ -1,0 +1,3 @@
+//! A file per verb: arguments and calls.
+
+pub mod mesh;

@@ -1,0 +1,118 @@
+//! What a drill is to show, and by which means: settled before anything is changed.
+
+use std::time::Duration;
+
+use mesh_shared::mesh::name::ClusterName;
+use mesh_shared::mesh::service::ServiceName;
+use serde::{Deserialize, Serialize};
+
+/// A drill before it begins.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Experiment {
+    /// The service whose endpoints of one cluster are failed.
+    pub service: ServiceName,
+    /// What is done to them.
+    pub fault: Fault,
+    /// The cluster in which they are failed.
+    pub failed: Side,
+    /// Where the rule that governs the client sends traffic then.
+    pub target: Side,
+    /// Workloads that the fault is applied to, such as `Deployment sample/helloworld-v1`.
+    pub workloads: Vec<String>,
+    /// Who asks.
+    pub client: Client,
+    /// What is asked for, such as `http://helloworld.sample.svc.cluster.local:5000/hello`.
+    pub url: String,
+    /// Requests per second that are wanted; none where the client's curl cannot hold a rate.
+    pub rate: Option<u32>,
+    /// A pattern whose match in an answer tells who answered; none where the client proxy's counters tell.
+    pub pattern: Option<String>,
+    /// What has to hold.
+    pub hypothesis: Hypothesis,
+    /// How long the steady state is watched before the fault.
+    pub baseline: Duration,
+    /// How long the fault stays once traffic has failed over.
+    pub hold: Duration,
+    /// The rule that governs the client, where one does.
+    pub rule: Option<Rule>,
+}
+
+/// One side of a failover.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Side {
+    /// The cluster.
+    pub cluster: ClusterName,
+    /// Its context.
+    pub context: String,
+    /// The region in which it has the service's endpoints.
+    pub region: String,
+    /// How many of them are ready.
+    pub endpoints: usize,
+}
+
+/// What is done to the endpoints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Fault {
+    /// Their workloads are scaled to zero: the endpoints go.
+    ScaleToZero,
+    /// Their proxies answer 503 in place of the application: the endpoints stay.
+    UpstreamErrors {
+        /// How many of a hundred requests.
+        percent: u8,
+    },
+}
+
+/// The client, whose own container sends the requests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Client {
+    /// Such as `Deployment/curl`.
+    pub workload: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// The pod that was chosen.
+    pub pod: String,
+    /// The container in which curl runs.
+    pub container: String,
+    /// Its cluster.
+    pub cluster: ClusterName,
+    /// Its region, which decides what is near.
+    pub region: String,
+}
+
+/// What has to hold. Shares are parts of one.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Hypothesis {
+    /// Least share of requests that succeed in the baseline.
+    pub baseline_success: f64,
+    /// Least share of requests that the failover target answers, once traffic has failed over.
+    pub failover_share: f64,
+    /// How long after the first effect that share may take to be reached.
+    pub failover_within: Duration,
+    /// How long after the end of the fault the baseline's split may take to come back: by default the longest time that an
+    /// ejection can last.
+    pub failback_within: Duration,
+    /// Stop condition: so many failed requests end the drill at once.
+    pub max_errors: Option<u64>,
+}
+
+/// Outlier detection of the rule that governs the client, with Istio's defaults where it says nothing.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Rule {
+    /// Such as `DestinationRule sample/helloworld`.
+    pub name: String,
+    /// Where traffic of the failed region goes by the rule's `failover`, where it has such a pair.
+    pub failover_to: Option<String>,
+    /// Whether it has outlier detection at all.
+    pub outlier_detection: bool,
+    /// `consecutive5xxErrors`, and 0 where it is switched off.
+    pub consecutive_5xx: u32,
+    /// `interval`: how often hosts are looked at.
+    pub interval: Duration,
+    /// `baseEjectionTime`.
+    pub base_ejection: Duration,
+    /// `maxEjectionPercent`.
+    pub max_ejection_percent: u32,
+    /// Hosts that the client's proxy has for the service, over all priorities.
+    pub hosts: usize,
+}

@@ -1,0 +1,151 @@
+//! What happened in a drill, as it was told: samples of the traffic, readings of the client proxy's counters, marks of the
+//! phases. Times count from the drill's start, by this machine's monotonic clock.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::experiment::Experiment;
+
+/// Everything that a report is made of.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Recording {
+    /// What was asked.
+    pub experiment: Experiment,
+    /// When the drill began, by this machine's clock.
+    pub started: Timestamp,
+    /// When it ended.
+    pub ended: Timestamp,
+    /// What happened when, in the order of time.
+    pub marks: Vec<(Mark, Duration)>,
+    /// Requests in the order of their numbers; a number that is missing was lost on the way to us.
+    pub samples: Vec<Sample>,
+    /// How the traffic ended.
+    pub traffic: TrafficEnd,
+    /// Counters of the client's proxy, in the order of time; empty where they could not be read.
+    pub readings: Vec<Reading>,
+    /// Every field that was changed, and what became of it.
+    pub put_back: Vec<PutBack>,
+    /// What ended the drill before its time.
+    pub stopped: Option<Stop>,
+}
+
+/// A moment of the drill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mark {
+    /// The first request was sent: the baseline begins.
+    Baseline,
+    /// The fault was asked for: its write was sent.
+    FaultAsked,
+    /// The API server accepted it.
+    FaultAccepted,
+    /// Traffic was seen to have failed over, or the time for that was over: the hold begins.
+    Hold,
+    /// Putting back was asked for.
+    RestoreAsked,
+    /// The API server accepted it.
+    RestoreAccepted,
+    /// The end of what was watched.
+    End,
+}
+
+/// One request of the traffic.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Sample {
+    /// Its number, from 1.
+    pub number: u64,
+    /// When its end was told to us.
+    pub at: Duration,
+    /// How long it took, by curl.
+    pub took: Duration,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What the pattern matched in the answer.
+    pub answered_by: Option<String>,
+}
+
+/// How a request ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// An answer with this status; below 500 it counts as a success, since what is tested is who answers.
+    Answered(u16),
+    /// None, in curl's words.
+    Failed(String),
+}
+
+/// How the traffic's one long exec ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TrafficEnd {
+    /// Its end marker was seen, or we ended it ourselves once all was watched.
+    Whole,
+    /// It broke off.
+    Broken(String),
+}
+
+/// The counters of the client's proxy for the service, at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reading {
+    /// When.
+    pub at: Duration,
+    /// Per host of the cluster that the service's port makes (`outbound|port||host`).
+    pub hosts: Vec<HostCounters>,
+}
+
+/// One host as the client's proxy counts. Counters are attempts, not requests: a retried one counts twice; they vanish with
+/// a host that EDS removes and begin at zero when it comes back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HostCounters {
+    /// `address:port`.
+    pub address: String,
+    /// Region of its locality.
+    pub region: String,
+    /// 0 is preferred.
+    pub priority: u32,
+    /// Attempts that succeeded.
+    pub success: u64,
+    /// Attempts that failed.
+    pub error: u64,
+    /// Whether outlier detection has it ejected.
+    pub ejected: bool,
+}
+
+/// A field that the drill changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PutBack {
+    /// Such as `Deployment sample/helloworld-v1 in east`.
+    pub object: String,
+    /// Such as `replicas`, or `the EnvoyFilter itself`.
+    pub field: String,
+    /// What stood before.
+    pub before: String,
+    /// What the drill wrote.
+    pub during: String,
+    /// What stands after, read back.
+    pub after: String,
+    /// Whether that is what stood before.
+    pub restored: bool,
+    /// Why not, and what to do, where it is not.
+    pub fault: Option<String>,
+}
+
+/// Why a drill ended before its time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stop {
+    /// The baseline was below what the hypothesis asks for: no fault was injected.
+    Baseline,
+    /// The stop condition was met: so many requests had failed.
+    MaxErrors(u64),
+    /// The client's traffic broke off.
+    Traffic(String),
+    /// Somebody else took the lock, or it could not be renewed.
+    LockLost(String),
+    /// A signal.
+    Signal(i32),
+    /// Something else failed.
+    Failed(String),
+}

@@ -1,0 +1,1 @@
+//! What each verb decides: from observed values to changes or a refusal.

@@ -1,0 +1,3 @@
+//! Reports of a drill: one document, rendered in several ways.
+
+pub mod document;
