@@ -3,4 +3,9 @@
 //! [`experiment`] is what is asked, [`recording`] what happened; `measure` makes a report of the two. All three are values.
 
 pub mod experiment;
+pub mod injection;
+pub mod phase;
+pub mod record;
 pub mod recording;
+pub mod restore;
+pub mod traffic;

@@ -1,9 +1,10 @@
-//! A command inside a container: text in by stdin, text out.
+//! A command inside a container: text in by stdin, text out, at its end or as it arrives.
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::AttachParams;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
 use super::context::Cluster;
@@ -42,6 +43,70 @@ pub async fn run(cluster: &Cluster, command: &Command<'_>, stdin: &[u8], deadlin
         Ok(Ok(output)) => Ok(output),
         Ok(Err(why)) => Err(failed(why)),
         Err(_) => Err(failed("it did not end in time".into())),
+    }
+}
+
+/// A piece of what a command that still runs has written, or its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// From its standard output, as it is: whoever shows it cleans it.
+    Out(Vec<u8>),
+    /// From its standard error.
+    Err(Vec<u8>),
+    /// It ended, with code 0 or with what the container's runtime says of it; or the connection to it did.
+    Ended(Result<(), String>),
+}
+
+/// Starts a command and gives what it writes as it arrives, each piece with the moment of its arrival. The last piece is its
+/// end. Dropping the receiver leaves the command: it runs on until it ends or writes to nobody.
+///
+/// # Errors
+/// Where the command cannot be started.
+pub async fn start(cluster: &Cluster, command: &Command<'_>) -> Result<mpsc::Receiver<(Instant, Output)>> {
+    let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), command.namespace);
+    let params = AttachParams::default().container(command.container).stdout(true).stderr(true);
+    let started = pods.exec(command.pod, command.argv.iter().copied(), &params).await;
+    let mut process = started.map_err(|error| {
+        Error::failed(format!("{:?} does not start in a pod", command.argv.first().copied().unwrap_or_default()))
+            .at(place(cluster, &format!("pod {}/{}", command.namespace, command.pod)))
+            .because(Fault::from_client(&error).message)
+    })?;
+    let (sender, receiver) = mpsc::channel(1024);
+    tokio::spawn(async move {
+        let (output, errors, status) = (process.stdout(), process.stderr(), process.take_status());
+        let reading = async {
+            tokio::join!(pass(output, &sender, Output::Out), pass(errors, &sender, Output::Err));
+            match status {
+                Some(status) => status.await,
+                None => None,
+            }
+        };
+        let status = tokio::select! {
+            status = reading => status,
+            () = sender.closed() => None,
+        };
+        let end = match status {
+            Some(status) if status.status.as_deref() == Some("Success") => Ok(()),
+            Some(status) => Err(clean(&status.message.unwrap_or_default())),
+            None => Err("the connection ended before the command did".to_owned()),
+        };
+        let _ = sender.send((Instant::now(), Output::Ended(end))).await;
+        process.abort();
+    });
+    Ok(receiver)
+}
+
+async fn pass(
+    stream: Option<impl AsyncRead + Unpin>,
+    sender: &mpsc::Sender<(Instant, Output)>,
+    piece: impl Fn(Vec<u8>) -> Output,
+) {
+    let Some(mut stream) = stream else { return };
+    let mut bytes = vec![0; 16 << 10];
+    while let Ok(read @ 1..) = stream.read(&mut bytes).await {
+        if sender.send((Instant::now(), piece(bytes[..read].to_vec()))).await.is_err() {
+            return;
+        }
     }
 }
 

@@ -10,10 +10,13 @@ pub mod exec;
 pub mod fault;
 pub mod forward;
 pub mod kinds;
+pub mod lease;
 pub mod observe;
 pub mod probe;
+pub mod proxy_stats;
 mod request;
 #[cfg(test)]
 mod trial;
 pub mod wait;
 mod watch;
+pub mod workloads;
