@@ -1,3 +1,5 @@
 //! A file per verb: arguments and calls.
 
+pub mod arguments;
 pub mod mesh;
+pub mod write;

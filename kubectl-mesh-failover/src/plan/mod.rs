@@ -1,1 +1,3 @@
 //! What each verb decides: from observed values to changes or a refusal.
+
+pub mod permissions;
