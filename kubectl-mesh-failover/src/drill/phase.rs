@@ -39,9 +39,11 @@ pub enum Event {
     Request {
         /// Whether it succeeded.
         success: bool,
-        /// Who answered it.
-        origin: Origin,
+        /// Who answered it, as a place in the table of [`Event::Origins`]; none where it cannot be told.
+        answerer: Option<usize>,
     },
+    /// Which side each answerer belongs to, as far as it is known by now.
+    Origins(Vec<Origin>),
     /// Whether a host is ejected now, by the client's proxy.
     Ejected(bool),
     /// The fault's writes were accepted.
@@ -107,10 +109,13 @@ pub struct Machine {
     hypothesis: Hypothesis,
     phase: Phase,
     since: Duration,
-    /// Requests of the last [`WINDOW`], and in the baseline all of them.
-    recent: VecDeque<(Duration, bool, Origin)>,
+    /// Requests of the last [`WINDOW`], and in the baseline all of them: when, whether it succeeded, who answered.
+    recent: VecDeque<(Duration, bool, Option<usize>)>,
+    origins: Vec<Origin>,
     /// The baseline's share of answers from elsewhere.
     baseline_elsewhere: f64,
+    /// When the fault was asked for.
+    asked: Duration,
     first_effect: Option<Duration>,
     failed: u64,
     ejected: bool,
@@ -120,15 +125,17 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// A drill whose first request is about to be sent.
-    pub fn new(timing: Timing, hypothesis: Hypothesis) -> Self {
+    /// A drill whose first request was told of `now`.
+    pub fn new(timing: Timing, hypothesis: Hypothesis, now: Duration) -> Self {
         Self {
             timing,
             hypothesis,
             phase: Phase::Baseline,
-            since: Duration::ZERO,
+            since: now,
             recent: VecDeque::new(),
+            origins: Vec::new(),
             baseline_elsewhere: 0.0,
+            asked: Duration::MAX,
             first_effect: None,
             failed: 0,
             ejected: false,
@@ -158,7 +165,11 @@ impl Machine {
         let now = now.max(self.since);
         match event {
             Event::Tick => {}
-            Event::Request { success, origin } => self.request(success, origin, now),
+            Event::Request { success, answerer } => self.request(success, answerer, now),
+            Event::Origins(origins) => {
+                self.origins = origins;
+                self.look_for_an_effect();
+            }
             Event::Ejected(ejected) => self.ejected = ejected,
             Event::Injected if self.phase == Phase::Injecting => {
                 self.enter(Phase::Fault, now);
@@ -173,17 +184,30 @@ impl Machine {
         self.time(now)
     }
 
-    fn request(&mut self, success: bool, origin: Origin, now: Duration) {
-        self.recent.push_back((now, success, origin));
+    fn request(&mut self, success: bool, answerer: Option<usize>, now: Duration) {
+        self.recent.push_back((now, success, answerer));
         let faulty = matches!(self.phase, Phase::Injecting | Phase::Fault | Phase::Hold);
         if faulty && !success {
             self.failed += 1;
         }
-        if matches!(self.phase, Phase::Injecting | Phase::Fault)
-            && (!success || (origin == Origin::Elsewhere && self.baseline_elsewhere < TOLERANCE))
-        {
-            self.first_effect.get_or_insert(now);
+        self.look_for_an_effect();
+    }
+
+    /// The first failed request after the fault was asked for, or the first answer from elsewhere where the baseline had none.
+    fn look_for_an_effect(&mut self) {
+        if self.first_effect.is_some() || !matches!(self.phase, Phase::Injecting | Phase::Fault) {
+            return;
         }
+        let unusual = self.baseline_elsewhere < TOLERANCE;
+        let shows = |(at, success, answerer): &(Duration, bool, Option<usize>)| {
+            let elsewhere = *success && self.origin(*answerer) == Origin::Elsewhere;
+            *at >= self.asked && (!success || (unusual && elsewhere))
+        };
+        self.first_effect = self.recent.iter().find(|request| shows(request)).map(|(at, ..)| *at);
+    }
+
+    fn origin(&self, answerer: Option<usize>) -> Origin {
+        answerer.and_then(|answerer| self.origins.get(answerer)).copied().unwrap_or(Origin::Unknown)
     }
 
     fn time(&mut self, now: Duration) -> Vec<Effect> {
@@ -219,6 +243,7 @@ impl Machine {
         }
         self.baseline_elsewhere = self.share(|success, origin| success && origin == Origin::Elsewhere);
         self.injected = true;
+        self.asked = now;
         self.enter(Phase::Injecting, now);
         vec![Effect::Mark(Mark::FaultAsked), Effect::Inject]
     }
@@ -271,7 +296,8 @@ impl Machine {
         if self.recent.is_empty() {
             return 0.0;
         }
-        let matching = self.recent.iter().filter(|(_, success, origin)| counts(*success, *origin)).count();
+        let counts = |(_, success, answerer): &&(Duration, bool, Option<usize>)| counts(*success, self.origin(*answerer));
+        let matching = self.recent.iter().filter(counts).count();
         // A window holds some hundred requests, a baseline some thousand.
         #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
         return matching as f64 / self.recent.len() as f64;

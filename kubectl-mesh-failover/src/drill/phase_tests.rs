@@ -15,18 +15,29 @@ fn machine(max_errors: Option<u64>) -> Machine {
         hold: Duration::from_secs(20),
         longest_ejection: Duration::from_secs(61),
     };
-    Machine::new(timing, hypothesis)
+    let mut machine = Machine::new(timing, hypothesis, Duration::ZERO);
+    machine.on(Event::Origins(vec![Origin::Failed, Origin::Elsewhere]), Duration::ZERO);
+    machine
 }
 
 /// Fifty requests a second of one kind from one second to another; all effects.
 fn send(machine: &mut Machine, from: u64, to: u64, success: bool, origin: Origin) -> Vec<Effect> {
+    let answerer = answerer(origin);
     let mut effects = Vec::new();
     for step in (from * 50)..(to * 50) {
         let now = Duration::from_millis(step * 20);
-        effects.extend(machine.on(Event::Request { success, origin }, now));
+        effects.extend(machine.on(Event::Request { success, answerer }, now));
     }
     effects.extend(machine.on(Event::Tick, Duration::from_secs(to)));
     effects
+}
+
+fn answerer(origin: Origin) -> Option<usize> {
+    match origin {
+        Origin::Failed => Some(0),
+        Origin::Elsewhere => Some(1),
+        Origin::Unknown => None,
+    }
 }
 
 fn at(seconds: u64) -> Duration {
@@ -142,6 +153,15 @@ fn a_write_that_fails_restores_what_the_others_did() {
 }
 
 #[test]
+fn an_answer_from_elsewhere_counts_from_its_own_time_however_late_it_is_known_to_be_one() {
+    let mut machine = injected(None);
+    machine.on(Event::Origins(vec![Origin::Failed]), at(10));
+    send(&mut machine, 11, 12, true, Origin::Elsewhere);
+    machine.on(Event::Origins(vec![Origin::Failed, Origin::Elsewhere]), at(12));
+    assert_eq!(machine.first_effect, Some(at(11)));
+}
+
+#[test]
 fn what_is_not_put_back_ends_the_drill() {
     let mut machine = injected(None);
     send(&mut machine, 10, 14, true, Origin::Elsewhere);
@@ -175,7 +195,7 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         Just(Event::Tick),
         (any::<bool>(), prop_oneof![Just(Origin::Failed), Just(Origin::Elsewhere), Just(Origin::Unknown)])
-            .prop_map(|(success, origin)| Event::Request { success, origin }),
+            .prop_map(|(success, origin)| Event::Request { success, answerer: answerer(origin) }),
         any::<bool>().prop_map(Event::Ejected),
         Just(Event::Injected),
         Just(Event::NotInjected("x".into())),

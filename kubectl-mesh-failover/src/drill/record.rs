@@ -96,28 +96,18 @@ pub fn place(service: &ServiceName) -> ObjectKey {
 }
 
 impl Record {
-    /// A record of this version.
-    #[expect(clippy::too_many_arguments, reason = "each is a field that only the caller knows")]
-    pub fn new(
-        run: String,
-        holder: String,
-        service: ServiceName,
-        cluster: String,
-        system_namespace: String,
-        fault: Fault,
-        (started, deadline): (Timestamp, Timestamp),
-        changed: Vec<Changed>,
-    ) -> Self {
+    /// A record of this version that names neither run nor place yet.
+    pub fn empty(service: ServiceName, fault: Fault, started: Timestamp, changed: Vec<Changed>) -> Self {
         Self {
             schema: SCHEMA.into(),
-            run,
-            holder,
+            run: String::new(),
+            holder: String::new(),
             service,
-            cluster,
-            system_namespace,
+            cluster: String::new(),
+            system_namespace: String::new(),
             fault,
             started,
-            deadline,
+            deadline: started,
             changed,
         }
     }
@@ -164,16 +154,15 @@ pub mod tests {
     use super::*;
 
     pub fn record(changed: Vec<Changed>) -> Record {
-        Record::new(
-            "7f3a".into(),
-            "ada@laptop/7f3a".into(),
-            ServiceName { namespace: "sample".into(), name: "helloworld".into() },
-            "east".into(),
-            "istio-system".into(),
-            Fault::ScaleToZero,
-            (Timestamp::from_second(1_800_000_000).unwrap(), Timestamp::from_second(1_800_000_300).unwrap()),
-            changed,
-        )
+        let service = ServiceName { namespace: "sample".into(), name: "helloworld".into() };
+        let started = Timestamp::from_second(1_800_000_000).unwrap();
+        Record {
+            run: "7f3a".into(),
+            holder: "ada@laptop/7f3a".into(),
+            cluster: "east".into(),
+            system_namespace: "istio-system".into(),
+            ..Record::empty(service, Fault::ScaleToZero, started, changed)
+        }
     }
 
     pub fn replicas() -> Changed {

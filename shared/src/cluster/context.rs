@@ -75,6 +75,11 @@ impl Cluster {
         self.user_agent.split('/').next().unwrap_or_default()
     }
 
+    /// The longest that one request may take.
+    pub fn request_timeout(&self) -> Duration {
+        self.request_timeout
+    }
+
     #[cfg(test)]
     pub(crate) fn for_tests(client: Client, server: &str, limit: Duration) -> Self {
         Self {
