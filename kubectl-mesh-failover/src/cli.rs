@@ -8,6 +8,7 @@ use mesh_shared::ui::arguments::ConnectionArguments;
 use mesh_shared::ui::command;
 use mesh_shared::ui::terminal::Terminal;
 
+use crate::commands::drill::{self, DrillArguments};
 use crate::commands::mesh::MeshArguments;
 
 /// Name of our field manager, of `managed-by` labels, and of the User-Agent before the slash.
@@ -38,6 +39,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Drill(Box<DrillArguments>),
     /// Print the version
     Version,
 }
@@ -50,7 +52,9 @@ pub(crate) fn run() -> ExitCode {
 
 fn execute(cli: Cli, terminal: Terminal) -> Result<u8> {
     let connection = cli.connection.connection(&format!("{MANAGER}/{}", env!("CARGO_PKG_VERSION")));
+    let mesh = cli.mesh;
     match cli.verb {
+        Verb::Drill(arguments) => command::block_on(drill::drill(*arguments, &mesh, &connection, terminal)),
         Verb::Version => {
             terminal.data(&format!("{MANAGER} {}\n", env!("CARGO_PKG_VERSION")));
             Ok(0)

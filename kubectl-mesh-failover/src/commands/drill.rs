@@ -13,6 +13,7 @@ use mesh_shared::ui::terminal::Terminal;
 
 use self::arguments::RunArguments;
 use self::list::ListArguments;
+pub use self::preparation::Prepared;
 use self::recover::RecoverArguments;
 use super::mesh::MeshArguments;
 

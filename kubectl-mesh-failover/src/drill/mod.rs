@@ -6,6 +6,7 @@ pub mod conduct;
 pub mod experiment;
 pub mod injection;
 pub mod lock;
+pub mod measure;
 pub mod origin;
 pub mod phase;
 pub mod preflight;

@@ -12,23 +12,18 @@ use super::experiment::{Fault, Rule, Side};
 use super::record::Changed;
 
 /// Every cluster of the mesh has a context here: a peer that was left out could run a drill of its own, or be the one that
-/// traffic goes to.
+/// traffic goes to. `known` are the clusters that the istiods know.
 ///
 /// # Errors
-/// A refusal that names the peers that are missing.
-pub fn whole_mesh(seen: &[&ObservedTraffic]) -> Result<()> {
+/// A refusal that names those that are missing.
+pub fn whole_mesh(seen: &[&ObservedTraffic], known: &BTreeSet<String>) -> Result<()> {
     let here: BTreeSet<&str> = seen.iter().map(|cluster| cluster.name.as_str()).collect();
-    let missing: BTreeSet<&str> = seen
-        .iter()
-        .flat_map(|cluster| cluster.peers.iter().map(String::as_str))
-        .filter(|peer| !here.contains(peer))
-        .collect();
+    let missing: Vec<&str> = known.iter().map(String::as_str).filter(|name| !here.contains(name)).collect();
     if missing.is_empty() {
         return Ok(());
     }
-    let missing: Vec<&str> = missing.into_iter().collect();
-    Err(Error::refused(format!("no context is named for {} of the mesh", list(&missing)))
-        .because("remote secrets name it as a member, so that a drill could run there unseen")
+    Err(Error::refused(format!("no context is named for {}, which the mesh has too", list(&missing)))
+        .because("a drill could run there unseen, or traffic go there")
         .fix("name the contexts of all clusters: --contexts A,B,…"))
 }
 

@@ -11,10 +11,12 @@ pub mod fault;
 pub mod forward;
 pub mod kinds;
 pub mod lease;
+pub mod list;
 pub mod observe;
 pub mod probe;
 pub mod proxy_stats;
 mod request;
+pub mod traffic;
 #[cfg(test)]
 mod trial;
 pub mod wait;

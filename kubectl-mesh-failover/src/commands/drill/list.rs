@@ -4,7 +4,7 @@ use clap::Args;
 use futures::future::try_join_all;
 use mesh_shared::cluster::context::{Cluster, Connection};
 use mesh_shared::cluster::lease;
-use mesh_shared::cluster::list::labelled;
+use mesh_shared::cluster::list::every;
 use mesh_shared::error::Result;
 use mesh_shared::machine::clock;
 use mesh_shared::ui::terminal::Terminal;
@@ -42,7 +42,7 @@ pub(super) async fn list(
 async fn of_cluster(cluster: &Cluster) -> Result<Vec<Listed>> {
     let mut all = Vec::new();
     let now = clock::now();
-    for object in labelled(cluster, "ConfigMap", "", &[(LABEL, "true")]).await? {
+    for object in every(cluster, "ConfigMap", "", &[(LABEL, "true")]).await? {
         let (record, _) = Record::read(&object)?;
         let target = lock::place(&record.service, &record.system_namespace)?;
         let alive = lease::read(cluster, &target).await?.is_some_and(|lease| lease.is_alive(now));

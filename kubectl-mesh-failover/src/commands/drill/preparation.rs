@@ -1,6 +1,6 @@
 //! Everything that is asked and decided before a drill may begin. Nothing is written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -8,7 +8,7 @@ use mesh_shared::cluster::access::{Access, missing};
 use mesh_shared::cluster::context::{Cluster, Connection};
 use mesh_shared::cluster::exec::{self, Command};
 use mesh_shared::cluster::kinds::Target;
-use mesh_shared::cluster::{apply, lease, workloads};
+use mesh_shared::cluster::{apply, forward, lease, workloads};
 use mesh_shared::error::{Error, Result};
 use mesh_shared::machine::{clock, holder, random};
 use mesh_shared::mesh::service::ServiceName;
@@ -85,10 +85,11 @@ pub async fn prepare(arguments: &RunArguments, mesh: &MeshArguments, connection:
     let service = arguments.service.name()?;
     let (kind, name) = workload(&arguments.from)?;
     let from_namespace = arguments.from_namespace.clone().unwrap_or_else(|| service.namespace.clone());
-    let wanted = Wanted { service: Some(service.clone()), namespaces: vec![from_namespace.clone()] };
+    let wanted =
+        Wanted { service: Some(service.clone()), namespaces: vec![from_namespace.clone()], ..Wanted::default() };
     let members = observe(mesh, connection, &wanted).await?;
     let seen: Vec<&ObservedTraffic> = members.iter().map(|member| &member.seen).collect();
-    preflight::whole_mesh(&seen)?;
+    preflight::whole_mesh(&seen, &known_clusters(&members).await?)?;
     let at = preflight::cluster(&seen, &arguments.cluster, "--cluster")?;
     let from = arguments.from_cluster.as_deref().unwrap_or(at.name.as_str());
     let client_at = preflight::cluster(&seen, from, "--from-cluster")?;
@@ -180,6 +181,16 @@ pub async fn prepare(arguments: &RunArguments, mesh: &MeshArguments, connection:
         curl,
         endpoints,
     })
+}
+
+/// The clusters that the istiods know, by their own word: no Secret is read for it.
+async fn known_clusters(members: &[Member]) -> Result<BTreeSet<String>> {
+    let deadline = |cluster: &Cluster| Instant::now() + cluster.request_timeout();
+    let asked = members.iter().map(|member| {
+        forward::replicas(&member.cluster, &member.seen.system_namespace, deadline(&member.cluster))
+    });
+    let replicas = try_join_all(asked).await?;
+    Ok(replicas.into_iter().flatten().flat_map(|replica| replica.clusters).map(|cluster| cluster.cluster).collect())
 }
 
 fn edge<'a>(members: &'a [Member], seen: &ObservedTraffic) -> Result<&'a Cluster> {
