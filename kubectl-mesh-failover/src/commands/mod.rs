@@ -1,5 +1,6 @@
 //! A file per verb: arguments and calls.
 
 pub mod arguments;
+pub mod expose;
 pub mod mesh;
 pub mod write;

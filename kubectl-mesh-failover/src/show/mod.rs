@@ -1,3 +1,4 @@
 //! What each verb says, as text.
 
 pub mod changes;
+pub mod expose;
