@@ -9,6 +9,7 @@ use mesh_shared::ui::command;
 use mesh_shared::ui::terminal::Terminal;
 
 use crate::commands::drill::{self, DrillArguments};
+use crate::commands::expose::{self, ExposeArguments, UnexposeArguments};
 use crate::commands::mesh::MeshArguments;
 
 /// Name of our field manager, of `managed-by` labels, and of the User-Agent before the slash.
@@ -40,6 +41,8 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Drill(Box<DrillArguments>),
+    Expose(ExposeArguments),
+    Unexpose(UnexposeArguments),
     /// Print the version
     Version,
 }
@@ -55,6 +58,12 @@ fn execute(cli: Cli, terminal: Terminal) -> Result<u8> {
     let mesh = cli.mesh;
     match cli.verb {
         Verb::Drill(arguments) => command::block_on(drill::drill(*arguments, &mesh, &connection, terminal)),
+        Verb::Expose(arguments) => {
+            command::block_on(expose::expose(&arguments, &mesh, &connection, terminal)).map(|()| 0)
+        }
+        Verb::Unexpose(arguments) => {
+            command::block_on(expose::unexpose(&arguments, &mesh, &connection, terminal)).map(|()| 0)
+        }
         Verb::Version => {
             terminal.data(&format!("{MANAGER} {}\n", env!("CARGO_PKG_VERSION")));
             Ok(0)

@@ -2,5 +2,6 @@
 
 pub mod arguments;
 pub mod drill;
+pub mod expose;
 pub mod mesh;
 pub mod write;

@@ -1,4 +1,9 @@
 //! What each verb decides: from observed values to changes or a refusal.
 
+pub mod expose;
+pub mod exposure;
+pub mod members;
 pub mod peers;
 pub mod permissions;
+#[cfg(test)]
+mod sample;
