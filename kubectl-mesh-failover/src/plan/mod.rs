@@ -1,3 +1,4 @@
 //! What each verb decides: from observed values to changes or a refusal.
 
+pub mod locality;
 pub mod permissions;
