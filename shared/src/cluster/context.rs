@@ -16,7 +16,10 @@ use super::fault::Fault;
 use crate::error::{Error, Result};
 
 mod credentials;
+mod entries;
 mod file;
+
+pub use entries::{ContextEntry, entries};
 
 /// An address that does not answer a SYN is given up after this.
 const CONNECT: Duration = Duration::from_secs(5);

@@ -10,9 +10,11 @@ pub mod exec;
 pub mod fault;
 pub mod forward;
 pub mod kinds;
+mod list;
 pub mod observe;
 pub mod probe;
 mod request;
+pub mod traffic;
 #[cfg(test)]
 mod trial;
 pub mod wait;
