@@ -3,6 +3,7 @@
 pub mod expose;
 pub mod exposure;
 pub mod members;
+pub mod locality;
 pub mod peers;
 pub mod permissions;
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 pub mod cacerts;
 pub mod cross_network_gateway;
+pub mod destination_rule;
 pub mod gateway;
 pub mod manifest;
 pub mod namespace;

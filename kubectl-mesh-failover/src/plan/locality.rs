@@ -1,0 +1,3 @@
+//! What `locality` decides.
+
+pub mod reading;
