@@ -148,8 +148,7 @@ pub async fn patch(
         path = format!("{path}/{subresource}");
     }
     let body = serde_json::to_value(operations).unwrap_or_default();
-    let call =
-        Call::new(Method::PATCH, format!("{path}?fieldManager={manager}")).about(target).with(PATCH, &body);
+    let call = Call::new(Method::PATCH, format!("{path}?fieldManager={manager}")).about(target).with(PATCH, &body);
     let fault = match cluster.write(&call).await {
         Ok((_, object)) => return Ok(object),
         Err(fault) => fault,

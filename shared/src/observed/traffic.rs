@@ -182,8 +182,7 @@ impl ObservedTraffic {
 
     /// Where an endpoint of a service runs.
     pub fn locality_of<'a>(&'a self, service: &ServiceName, endpoint: &EndpointSeen) -> &'a Locality {
-        static UNKNOWN: Locality =
-            Locality { region: String::new(), zone: String::new(), sub_zone: String::new() };
+        static UNKNOWN: Locality = Locality { region: String::new(), zone: String::new(), sub_zone: String::new() };
         let pod = endpoint.pod.as_deref().and_then(|pod| self.pod(&service.namespace, pod));
         let node = || self.nodes.get(endpoint.node.as_deref()?);
         pod.map(|pod| &pod.locality).or_else(node).unwrap_or(&UNKNOWN)
