@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use mesh_shared::mesh::name::ClusterName;
 use mesh_shared::mesh::service::ServiceName;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// A drill before it begins.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Experiment {
     /// The service whose endpoints of one cluster are failed.
     pub service: ServiceName,
@@ -30,8 +31,10 @@ pub struct Experiment {
     /// What has to hold.
     pub hypothesis: Hypothesis,
     /// How long the steady state is watched before the fault.
+    #[serde(rename = "baselineMs", serialize_with = "milliseconds")]
     pub baseline: Duration,
     /// How long the fault stays once traffic has failed over.
+    #[serde(rename = "holdMs", serialize_with = "milliseconds")]
     pub hold: Duration,
     /// The rule that governs the client, where one does.
     pub rule: Option<Rule>,
@@ -82,15 +85,18 @@ pub struct Client {
 
 /// What has to hold. Shares are parts of one.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Hypothesis {
     /// Least share of requests that succeed in the baseline.
     pub baseline_success: f64,
     /// Least share of requests that the failover target answers, once traffic has failed over.
     pub failover_share: f64,
     /// How long after the first effect that share may take to be reached.
+    #[serde(rename = "failoverWithinMs", serialize_with = "milliseconds")]
     pub failover_within: Duration,
     /// How long after the end of the fault the baseline's split may take to come back: by default the longest time that an
     /// ejection can last.
+    #[serde(rename = "failbackWithinMs", serialize_with = "milliseconds")]
     pub failback_within: Duration,
     /// Stop condition: so many failed requests end the drill at once.
     pub max_errors: Option<u64>,
@@ -98,6 +104,7 @@ pub struct Hypothesis {
 
 /// Outlier detection of the rule that governs the client, with Istio's defaults where it says nothing.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Rule {
     /// Such as `DestinationRule sample/helloworld`.
     pub name: String,
@@ -108,11 +115,18 @@ pub struct Rule {
     /// `consecutive5xxErrors`, and 0 where it is switched off.
     pub consecutive_5xx: u32,
     /// `interval`: how often hosts are looked at.
+    #[serde(rename = "intervalMs", serialize_with = "milliseconds")]
     pub interval: Duration,
     /// `baseEjectionTime`.
+    #[serde(rename = "baseEjectionMs", serialize_with = "milliseconds")]
     pub base_ejection: Duration,
     /// `maxEjectionPercent`.
     pub max_ejection_percent: u32,
     /// Hosts that the client's proxy has for the service, over all priorities.
     pub hosts: usize,
+}
+
+/// A span of time as reports write it.
+fn milliseconds<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_u64(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
 }

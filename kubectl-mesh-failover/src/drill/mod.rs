@@ -1,6 +1,6 @@
 //! A drill: an experiment with a hypothesis about a steady state.
 //!
-//! [`experiment`] is what is asked, [`recording`] what happened; `measure` makes a report of the two. All three are values.
+//! [`experiment`] is what is asked, [`recording`] what happened; [`measure`] makes a report of the two. All three are values.
 
 pub mod conduct;
 pub mod experiment;
@@ -12,6 +12,7 @@ pub mod phase;
 pub mod preflight;
 pub mod put_back;
 pub mod record;
+pub mod measure;
 pub mod recording;
 pub mod restore;
 pub mod rule;

@@ -102,6 +102,8 @@ pub struct Figures {
     pub failover_ms: Option<f64>,
     /// The same, from the first effect.
     pub failover_from_effect_ms: Option<f64>,
+    /// From the accepted write to the last answer of the failed region before putting back was asked for.
+    pub last_from_failed_ms: Option<f64>,
     /// From the accepted restore until the baseline's split was back, and stayed.
     pub failback_ms: Option<f64>,
     /// Requests of the whole drill.
@@ -178,12 +180,21 @@ pub struct Slice {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Counters {
-    /// Attempts by region: success and error.
-    pub attempts: BTreeMap<String, (u64, u64)>,
+    /// By region.
+    pub attempts: BTreeMap<String, Attempts>,
     /// Whether they agree with ours: as many successes by region, but for what a retry or a removed host explains.
     pub agrees: bool,
     /// In a sentence.
     pub told: String,
     /// Hosts that outlier detection ejected while it was watched, with their regions.
     pub ejected: Vec<String>,
+}
+
+/// Attempts as a proxy counts them: a request that was retried is several.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Attempts {
+    /// Those that succeeded.
+    pub success: u64,
+    /// Those that failed.
+    pub error: u64,
 }

@@ -1,3 +1,4 @@
 //! Reports of a drill: one document, rendered in several ways.
 
 pub mod document;
+pub mod wording;

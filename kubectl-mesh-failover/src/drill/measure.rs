@@ -1,0 +1,87 @@
+//! From what was recorded to what is reported: a pure function. docs/drills.md defines each figure.
+
+use super::experiment::Experiment;
+use super::recording::Recording;
+use crate::report::document::{Document, Figures, SCHEMA};
+use counters::Window;
+use course::Course;
+use figures::{Baseline, Times};
+use regions::Source;
+
+mod counters;
+mod course;
+mod ejection;
+mod figures;
+mod judgement;
+mod notes;
+mod reasons;
+mod regions;
+mod timeline;
+
+#[cfg(test)]
+mod tests;
+
+/// The report of a drill, also of one that is still under way: what has not happened yet is absent.
+pub fn measure(recording: &Recording) -> Document {
+    let experiment = &recording.experiment;
+    let mut course = Course::of(recording);
+    let windows = counters::windows(&recording.readings);
+    let source = regions::tell(experiment, &mut course, &windows);
+    let baseline = Baseline::of(experiment, &course);
+    let times = figures::times(experiment, &course, baseline);
+    let figures = figures::figures(recording, &course, &times, source);
+    let facts = Facts { recording, experiment, course, windows, source, baseline, times, figures };
+    let hypothesis = judgement::expectations(&facts);
+    let verdict = judgement::verdict(&facts, &hypothesis);
+    Document {
+        schema: SCHEMA,
+        version: env!("CARGO_PKG_VERSION"),
+        started: recording.started,
+        ended: recording.ended,
+        verdict,
+        headline: judgement::headline(&facts, verdict, &hypothesis),
+        reasons: reasons::reasons(&facts, verdict, &hypothesis),
+        experiment: experiment.clone(),
+        hypothesis,
+        moments: figures::moments(experiment, &facts.course, &facts.times),
+        phases: timeline::phases(&facts.course),
+        timeline: timeline::timeline(&facts.course),
+        counters: counters::beside(&recording.readings, &facts.windows, &facts.course),
+        put_back: recording.put_back.clone(),
+        notes: notes::notes(&facts),
+        figures: facts.figures,
+    }
+}
+
+/// What a drill is judged by.
+struct Facts<'a> {
+    recording: &'a Recording,
+    experiment: &'a Experiment,
+    course: Course<'a>,
+    windows: Vec<Window<'a>>,
+    source: Source,
+    baseline: Baseline,
+    times: Times<'a>,
+    figures: Figures,
+}
+
+/// What of the requests under the fault became of whom.
+struct UnderFault {
+    requests: u64,
+    failed: u64,
+    from_target: u64,
+    from_failed: u64,
+}
+
+impl Facts<'_> {
+    fn under_fault(&self) -> UnderFault {
+        let requests = self.course.under_fault();
+        let from = |region: &str| figures::count(requests, |request| figures::is_from(request, region));
+        UnderFault {
+            requests: figures::count(requests, |_| true),
+            failed: figures::count(requests, |request| request.failed),
+            from_target: from(&self.experiment.target.region),
+            from_failed: from(&self.experiment.failed.region),
+        }
+    }
+}

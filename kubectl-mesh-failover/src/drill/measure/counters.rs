@@ -1,0 +1,162 @@
+//! What the client's proxy counted: between two readings, and beside our own traffic.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use mesh_shared::ui::format::grouped;
+
+use super::course::{Course, UNKNOWN};
+use crate::drill::recording::{HostCounters, Reading};
+use crate::report::document::{Attempts, Counters};
+use crate::report::wording::count;
+
+/// What was counted between two readings.
+pub struct Window<'a> {
+    /// The earlier reading.
+    pub from: Duration,
+    /// The later one.
+    pub to: Duration,
+    /// Attempts by region.
+    pub attempts: BTreeMap<&'a str, Attempts>,
+    /// Regions of hosts that EDS removed in it: what these counted since the earlier reading is lost with them.
+    pub removed: BTreeSet<&'a str>,
+}
+
+/// The increments between readings. A host that is new, or counts less than before, began at zero.
+///
+/// A reading without any host between others is left out: that a proxy has none at all for a moment and that it could not be
+/// asked look alike, and taking the latter for the former would count everything twice.
+pub fn windows(readings: &[Reading]) -> Vec<Window<'_>> {
+    let mut told: Vec<&Reading> = readings.iter().filter(|reading| !reading.hosts.is_empty()).collect();
+    told.sort_by_key(|reading| reading.at);
+    told.windows(2).map(|pair| window(pair[0], pair[1])).collect()
+}
+
+fn window<'a>(earlier: &'a Reading, later: &'a Reading) -> Window<'a> {
+    let before: BTreeMap<&str, Attempts> = earlier
+        .hosts
+        .iter()
+        .map(|host| (host.address.as_str(), Attempts { success: host.success, error: host.error }))
+        .collect();
+    let mut attempts: BTreeMap<&str, Attempts> = BTreeMap::new();
+    for host in &later.hosts {
+        let then = before
+            .get(host.address.as_str())
+            .filter(|then| then.success <= host.success && then.error <= host.error)
+            .copied()
+            .unwrap_or_default();
+        let sum = attempts.entry(region(host)).or_default();
+        sum.success = sum.success.saturating_add(host.success - then.success);
+        sum.error = sum.error.saturating_add(host.error - then.error);
+    }
+    let stays: BTreeSet<&str> = later.hosts.iter().map(|host| host.address.as_str()).collect();
+    let removed = earlier.hosts.iter().filter(|host| !stays.contains(host.address.as_str())).map(region).collect();
+    Window { from: earlier.at, to: later.at, attempts, removed }
+}
+
+/// Which window a moment lies in.
+pub fn window_at(windows: &[Window<'_>], at: Duration) -> Option<usize> {
+    let index = windows.partition_point(|window| window.to < at);
+    windows.get(index).is_some_and(|window| window.from < at).then_some(index)
+}
+
+/// All attempts of some windows, by region.
+pub fn sum<'a>(windows: &[Window<'a>]) -> BTreeMap<&'a str, Attempts> {
+    let mut all: BTreeMap<&str, Attempts> = BTreeMap::new();
+    for (region, attempts) in windows.iter().flat_map(|window| &window.attempts) {
+        let sum = all.entry(region).or_default();
+        sum.success = sum.success.saturating_add(attempts.success);
+        sum.error = sum.error.saturating_add(attempts.error);
+    }
+    all
+}
+
+/// The client proxy's counters beside our traffic of the same time; none where fewer than two readings tell anything.
+///
+/// They agree where the proxy counted as many successes as we did, in all and by region, give or take: the requests under way
+/// at the first and the last reading; 2 %; answers whose sample was lost or whose region cannot be told; and answers of hosts
+/// that were removed, whose counters went with them. Failed attempts may differ: a retry hides them.
+pub fn beside(readings: &[Reading], windows: &[Window<'_>], course: &Course<'_>) -> Option<Counters> {
+    let attempts = sum(windows);
+    let ours = Ours::between(windows, course)?;
+    let successes = attempts.values().fold(0_u64, |sum, attempts| sum.saturating_add(attempts.success));
+    let errors = attempts.values().fold(0_u64, |sum, attempts| sum.saturating_add(attempts.error));
+    let in_all = ours.fits(successes, ours.answered(), ours.removed.values().sum());
+    let regions: BTreeSet<&str> = attempts.keys().chain(ours.answers.keys()).copied().collect();
+    let by_region = regions.into_iter().filter(|region| *region != UNKNOWN).all(|region| {
+        let counted = attempts.get(region).map_or(0, |attempts| attempts.success);
+        ours.fits(counted, ours.of(region), ours.removed.get(region).copied().unwrap_or(0))
+    });
+    let counted = format!("{} and {}", count(successes, "answer"), count(errors, "failed attempt"));
+    let seen = format!("{} and {}", count(ours.answered(), "answer"), count(ours.failed, "failed request"));
+    let more = if !in_all && successes > ours.answered() {
+        "; the client may have traffic of its own to this service".to_owned()
+    } else if in_all && !by_region {
+        ", but spread otherwise over the regions".to_owned()
+    } else if errors > ours.failed {
+        format!("; retries hid {} of them", grouped(errors - ours.failed))
+    } else {
+        String::new()
+    };
+    Some(Counters {
+        attempts: attempts.into_iter().map(|(region, attempts)| (region.to_owned(), attempts)).collect(),
+        agrees: in_all && by_region,
+        told: format!("it counted {counted}, we {seen}{more}"),
+        ejected: ejected(readings),
+    })
+}
+
+/// Our traffic between the first and the last reading.
+struct Ours<'a> {
+    answers: BTreeMap<&'a str, u64>,
+    failed: u64,
+    /// Answers by hosts that were removed before they were read again.
+    removed: BTreeMap<&'a str, u64>,
+    /// Samples that are lost.
+    lost: u64,
+}
+
+impl<'a> Ours<'a> {
+    fn between(windows: &[Window<'_>], course: &Course<'a>) -> Option<Self> {
+        let (first, last) = (windows.first()?, windows.last()?);
+        let mut ours = Self { answers: BTreeMap::new(), failed: 0, removed: BTreeMap::new(), lost: course.lost };
+        for request in course.requests.iter().filter(|request| request.at > first.from && request.at <= last.to) {
+            let Some(region) = request.region else {
+                ours.failed += 1;
+                continue;
+            };
+            *ours.answers.entry(region).or_default() += 1;
+            if window_at(windows, request.at).is_some_and(|index| windows[index].removed.contains(region)) {
+                *ours.removed.entry(region).or_default() += 1;
+            }
+        }
+        Some(ours)
+    }
+
+    fn answered(&self) -> u64 {
+        self.answers.values().sum()
+    }
+
+    fn of(&self, region: &str) -> u64 {
+        self.answers.get(region).copied().unwrap_or(0)
+    }
+
+    /// Whether so many that were counted and so many that we saw may be the same.
+    fn fits(&self, counted: u64, seen: u64, removed: u64) -> bool {
+        let slack = 2 + seen.max(counted) / 50;
+        let slack = slack.saturating_add(self.of(UNKNOWN)).saturating_add(self.lost);
+        counted <= seen.saturating_add(slack) && seen <= counted.saturating_add(slack).saturating_add(removed)
+    }
+}
+
+/// Hosts that were seen ejected, with their regions.
+fn ejected(readings: &[Reading]) -> Vec<String> {
+    let hosts = readings.iter().flat_map(|reading| &reading.hosts).filter(|host| host.ejected);
+    let seen: BTreeSet<(&str, &str)> = hosts.map(|host| (region(host), host.address.as_str())).collect();
+    seen.into_iter().map(|(region, address)| format!("{address} ({region})")).collect()
+}
+
+/// The region of a host, also where its locality has none.
+fn region(host: &HostCounters) -> &str {
+    if host.region.is_empty() { UNKNOWN } else { &host.region }
+}

@@ -1,0 +1,279 @@
+//! Whether the hypothesis held, part by part, and the verdict in a sentence.
+
+use std::time::Duration;
+
+use mesh_shared::ui::format::grouped;
+
+use super::Facts;
+use super::figures::{SPLIT_TOLERANCE, count as requests_that, is_from, milliseconds};
+use super::regions::Source;
+use crate::drill::recording::{Mark, PutBack, Stop};
+use crate::report::document::{Expectation, Verdict};
+use crate::report::wording::{count, percent, percent_of, seconds, share};
+
+/// What sums of parts of one may be off for being sums.
+const ROUNDING: f64 = 1e-9;
+
+/// Places of the parts in the list of expectations; that of the failed requests is there only where there is a stop condition.
+pub const BASELINE: usize = 0;
+/// See [`BASELINE`].
+pub const FAILOVER: usize = 1;
+/// See [`BASELINE`].
+pub const FAILBACK: usize = 2;
+
+/// The hypothesis, part by part.
+pub fn expectations(facts: &Facts<'_>) -> Vec<Expectation> {
+    let mut parts = vec![baseline(facts), failover(facts), failback(facts)];
+    if let Some(most) = facts.experiment.hypothesis.max_errors {
+        let failed = facts.figures.failed;
+        parts.push(Expectation {
+            name: "failed requests".into(),
+            wanted: format!("fewer than {}", grouped(most)),
+            found: grouped(failed),
+            held: Some(failed < most),
+        });
+    }
+    parts
+}
+
+fn baseline(facts: &Facts<'_>) -> Expectation {
+    let (all, failed) = (facts.baseline.requests, facts.baseline.failed);
+    let least = facts.experiment.hypothesis.baseline_success;
+    Expectation {
+        name: "success in the baseline".into(),
+        wanted: format!("at least {}", percent(least)),
+        found: match all {
+            0 => "no request ended in it".into(),
+            _ => format!("{} of {}", percent_of(all - failed, all), count(all, "request")),
+        },
+        held: (all > 0).then(|| share(all - failed, all) >= least - ROUNDING),
+    }
+}
+
+fn failover(facts: &Facts<'_>) -> Expectation {
+    let experiment = facts.experiment;
+    let wanted = &experiment.hypothesis;
+    let (found, held) = failover_found(facts);
+    Expectation {
+        name: format!("failover to {}", experiment.target.cluster),
+        wanted: format!(
+            "at least {} from {} within {} of the first effect",
+            percent(wanted.failover_share),
+            experiment.target.region,
+            time(wanted.failover_within)
+        ),
+        found,
+        held,
+    }
+}
+
+fn failover_found(facts: &Facts<'_>) -> (String, Option<bool>) {
+    let experiment = facts.experiment;
+    let within = experiment.hypothesis.failover_within;
+    let under = facts.under_fault();
+    if facts.course.fault().is_none() {
+        return ("no fault was injected".into(), None);
+    }
+    if facts.source == Source::Nothing {
+        return ("nothing tells who answered".into(), None);
+    }
+    if facts.baseline.requests > 0 && !facts.baseline.tells() {
+        return (format!("not shown: {} did not answer in the baseline", experiment.failed.region), Some(false));
+    }
+    let target = format!(
+        "{} of {} from {}",
+        grouped(under.from_target),
+        count(under.requests, "request"),
+        experiment.target.region
+    );
+    let effect = facts.times.first_effect;
+    if let (Some(failover), Some(effect)) = (facts.times.failover, effect) {
+        let took = failover.saturating_sub(effect);
+        let under = facts.course.under_fault();
+        let since = &under[under.partition_point(|request| request.at < failover)..];
+        let from_target = requests_that(since, |request| is_from(request, &experiment.target.region));
+        let then = percent_of(from_target, requests_that(since, |_| true));
+        return (format!("after {}, then {then}", seconds(milliseconds(took))), Some(took <= within));
+    }
+    let since = effect.or(facts.course.fault()).unwrap_or_default();
+    let last = facts.course.under_fault().last().map_or(since, |request| request.at);
+    let judged = !cut_short(facts) || last.saturating_sub(since) >= within;
+    (format!("not reached: {target}"), judged.then_some(false))
+}
+
+fn failback(facts: &Facts<'_>) -> Expectation {
+    let experiment = facts.experiment;
+    let within = experiment.hypothesis.failback_within;
+    let split = percent(facts.baseline.from_failed);
+    let (found, held) = match (facts.course.restore(), facts.times.failback) {
+        (None, _) => ("nothing was put back".into(), None),
+        (Some(_), _) if !facts.baseline.tells() => ("the baseline tells no split to come back to".into(), None),
+        (Some(restore), Some(failback)) => {
+            let took = failback.saturating_sub(restore);
+            (format!("after {}", seconds(milliseconds(took))), Some(took <= within))
+        }
+        (Some(restore), None) => {
+            let watched = facts.course.end.saturating_sub(restore);
+            let judged = !cut_short(facts) || watched >= within;
+            (format!("not back after {}", seconds(milliseconds(watched))), judged.then_some(false))
+        }
+    };
+    Expectation {
+        name: format!("failback to {}", experiment.failed.cluster),
+        wanted: format!(
+            "as before ({split} from {}, ± {}) within {} of putting back",
+            experiment.failed.region,
+            percent(SPLIT_TOLERANCE),
+            time(within)
+        ),
+        found,
+        held,
+    }
+}
+
+/// Whether the drill ended before it had seen what it was to see. Too many failed requests under the fault are an answer.
+fn cut_short(facts: &Facts<'_>) -> bool {
+    !matches!(facts.recording.stopped, None | Some(Stop::MaxErrors(_)))
+}
+
+/// What is not put back.
+pub fn not_restored<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = &'a PutBack> {
+    facts.recording.put_back.iter().filter(|field| !field.restored)
+}
+
+/// Whether a fault was accepted and nothing tells what became of it.
+pub fn untold(facts: &Facts<'_>) -> bool {
+    facts.course.marks.contains_key(&Mark::FaultAccepted) && facts.recording.put_back.is_empty()
+}
+
+/// How the drill ended: not restored before all others; then stopped, where a part could not be judged for that (too many failed
+/// requests under the fault are no stop but a failure); then failed, where a part did not hold or could not be judged.
+pub fn verdict(facts: &Facts<'_>, hypothesis: &[Expectation]) -> Verdict {
+    let judged = hypothesis.iter().all(|part| part.held.is_some());
+    let stopped = match &facts.recording.stopped {
+        None => false,
+        Some(Stop::Baseline) => true,
+        Some(Stop::MaxErrors(_)) => facts.course.fault().is_none(),
+        Some(Stop::Traffic(_) | Stop::LockLost(_) | Stop::Signal(_) | Stop::Failed(_)) => !judged,
+    };
+    if not_restored(facts).next().is_some() || untold(facts) {
+        Verdict::NotRestored
+    } else if stopped {
+        Verdict::Stopped
+    } else if hypothesis.iter().all(|part| part.held == Some(true)) && facts.recording.stopped.is_none() {
+        Verdict::Held
+    } else {
+        Verdict::Failed
+    }
+}
+
+/// The verdict in a sentence.
+pub fn headline(facts: &Facts<'_>, verdict: Verdict, hypothesis: &[Expectation]) -> String {
+    let experiment = facts.experiment;
+    let (service, failed, target) = (&experiment.service, &experiment.failed.cluster, &experiment.target.cluster);
+    match verdict {
+        Verdict::Held => format!("{service} fell over from {failed} to {target} and came back."),
+        Verdict::NotRestored => match not_restored(facts).next() {
+            Some(field) => format!(
+                "{service}: {} is not put back: {} is {}, not {}.",
+                field.object, field.field, field.after, field.before
+            ),
+            None => format!("{service}: nothing tells that the fault in {failed} is gone."),
+        },
+        Verdict::Stopped => stopped(facts),
+        Verdict::Failed => did_not_hold(facts, hypothesis),
+    }
+}
+
+fn stopped(facts: &Facts<'_>) -> String {
+    let service = &facts.experiment.service;
+    let back = if facts.recording.put_back.is_empty() { "nothing was changed" } else { "all is put back" };
+    let what = match &facts.recording.stopped {
+        Some(Stop::Baseline) => {
+            let (all, failed) = (facts.baseline.requests, facts.baseline.failed);
+            return format!(
+                "{service} was left alone: {} of {} failed before any fault.",
+                grouped(failed),
+                count(all, "request")
+            );
+        }
+        Some(Stop::MaxErrors(most)) => format!("{} failed before any fault", count(*most, "request")),
+        Some(Stop::Traffic(_)) => "the client's traffic broke off".into(),
+        Some(Stop::LockLost(_)) => "the lock was lost".into(),
+        Some(Stop::Signal(signal)) => format!("{} came", signal_name(*signal)),
+        Some(Stop::Failed(_)) | None => "something else failed".into(),
+    };
+    format!("The drill of {service} was stopped, {what}; {back}.")
+}
+
+/// A signal as people know it.
+fn signal_name(signal: i32) -> String {
+    match signal {
+        1 => "SIGHUP".into(),
+        2 => "SIGINT".into(),
+        15 => "SIGTERM".into(),
+        other => format!("signal {other}"),
+    }
+}
+
+/// What did not hold, the first thing first.
+fn did_not_hold(facts: &Facts<'_>, hypothesis: &[Expectation]) -> String {
+    let experiment = facts.experiment;
+    let (service, failed, target) = (&experiment.service, &experiment.failed.cluster, &experiment.target.cluster);
+    let part = |index: usize| hypothesis.get(index).and_then(|part| part.held);
+    let under = facts.under_fault();
+    let requests = count(under.requests, "request");
+    if part(BASELINE) == Some(false) {
+        let all = count(facts.baseline.requests, "request");
+        return format!("{service} was not well before the fault: {} of {all} failed.", grouped(facts.baseline.failed));
+    }
+    if part(FAILOVER) != Some(true) {
+        if let (Some(took), Some(false)) = (facts.figures.failover_from_effect_ms, part(FAILOVER)) {
+            let within = time(experiment.hypothesis.failover_within);
+            return format!(
+                "{service} fell over from {failed} to {target} too late: after {}, wanted within {within}.",
+                seconds(took)
+            );
+        }
+        return if part(FAILOVER).is_none() {
+            format!("{service}: it could not be judged whether it fell over from {failed} to {target}.")
+        } else if under.from_target == 0 && under.failed > 0 {
+            format!(
+                "{service} did not fall over: {} of {requests} failed, none reached {target}.",
+                grouped(under.failed)
+            )
+        } else if under.failed == 0 && under.from_failed == under.requests {
+            format!("{service} did not fall over: all of {requests} were still answered by {failed}.")
+        } else {
+            format!(
+                "{service} did not fall over in full: {target} answered {} of {requests}, {} failed.",
+                percent_of(under.from_target, under.requests),
+                grouped(under.failed)
+            )
+        };
+    }
+    match (part(FAILBACK), facts.figures.failback_ms) {
+        (Some(true), _) => match experiment.hypothesis.max_errors {
+            Some(most) => format!(
+                "{service} fell over from {failed} to {target}, but {} failed; fewer than {} were wanted.",
+                count(facts.figures.failed, "request"),
+                grouped(most)
+            ),
+            None => format!("{service} fell over from {failed} to {target} and came back, but the drill was stopped."),
+        },
+        (_, Some(took)) => format!(
+            "{service} fell over from {failed} to {target}, but came back late: after {}, wanted within {}.",
+            seconds(took),
+            time(experiment.hypothesis.failback_within)
+        ),
+        (Some(false), None) => format!("{service} fell over from {failed} to {target}, but did not come back."),
+        (None, None) => {
+            format!("{service} fell over from {failed} to {target}; whether it came back could not be judged.")
+        }
+    }
+}
+
+/// A span of time that was asked for.
+pub fn time(time: Duration) -> String {
+    seconds(milliseconds(time))
+}

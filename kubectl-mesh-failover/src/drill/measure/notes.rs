@@ -1,0 +1,119 @@
+//! What a reader must know to judge the figures.
+
+use super::Facts;
+use super::course::{Part, UNKNOWN};
+use super::figures::count as count_requests;
+use super::regions::Source;
+use crate::drill::experiment::Fault;
+use crate::drill::recording::TrafficEnd;
+use crate::report::wording::{count, latency, percent, real};
+
+/// Of a rate that was asked for so much has to be reached.
+const RATE_HELD: f64 = 0.9;
+
+/// The notes, those that weigh most first.
+pub fn notes(facts: &Facts<'_>) -> Vec<String> {
+    let mut notes = Vec::new();
+    notes.extend(traffic(facts));
+    notes.extend(who_answered(facts));
+    notes.extend(telling(facts));
+    notes.extend(meaning(facts));
+    notes
+}
+
+fn traffic(facts: &Facts<'_>) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let TrafficEnd::Broken(why) = &facts.recording.traffic {
+        notes.push(format!("the traffic broke off: {why}"));
+    }
+    if facts.course.requests.is_empty() {
+        notes.push("no request was told".into());
+        return notes;
+    }
+    let reached = facts.figures.rate;
+    match facts.experiment.rate {
+        Some(wanted) if reached < f64::from(wanted) * RATE_HELD => {
+            notes.push(format!("{wanted} requests/s were asked for, {reached:.0} were reached in the baseline"));
+        }
+        None => notes.push(format!("the client's curl holds no rate: {reached:.0} requests/s in the baseline")),
+        Some(_) => {}
+    }
+    notes
+}
+
+fn who_answered(facts: &Facts<'_>) -> Vec<String> {
+    let (failed, target) = (&facts.experiment.failed.region, &facts.experiment.target.region);
+    let mut notes = Vec::new();
+    if facts.experiment.pattern.is_some() && matches!(facts.source, Source::Counters | Source::Nothing) {
+        notes.push("the pattern matched in no answer".into());
+    }
+    match facts.source {
+        Source::Texts => {}
+        Source::Majority => notes.push(format!(
+            "the client proxy's counters tell no region: what most answers of the baseline say is taken for {failed}, all else for {target}"
+        )),
+        Source::Counters => notes.push(format!(
+            "who answered is told by the client proxy's counters alone: times are as fine as the pause between two readings ({})",
+            latency(facts.figures.resolution_ms)
+        )),
+        Source::Nothing => notes.push("neither a pattern nor the client proxy's counters tell who answered".into()),
+    }
+    let unknown = count_requests(&facts.course.requests, |request| request.region == Some(UNKNOWN));
+    if unknown > 0 && facts.source != Source::Nothing {
+        notes.push(format!("of {} it cannot be told who gave them", count(unknown, "answer")));
+    }
+    if facts.course.fault().is_some() && !facts.baseline.local() {
+        notes.push(format!(
+            "{} of the baseline came from elsewhere than {failed}: the first answer from elsewhere tells nothing then, and is left out",
+            percent(facts.baseline.from_elsewhere)
+        ));
+    }
+    notes
+}
+
+fn telling(facts: &Facts<'_>) -> Vec<String> {
+    let course = &facts.course;
+    let mut notes = Vec::new();
+    if course.lost > 0 {
+        notes.push(format!("{} lost on the way to us and counted nowhere", are(course.lost, "sample")));
+    }
+    if course.repeated > 0 {
+        notes.push(format!("{} told more than once and counted once", are(course.repeated, "sample")));
+    }
+    if course.stepped_back > 0 {
+        notes.push(format!(
+            "{} earlier than the one before: they count as ended with it",
+            are(course.stepped_back, "sample")
+        ));
+    }
+    let fewest = [Part::Baseline, Part::Fault, Part::Hold, Part::After]
+        .map(|part| course.part(part).len())
+        .into_iter()
+        .filter(|requests| *requests > 0)
+        .min();
+    if fewest.is_some_and(|requests| requests < 100) {
+        notes.push("p99 of a phase with fewer than 100 requests is its slowest one".into());
+    }
+    notes
+}
+
+fn meaning(facts: &Facts<'_>) -> Vec<String> {
+    let mut notes = Vec::new();
+    if facts.experiment.fault == Fault::ScaleToZero && facts.course.fault().is_some() {
+        notes.push(
+            "scaling to zero takes the endpoints away: it does not show that outlier detection ejects hosts that fail (--fault upstream-errors does)".into(),
+        );
+    }
+    if facts.baseline.failed > 0 && facts.times.first_error.is_some() {
+        let share = real(facts.baseline.failed) / real(facts.baseline.requests);
+        notes.push(format!(
+            "{} of the baseline failed as well: the first failed request may be no effect of the fault",
+            percent(share)
+        ));
+    }
+    notes
+}
+
+fn are(number: u64, noun: &str) -> String {
+    format!("{} {}", count(number, noun), if number == 1 { "was" } else { "were" })
+}

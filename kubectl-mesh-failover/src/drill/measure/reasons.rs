@@ -1,0 +1,228 @@
+//! Why a hypothesis did not hold, as far as the recording and the rule tell, and what to do.
+
+use super::judgement::{BASELINE, FAILBACK, FAILOVER, not_restored, time, untold};
+use super::{Facts, counters, ejection};
+use crate::drill::experiment::{Fault, Rule};
+use crate::drill::recording::Stop;
+use crate::report::document::{Expectation, Reason, Verdict};
+use crate::report::wording::{count, percent_of};
+
+/// The reasons, the likeliest first; none where the hypothesis held.
+pub fn reasons(facts: &Facts<'_>, verdict: Verdict, hypothesis: &[Expectation]) -> Vec<Reason> {
+    match verdict {
+        Verdict::Held => Vec::new(),
+        Verdict::NotRestored => unrestored(facts),
+        Verdict::Stopped => stopped(facts),
+        Verdict::Failed => failed(facts, hypothesis),
+    }
+}
+
+fn reason(why: impl Into<String>, remedy: impl Into<String>) -> Reason {
+    Reason { why: why.into(), remedy: Some(remedy.into()) }
+}
+
+fn unrestored(facts: &Facts<'_>) -> Vec<Reason> {
+    let recover = format!("kubectl mesh-failover drill recover {}", facts.experiment.service);
+    let mut reasons: Vec<Reason> = not_restored(facts)
+        .map(|field| {
+            let fault = field.fault.as_ref().map(|fault| format!(": {fault}")).unwrap_or_default();
+            let (object, name) = (&field.object, &field.field);
+            reason(format!("{object}: {name} is {}, and was {}{fault}", field.after, field.before), recover.clone())
+        })
+        .collect();
+    if untold(facts) {
+        reasons.push(reason("the fault was accepted, and nothing tells what became of it", recover));
+    }
+    reasons
+}
+
+fn stopped(facts: &Facts<'_>) -> Vec<Reason> {
+    let alone = |why: String| vec![Reason { why, remedy: None }];
+    match &facts.recording.stopped {
+        Some(Stop::Baseline) => vec![reason(
+            "a service that is not well before the fault shows nothing under it",
+            "mend it first, or ask for less with --baseline-success",
+        )],
+        Some(Stop::MaxErrors(most)) => alone(format!("{} failed: the stop condition", count(*most, "request"))),
+        Some(Stop::Traffic(why) | Stop::LockLost(why) | Stop::Failed(why)) => alone(why.clone()),
+        Some(Stop::Signal(_)) | None => Vec::new(),
+    }
+}
+
+fn failed(facts: &Facts<'_>, hypothesis: &[Expectation]) -> Vec<Reason> {
+    let part = |index: usize| hypothesis.get(index).and_then(|part| part.held);
+    let mut reasons = Vec::new();
+    if let Some(Stop::MaxErrors(most)) = facts.recording.stopped {
+        reasons.push(Reason {
+            why: format!("stopped at {}, as asked (--max-errors)", count(most, "failed request")),
+            remedy: None,
+        });
+    }
+    if part(BASELINE) == Some(false) {
+        reasons.push(reason("the service failed requests before the fault", "mend it first, and drill again"));
+    }
+    if part(FAILOVER) != Some(true) {
+        reasons.extend(no_failover(facts));
+    }
+    if part(FAILOVER) == Some(true) && part(FAILBACK) != Some(true) {
+        reasons.extend(no_failback(facts));
+    }
+    reasons
+}
+
+/// The command that writes the rule by which this drill holds.
+fn apply(facts: &Facts<'_>) -> String {
+    let experiment = facts.experiment;
+    format!(
+        "kubectl mesh-failover locality apply {} --failover {}={}",
+        experiment.service, experiment.failed.region, experiment.target.region
+    )
+}
+
+fn no_failover(facts: &Facts<'_>) -> Vec<Reason> {
+    let experiment = facts.experiment;
+    let under = facts.under_fault();
+    let mut reasons = Vec::new();
+    if facts.baseline.requests > 0 && !facts.baseline.tells() {
+        reasons.push(reason(
+            format!("{} did not answer this client before the fault either", experiment.failed.region),
+            format!("send the traffic from a client in {} (--from-cluster)", experiment.failed.cluster),
+        ));
+        return reasons;
+    }
+    if under.requests > 0 && under.from_failed == under.requests {
+        reasons.push(reason(
+            format!("the fault had no effect: every answer still came from {}", experiment.failed.region),
+            "look whether the faulted workload is the one that answers",
+        ));
+        return reasons;
+    }
+    reasons.extend(target_errors(facts));
+    match &experiment.rule {
+        None => {
+            reasons.push(reason("no rule governs the client, so that no region stands in for another", apply(facts)));
+        }
+        Some(rule) => reasons.extend(of_the_rule(facts, rule)),
+    }
+    if under.from_target == 0 && reasons.is_empty() {
+        reasons.push(reason(
+            format!(
+                "nothing came from {}: it may not be exposed, or its gateway not be reached",
+                experiment.target.region
+            ),
+            format!("kubectl mesh-failover list {}", experiment.service),
+        ));
+    }
+    if reasons.is_empty() && facts.times.failover.is_some() {
+        reasons.push(reason(
+            "it fell over, but later than the hypothesis allows",
+            "look for hosts more often (interval), or allow more time (--failover-within)",
+        ));
+    }
+    reasons
+}
+
+fn of_the_rule(facts: &Facts<'_>, rule: &Rule) -> Vec<Reason> {
+    let experiment = facts.experiment;
+    let name = rule_name(rule);
+    if !rule.outlier_detection {
+        return vec![reason(
+            format!("rule {name} has no outlier detection: without it Istio ranks no regions and ejects no host"),
+            apply(facts),
+        )];
+    }
+    let mut reasons = Vec::new();
+    if let Fault::UpstreamErrors { percent } = experiment.fault {
+        let hosts = count(u64::try_from(rule.hosts).unwrap_or(u64::MAX), "host");
+        if rule.consecutive_5xx == 0 {
+            reasons.push(reason(
+                format!("rule {name} ejects for no error of the service (consecutive5xxErrors 0)"),
+                apply(facts),
+            ));
+        } else if ejection::most_ejected(rule) == 0 {
+            let default = if rule.max_ejection_percent == 10 { ", default" } else { "" };
+            let most = rule.max_ejection_percent;
+            reasons.push(reason(
+                format!("rule {name} ejects at most {most} % of {hosts}: that is none (maxEjectionPercent{default})"),
+                apply(facts),
+            ));
+        } else if ejection::most_ejected(rule) < experiment.failed.endpoints {
+            let can = ejection::most_ejected(rule);
+            reasons.push(reason(
+                format!(
+                    "rule {name} ejects at most {can} of {hosts}, and {} has {} that fail (maxEjectionPercent {})",
+                    experiment.failed.region, experiment.failed.endpoints, rule.max_ejection_percent
+                ),
+                apply(facts),
+            ));
+        } else if percent < 100 && rule.consecutive_5xx > 1 {
+            reasons.push(reason(
+                format!(
+                    "rule {name} ejects after {} errors in a row, and only {percent} % of the answers are errors",
+                    rule.consecutive_5xx
+                ),
+                "eject after fewer (consecutive5xxErrors), or drill with more errors",
+            ));
+        }
+    }
+    if rule.failover_to.as_deref() != Some(experiment.target.region.as_str()) {
+        let (failed, target) = (&experiment.failed.region, &experiment.target.region);
+        let why = match &rule.failover_to {
+            None => format!("rule {name} has no failover from {failed} to {target}"),
+            Some(other) => format!("rule {name} sends the traffic of {failed} to {other}, not to {target}"),
+        };
+        reasons.push(reason(why, apply(facts)));
+    }
+    reasons
+}
+
+/// Such as `helloworld` of `DestinationRule sample/helloworld`.
+fn rule_name(rule: &Rule) -> &str {
+    rule.name.rsplit(['/', ' ']).next().filter(|name| !name.is_empty()).unwrap_or(&rule.name)
+}
+
+/// Where the target's hosts themselves answered with errors under the fault, by the client proxy's counters.
+fn target_errors(facts: &Facts<'_>) -> Option<Reason> {
+    let experiment = facts.experiment;
+    let (fault, restore) = (facts.course.fault()?, facts.course.restore().unwrap_or(facts.course.end));
+    let from = facts.windows.partition_point(|window| window.from < fault);
+    let to = facts.windows.partition_point(|window| window.to <= restore).max(from);
+    let seen = counters::sum(&facts.windows[from..to]);
+    let attempts = seen.get(experiment.target.region.as_str())?;
+    let all = attempts.success.saturating_add(attempts.error);
+    let share = 1.0 - experiment.hypothesis.failover_share;
+    (attempts.error > 0 && crate::report::wording::share(attempts.error, all) > share).then(|| {
+        reason(
+            format!(
+                "{} answered {} of {} with errors",
+                experiment.target.region,
+                percent_of(attempts.error, all),
+                count(all, "attempt")
+            ),
+            format!("look at the service in {}: it has to stand on its own", experiment.target.cluster),
+        )
+    })
+}
+
+fn no_failback(facts: &Facts<'_>) -> Vec<Reason> {
+    let failed = &facts.experiment.failed.region;
+    let seen = facts.recording.readings.iter().flat_map(|reading| &reading.hosts);
+    let ejected = seen.clone().any(|host| host.ejected && host.region == *failed);
+    match (&facts.experiment.rule, ejected || facts.experiment.fault != Fault::ScaleToZero) {
+        (Some(rule), true) if rule.outlier_detection => {
+            let longest = ejection::longest_ejection(rule, u32::MAX);
+            vec![reason(
+                format!(
+                    "hosts of {failed} stay ejected for baseEjectionTime ({}) times the number of their ejections, up to {}",
+                    time(rule.base_ejection),
+                    time(longest)
+                ),
+                "lower baseEjectionTime in the rule, or allow more time (--failback-within)",
+            )]
+        }
+        _ => vec![reason(
+            format!("answers of {failed} did not come back as they were before"),
+            format!("look whether its endpoints are ready: kubectl mesh-failover list {}", facts.experiment.service),
+        )],
+    }
+}
