@@ -12,7 +12,6 @@ pub mod phase;
 pub mod preflight;
 pub mod put_back;
 pub mod record;
-pub mod measure;
 pub mod recording;
 pub mod restore;
 pub mod rule;

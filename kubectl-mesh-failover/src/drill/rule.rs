@@ -15,7 +15,7 @@ use crate::plan::exposure::openings;
 
 /// What governs a client's traffic to a port of a service; none where no rule does.
 pub fn governing(
-    seen: &[ObservedTraffic],
+    seen: &[&ObservedTraffic],
     client_at: &ObservedTraffic,
     client: &PodSeen,
     service: &ServiceName,

@@ -2,4 +2,5 @@
 
 pub mod changes;
 pub mod drill;
+pub mod drill_live;
 pub mod expose;

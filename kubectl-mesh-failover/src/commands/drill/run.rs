@@ -65,7 +65,10 @@ pub async fn run(
         terminal.say(&format!("The record of the drill still stands ({error}). This closes it:\n  {line}"));
     }
     locks.release().await;
-    tell(&measure(&outcome?), &drill, &context, arguments.report.output, page, terminal)
+    let recording = outcome?;
+    let document = measure(&recording);
+    tell(&document, &drill, &context, arguments.report.output, page, terminal)?;
+    Ok(code(&document, recording.stopped.as_ref()))
 }
 
 fn reserve(arguments: &RunArguments) -> Result<Option<ReportFile>> {
@@ -124,7 +127,10 @@ async fn watched(drill: Arc<Drill>, locks: Arc<Locks>, outside: Outside, termina
     }
 }
 
-/// Prints the report, writes the page, and gives the exit code.
+/// Prints the report and writes the page.
+///
+/// # Errors
+/// Where something was not put back; where the page cannot be written.
 fn tell(
     document: &Document,
     drill: &Drill,
@@ -132,7 +138,7 @@ fn tell(
     format: ReportFormat,
     page: Option<ReportFile>,
     terminal: Terminal,
-) -> Result<u8> {
+) -> Result<()> {
     match format {
         ReportFormat::Text => terminal.data(&report::text::render(document)),
         ReportFormat::Json => terminal.data(&report::json::render(document)),
@@ -144,12 +150,12 @@ fn tell(
     if document.verdict == Verdict::NotRestored {
         return Err(show::drill::not_restored(&document.put_back, &recover_line(&drill.record, context)));
     }
-    Ok(code(document))
+    Ok(())
 }
 
 /// 0 held, 3 not held, 128 + signal, 1 stopped otherwise.
-fn code(document: &Document) -> u8 {
-    match (document.verdict, &document.stopped) {
+fn code(document: &Document, stopped: Option<&Stop>) -> u8 {
+    match (document.verdict, stopped) {
         (Verdict::Held, _) => 0,
         (Verdict::Failed, _) => 3,
         (Verdict::NotRestored, _) => 4,

@@ -1,0 +1,4 @@
+//! Stub.
+use super::document::Document;
+/// Stub.
+pub fn render(document: &Document) -> String { format!("<!DOCTYPE html>{}", document.headline) }
