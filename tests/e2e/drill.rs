@@ -57,7 +57,7 @@ fn govern(kit: &Kit, outlier_detection: &Value) {
             "outlierDetection": outlier_detection,
             "loadBalancer": {"localityLbSetting": {
                 "enabled": true,
-                "failover": [{"from": "east-1", "to": "west-1"}, {"from": "west-1", "to": "east-1"}],
+                "failover": [{"from": "east-region", "to": "west-region"}, {"from": "west-region", "to": "east-region"}],
             }},
         }},
     });
@@ -133,15 +133,15 @@ fn a_region_that_is_scaled_away_falls_over_and_comes_back() {
     assert_eq!(ended.code, 0, "{ended}");
     let report: Value = serde_json::from_str(&ended.stdout).unwrap();
     assert_eq!(report["verdict"], "held", "{report:#}");
-    assert_eq!(answers(phase(&report, "baseline"), "west-1"), 0, "{report:#}");
-    assert_eq!(answers(phase(&report, "hold"), "east-1"), 0, "{report:#}");
-    assert!(answers(phase(&report, "hold"), "west-1") > 100, "{report:#}");
+    assert_eq!(answers(phase(&report, "baseline"), "west-region"), 0, "{report:#}");
+    assert_eq!(answers(phase(&report, "hold"), "east-region"), 0, "{report:#}");
+    assert!(answers(phase(&report, "hold"), "west-region") > 100, "{report:#}");
     assert!(report["putBack"].as_array().unwrap().iter().all(|one| one["restored"] == true), "{report:#}");
     assert_put_back(&kit);
     let page = std::fs::read_to_string(page).unwrap();
     assert!(page.starts_with("<!DOCTYPE html>") && page.contains(SERVICE), "{page}");
     // West's servers answered what the report says that they did; east's are gone with their log.
-    let by_west: u64 = report["phases"].as_array().unwrap().iter().map(|phase| answers(phase, "west-1")).sum();
+    let by_west: u64 = report["phases"].as_array().unwrap().iter().map(|phase| answers(phase, "west-region")).sum();
     let told = until("west's access log is whole", Duration::from_secs(10), || {
         let told = logged(&kit, "west", "mesh-failover/").len() as u64;
         if told >= by_west { Ok(told) } else { Err(format!("{told} of {by_west}")) }

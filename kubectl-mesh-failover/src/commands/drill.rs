@@ -6,7 +6,7 @@ mod preparation;
 mod recover;
 mod run;
 
-use clap::{Args, Subcommand};
+use clap::{ArgMatches, Args, Command, FromArgMatches, Subcommand};
 use mesh_shared::cluster::context::Connection;
 use mesh_shared::error::{Error, Result};
 use mesh_shared::ui::terminal::Terminal;
@@ -40,7 +40,34 @@ pub struct DrillArguments {
     #[command(subcommand)]
     verb: Option<DrillVerb>,
     #[command(flatten)]
-    run: Option<RunArguments>,
+    run: MaybeRun,
+}
+
+/// A drill's own arguments, absent where one of its verbs is named. clap's own `Option` of a group does not look into the groups
+/// that are flattened into it.
+#[derive(Debug)]
+struct MaybeRun(Option<RunArguments>);
+
+impl Args for MaybeRun {
+    fn augment_args(command: Command) -> Command {
+        RunArguments::augment_args(command)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        RunArguments::augment_args_for_update(command)
+    }
+}
+
+impl FromArgMatches for MaybeRun {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let named = matches.contains_id("fault").then(|| RunArguments::from_arg_matches(matches));
+        named.transpose().map(Self)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -59,7 +86,7 @@ pub async fn drill(
     connection: &Connection,
     terminal: Terminal,
 ) -> Result<u8> {
-    match (arguments.verb, arguments.run) {
+    match (arguments.verb, arguments.run.0) {
         (Some(DrillVerb::Recover(arguments)), _) => recover::recover(&arguments, mesh, connection, terminal).await,
         (Some(DrillVerb::List(arguments)), _) => list::list(&arguments, mesh, connection, terminal).await,
         (None, Some(arguments)) => run::run(&arguments, mesh, connection, terminal).await,

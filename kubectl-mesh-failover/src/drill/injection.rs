@@ -25,7 +25,8 @@ pub fn writes(record: &Record, endpoints: &Endpoints, managed_by: &str) -> Vec<W
 fn write(record: &Record, changed: &Changed, endpoints: &Endpoints, managed_by: &str) -> Write {
     match changed {
         Changed::Replicas { kind, namespace, name, uid, before, .. } => {
-            scale(&ObjectKey::new(kind, namespace, name), uid, *before, 0)
+            let unchanged = Operation::Test { path: "/spec/replicas".into(), value: (*before).into() };
+            scale(&ObjectKey::new(kind, namespace, name), uid, unchanged, 0)
         }
         Changed::Filter { namespace, name } => {
             let percent = match record.fault {
@@ -43,16 +44,17 @@ fn write(record: &Record, changed: &Changed, endpoints: &Endpoints, managed_by: 
     }
 }
 
-/// Sets a workload's replicas, only where it is still this object and has still these.
-pub fn scale(object: &ObjectKey, uid: &str, from: u64, to: u64) -> Write {
+/// Sets a workload's replicas, only where it is still this object and `unchanged` holds. A `Scale` of zero replicas says nothing
+/// of them (`omitempty` in k8s.io/api autoscaling/v1), so that a test for zero would never hold.
+pub fn scale(object: &ObjectKey, uid: &str, unchanged: Operation, to: u64) -> Write {
     Write::Patch {
         api_version: "apps/v1".into(),
         object: object.clone(),
         subresource: Some("scale".into()),
         operations: vec![
             Operation::Test { path: "/metadata/uid".into(), value: uid.into() },
-            Operation::Test { path: "/spec/replicas".into(), value: from.into() },
-            Operation::Replace { path: "/spec/replicas".into(), value: to.into() },
+            unchanged,
+            Operation::Add { path: "/spec/replicas".into(), value: to.into() },
         ],
     }
 }
@@ -113,7 +115,7 @@ mod tests {
         assert_eq!(subresource.as_deref(), Some("scale"));
         assert_eq!(operations[0], Operation::Test { path: "/metadata/uid".into(), value: "u".into() });
         assert_eq!(operations[1], Operation::Test { path: "/spec/replicas".into(), value: 3.into() });
-        assert_eq!(operations[2], Operation::Replace { path: "/spec/replicas".into(), value: 0.into() });
+        assert_eq!(operations[2], Operation::Add { path: "/spec/replicas".into(), value: 0.into() });
     }
 
     #[test]

@@ -35,12 +35,16 @@ async fn one(
     deadline: Instant,
     told: &(dyn Fn(String) + Send + Sync),
 ) -> PutBack {
-    let mut pause = PAUSE;
+    let (mut pause, mut said) = (PAUSE, String::new());
     loop {
         match attempt(cluster, record, changed).await {
             Ok(done) => return done,
             Err(error) if Instant::now() + pause < deadline => {
-                told(format!("putting back is tried again: {error}"));
+                let words = format!("putting back is tried again: {error}");
+                if words != said {
+                    told(words.clone());
+                    said = words;
+                }
                 sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }

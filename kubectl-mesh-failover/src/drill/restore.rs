@@ -1,6 +1,7 @@
 //! What putting back means for each change: compare and set, never overwriting what somebody else has done.
 
-use mesh_shared::plan::change::Write;
+use mesh_shared::observed::cluster::ObjectKey;
+use mesh_shared::plan::change::{Operation, Write};
 use serde_json::Value;
 
 use super::injection::scale;
@@ -39,8 +40,9 @@ pub fn decide(record: &Record, changed: &Changed, live: Option<&Value>) -> Decis
             match replicas {
                 same if same == *before => Decision::Back,
                 0 => {
-                    let object = mesh_shared::observed::cluster::ObjectKey::of(live);
-                    Decision::Restore(Box::new(scale(&object, uid, 0, *before)))
+                    let version = live["metadata"]["resourceVersion"].clone();
+                    let unchanged = Operation::Test { path: "/metadata/resourceVersion".into(), value: version };
+                    Decision::Restore(Box::new(scale(&ObjectKey::of(live), uid, unchanged, *before)))
                 }
                 other => Decision::Theirs {
                     found: other.to_string(),
@@ -58,7 +60,7 @@ pub fn decide(record: &Record, changed: &Changed, live: Option<&Value>) -> Decis
             }
             Decision::Restore(Box::new(Write::Delete {
                 api_version: "networking.istio.io/v1alpha3".into(),
-                object: mesh_shared::observed::cluster::ObjectKey::of(live),
+                object: ObjectKey::of(live),
                 uid: live["metadata"]["uid"].as_str().unwrap_or_default().to_owned(),
                 resource_version: None,
             }))
@@ -122,6 +124,16 @@ mod tests {
         assert!(matches!(judged(Some(&deployment("u", 5))), Decision::Theirs { .. }));
         assert!(matches!(judged(Some(&deployment("other", 0))), Decision::Theirs { .. }));
         assert!(matches!(judged(None), Decision::Theirs { .. }));
+    }
+
+    #[test]
+    fn what_is_put_back_is_what_was_looked_at() {
+        let mut live = deployment("u", 0);
+        live["metadata"]["resourceVersion"] = "77".into();
+        let Decision::Restore(write) = judged(Some(&live)) else { panic!() };
+        let Write::Patch { operations, .. } = *write else { panic!() };
+        assert!(operations.contains(&Operation::Test { path: "/metadata/resourceVersion".into(), value: "77".into() }));
+        assert_eq!(operations[2], Operation::Add { path: "/spec/replicas".into(), value: 3.into() });
     }
 
     #[test]

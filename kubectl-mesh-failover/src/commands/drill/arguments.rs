@@ -82,7 +82,7 @@ pub struct HypothesisArguments {
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
     pub failover_within: Duration,
     /// How long after the fault's end the baseline's split may take to come back [default: the longest time that an ejection
-    /// can last]
+    /// can last; 1m at least after scaling to zero, since pods have to start]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub failback_within: Option<Duration>,
     /// End the drill and put everything back at once when so many requests have failed

@@ -29,6 +29,9 @@ use crate::drill::traffic::Curl;
 use crate::drill::{preflight, rule};
 use crate::show;
 
+/// A pod that comes back is to be ready by then, where no ejection lasts longer.
+const START: std::time::Duration = std::time::Duration::from_mins(1);
+
 /// A drill that may begin once it is agreed to.
 pub struct Prepared {
     /// What is to be shown.
@@ -211,13 +214,17 @@ fn hypothesis(arguments: &RunArguments, rule: Option<&Rule>) -> Hypothesis {
 }
 
 /// The longest time that a host stays out because of this fault. A pod that was scaled away comes back as a new host, which
-/// nothing has ejected yet.
+/// nothing has ejected yet; it has to be scheduled and to start, though.
 fn longest_ejection(arguments: &RunArguments, rule: &Rule) -> std::time::Duration {
     let fault = match arguments.fault {
         Fault::ScaleToZero => std::time::Duration::ZERO,
         Fault::UpstreamErrors { .. } => arguments.hypothesis.failover_within + arguments.traffic.hold,
     };
-    rule::longest_ejection(rule, fault)
+    let longest = rule::longest_ejection(rule, fault);
+    match arguments.fault {
+        Fault::ScaleToZero => longest.max(START),
+        Fault::UpstreamErrors { .. } => longest,
+    }
 }
 
 fn deadline(started: Timestamp, experiment: &Experiment, timing: &Timing) -> Timestamp {
