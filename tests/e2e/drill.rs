@@ -43,7 +43,7 @@ fn mesh() -> Option<Kit> {
         *mesh = Some(kit.home().to_owned());
         kit
     };
-    govern(&kit, &json!({"consecutive5xxErrors": 1, "interval": "1s", "baseEjectionTime": "3s", "maxEjectionPercent": 50}));
+    govern(&kit, &json!({"consecutive5xxErrors": 1, "interval": "1s", "baseEjectionTime": "8s", "maxEjectionPercent": 50}));
     kit.await_route("east", "west");
     Some(kit)
 }

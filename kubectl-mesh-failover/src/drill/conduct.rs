@@ -56,6 +56,8 @@ pub struct Drill {
     pub client: Cluster,
     /// What the client's curl can do.
     pub curl: Curl,
+    /// Whether the client's container has a shell.
+    pub shell: bool,
     /// The pattern, compiled.
     pub pattern: Option<Regex>,
     /// Envoy's name of the service's port, such as `outbound|5000||helloworld.sample.svc.cluster.local`.
@@ -235,6 +237,7 @@ async fn start_traffic(drill: &Drill) -> Result<mpsc::Receiver<(Instant, Output)
         longest: LONGEST_REQUEST,
         user_agent: &user_agent,
         answers: drill.pattern.is_some(),
+        shell: drill.shell,
     };
     let argv = drill.curl.argv(&requests);
     let argv: Vec<&str> = argv.iter().map(String::as_str).collect();

@@ -1,5 +1,5 @@
 //! The drill's own requests: one long run of curl in the client's container, with a finite number of requests, so that it ends
-//! by itself whatever happens to us. Here is how it is called and how what it writes is read; a probe of our own can take its
+//! by itself whatever happens to us, and at once where the container has a shell that can look after it. Here is how it is called and how what it writes is read; a probe of our own can take its
 //! place by giving the same [`Sample`]s.
 
 use std::collections::VecDeque;
@@ -8,6 +8,11 @@ use std::time::Duration;
 use regex_lite::Regex;
 
 use super::recording::{Outcome, Sample};
+
+/// Runs a command that ends with its stdin, which is open for as long as the one who started it lives. POSIX shell; stdin is
+/// kept as 3, since what runs in the background has none.
+const ENDS_WITH_STDIN: &str =
+    r#"exec 3<&0; { read -r end; kill $$; } <&3 3<&- >/dev/null 2>&1 & exec "$0" "$@" </dev/null 3<&-"#;
 
 /// What begins each line that is ours: curl may write others.
 const MARK: &str = "drill#";
@@ -38,6 +43,8 @@ pub struct Requests<'a> {
     pub user_agent: &'a str,
     /// Whether the answers are wanted.
     pub answers: bool,
+    /// Whether the container has a shell, which then ends the requests as soon as nobody reads them any more.
+    pub shell: bool,
 }
 
 impl Curl {
@@ -82,6 +89,9 @@ impl Curl {
             argv.extend(["--output".to_owned(), "/dev/null".to_owned()]);
         }
         argv.push(format!("{}#[1-{}]", escaped(requests.url), requests.count));
+        if requests.shell {
+            argv.splice(0..0, ["sh", "-c", ENDS_WITH_STDIN].map(str::to_owned));
+        }
         argv
     }
 }
@@ -227,11 +237,40 @@ mod tests {
             longest: SECOND,
             user_agent: "mesh-failover/7f3a",
             answers: false,
+            shell: false,
         };
         let argv = Curl::Rated.argv(&requests);
         assert_eq!(argv.last().unwrap(), "http://a.b:5000/x\\[1\\]?y=\\{z\\}#[1-300]");
         assert!(argv.windows(2).any(|pair| pair == ["--rate", "50/s"]));
         assert!(!Curl::Plain.argv(&requests).contains(&"--rate".to_owned()));
+        let shell = Curl::Rated.argv(&Requests { shell: true, ..requests });
+        assert_eq!((shell[0].as_str(), shell[3].as_str(), &shell[4..]), ("sh", "curl", &argv[1..]));
+    }
+
+    #[test]
+    fn in_a_shell_the_command_ends_with_its_stdin() {
+        let mut child = std::process::Command::new("sh")
+            .args(["-c", ENDS_WITH_STDIN, "sleep", "60"])
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(200));
+        assert_eq!(child.try_wait().unwrap(), None, "its stdin is open");
+        drop(child.stdin.take());
+        assert!(!child.wait().unwrap().success());
+    }
+
+    #[test]
+    fn in_a_shell_the_command_keeps_its_own_end() {
+        let run = |program: &str| {
+            let mut child = std::process::Command::new("sh")
+                .args(["-c", ENDS_WITH_STDIN, program])
+                .stdin(std::process::Stdio::piped())
+                .spawn()
+                .unwrap();
+            child.wait().unwrap().code()
+        };
+        assert_eq!((run("true"), run("false")), (Some(0), Some(1)));
     }
 
     #[test]

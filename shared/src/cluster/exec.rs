@@ -1,11 +1,13 @@
 //! A command inside a container: text in by stdin, text out, at its end or as it arrives.
 
+use std::time::Duration;
+
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::AttachParams;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::context::Cluster;
 use super::fault::{Fault, clean, clean_lines};
@@ -14,6 +16,9 @@ use crate::error::{Error, Result};
 
 /// More output than any command of ours writes.
 const LARGEST_OUTPUT: u64 = 4 << 20;
+
+/// How long a command that is left may take to see that its stdin has ended.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// What runs where.
 #[derive(Debug, Clone, Copy)]
@@ -58,13 +63,14 @@ pub enum Output {
 }
 
 /// Starts a command and gives what it writes as it arrives, each piece with the moment of its arrival. The last piece is its
-/// end. Dropping the receiver leaves the command: it runs on until it ends or writes to nobody.
+/// end. Its stdin stays open for as long as the receiver lives, and no longer, whatever ends this process: a command that looks
+/// at it can end with us. Another runs on to its own end.
 ///
 /// # Errors
 /// Where the command cannot be started.
 pub async fn start(cluster: &Cluster, command: &Command<'_>) -> Result<mpsc::Receiver<(Instant, Output)>> {
     let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), command.namespace);
-    let params = AttachParams::default().container(command.container).stdout(true).stderr(true);
+    let params = AttachParams::default().container(command.container).stdin(true).stdout(true).stderr(true);
     let started = pods.exec(command.pod, command.argv.iter().copied(), &params).await;
     let mut process = started.map_err(|error| {
         Error::failed(format!("{:?} does not start in a pod", command.argv.first().copied().unwrap_or_default()))
@@ -73,6 +79,7 @@ pub async fn start(cluster: &Cluster, command: &Command<'_>) -> Result<mpsc::Rec
     })?;
     let (sender, receiver) = mpsc::channel(1024);
     tokio::spawn(async move {
+        let mut input = process.stdin();
         let (output, errors, status) = (process.stdout(), process.stderr(), process.take_status());
         let reading = async {
             tokio::join!(pass(output, &sender, Output::Out), pass(errors, &sender, Output::Err));
@@ -81,9 +88,15 @@ pub async fn start(cluster: &Cluster, command: &Command<'_>) -> Result<mpsc::Rec
                 None => None,
             }
         };
+        let mut reading = std::pin::pin!(reading);
         let status = tokio::select! {
-            status = reading => status,
-            () = sender.closed() => None,
+            status = &mut reading => status,
+            () = sender.closed() => {
+                if let Some(input) = &mut input {
+                    let _ = input.shutdown().await;
+                }
+                timeout(FAREWELL, reading).await.ok().flatten()
+            }
         };
         let end = match status {
             Some(status) if status.status.as_deref() == Some("Success") => Ok(()),

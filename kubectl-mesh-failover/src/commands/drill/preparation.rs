@@ -50,6 +50,7 @@ pub struct Prepared {
     pub workloads: Vec<Workload>,
     /// What the client's curl can do.
     pub curl: Curl,
+    shell: bool,
     endpoints: Endpoints,
     client: Cluster,
     envoy_cluster: String,
@@ -73,6 +74,7 @@ impl Prepared {
             failed: self.failed,
             client: self.client,
             curl: self.curl,
+            shell: self.shell,
             pattern: self.pattern,
             envoy_cluster: self.envoy_cluster,
             restore_timeout: self.restore_timeout,
@@ -119,7 +121,7 @@ pub async fn prepare(arguments: &RunArguments, mesh: &MeshArguments, connection:
     let target_at = preflight::cluster(&seen, target.cluster.as_str(), "the failover target")?;
     rule::exposed(target_at, client_at, &service)?;
     let container = container(pod, arguments.from_container.as_deref(), client_at)?;
-    let curl = curl(client_cluster, pod, &container).await?;
+    let (curl, shell) = curl(client_cluster, pod, &container).await?;
 
     let hypothesis = hypothesis(arguments, rule.as_ref());
     let timing = Timing {
@@ -182,6 +184,7 @@ pub async fn prepare(arguments: &RunArguments, mesh: &MeshArguments, connection:
         places,
         also,
         curl,
+        shell,
         endpoints,
     })
 }
@@ -285,19 +288,24 @@ fn container(pod: &PodSeen, wanted: Option<&str>, at: &ObservedTraffic) -> Resul
     })
 }
 
-/// What the client's curl can do.
-async fn curl(cluster: &Cluster, pod: &PodSeen, container: &str) -> Result<Curl> {
-    let command =
-        Command { namespace: &pod.namespace, pod: &pod.name, container, argv: &["curl", "--version"] };
+/// What the client's curl can do, and whether a shell is there to look after it.
+async fn curl(cluster: &Cluster, pod: &PodSeen, container: &str) -> Result<(Curl, bool)> {
     let refused = |why: String| {
         Error::refused(format!("the client {}/{} has no curl that a drill can use", pod.namespace, pod.name))
             .at(format!("context {}, container {container}", cluster.context))
             .because(why)
             .fix("name a client that has curl 7.63 or newer: --from, --from-container")
     };
-    let said = exec::run(cluster, &command, b"", Instant::now() + cluster.request_timeout()).await;
-    let said = said.map_err(|error| refused(error.why.unwrap_or(error.what)))?;
-    Curl::of(&said).ok_or_else(|| refused(format!("it says {:?}", said.lines().next().unwrap_or_default())))
+    let say = async |argv: &[&str]| {
+        let command = Command { namespace: &pod.namespace, pod: &pod.name, container, argv };
+        exec::run(cluster, &command, b"", Instant::now() + cluster.request_timeout()).await
+    };
+    let (said, shell) = match say(&["sh", "-c", "curl --version"]).await {
+        Ok(said) => (said, true),
+        Err(_) => (say(&["curl", "--version"]).await.map_err(|error| refused(error.why.unwrap_or(error.what)))?, false),
+    };
+    let curl = Curl::of(&said).ok_or_else(|| refused(format!("it says {:?}", said.lines().next().unwrap_or_default())))?;
+    Ok((curl, shell))
 }
 
 /// The user may do all that the drill does, and above all may put it back.
