@@ -2,5 +2,7 @@
 
 pub mod arguments;
 pub mod expose;
+pub mod list;
 pub mod mesh;
+pub mod regions;
 pub mod write;

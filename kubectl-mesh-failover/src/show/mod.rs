@@ -2,3 +2,5 @@
 
 pub mod changes;
 pub mod expose;
+pub mod list;
+pub mod regions;
