@@ -10,7 +10,9 @@ use mesh_shared::ui::terminal::Terminal;
 
 use crate::commands::drill::{self, DrillArguments};
 use crate::commands::expose::{self, ExposeArguments, UnexposeArguments};
+use crate::commands::list::{self, ListArguments};
 use crate::commands::mesh::MeshArguments;
+use crate::commands::regions::{self, RegionsArguments};
 
 /// Name of our field manager, of `managed-by` labels, and of the User-Agent before the slash.
 pub const MANAGER: &str = "kubectl-mesh-failover";
@@ -41,8 +43,10 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Drill(Box<DrillArguments>),
+    Regions(RegionsArguments),
     Expose(ExposeArguments),
     Unexpose(UnexposeArguments),
+    List(ListArguments),
     /// Print the version
     Version,
 }
@@ -55,14 +59,19 @@ pub(crate) fn run() -> ExitCode {
 
 fn execute(cli: Cli, terminal: Terminal) -> Result<u8> {
     let connection = cli.connection.connection(&format!("{MANAGER}/{}", env!("CARGO_PKG_VERSION")));
-    let mesh = cli.mesh;
     match cli.verb {
-        Verb::Drill(arguments) => command::block_on(drill::drill(*arguments, &mesh, &connection, terminal)),
+        Verb::Drill(arguments) => command::block_on(drill::drill(*arguments, &cli.mesh, &connection, terminal)),
+        Verb::Regions(arguments) => {
+            command::block_on(regions::regions(&arguments, &cli.mesh, &connection, terminal)).map(|()| 0)
+        }
+        Verb::List(arguments) => {
+            command::block_on(list::list(&arguments, &cli.mesh, &connection, terminal)).map(|()| 0)
+        }
         Verb::Expose(arguments) => {
-            command::block_on(expose::expose(&arguments, &mesh, &connection, terminal)).map(|()| 0)
+            command::block_on(expose::expose(&arguments, &cli.mesh, &connection, terminal)).map(|()| 0)
         }
         Verb::Unexpose(arguments) => {
-            command::block_on(expose::unexpose(&arguments, &mesh, &connection, terminal)).map(|()| 0)
+            command::block_on(expose::unexpose(&arguments, &cli.mesh, &connection, terminal)).map(|()| 0)
         }
         Verb::Version => {
             terminal.data(&format!("{MANAGER} {}\n", env!("CARGO_PKG_VERSION")));

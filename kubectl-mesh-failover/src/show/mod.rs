@@ -4,3 +4,5 @@ pub mod changes;
 pub mod drill;
 pub mod drill_live;
 pub mod expose;
+pub mod list;
+pub mod regions;
