@@ -8,6 +8,8 @@ use mesh_shared::ui::arguments::ConnectionArguments;
 use mesh_shared::ui::command;
 use mesh_shared::ui::terminal::Terminal;
 
+use crate::commands::expose::{self, ExposeArguments, UnexposeArguments};
+use crate::commands::locality::{self, LocalityArguments};
 use crate::commands::mesh::MeshArguments;
 
 /// Name of our field manager, of `managed-by` labels, and of the User-Agent before the slash.
@@ -38,6 +40,9 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Expose(ExposeArguments),
+    Unexpose(UnexposeArguments),
+    Locality(LocalityArguments),
     /// Print the version
     Version,
 }
@@ -51,6 +56,15 @@ pub(crate) fn run() -> ExitCode {
 fn execute(cli: Cli, terminal: Terminal) -> Result<u8> {
     let connection = cli.connection.connection(&format!("{MANAGER}/{}", env!("CARGO_PKG_VERSION")));
     match cli.verb {
+        Verb::Expose(arguments) => {
+            command::block_on(expose::expose(&arguments, &cli.mesh, &connection, terminal)).map(|()| 0)
+        }
+        Verb::Unexpose(arguments) => {
+            command::block_on(expose::unexpose(&arguments, &cli.mesh, &connection, terminal)).map(|()| 0)
+        }
+        Verb::Locality(arguments) => {
+            command::block_on(locality::locality(&arguments, &cli.mesh, &connection, terminal))
+        }
         Verb::Version => {
             terminal.data(&format!("{MANAGER} {}\n", env!("CARGO_PKG_VERSION")));
             Ok(0)

@@ -1,5 +1,7 @@
 //! A file per verb: arguments and calls.
 
 pub mod arguments;
+pub mod expose;
+pub mod locality;
 pub mod mesh;
 pub mod write;

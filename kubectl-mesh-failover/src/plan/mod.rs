@@ -1,5 +1,10 @@
 //! What each verb decides: from observed values to changes or a refusal.
 
+pub mod expose;
+pub mod exposure;
 pub mod locality;
+pub mod members;
 pub mod peers;
 pub mod permissions;
+#[cfg(test)]
+mod sample;

@@ -1,3 +1,5 @@
 //! What each verb says, as text.
 
 pub mod changes;
+pub mod expose;
+pub mod locality;

@@ -16,7 +16,9 @@ pub fn lines(old: &str, new: &str) -> String {
     for (index, (mark, line)) in all.iter().enumerate() {
         if near(index) {
             out.push(format!("{mark} {line}").trim_end().to_owned());
-        } else if out.last().is_some_and(|last| last != "  …") || (index == 0 && all.iter().any(|(mark, _)| *mark != ' ')) {
+        } else if out.last().is_some_and(|last| last != "  …")
+            || (index == 0 && all.iter().any(|(mark, _)| *mark != ' '))
+        {
             out.push("  …".into());
         }
     }

@@ -85,9 +85,7 @@ impl<'a> Place<'a> {
     /// A rule of our own.
     fn new(&self, notes: &mut Vec<String>) -> Result<RulePlan> {
         let service = &self.request.service;
-        let taken = |name: &str| {
-            self.rules().any(|rule| rule.namespace == service.namespace && rule.name == name)
-        };
+        let taken = |name: &str| self.rules().any(|rule| rule.namespace == service.namespace && rule.name == name);
         let names = [service.name.clone(), format!("{}-failover", service.name)];
         let name = names.iter().find(|name| !taken(name)).ok_or_else(|| {
             Error::refused(format!("no name is left for a DestinationRule of {service}"))
@@ -120,7 +118,8 @@ impl<'a> Place<'a> {
             source.policy_rule().key(),
             source.host()
         ));
-        if let Some(other) = elsewhere.as_ref().filter(|other| other.policy_rule().key() != source.policy_rule().key()) {
+        if let Some(other) = elsewhere.as_ref().filter(|other| other.policy_rule().key() != source.policy_rule().key())
+        {
             notes.push(format!(
                 "{} ({}) governs clients of other namespaces now, and not any more then; its policy is not copied",
                 other.policy_rule().key(),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mesh_shared::error::{Error, Result};
-use mesh_shared::istio::cross_network_gateway::{covers, passthrough_servers, selects};
+use mesh_shared::istio::cross_network_gateway::covers;
 use mesh_shared::istio::destination_rule::FailoverPair;
 use mesh_shared::locality::failover::{mutual, unnamed};
 use mesh_shared::mesh::service::ServiceName;
@@ -11,6 +11,7 @@ use mesh_shared::observed::traffic::ObservedTraffic;
 use mesh_shared::ui::format;
 
 use super::LocalityRequest;
+use crate::plan::exposure::openings;
 
 /// Every region in which a node or a workload runs.
 pub fn observed_regions(observed: &[&ObservedTraffic]) -> BTreeSet<String> {
@@ -80,7 +81,7 @@ pub fn notes(pairs: &[FailoverPair], service: &ServiceName, observed: &[&Observe
             notes.push(format!("{region} has no ready endpoint of {service} now: nobody would take over there"));
             continue;
         };
-        for seen in serving.iter().filter(|seen| observed.len() > 1 && !is_exposed(seen, service)) {
+        for seen in serving.iter().filter(|seen| observed.len() > 1 && openings(seen, service).is_empty()) {
             notes.push(format!(
                 "{} does not expose {service}: clients of other clusters are refused there; \
                  kubectl mesh-failover expose {service}",
@@ -95,19 +96,11 @@ pub fn notes(pairs: &[FailoverPair], service: &ServiceName, observed: &[&Observe
             format::list(&names)
         ));
     }
-    for seen in observed.iter().filter(|seen| seen.mesh_config.cluster_local.iter().any(|host| covers(host, &service.host()))) {
-        notes.push(format!("{} keeps {service} at home (clusterLocal): its clients never leave the cluster", seen.name));
+    for seen in
+        observed.iter().filter(|seen| seen.mesh_config.cluster_local.iter().any(|host| covers(host, &service.host())))
+    {
+        notes
+            .push(format!("{} keeps {service} at home (clusterLocal): its clients never leave the cluster", seen.name));
     }
     notes
-}
-
-/// Whether an east-west gateway of a cluster passes connections through to the service.
-pub fn is_exposed(seen: &ObservedTraffic, service: &ServiceName) -> bool {
-    let host = service.host();
-    seen.east_west.iter().any(|gateway| {
-        let configured = seen.gateways.iter().filter(|object| selects(object, &gateway.pod_labels));
-        configured
-            .flat_map(|object| passthrough_servers(object, gateway.port))
-            .any(|(_, hosts)| hosts.iter().any(|pattern| covers(pattern, &host)))
-    })
 }

@@ -152,7 +152,12 @@ fn governing(rule: &Consolidated<'_>, manager: &str) -> Governing {
     Governing {
         name: policy.key().to_string(),
         host: rule.host().to_owned(),
-        merged: rule.rules.iter().filter(|other| other.name != policy.name).map(|other| other.key().to_string()).collect(),
+        merged: rule
+            .rules
+            .iter()
+            .filter(|other| other.name != policy.name)
+            .map(|other| other.key().to_string())
+            .collect(),
         ours: match (standing.own, standing.has_ours()) {
             (true, _) => Ours::Made,
             (false, true) => Ours::Edited,
