@@ -176,8 +176,8 @@ pub fn apply(request: &LocalityRequest, observed: &[&ObservedTraffic]) -> Result
         needs: Vec::new(),
     };
     let mut notes = regions::notes(&pairs, service, observed);
-    let (with, without): (Vec<_>, Vec<_>) =
-        observed.iter().partition(|seen| seen.namespaces.contains(&service.namespace));
+    let (with, without): (Vec<&ObservedTraffic>, Vec<&ObservedTraffic>) =
+        observed.iter().copied().partition(|seen| seen.namespaces.contains(&service.namespace));
     for seen in without {
         notes.push(format!(
             "{} has no namespace {}: its clients do not find the service, and no rule is written there",
@@ -204,12 +204,13 @@ pub fn refuse_conflicts(plan: &LocalityPlan, take_over: &TakeOver) -> Result<()>
         .map(|plan| plan.context.as_str())
         .collect();
     contexts.dedup();
-    Err(Error::refused(format!("{} falls over only if what is somebody else's changes", plan.service))
+    Err(Error::refused(format!("for {} to fall over, fields of somebody else's have to change", plan.service))
         .at(format!("context {}", contexts.join(", ")))
         .because(conflicts.join("\n"))
         .fix("change these fields where they are kept, then run the same command again")
-        .fix("or take them over; what stood there is noted in the rule, and remove gives it back:")
-        .fix(format!("kubectl mesh-failover locality apply {} --take-over", plan.service)))
+        .fix(
+            "or take them over by adding --take-over: what stood there is noted in the rule, and remove gives it back",
+        ))
 }
 
 /// # Errors
