@@ -9,8 +9,10 @@ use mesh_shared::ui::command;
 use mesh_shared::ui::terminal::Terminal;
 
 use crate::commands::expose::{self, ExposeArguments, UnexposeArguments};
+use crate::commands::list::{self, ListArguments};
 use crate::commands::locality::{self, LocalityArguments};
 use crate::commands::mesh::MeshArguments;
+use crate::commands::regions::{self, RegionsArguments};
 
 /// Name of our field manager, of `managed-by` labels, and of the User-Agent before the slash.
 pub const MANAGER: &str = "kubectl-mesh-failover";
@@ -40,8 +42,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Regions(RegionsArguments),
     Expose(ExposeArguments),
     Unexpose(UnexposeArguments),
+    List(ListArguments),
     Locality(LocalityArguments),
     /// Print the version
     Version,
@@ -56,6 +60,12 @@ pub(crate) fn run() -> ExitCode {
 fn execute(cli: Cli, terminal: Terminal) -> Result<u8> {
     let connection = cli.connection.connection(&format!("{MANAGER}/{}", env!("CARGO_PKG_VERSION")));
     match cli.verb {
+        Verb::Regions(arguments) => {
+            command::block_on(regions::regions(&arguments, &cli.mesh, &connection, terminal)).map(|()| 0)
+        }
+        Verb::List(arguments) => {
+            command::block_on(list::list(&arguments, &cli.mesh, &connection, terminal)).map(|()| 0)
+        }
         Verb::Expose(arguments) => {
             command::block_on(expose::expose(&arguments, &cli.mesh, &connection, terminal)).map(|()| 0)
         }

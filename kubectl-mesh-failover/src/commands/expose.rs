@@ -110,7 +110,7 @@ async fn settle(
     arguments: &WriteArguments,
     terminal: Terminal,
 ) -> Result<Option<ExposePlan>> {
-    let mut conflicts = 0;
+    let (mut conflicts, mut first) = (0, None::<ExposePlan>);
     loop {
         let members = observe(mesh, connection, &wanted(request.service)).await?;
         let seen: Vec<&ObservedTraffic> = members.iter().map(|member| &member.seen).collect();
@@ -121,14 +121,19 @@ async fn settle(
             manifests: plan.manifests.clone(),
         };
         // Who said yes once said it to this service in these clusters, however often another run comes first.
-        if conflicts == 0 && consent(&proposal, &members, arguments, terminal).await? == Consent::Shown {
+        if first.is_none() && consent(&proposal, &members, arguments, terminal).await? == Consent::Shown {
             return Ok(None);
         }
+        let plan = match &first {
+            Some(first) => plan.continuing(first),
+            None => plan,
+        };
         match carry_out(&proposal.changes, &members).await {
             Ok(()) => return Ok(Some(plan)),
             Err(error) if error.kind == Kind::Conflict && conflicts < MOST_CONFLICTS => conflicts += 1,
             Err(error) => return Err(error),
         }
+        first = Some(plan);
     }
 }
 

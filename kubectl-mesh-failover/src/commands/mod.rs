@@ -2,6 +2,8 @@
 
 pub mod arguments;
 pub mod expose;
+pub mod list;
 pub mod locality;
 pub mod mesh;
+pub mod regions;
 pub mod write;

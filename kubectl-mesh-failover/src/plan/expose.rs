@@ -39,6 +39,25 @@ pub struct ExposePlan {
     pub notes: Vec<String>,
 }
 
+impl ExposePlan {
+    /// Whether anything is written.
+    pub fn changes_anything(&self) -> bool {
+        self.clusters.iter().any(|cluster| cluster.outcome.is_change())
+    }
+
+    /// The same plan as what is left of one that was carried out in part: what that changed counts as changed.
+    #[must_use]
+    pub fn continuing(mut self, earlier: &Self) -> Self {
+        for cluster in &mut self.clusters {
+            let before = earlier.clusters.iter().find(|before| before.cluster == cluster.cluster);
+            if let Some(before) = before.filter(|before| before.outcome.is_change()) {
+                cluster.outcome = before.outcome.clone();
+            }
+        }
+        self
+    }
+}
+
 /// What becomes of the service in one cluster.
 #[derive(Debug, Clone, PartialEq)]
 pub struct InCluster {
@@ -70,6 +89,12 @@ pub enum Outcome {
     NotExposed,
 }
 
+impl Outcome {
+    fn is_change(&self) -> bool {
+        matches!(self, Self::Exposes | Self::Unexposes { .. })
+    }
+}
+
 /// Exposes the service in every cluster that has endpoints of it, or in those of them that are named.
 ///
 /// # Errors
@@ -79,15 +104,14 @@ pub fn expose(request: &ExposeRequest<'_>, seen: &[&ObservedTraffic]) -> Result<
     let serving = serving(request, seen)?;
     let mut plan = ExposePlan { notes: notes(request.service, seen, &serving), ..ExposePlan::default() };
     for cluster in serving {
-        let outcome = match openings(cluster, request.service).into_iter().next() {
-            Some(opening) => Outcome::Stands(opening),
-            None => {
-                let (write, manifest) = opened(cluster, request.service)?;
-                let why = format!("{} serves {} and does not expose it", cluster.name, request.service);
-                plan.changes.push(Change { cluster: cluster.name.clone(), write, why });
-                plan.manifests.push((cluster.name.clone(), manifest));
-                Outcome::Exposes
-            }
+        let outcome = if let Some(opening) = openings(cluster, request.service).into_iter().next() {
+            Outcome::Stands(opening)
+        } else {
+            let (write, manifest) = opened(cluster, request.service)?;
+            let why = format!("{} serves {} and does not expose it", cluster.name, request.service);
+            plan.changes.push(Change { cluster: cluster.name.clone(), write, why });
+            plan.manifests.push((cluster.name.clone(), manifest));
+            Outcome::Exposes
         };
         plan.clusters.push(in_cluster(cluster, request.service, outcome));
     }

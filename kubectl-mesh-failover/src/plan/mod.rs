@@ -2,9 +2,11 @@
 
 pub mod expose;
 pub mod exposure;
+pub mod list;
 pub mod locality;
 pub mod members;
 pub mod peers;
 pub mod permissions;
+pub mod regions;
 #[cfg(test)]
-mod sample;
+pub mod sample;

@@ -11,7 +11,7 @@ use mesh_shared::observed::traffic::{
 use serde_json::{Value, json};
 
 /// A cluster with an east-west gateway and one node in region `<name>-1`, and nothing else.
-pub(super) fn cluster(name: &str) -> ObservedTraffic {
+pub fn cluster(name: &str) -> ObservedTraffic {
     let labels = labels(&[("app", "istio-eastwestgateway"), ("istio", "eastwestgateway")]);
     let mut seen = ObservedTraffic {
         context: format!("ctx-{name}"),
@@ -49,12 +49,12 @@ pub(super) fn cluster(name: &str) -> ObservedTraffic {
 }
 
 /// A place of which only the region is known.
-pub(super) fn region(region: &str) -> Locality {
+pub fn region(region: &str) -> Locality {
     Locality { region: region.into(), ..Locality::default() }
 }
 
 /// A ready pod with a sidecar on the cluster's first node.
-pub(super) fn pod(seen: &ObservedTraffic, namespace: &str, name: &str) -> PodSeen {
+pub fn pod(seen: &ObservedTraffic, namespace: &str, name: &str) -> PodSeen {
     let node = seen.nodes.iter().next();
     PodSeen {
         namespace: namespace.into(),
@@ -73,7 +73,7 @@ pub(super) fn pod(seen: &ObservedTraffic, namespace: &str, name: &str) -> PodSee
 }
 
 /// The same cluster with a Service of one port, and so many pods behind it.
-pub(super) fn with_service(mut seen: ObservedTraffic, name: &str, protocol: &str, pods: usize) -> ObservedTraffic {
+pub fn with_service(mut seen: ObservedTraffic, name: &str, protocol: &str, pods: usize) -> ObservedTraffic {
     let service = service(name);
     let mut endpoints = Vec::new();
     for number in 1..=pods {
@@ -96,12 +96,12 @@ pub(super) fn with_service(mut seen: ObservedTraffic, name: &str, protocol: &str
 }
 
 /// `helloworld.sample`.
-pub(super) fn service(name: &str) -> ServiceName {
+pub fn service(name: &str) -> ServiceName {
     ServiceName::parse(name, None).unwrap()
 }
 
 /// A Gateway on the east-west gateway, made by somebody.
-pub(super) fn gateway(name: &str, managed_by: &str, hosts: &[&str]) -> Value {
+pub fn gateway(name: &str, managed_by: &str, hosts: &[&str]) -> Value {
     json!({
         "apiVersion": "networking.istio.io/v1", "kind": "Gateway",
         "metadata": {
@@ -116,11 +116,11 @@ pub(super) fn gateway(name: &str, managed_by: &str, hosts: &[&str]) -> Value {
 }
 
 /// The Gateway that we keep.
-pub(super) fn our_gateway(hosts: &[&str]) -> Value {
+pub fn our_gateway(hosts: &[&str]) -> Value {
     gateway(NAME, crate::cli::MANAGER, hosts)
 }
 
 /// Labels.
-pub(super) fn labels(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+pub fn labels(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }

@@ -41,7 +41,7 @@ pub fn exposed(plan: &ExposePlan, service: &ServiceName, took: Duration) -> Stri
     let mut lines = Vec::new();
     let ours = names(plan.clusters.iter().filter(by_us));
     if !ours.is_empty() {
-        let already = if plan.changes.is_empty() { " already" } else { "" };
+        let already = if plan.changes_anything() { "" } else { " already" };
         lines.push(format!("{service} is exposed in {}{already}.", format::list(&ours)));
     }
     for cluster in &plan.clusters {
@@ -78,13 +78,13 @@ pub fn unexposed(plan: &ExposePlan, service: &ServiceName, took: Duration) -> St
 }
 
 fn ended(mut lines: Vec<String>, plan: &ExposePlan, took: Duration) -> String {
-    let took = format::duration(took);
-    let nothing = if plan.changes.is_empty() { "Nothing to change. " } else { "" };
+    let nothing = if plan.changes_anything() { "" } else { "Nothing to change. " };
+    let end = format!("{nothing}{}", format::duration(took));
     match lines.last_mut() {
-        Some(last) => last.push_str(&format!(" {nothing}{took}")),
-        None => lines.push(format!("{nothing}{took}")),
+        Some(last) => last.extend([" ", &end]),
+        None => lines.push(end),
     }
-    if plan.changes.is_empty() {
+    if !plan.changes_anything() {
         lines.extend(plan.notes.iter().map(|note| format!("  note  {note}")));
     }
     lines.join("\n")

@@ -2,4 +2,6 @@
 
 pub mod changes;
 pub mod expose;
+pub mod list;
 pub mod locality;
+pub mod regions;

@@ -93,7 +93,7 @@ async fn pages(
             }
             Err(fault) => return Err((fault, call)),
         };
-        next = answer["metadata"]["continue"].as_str().unwrap_or_default().to_owned();
+        answer["metadata"]["continue"].as_str().unwrap_or_default().clone_into(&mut next);
         all.extend(marked(items(Some(answer.take())), api_version, kind));
         if next.is_empty() {
             return Ok(all);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use mesh_shared::error::{Error, Result};
-use mesh_shared::istio::cross_network_gateway::{API_VERSION, passthrough_servers, selects};
+use mesh_shared::istio::cross_network_gateway::{API_VERSION, PORT, passthrough_servers, selects};
 use mesh_shared::observed::cluster::ObjectKey;
 use mesh_shared::observed::traffic::ObservedTraffic;
 use mesh_shared::plan::change::{Operation, Write};
@@ -43,8 +43,8 @@ impl<'a> Standing<'a> {
         if !is_ours(object, cluster) {
             return Ok(Self::Foreign(key));
         }
-        let ports = cluster.east_west.iter().map(|gateway| gateway.port);
-        let found = ports.filter_map(|port| passthrough_servers(object, port).next()).next();
+        let mut ports = cluster.east_west.iter().map(|gateway| gateway.port).chain([PORT]);
+        let found = ports.find_map(|port| passthrough_servers(object, port).next());
         let (server, hosts) = found.ok_or_else(|| {
             Error::refused(format!("{key} in {} is not as we write it", cluster.name))
                 .at(format!("context {}, {key}", cluster.context))

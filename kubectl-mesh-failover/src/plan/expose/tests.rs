@@ -222,3 +222,14 @@ fn endpoints_without_a_sidecar_are_said() {
         ["east: 1 of 1 endpoints have no sidecar and are not reached from other networks"]
     );
 }
+
+#[test]
+fn what_an_earlier_attempt_changed_counts_as_changed() {
+    let mut east = serving("east");
+    east.gateways.push(our_gateway(&[HOST]));
+    let before = exposed(&[serving("east"), serving("west")]);
+    let after = exposed(&[east, serving("west")]);
+    assert!(matches!(after.clusters[0].outcome, Outcome::Stands(_)));
+    let told = after.continuing(&before);
+    assert!(told.clusters.iter().all(|cluster| cluster.outcome == Outcome::Exposes) && told.changes_anything());
+}
