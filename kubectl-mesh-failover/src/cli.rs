@@ -11,6 +11,7 @@ use mesh_shared::ui::terminal::Terminal;
 use crate::commands::drill::{self, DrillArguments};
 use crate::commands::expose::{self, ExposeArguments, UnexposeArguments};
 use crate::commands::list::{self, ListArguments};
+use crate::commands::locality::{self, LocalityArguments};
 use crate::commands::mesh::MeshArguments;
 use crate::commands::regions::{self, RegionsArguments};
 
@@ -47,6 +48,7 @@ enum Verb {
     Expose(ExposeArguments),
     Unexpose(UnexposeArguments),
     List(ListArguments),
+    Locality(LocalityArguments),
     /// Print the version
     Version,
 }
@@ -72,6 +74,9 @@ fn execute(cli: Cli, terminal: Terminal) -> Result<u8> {
         }
         Verb::Unexpose(arguments) => {
             command::block_on(expose::unexpose(&arguments, &cli.mesh, &connection, terminal)).map(|()| 0)
+        }
+        Verb::Locality(arguments) => {
+            command::block_on(locality::locality(&arguments, &cli.mesh, &connection, terminal))
         }
         Verb::Version => {
             terminal.data(&format!("{MANAGER} {}\n", env!("CARGO_PKG_VERSION")));

@@ -4,6 +4,7 @@ pub mod arguments;
 pub mod drill;
 pub mod expose;
 pub mod list;
+pub mod locality;
 pub mod mesh;
 pub mod regions;
 pub mod write;

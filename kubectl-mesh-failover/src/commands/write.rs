@@ -2,6 +2,7 @@
 
 use futures::future::{join_all, try_join_all};
 use mesh_shared::cluster::access::missing;
+use mesh_shared::cluster::apply::create_strict_dry_run;
 use mesh_shared::cluster::context::Cluster;
 use mesh_shared::error::{Error, Kind, Result};
 use mesh_shared::mesh::name::ClusterName;
@@ -67,6 +68,18 @@ pub async fn consent(
     } else {
         Err(Error::refused("you said no"))
     }
+}
+
+/// Has every object that will stand looked at by its API server, strictly, before any is written.
+///
+/// # Errors
+/// A refusal with the API server's own words.
+pub async fn valid(proposal: &Proposal, members: &[Member]) -> Result<()> {
+    let checks = proposal.manifests.iter().filter_map(|(cluster, manifest)| {
+        let member = members.iter().find(|member| member.seen.name == *cluster)?;
+        Some(create_strict_dry_run(&member.cluster, manifest, MANAGER))
+    });
+    try_join_all(checks).await.map(|_| ())
 }
 
 /// Makes the writes.

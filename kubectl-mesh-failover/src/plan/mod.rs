@@ -3,6 +3,7 @@
 pub mod expose;
 pub mod exposure;
 pub mod list;
+pub mod locality;
 pub mod members;
 pub mod locality;
 pub mod peers;

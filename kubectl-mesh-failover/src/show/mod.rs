@@ -5,4 +5,5 @@ pub mod drill;
 pub mod drill_live;
 pub mod expose;
 pub mod list;
+pub mod locality;
 pub mod regions;

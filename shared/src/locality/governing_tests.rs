@@ -6,7 +6,7 @@ const HOST: &str = "helloworld.sample.svc.cluster.local";
 const ROOT: &str = "istio-system";
 
 /// A rule by `namespace/name`, made the later the later it stands in the list.
-fn rule(name: &str, host: &str, spec: Value) -> Value {
+fn rule(name: &str, host: &str, spec: &Value) -> Value {
     let (namespace, name) = name.split_once('/').unwrap();
     let mut rule = json!({"metadata": {"namespace": namespace, "name": name}, "spec": {"host": host}});
     for (key, value) in spec.as_object().unwrap() {
@@ -16,7 +16,7 @@ fn rule(name: &str, host: &str, spec: Value) -> Value {
 }
 
 fn plain(name: &str, host: &str) -> Value {
-    rule(name, host, json!({}))
+    rule(name, host, &json!({}))
 }
 
 /// Which rules govern the clients of a namespace, joined by `+`, and `none` where none does.
@@ -66,7 +66,7 @@ fn within_a_namespace_the_host_itself_comes_before_the_longest_pattern() {
 fn clients_in_the_root_namespace_look_at_the_services_namespace_before_their_own() {
     let rules = [plain("istio-system/wide", "*.local"), plain("sample/b", HOST)];
     assert_eq!(governing(&rules, ROOT), "sample/b");
-    let private = [rule("istio-system/own", HOST, json!({"exportTo": ["."]})), plain("sample/b", HOST)];
+    let private = [rule("istio-system/own", HOST, &json!({"exportTo": ["."]})), plain("sample/b", HOST)];
     assert_eq!(governing(&private, ROOT), "istio-system/own");
     assert_eq!(governing(&private, "other"), "sample/b");
 }
@@ -74,11 +74,11 @@ fn clients_in_the_root_namespace_look_at_the_services_namespace_before_their_own
 #[test]
 fn a_rule_that_is_not_exported_governs_its_own_namespace_alone() {
     for to in [".", "sample"] {
-        let rules = [rule("sample/b", HOST, json!({"exportTo": [to]})), plain("istio-system/c", "*.local")];
+        let rules = [rule("sample/b", HOST, &json!({"exportTo": [to]})), plain("istio-system/c", "*.local")];
         assert_eq!(governing(&rules, "sample"), "sample/b");
         assert_eq!(governing(&rules, "other"), "istio-system/c");
     }
-    let to_shop = [rule("sample/b", HOST, json!({"exportTo": ["shop"]})), plain("sample/wide", "*.local")];
+    let to_shop = [rule("sample/b", HOST, &json!({"exportTo": ["shop"]})), plain("sample/wide", "*.local")];
     assert_eq!(governing(&to_shop, "shop"), "sample/b");
     // The search does not go back to the wider rule of the same namespace.
     assert_eq!(governing(&to_shop, "other"), "none");
@@ -90,10 +90,10 @@ fn several_rules_for_one_host_are_merged_and_the_oldest_policy_stands() {
     let policy = |percent: u32| json!({"trafficPolicy": {"outlierDetection": {"maxEjectionPercent": percent}}});
     let subset = |name: &str, version: &str| json!({"subsets": [{"name": name, "labels": {"version": version}}]});
     let rules = [
-        rule("sample/first", HOST, subset("v1", "1")),
-        rule("sample/second", HOST, policy(20)),
-        rule("sample/third", "helloworld", policy(30)),
-        rule("sample/fourth", HOST, json!({"subsets": [{"name": "v1"}, {"name": "v2"}]})),
+        rule("sample/first", HOST, &subset("v1", "1")),
+        rule("sample/second", HOST, &policy(20)),
+        rule("sample/third", "helloworld", &policy(30)),
+        rule("sample/fourth", HOST, &json!({"subsets": [{"name": "v1"}, {"name": "v2"}]})),
     ];
     assert_eq!(governing(&rules, "other"), "sample/first+sample/second+sample/third+sample/fourth");
     let index = RuleIndex::new(&rules, ROOT);
@@ -107,7 +107,7 @@ fn several_rules_for_one_host_are_merged_and_the_oldest_policy_stands() {
 
 #[test]
 fn rules_exported_differently_are_not_merged_and_the_youngest_governs_those_who_see_both() {
-    let rules = [plain("sample/public", HOST), rule("sample/private", HOST, json!({"exportTo": ["."]}))];
+    let rules = [plain("sample/public", HOST), rule("sample/private", HOST, &json!({"exportTo": ["."]}))];
     assert_eq!(governing(&rules, "sample"), "sample/private");
     assert_eq!(governing(&rules, "other"), "sample/public");
     let index = RuleIndex::new(&rules, ROOT);
@@ -118,7 +118,7 @@ fn rules_exported_differently_are_not_merged_and_the_youngest_governs_those_who_
 fn a_selector_picks_workloads_of_its_own_namespace() {
     let rules = [
         plain("sample/all", HOST),
-        rule("sample/some", HOST, json!({"workloadSelector": {"matchLabels": {"app": "curl"}}})),
+        rule("sample/some", HOST, &json!({"workloadSelector": {"matchLabels": {"app": "curl"}}})),
     ];
     let index = RuleIndex::new(&rules, ROOT);
     let labels = |app: &str| BTreeMap::from([("app".to_owned(), app.to_owned())]);

@@ -135,7 +135,7 @@ impl<'a> Standing<'a> {
         if self.own {
             // Nothing is a rule without it.
             after["spec"]["host"] = self.live["spec"]["host"].clone();
-            if let Some(labels) = after["metadata"]["labels"].as_object_mut() {
+            if let Some(labels) = after["metadata"].get_mut("labels").and_then(Value::as_object_mut) {
                 labels.shift_remove(MANAGED_BY);
             }
         }
@@ -237,13 +237,13 @@ fn note_down(object: &mut Value, record: &[Edit], manager: &str) {
     let key = annotation(manager);
     if !record.is_empty() {
         object["metadata"]["annotations"][key] = serde_json::to_string(record).unwrap_or_default().into();
-    } else if let Some(annotations) = object["metadata"]["annotations"].as_object_mut() {
-        annotations.shift_remove(&key);
-        if annotations.is_empty()
-            && let Some(metadata) = object["metadata"].as_object_mut()
-        {
-            metadata.shift_remove("annotations");
-        }
+        return;
+    }
+    let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else { return };
+    let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) else { return };
+    annotations.shift_remove(&key);
+    if annotations.is_empty() {
+        metadata.shift_remove("annotations");
     }
 }
 

@@ -30,12 +30,11 @@ fn between(live: &Value, wanted: &Value, path: &mut String, all: &mut Vec<Operat
         let length = path.len();
         path.push('/');
         path.push_str(&segment(key));
-        match to.get(key) {
-            Some(wanted) => between(value, wanted, path, all),
-            None => {
-                all.push(Operation::Test { path: path.clone(), value: value.clone() });
-                all.push(Operation::Remove { path: path.clone() });
-            }
+        if let Some(wanted) = to.get(key) {
+            between(value, wanted, path, all);
+        } else {
+            all.push(Operation::Test { path: path.clone(), value: value.clone() });
+            all.push(Operation::Remove { path: path.clone() });
         }
         path.truncate(length);
     }
