@@ -19,7 +19,7 @@ mod regions;
 mod timeline;
 
 #[cfg(test)]
-mod tests;
+pub mod tests;
 
 /// The report of a drill, also of one that is still under way: what has not happened yet is absent.
 pub fn measure(recording: &Recording) -> Document {

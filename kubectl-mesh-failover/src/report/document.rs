@@ -182,6 +182,10 @@ pub struct Slice {
 pub struct Counters {
     /// By region.
     pub attempts: BTreeMap<String, Attempts>,
+    /// Answers by region that our traffic had in that time.
+    pub answers: BTreeMap<String, u64>,
+    /// Requests of ours that failed in that time.
+    pub failed: u64,
     /// Whether they agree with ours: as many successes by region, but for what a retry or a removed host explains.
     pub agrees: bool,
     /// In a sentence.

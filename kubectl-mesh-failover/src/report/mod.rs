@@ -1,7 +1,11 @@
-//! Reports of a drill: one document, rendered in several ways.
+//! Reports of a drill: one document, rendered in several ways. All are functions of the document alone.
 
 pub mod document;
+mod figure_rows;
 pub mod html;
 pub mod json;
 pub mod text;
 pub mod wording;
+
+#[cfg(test)]
+mod cases;

@@ -31,10 +31,15 @@ fn tenth(percent: f64) -> String {
     if percent.fract() == 0.0 { format!("{percent:.0} %") } else { format!("{percent:.1} %") }
 }
 
-/// Milliseconds as seconds or minutes, as fine as a person wants them: `0.25 s`, `3.1 s`, `42 s`, `2 min 5 s`.
+/// Milliseconds as seconds or minutes, as fine as a person wants them: `0.25 s`, `3.1 s`, `42 s`, `2 min 5 s`; below ten
+/// milliseconds as what they are.
 pub fn seconds(milliseconds: f64) -> String {
     let seconds = milliseconds / 1000.0;
-    if seconds < 0.995 {
+    if milliseconds == 0.0 {
+        "0 s".into()
+    } else if milliseconds < 10.0 {
+        latency(milliseconds)
+    } else if seconds < 0.995 {
         format!("{seconds:.2} s")
     } else if seconds < 9.95 {
         format!("{} s", without_zero(&format!("{seconds:.1}")))
@@ -88,8 +93,8 @@ mod tests {
 
     #[test]
     fn times_are_as_fine_as_a_person_wants_them() {
-        let told = [0.0, 250.0, 3_100.0, 10_000.0, 42_400.0, 125_000.0, 300_000.0].map(seconds);
-        assert_eq!(told, ["0.00 s", "0.25 s", "3.1 s", "10 s", "42 s", "2 min 5 s", "5 min"]);
+        let told = [0.0, 2.5, 250.0, 3_100.0, 10_000.0, 42_400.0, 125_000.0, 300_000.0].map(seconds);
+        assert_eq!(told, ["0 s", "2.5 ms", "0.25 s", "3.1 s", "10 s", "42 s", "2 min 5 s", "5 min"]);
         assert_eq!([0.54, 4.0, 12.4, 1_240.0].map(latency), ["0.5 ms", "4 ms", "12 ms", "1,240 ms"]);
     }
 }

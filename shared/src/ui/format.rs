@@ -50,6 +50,21 @@ pub fn shortened(text: &str, most: usize) -> String {
     line.chars().take(most).chain(['…']).collect()
 }
 
+/// The text in lines of at most so many characters, broken between words; a longer word has a line of its own.
+pub fn wrapped(text: &str, most: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= most => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,5 +78,7 @@ mod tests {
         assert_eq!(list(&["east", "north", "west"]), "east, north and west");
         assert_eq!(shortened("abcdef", 3), "abc…");
         assert_eq!(shortened("abc", 3), "abc");
+        assert_eq!(wrapped("one two  three, and-four", 9), ["one two", "three,", "and-four"]);
+        assert_eq!(wrapped("", 9), [""; 0]);
     }
 }

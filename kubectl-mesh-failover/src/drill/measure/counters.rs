@@ -88,7 +88,7 @@ pub fn beside(readings: &[Reading], windows: &[Window<'_>], course: &Course<'_>)
         ours.fits(counted, ours.of(region), ours.removed.get(region).copied().unwrap_or(0))
     });
     let counted = format!("{} and {}", count(successes, "answer"), count(errors, "failed attempt"));
-    let seen = format!("{} and {}", count(ours.answered(), "answer"), count(ours.failed, "failed request"));
+    let seen = format!("{} and {}", grouped(ours.answered()), grouped(ours.failed));
     let more = if !in_all && successes > ours.answered() {
         "; the client may have traffic of its own to this service".to_owned()
     } else if in_all && !by_region {
@@ -100,6 +100,8 @@ pub fn beside(readings: &[Reading], windows: &[Window<'_>], course: &Course<'_>)
     };
     Some(Counters {
         attempts: attempts.into_iter().map(|(region, attempts)| (region.to_owned(), attempts)).collect(),
+        answers: ours.answers.iter().map(|(region, answers)| ((*region).to_owned(), *answers)).collect(),
+        failed: ours.failed,
         agrees: in_all && by_region,
         told: format!("it counted {counted}, we {seen}{more}"),
         ejected: ejected(readings),

@@ -233,7 +233,7 @@ pub fn moments(experiment: &Experiment, course: &Course<'_>, times: &Times<'_>) 
         (elsewhere, format!("first answer from {}", region.unwrap_or_default())),
         (times.failover, "failed over".to_owned()),
         (course.restore(), "restore accepted".to_owned()),
-        (times.first_back, format!("first answer from {failed} again")),
+        (times.first_back, format!("{failed} answers again")),
         (times.failback, "failed back".to_owned()),
     ]
     .into_iter()

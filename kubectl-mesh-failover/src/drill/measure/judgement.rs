@@ -197,13 +197,13 @@ fn stopped(facts: &Facts<'_>) -> String {
                 count(all, "request")
             );
         }
-        Some(Stop::MaxErrors(most)) => format!("{} failed before any fault", count(*most, "request")),
-        Some(Stop::Traffic(_)) => "the client's traffic broke off".into(),
-        Some(Stop::LockLost(_)) => "the lock was lost".into(),
-        Some(Stop::Signal(signal)) => format!("{} came", signal_name(*signal)),
-        Some(Stop::Failed(_)) | None => "something else failed".into(),
+        Some(Stop::MaxErrors(most)) => format!("was stopped: {} failed before any fault", count(*most, "request")),
+        Some(Stop::Traffic(_)) => "was stopped: the client's traffic broke off".into(),
+        Some(Stop::LockLost(_)) => "was stopped: its lock was lost".into(),
+        Some(Stop::Signal(signal)) => format!("was stopped by {}", signal_name(*signal)),
+        Some(Stop::Failed(_)) | None => "could not go on".into(),
     };
-    format!("The drill of {service} was stopped, {what}; {back}.")
+    format!("The drill of {service} {what}; {back}.")
 }
 
 /// A signal as people know it.
@@ -248,7 +248,7 @@ fn did_not_hold(facts: &Facts<'_>, hypothesis: &[Expectation]) -> String {
             format!(
                 "{service} did not fall over in full: {target} answered {} of {requests}, {} failed.",
                 percent_of(under.from_target, under.requests),
-                grouped(under.failed)
+                if under.failed == 0 { "none".into() } else { grouped(under.failed) }
             )
         };
     }

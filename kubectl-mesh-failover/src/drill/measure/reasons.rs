@@ -1,7 +1,7 @@
 //! Why a hypothesis did not hold, as far as the recording and the rule tell, and what to do.
 
 use super::judgement::{BASELINE, FAILBACK, FAILOVER, not_restored, time, untold};
-use super::{Facts, counters, ejection};
+use super::{Facts, UnderFault, counters, ejection};
 use crate::drill::experiment::{Fault, Rule};
 use crate::drill::recording::Stop;
 use crate::report::document::{Expectation, Reason, Verdict};
@@ -67,6 +67,13 @@ fn failed(facts: &Facts<'_>, hypothesis: &[Expectation]) -> Vec<Reason> {
     if part(FAILOVER) == Some(true) && part(FAILBACK) != Some(true) {
         reasons.extend(no_failback(facts));
     }
+    if reasons.is_empty() {
+        let why = match facts.experiment.hypothesis.max_errors {
+            Some(most) if facts.figures.failed >= most => format!("{} failed", count(facts.figures.failed, "request")),
+            _ => "the drill ended before its time".into(),
+        };
+        reasons.push(Reason { why, remedy: None });
+    }
     reasons
 }
 
@@ -113,13 +120,37 @@ fn no_failover(facts: &Facts<'_>) -> Vec<Reason> {
             format!("kubectl mesh-failover list {}", experiment.service),
         ));
     }
-    if reasons.is_empty() && facts.times.failover.is_some() {
-        reasons.push(reason(
-            "it fell over, but later than the hypothesis allows",
-            "look for hosts more often (interval), or allow more time (--failover-within)",
-        ));
+    if reasons.is_empty() {
+        reasons.push(in_part(facts, &under));
     }
     reasons
+}
+
+/// What came in place of the target's answers.
+fn in_part(facts: &Facts<'_>, under: &UnderFault) -> Reason {
+    let experiment = facts.experiment;
+    if facts.times.failover.is_some() {
+        return reason(
+            "it fell over, but later than the hypothesis allows",
+            "look for hosts more often (interval), or allow more time (--failover-within)",
+        );
+    }
+    let other = under.requests.saturating_sub(under.failed + under.from_failed + under.from_target);
+    let (number, what) = [
+        (under.failed, "failed".to_owned()),
+        (under.from_failed, format!("were still answered by {}", experiment.failed.region)),
+        (other, "were answered by other regions, or it cannot be told by whom".to_owned()),
+    ]
+    .into_iter()
+    .max_by_key(|(number, _)| *number)
+    .unwrap_or_default();
+    let share = percent_of(number, under.requests);
+    let remedy = if other > under.failed + under.from_failed {
+        format!("look where else the service runs: kubectl mesh-failover list {}", experiment.service)
+    } else {
+        "hold the fault for longer (--hold), or allow more time (--failover-within)".into()
+    };
+    reason(format!("{share} of the requests under the fault {what}"), remedy)
 }
 
 fn of_the_rule(facts: &Facts<'_>, rule: &Rule) -> Vec<Reason> {

@@ -230,7 +230,7 @@ fn a_signal_stops_what_was_not_judged_yet_and_not_what_was() {
             .stopped(Stop::Signal(2)),
     );
     assert_eq!(document.verdict, Verdict::Stopped);
-    assert_eq!(document.headline, "The drill of helloworld.sample was stopped, SIGINT came; all is put back.");
+    assert_eq!(document.headline, "The drill of helloworld.sample was stopped by SIGINT; all is put back.");
     let mut recording = slow_failback();
     recording.stopped = Some(Stop::Signal(2));
     assert_eq!(measure(&recording).verdict, Verdict::Failed);

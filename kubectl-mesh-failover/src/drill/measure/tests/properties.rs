@@ -10,6 +10,7 @@ use super::stream::{experiment, replicas};
 use crate::drill::experiment::Fault;
 use crate::drill::measure::measure;
 use crate::drill::recording::{HostCounters, Mark, Outcome, Reading, Recording, Sample, Stop, TrafficEnd};
+use crate::report::document::Verdict;
 
 fn any_time() -> impl Strategy<Value = Duration> {
     prop_oneof![
@@ -120,7 +121,9 @@ proptest! {
         let drawn: u64 = slices.iter().map(|slice| slice.failed + slice.answers.values().sum::<u64>()).sum();
         prop_assert_eq!(drawn, figures.requests);
         prop_assert!(!document.headline.is_empty());
+        prop_assert!(document.verdict != Verdict::Failed || !document.reasons.is_empty());
         let times = document.moments.iter().map(|moment| moment.at_ms).collect::<Vec<_>>();
+        prop_assert!(!crate::report::html::render(&document).contains("NaN"));
         prop_assert!(times.is_sorted() && times.iter().all(|time| time.is_finite()));
     }
 }

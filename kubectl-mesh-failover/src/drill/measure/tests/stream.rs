@@ -19,6 +19,8 @@ pub enum Who {
     East,
     /// Version v2 in west.
     West,
+    /// Version v3 in north.
+    North,
     /// East, with an error.
     EastFails,
     /// West, with an error.
@@ -145,11 +147,18 @@ impl Stream {
         let (outcome, text, host, took) = match who {
             Who::East => (Outcome::Answered(200), Some("version: v1"), Some("10.0.1.11:5000"), 1_200),
             Who::West => (Outcome::Answered(200), Some("version: v2"), Some("10.0.2.11:15443"), 2_000),
+            Who::North => (Outcome::Answered(200), Some("version: v3"), Some("10.0.3.11:15443"), 3_000),
             Who::EastFails => (Outcome::Answered(503), None, Some("10.0.1.11:5000"), 900),
             Who::WestFails => (Outcome::Answered(503), None, Some("10.0.2.11:15443"), 900),
             Who::Nobody => (Outcome::Failed("Operation timed out".into()), None, None, 3_000),
         };
         let failed = !matches!(outcome, Outcome::Answered(200));
+        if let Some(host) = host
+            && who == Who::North
+            && !self.hosts.contains_key(host)
+        {
+            self.host_appears(host);
+        }
         if let Some(counters) = host.and_then(|host| self.hosts.get_mut(host)) {
             if failed {
                 counters.error += 1;
@@ -186,14 +195,26 @@ impl Stream {
         self
     }
 
+    /// Outlier detection ejects a host, or takes it back.
+    pub fn eject(mut self, address: &str, ejected: bool) -> Self {
+        if let Some(host) = self.hosts.get_mut(address) {
+            host.ejected = ejected;
+        }
+        self
+    }
+
     fn host_appears(&mut self, address: &'static str) {
-        let east = address.starts_with("10.0.1.");
+        let region = match &address[..7] {
+            "10.0.1." => "east-1",
+            "10.0.2." => "west-1",
+            _ => "north-1",
+        };
         self.hosts.insert(
             address,
             HostCounters {
                 address: address.into(),
-                region: if east { "east-1" } else { "west-1" }.into(),
-                priority: u32::from(!east),
+                region: region.into(),
+                priority: u32::from(region != "east-1"),
                 success: 0,
                 error: 0,
                 ejected: false,

@@ -75,10 +75,7 @@ fn errors_that_a_retry_hid_are_told_and_no_disagreement() {
     }
     let counters = measure(&recording).counters.unwrap();
     assert!(counters.agrees);
-    assert_eq!(
-        counters.told,
-        "it counted 1,488 answers and 3 failed attempts, we 1,500 answers and 0 failed requests; retries hid 3 of them"
-    );
+    assert_eq!(counters.told, "it counted 1,488 answers and 3 failed attempts, we 1,500 and 0; retries hid 3 of them");
 }
 
 #[test]
