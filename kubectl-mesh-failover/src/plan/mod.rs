@@ -5,7 +5,6 @@ pub mod exposure;
 pub mod list;
 pub mod locality;
 pub mod members;
-pub mod locality;
 pub mod peers;
 pub mod permissions;
 pub mod regions;

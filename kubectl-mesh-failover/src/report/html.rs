@@ -1,7 +1,3 @@
-//! Stub.
-use super::document::Document;
-/// Stub.
-pub fn render(document: &Document) -> String { format!("<!DOCTYPE html>{}", document.headline) }
 //! The report as one HTML page: verdict first, one picture, then the tables. It needs no script, no font and no request, follows
 //! the reader's light or dark, and prints.
 

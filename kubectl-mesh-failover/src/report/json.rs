@@ -1,7 +1,3 @@
-//! Stub.
-use super::document::Document;
-/// Stub.
-pub fn render(document: &Document) -> String { serde_json::to_string_pretty(document).unwrap_or_default() + "\n" }
 //! The document as JSON, for programs. docs/drills.md describes its fields.
 
 use mesh_shared::error::{Error, Result};

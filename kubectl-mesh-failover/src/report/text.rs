@@ -1,7 +1,3 @@
-//! Stub.
-use super::document::Document;
-/// Stub.
-pub fn render(document: &Document) -> String { format!("{:?} {}\n{:#?}\n", document.verdict, document.headline, document) }
 //! The report on a terminal: verdict, why, figures, proof that all is put back; at most 100 columns but for commands.
 
 use mesh_shared::ui::format::wrapped;
@@ -141,7 +137,7 @@ mod tests {
                       is 3, not 1.
           why        Deployment sample/helloworld-v1 in east: replicas is 3, and was 1: somebody else scaled
                      it
-          do         kubectl mesh-failover drill recover helloworld.sample
+          do         kubectl mesh-failover drill recover helloworld.sample --contexts east
           detection  0.26 s   first answer from west-1 after the fault was accepted
           failover   0.26 s   from then on at least 99 % from west-1; last answer of east-1 after 0.24 s
           failback   3 s      after the restore was accepted: from then on as before the fault

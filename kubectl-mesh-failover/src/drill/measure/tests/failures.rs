@@ -186,7 +186,7 @@ fn a_restore_that_failed_half_way_comes_before_all_else() {
         whys(&document),
         ["Deployment sample/helloworld-v1 in east: replicas is 3, and was 1: somebody else scaled it"]
     );
-    assert_eq!(document.reasons[0].remedy.as_deref(), Some("kubectl mesh-failover drill recover helloworld.sample"));
+    assert_eq!(document.reasons[0].remedy.as_deref(), Some("kubectl mesh-failover drill recover helloworld.sample --contexts east"));
 }
 
 #[test]
