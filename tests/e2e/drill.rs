@@ -80,7 +80,7 @@ fn drill(kit: &Kit, fault: &str, more: &[&str]) -> Command {
         &["--match", "version: v[0-9]", "--baseline", "3s", "--hold", "3s", "--contexts", "east,west"],
         more,
     ];
-    kit.failover(&arguments.concat())
+    kit.failover_command(&arguments.concat())
 }
 
 /// The same, run to its end with a JSON report, which is returned beside how it ended.
