@@ -5,8 +5,8 @@ use meshlab::audit::Event;
 
 use super::Kit;
 
-/// How the product calls itself to API servers.
-pub(crate) const USER_AGENT: &str = "kubectl-mesh-mc/";
+/// How both plugins call themselves to API servers.
+pub(crate) const USER_AGENT: &str = "kubectl-mesh-";
 
 impl Kit {
     /// Every request of the product to a cluster since a time.

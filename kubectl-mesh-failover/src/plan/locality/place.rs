@@ -79,7 +79,7 @@ impl<'a> Place<'a> {
             ));
         }
         let why = if standing.own { "what it says is not what is wanted" } else { "it says nothing of this failover" };
-        Ok(RulePlan { key: edited.key(), rewrite, kept: standing.kept, why: why.into() })
+        Ok(RulePlan { key: edited.key(), rewrite, why: why.into() })
     }
 
     /// A rule of our own.
@@ -98,7 +98,7 @@ impl<'a> Place<'a> {
         let merged = merge(&start, self.wanted).map_err(|error| self.at(error, &key))?;
         notes.extend(merged.notes.iter().cloned());
         let why = format!("no rule for exactly {service} stands in its namespace");
-        Ok(RulePlan { key: key.clone(), rewrite: made(&key, &merged, self.request.manager), kept: Vec::new(), why })
+        Ok(RulePlan { key: key.clone(), rewrite: made(&key, &merged, self.request.manager), why })
     }
 
     /// What a rule of our own begins with: its host, and the policy of the rule that would govern without it, since the first

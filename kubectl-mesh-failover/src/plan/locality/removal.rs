@@ -32,12 +32,7 @@ fn in_cluster(service: &ServiceName, manager: &str, seen: &ObservedTraffic) -> C
             Some(stands) => format!("{} was changed since from {} to {stands}, and stays", kept.field, kept.wrote),
             None => format!("{} was taken out since, and stays out", kept.field),
         }));
-        rules.push(RulePlan {
-            key: rule.key(),
-            rewrite,
-            kept: standing.kept,
-            why: "it was written by locality apply".into(),
-        });
+        rules.push(RulePlan { key: rule.key(), rewrite, why: "it was written by locality apply".into() });
     }
     ClusterPlan { cluster: seen.name.clone(), context: seen.context.clone(), rules, notes }
 }
