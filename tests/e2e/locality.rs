@@ -320,3 +320,56 @@ fn the_seeds_own_rule_is_shown_to_never_fail_over_and_lacks_two_fields() {
     kit.locality("remove", &["--yes"]).ok();
     assert_eq!(kit.rule("east").unwrap()["spec"], before["spec"]);
 }
+
+#[test]
+fn a_rule_of_ours_that_somebody_put_something_into_outlives_the_removal() {
+    let Some(kit) = mesh() else { return };
+    kit.locality("apply", &["--yes"]).ok();
+    let patch = r#"[{"op": "add", "path": "/spec/subsets", "value": [{"name": "v1", "labels": {"version": "v1"}}]}]"#;
+    kit.kubectl("east", &["patch", "destinationrule", "-n", NAMESPACE, "helloworld", "--type=json", "-p", patch]).ok();
+    let again = Timestamp::now();
+    kit.locality("apply", &["--yes"]).ok();
+    kit.assert_nothing_written(again);
+    kit.locality("remove", &["--yes"]).ok();
+    let rule = kit.rule("east").unwrap();
+    assert_eq!(rule["spec"], json!({"host": HOST, "subsets": [{"name": "v1", "labels": {"version": "v1"}}]}));
+    assert_eq!(rule["metadata"].get("labels"), None);
+    assert_eq!(kit.rule("west"), None);
+
+    // From then on it is a user's rule like any other.
+    kit.locality("apply", &["--yes"]).ok();
+    kit.await_answers("east", &OWN);
+    let again = Timestamp::now();
+    kit.locality("apply", &["--yes"]).ok();
+    kit.assert_nothing_written(again);
+    kit.locality("remove", &["--yes"]).ok();
+    assert_eq!(kit.rule("east").unwrap()["spec"], rule["spec"]);
+}
+
+#[test]
+fn settings_of_a_port_that_come_later_are_taken_over_and_everything_is_given_back() {
+    let Some(kit) = mesh() else { return };
+    let before = kit.users_rule("west", &json!({"host": HOST, "trafficPolicy": {"outlierDetection": {}}}));
+    kit.locality("apply", &["--yes"]).ok();
+    let port = r#"[{"op": "add", "path": "/spec/trafficPolicy/portLevelSettings", "value": [{"port": {"number": 5000}, "outlierDetection": {"interval": "2s"}}]}]"#;
+    kit.kubectl("west", &["patch", "destinationrule", "-n", NAMESPACE, "helloworld", "--type=json", "-p", port]).ok();
+    assert_eq!(kit.locality("apply", &["--yes"]).code, 1);
+    kit.locality("apply", &["--yes", "--take-over=spec.trafficPolicy.portLevelSettings"]).ok();
+    kit.await_answers("west", &OTHER);
+    let again = Timestamp::now();
+    kit.locality("apply", &["--yes"]).ok();
+    assert_eq!(kit.locality("diff", &[]).code, 1, "the port of one cluster is looked at more seldom");
+    kit.assert_nothing_written(again);
+
+    // Another number of errors is no matter of the list's owner any more.
+    kit.locality("apply", &["--yes", "--consecutive-5xx-errors", "3"]).ok();
+    let rule = kit.rule("west").unwrap();
+    let policy = &rule["spec"]["trafficPolicy"];
+    assert_eq!(policy["outlierDetection"]["consecutive5xxErrors"], 3);
+    assert_eq!(policy["portLevelSettings"][0]["outlierDetection"]["consecutive5xxErrors"], 3);
+    kit.locality("remove", &["--yes"]).ok();
+    let mut wanted = before["spec"].clone();
+    wanted["trafficPolicy"]["portLevelSettings"] =
+        json!([{"port": {"number": 5000}, "outlierDetection": {"interval": "2s"}}]);
+    assert_eq!(kit.rule("west").unwrap()["spec"], wanted);
+}

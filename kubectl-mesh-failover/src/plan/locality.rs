@@ -120,7 +120,7 @@ impl LocalityPlan {
                 let open = rule.rewrite.conflicts.iter().filter(|conflict| !take_over.covers(&conflict.field));
                 for conflict in open {
                     let owners = match conflict.owners.as_slice() {
-                        [] => "nobody in particular".to_owned(),
+                        [] => "unknown".to_owned(),
                         owners => owners.join(", "),
                     };
                     for differs in all_differences(&conflict.old, &conflict.new) {

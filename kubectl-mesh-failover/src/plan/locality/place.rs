@@ -108,7 +108,7 @@ impl<'a> Place<'a> {
         let host = service.host();
         let start = filled(&json!({ "host": host }), spec);
         let others = self.seen.destination_rules.iter().filter(|rule| *rule != own);
-        let index = RuleIndex::new(others, &self.seen.mesh_config.root_namespace);
+        let index = RuleIndex::new(others, &self.seen.mesh_config);
         let at_home = index.governing(&service.namespace, &service.namespace, &host).all;
         // A namespace that has no name has no rules of its own.
         let elsewhere = index.governing("", &service.namespace, &host).all;
@@ -154,7 +154,7 @@ fn policy_of(source: &Consolidated<'_>, host: &str) -> Value {
 /// Namespaces whose clients will be governed by something else, with what that is.
 fn not_governed(seen: &ObservedTraffic, service: &ServiceName, rules: &[RulePlan]) -> Vec<String> {
     let after = after(seen, rules);
-    let index = RuleIndex::new(&after, &seen.mesh_config.root_namespace);
+    let index = RuleIndex::new(&after, &seen.mesh_config);
     let mut strange: BTreeMap<Option<String>, Vec<&str>> = BTreeMap::new();
     for namespace in &seen.namespaces {
         let governed = index.governing(namespace, &service.namespace, &service.host()).all;
