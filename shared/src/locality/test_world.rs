@@ -21,13 +21,7 @@ pub(crate) fn cluster(name: &str) -> ObservedTraffic {
         network: Some(NetworkName::of_cluster(&cluster)),
         name: cluster,
         system_namespace: "istio-system".into(),
-        mesh_config: MeshConfig {
-            root_namespace: "istio-system".into(),
-            version: None,
-            default_outlier_detection: None,
-            locality: None,
-            cluster_local: Vec::new(),
-        },
+        mesh_config: mesh_config(),
         peers: BTreeSet::new(),
         namespaces: ["istio-system", "sample", "shop"].map(str::to_owned).into(),
         nodes: BTreeMap::new(),
@@ -44,6 +38,18 @@ pub(crate) fn cluster(name: &str) -> ObservedTraffic {
             ready: 1,
         }],
         destination_rules: Vec::new(),
+    }
+}
+
+/// Istio's defaults.
+pub(crate) fn mesh_config() -> MeshConfig {
+    MeshConfig {
+        root_namespace: "istio-system".into(),
+        version: None,
+        default_outlier_detection: None,
+        locality: None,
+        private_rules: false,
+        cluster_local: Vec::new(),
     }
 }
 
