@@ -1,1 +1,3 @@
 //! What each verb says, as text.
+
+pub mod drill_live;

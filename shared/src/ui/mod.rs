@@ -4,6 +4,7 @@ pub mod arguments;
 pub mod command;
 pub mod format;
 pub mod hint;
+pub mod live;
 pub mod progress;
 pub mod prompt;
 pub mod table;
