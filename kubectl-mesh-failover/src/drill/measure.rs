@@ -1,5 +1,7 @@
 //! From what was recorded to what is reported: a pure function. docs/drills.md defines each figure.
 
+use std::collections::BTreeMap;
+
 use super::experiment::Experiment;
 use super::recording::Recording;
 use crate::report::document::{Document, Figures, SCHEMA};
@@ -51,6 +53,14 @@ pub fn measure(recording: &Recording) -> Document {
         notes: notes::notes(&facts),
         figures: facts.figures,
     }
+}
+
+/// The region of each text that the pattern matched, as far as it can be told yet; for the display while a drill runs.
+pub fn owners(recording: &Recording) -> BTreeMap<String, String> {
+    let course = Course::of(recording);
+    let windows = counters::windows(&recording.readings);
+    let owners = regions::owners(&recording.experiment, &course.requests, &windows);
+    owners.into_iter().map(|(text, region)| (text.to_owned(), region.to_owned())).collect()
 }
 
 /// What a drill is judged by.

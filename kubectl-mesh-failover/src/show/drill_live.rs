@@ -1,12 +1,420 @@
-//! Stub.
-use mesh_shared::ui::terminal::Terminal;
-use tokio::sync::mpsc::UnboundedReceiver;
-use crate::drill::conduct::Told;
+//! A drill while it runs: what is shown of it, from what has happened so far. Values only; `ui::live` draws.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use mesh_shared::ui::format::{grouped, shortened};
+
 use crate::drill::experiment::Experiment;
-use crate::drill::phase::Timing;
+use crate::drill::measure::owners;
+use crate::drill::recording::{Mark, Outcome, Reading, Recording, Sample, TrafficEnd};
+use crate::report::wording::{seconds, share};
+
+/// How many lines [`Live::lines`] gives at most.
+pub const LINES: usize = 4 + NOTES;
+
+/// How many notes are shown, the latest.
+const NOTES: usize = 3;
+
+/// Shares are those of so long.
+const RECENT: Duration = Duration::from_secs(1);
+
+/// How often something is said where nothing can be drawn.
+const REMINDER: Duration = Duration::from_secs(5);
+
+/// Letters of a bar.
+const BAR: usize = 20;
+
+/// The widest line, and the widest name of a region in it.
+const COLUMNS: usize = 100;
+const NAME: usize = 14;
+
+/// What a drill has told so far.
+#[derive(Debug)]
+pub struct Live {
+    so_far: Recording,
+    phases: Vec<Phase>,
+    /// Region by what the pattern matched.
+    owners: BTreeMap<String, String>,
+    notes: Vec<String>,
+    due: Vec<String>,
+    told: Duration,
+    over: Option<Duration>,
+}
+
+/// A phase that has begun.
+#[derive(Debug)]
+struct Phase {
+    name: &'static str,
+    from: Duration,
+    /// From when times count: from the accepted write, where there is one.
+    counts_from: Duration,
+    planned: Duration,
+    first_sample: usize,
+}
+
+/// Who answered how often, in the order in which it is shown.
+type Answers<'a> = Vec<(&'a str, u64)>;
+
+impl Live {
+    /// A drill before its first request.
+    pub fn new(experiment: &Experiment) -> Self {
+        Self {
+            so_far: Recording {
+                experiment: experiment.clone(),
+                started: Timestamp::UNIX_EPOCH,
+                ended: Timestamp::UNIX_EPOCH,
+                marks: Vec::new(),
+                samples: Vec::new(),
+                traffic: TrafficEnd::Whole,
+                readings: Vec::new(),
+                put_back: Vec::new(),
+                stopped: None,
+            },
+            phases: Vec::new(),
+            owners: BTreeMap::new(),
+            notes: Vec::new(),
+            due: Vec::new(),
+            told: Duration::ZERO,
+            over: None,
+        }
+    }
+
+    /// Takes a moment of the drill in.
+    pub fn mark(&mut self, mark: Mark, at: Duration) {
+        self.so_far.marks.push((mark, at));
+        let hypothesis = &self.so_far.experiment.hypothesis;
+        let (name, planned) = match mark {
+            Mark::Baseline => ("baseline", self.so_far.experiment.baseline),
+            Mark::FaultAsked => ("fault", hypothesis.failover_within),
+            Mark::Hold => ("hold", self.so_far.experiment.hold),
+            Mark::RestoreAsked => ("after", hypothesis.failback_within),
+            Mark::FaultAccepted => return self.accepted(at, "fault: accepted by the API server"),
+            Mark::RestoreAccepted => return self.accepted(at, "after: restore accepted by the API server"),
+            Mark::End => {
+                self.close(at);
+                self.over = Some(at);
+                return;
+            }
+        };
+        self.close(at);
+        self.phases.push(Phase { name, from: at, counts_from: at, planned, first_sample: self.so_far.samples.len() });
+        self.told = at;
+    }
+
+    fn accepted(&mut self, at: Duration, line: &str) {
+        if let Some(phase) = self.phases.last_mut() {
+            phase.counts_from = at;
+        }
+        self.due.push(line.to_owned());
+    }
+
+    /// Says how the phase that ends now was.
+    fn close(&mut self, at: Duration) {
+        if let (Some(index), None) = (self.phases.len().checked_sub(1), self.over) {
+            let line = self.plain_line(index, at, true);
+            self.due.push(line);
+        }
+    }
+
+    /// Takes a request in.
+    pub fn sample(&mut self, sample: Sample) {
+        self.so_far.samples.push(sample);
+    }
+
+    /// Takes a reading of the client proxy's counters in.
+    pub fn reading(&mut self, reading: Reading) {
+        self.so_far.readings.push(reading);
+        self.owners = owners(&self.so_far);
+    }
+
+    /// Takes in what else a person should know.
+    pub fn note(&mut self, text: impl Into<String>) {
+        let text = text.into();
+        self.due.push(format!("note: {text}"));
+        self.notes.push(text);
+    }
+
+    /// The lines on a terminal: one per phase that has begun, and the latest notes.
+    pub fn lines(&self, now: Duration) -> Vec<String> {
+        let phases = (0..self.phases.len()).map(|index| self.line(index, now));
+        let notes =
+            self.notes.iter().skip(self.notes.len().saturating_sub(NOTES)).map(|note| format!("           {note}"));
+        phases.chain(notes).map(|line| shortened(&line, COLUMNS)).collect()
+    }
+
+    /// The lines that are due where nothing can be drawn: one where a phase ends or something is to be known, and one every five
+    /// seconds.
+    pub fn plain(&mut self, now: Duration) -> Vec<String> {
+        let mut lines = std::mem::take(&mut self.due);
+        if let (Some(index), None) = (self.phases.len().checked_sub(1), self.over)
+            && now.saturating_sub(self.told) >= REMINDER
+        {
+            self.told = now;
+            lines.push(self.plain_line(index, now, false));
+        }
+        lines
+    }
+
+    /// When a phase ended, if it has.
+    fn end(&self, index: usize) -> Option<Duration> {
+        self.phases.get(index + 1).map(|next| next.from).or(self.over)
+    }
+
+    fn of(&self, index: usize) -> &[Sample] {
+        let from = self.phases[index].first_sample.min(self.so_far.samples.len());
+        let to = self.phases.get(index + 1).map_or(self.so_far.samples.len(), |next| next.first_sample);
+        &self.so_far.samples[from..to.max(from)]
+    }
+
+    fn line(&self, index: usize, now: Duration) -> String {
+        let phase = &self.phases[index];
+        let end = self.end(index);
+        let elapsed = end.unwrap_or(now).saturating_sub(phase.from);
+        let running = end.is_none();
+        let samples = self.of(index);
+        let shown = if running { Self::recent(samples, now) } else { samples };
+        let errors = samples.iter().filter(|sample| failed(sample)).count();
+        let mut parts = vec![
+            format!("{:<8}", phase.name),
+            format!("{} {:>5}", bar(elapsed, phase.planned, running), format!("{:.0} s", elapsed.as_secs_f64())),
+        ];
+        let shares = self.shares(shown, running);
+        parts.extend(shares.into_iter().map(|(name, percent)| format!("{name} {percent:>3.0} %")));
+        parts.push(count(errors));
+        parts.extend(self.moment(index));
+        format!(" {}", parts.join("  "))
+    }
+
+    fn plain_line(&self, index: usize, now: Duration, done: bool) -> String {
+        let phase = &self.phases[index];
+        let samples = self.of(index);
+        let shown = if done { samples } else { Self::recent(samples, now) };
+        let errors = samples.iter().filter(|sample| failed(sample)).count();
+        let elapsed = format!("{:.0} s", now.saturating_sub(phase.from).as_secs_f64());
+        let mut parts = vec![if done { format!("done after {elapsed}") } else { elapsed }];
+        let shares = self.shares(shown, !done);
+        parts.extend(shares.into_iter().map(|(name, percent)| format!("{name} {percent:.0} %")));
+        parts.push(count(errors));
+        parts.extend(self.moment(index));
+        format!("{}: {}", phase.name, parts.join(", "))
+    }
+
+    fn recent(samples: &[Sample], now: Duration) -> &[Sample] {
+        let begin = now.saturating_sub(RECENT);
+        let older = samples.iter().rev().take_while(|sample| sample.at > begin).count();
+        &samples[samples.len() - older..]
+    }
+
+    /// Percent by who answered: of all requests, so that what failed is missing to the hundred.
+    fn shares(&self, samples: &[Sample], running: bool) -> Vec<(String, f64)> {
+        if samples.is_empty() {
+            return Vec::new();
+        }
+        let mut answers = self.answers(samples);
+        if answers.iter().all(|(_, number)| *number == 0) && running {
+            answers = self.counted();
+        }
+        let told: u64 = answers.iter().map(|(_, number)| number).sum();
+        let failed = u64::try_from(samples.iter().filter(|sample| failed(sample)).count()).unwrap_or(0);
+        let all = told.saturating_add(failed);
+        answers.iter().map(|(region, number)| (self.named(region), share(*number, all) * 100.0)).collect()
+    }
+
+    /// Answers by region, the two sides first; of an answer whose region is not known yet its own text.
+    fn answers<'s>(&'s self, samples: &'s [Sample]) -> Answers<'s> {
+        let sides = [self.so_far.experiment.failed.region.as_str(), self.so_far.experiment.target.region.as_str()];
+        let mut answers: Answers<'s> = sides.into_iter().map(|side| (side, 0)).collect();
+        let texts = samples.iter().filter(|sample| !failed(sample)).filter_map(|sample| sample.answered_by.as_deref());
+        for region in texts.map(|text| self.owners.get(text).map_or(text, String::as_str)) {
+            match answers.iter_mut().find(|(name, _)| *name == region) {
+                Some((_, number)) => *number += 1,
+                None => answers.push((region, 1)),
+            }
+        }
+        answers
+    }
+
+    /// Successes by region between the last two readings, where answers have no text.
+    fn counted(&self) -> Answers<'_> {
+        let sides = [self.so_far.experiment.failed.region.as_str(), self.so_far.experiment.target.region.as_str()];
+        let mut answers: Answers<'_> = sides.into_iter().map(|side| (side, 0)).collect();
+        let [.., earlier, later] = self.so_far.readings.as_slice() else { return answers };
+        for host in &later.hosts {
+            let before = earlier.hosts.iter().find(|one| one.address == host.address).map_or(0, |one| one.success);
+            let more = host.success.checked_sub(before).unwrap_or(host.success);
+            match answers.iter_mut().find(|(name, _)| *name == host.region) {
+                Some((_, number)) => *number = number.saturating_add(more),
+                None => answers.push((&host.region, more)),
+            }
+        }
+        answers
+    }
+
+    /// The cluster of one of the two sides, else the region itself.
+    fn named(&self, region: &str) -> String {
+        let sides = [&self.so_far.experiment.failed, &self.so_far.experiment.target];
+        let side = sides.into_iter().find(|side| side.region == region);
+        shortened(side.map_or(region, |side| side.cluster.as_str()), NAME)
+    }
+
+    /// What is notable in a phase: the first answer from elsewhere under the fault, and the first of the failed region after it.
+    fn moment(&self, index: usize) -> Option<String> {
+        let phase = &self.phases[index];
+        let failed_region = self.so_far.experiment.failed.region.as_str();
+        let wanted = |region: &str| match phase.name {
+            "fault" => region != failed_region,
+            "after" => region == failed_region,
+            _ => false,
+        };
+        let (sample, region) = self
+            .of(index)
+            .iter()
+            .filter(|sample| !failed(sample))
+            .filter_map(|sample| Some((sample, self.owners.get(sample.answered_by.as_deref()?)?)))
+            .find(|(_, region)| wanted(region))?;
+        let after = sample.at.saturating_sub(phase.counts_from).as_secs_f64() * 1000.0;
+        Some(format!("{} answers after {}", self.named(region), seconds(after)))
+    }
+}
+
+fn failed(sample: &Sample) -> bool {
+    !matches!(sample.outcome, Outcome::Answered(status) if status < 500)
+}
+
+fn count(errors: usize) -> String {
+    let errors = u64::try_from(errors).unwrap_or(u64::MAX);
+    format!("{} error{}", grouped(errors), if errors == 1 { "" } else { "s" })
+}
+
+/// How much of the planned time is over; a phase that ended sooner was done sooner.
+fn bar(elapsed: Duration, planned: Duration, running: bool) -> String {
+    let part = if planned.is_zero() { 1.0 } else { (elapsed.as_secs_f64() / planned.as_secs_f64()).min(1.0) };
+    let filled = if running { (1..=20_u8).take_while(|step| f64::from(*step) <= part * 20.0).count() } else { BAR };
+    "█".repeat(filled) + &"░".repeat(BAR - filled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::drill::measure::tests::stream;
+
+    /// The drill that holds, as far as it had come at a moment.
+    fn until(moment: u64) -> (Live, Duration, Vec<String>) {
+        let recording = stream::held().end();
+        let now = Duration::from_millis(moment);
+        let mut live = Live::new(&recording.experiment);
+        let mut said = Vec::new();
+        let mut events: Vec<(Duration, u8, usize)> = Vec::new();
+        events.extend(recording.marks.iter().enumerate().map(|(index, (_, at))| (*at, 0, index)));
+        events.extend(recording.samples.iter().enumerate().map(|(index, sample)| (sample.at, 1, index)));
+        events.extend(recording.readings.iter().enumerate().map(|(index, reading)| (reading.at, 2, index)));
+        events.sort_by_key(|(at, kind, _)| (*at, if *kind == 0 && !at.is_zero() { 3 } else { *kind }));
+        for (at, kind, index) in events.into_iter().filter(|(at, ..)| *at <= now) {
+            match kind {
+                0 => live.mark(recording.marks[index].0, at),
+                1 => live.sample(recording.samples[index].clone()),
+                _ => live.reading(recording.readings[index].clone()),
+            }
+            said.extend(live.plain(at));
+        }
+        (live, now, said)
+    }
+
+    #[test]
+    fn under_the_fault_a_line_per_phase_tells_shares_errors_and_the_first_answer_from_elsewhere() {
+        let (mut live, now, _) = until(14_000);
+        live.note("the reading of the counters was late");
+        insta::assert_snapshot!(live.lines(now).join("\n"), @r"
+        baseline  ████████████████████  10 s  east 100 %  west   0 %  0 errors
+        fault     ████████████████████   2 s  east  12 %  west  88 %  0 errors  west answers after 0.26 s
+        hold      ███░░░░░░░░░░░░░░░░░   2 s  east   0 %  west 100 %  0 errors
+                  the reading of the counters was late
+        ");
+    }
+
+    #[test]
+    fn at_the_end_all_phases_are_told() {
+        let (live, now, _) = until(40_000);
+        insta::assert_snapshot!(live.lines(now).join("\n"), @r"
+        baseline  ████████████████████  10 s  east 100 %  west   0 %  0 errors
+        fault     ████████████████████   2 s  east  12 %  west  88 %  0 errors  west answers after 0.26 s
+        hold      ████████████████████  10 s  east   0 %  west 100 %  0 errors
+        after     ████████████████████   8 s  east  62 %  west  38 %  0 errors  east answers after 3 s
+        ");
+    }
+
+    #[test]
+    fn where_nothing_can_be_drawn_phases_are_told_as_they_end_and_every_five_seconds() {
+        let (_, _, said) = until(40_000);
+        insta::assert_snapshot!(said.join("\n"), @r"
+        baseline: 5 s, east 100 %, west 0 %, 0 errors
+        baseline: 10 s, east 100 %, west 0 %, 0 errors
+        baseline: done after 10 s, east 100 %, west 0 %, 0 errors
+        fault: accepted by the API server
+        fault: done after 2 s, east 12 %, west 88 %, 0 errors, west answers after 0.26 s
+        hold: 5 s, east 0 %, west 100 %, 0 errors
+        hold: 10 s, east 0 %, west 100 %, 0 errors
+        hold: done after 10 s, east 0 %, west 100 %, 0 errors
+        after: restore accepted by the API server
+        after: 5 s, east 100 %, west 0 %, 0 errors, east answers after 3 s
+        after: done after 8 s, east 62 %, west 38 %, 0 errors, east answers after 3 s
+        ");
+    }
+
+    #[test]
+    fn before_anything_has_happened_nothing_is_shown() {
+        let mut live = Live::new(&stream::held().end().experiment);
+        assert!(live.lines(Duration::ZERO).is_empty());
+        assert!(live.plain(Duration::from_secs(9)).is_empty());
+    }
+
+    #[test]
+    fn before_a_texts_region_is_known_the_text_itself_is_shown() {
+        let recording = stream::held().end();
+        let mut live = Live::new(&recording.experiment);
+        live.mark(Mark::Baseline, Duration::ZERO);
+        live.sample(recording.samples[0].clone());
+        let lines = live.lines(Duration::from_millis(20));
+        assert!(lines[0].contains("version: v1 100 %"), "{lines:?}");
+    }
+
+    #[test]
+    fn without_texts_the_counters_tell_the_shares() {
+        let recording = stream::held().end();
+        let mut live = Live::new(&recording.experiment);
+        live.mark(Mark::Baseline, Duration::ZERO);
+        for sample in recording.samples.iter().take(50) {
+            live.sample(Sample { answered_by: None, ..sample.clone() });
+        }
+        recording.readings.iter().take(3).for_each(|reading| live.reading(reading.clone()));
+        let lines = live.lines(Duration::from_secs(1));
+        assert!(lines[0].contains("east 100 %  west   0 %"), "{lines:?}");
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_terminal_however_long_the_names() {
+        let mut recording = stream::held().end();
+        recording.experiment.pattern = None;
+        let mut live = Live::new(&recording.experiment);
+        live.mark(Mark::Baseline, Duration::ZERO);
+        for (index, sample) in recording.samples.iter().enumerate().take(50) {
+            live.sample(Sample { answered_by: Some(format!("{}-{index}", "x".repeat(80))), ..sample.clone() });
+        }
+        live.note("y".repeat(300));
+        assert!(live.lines(Duration::from_secs(1)).iter().all(|line| line.chars().count() <= COLUMNS + 1));
+        assert!(live.lines(Duration::from_secs(1)).len() <= LINES);
+    }
+}
+
 /// Stub.
-pub async fn follow(terminal: Terminal, _: &Experiment, _: &Timing, mut events: UnboundedReceiver<Told>) {
+pub async fn follow(terminal: mesh_shared::ui::terminal::Terminal, experiment: &Experiment, _: &crate::drill::phase::Timing, mut events: tokio::sync::mpsc::UnboundedReceiver<crate::drill::conduct::Told>) {
+    use crate::drill::conduct::Told;
+    let mut live = Live::new(experiment);
+    let begun = tokio::time::Instant::now();
     while let Some(told) = events.recv().await {
-        match told { Told::Mark(mark, at) => terminal.say(&format!("{mark:?} {at:?}")), Told::Note(note) => terminal.say(&note), _ => {} }
+        match told { Told::Mark(mark, at) => live.mark(mark, at), Told::Note(note) => live.note(note), Told::Sample(sample, _) => live.sample(sample), Told::Reading(reading) => live.reading(reading) }
+        for line in live.plain(begun.elapsed()) { terminal.say(&line); }
     }
 }

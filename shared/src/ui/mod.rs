@@ -5,6 +5,7 @@ pub mod command;
 pub mod diff;
 pub mod format;
 pub mod hint;
+pub mod live;
 pub mod progress;
 pub mod prompt;
 pub mod table;

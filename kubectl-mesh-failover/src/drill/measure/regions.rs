@@ -72,7 +72,11 @@ type Said<'a> = BTreeMap<&'a str, BTreeMap<usize, f64>>;
 /// Each text belongs to the region whose successes, as far as no other text explains them, it matches best: the assignment of
 /// least squares over all windows, found text by text and mended until none would move. A text that was said in no window, or
 /// that matches no region's successes, is nobody's.
-fn by_texts<'a>(experiment: &'a Experiment, requests: &[Request<'a>], windows: &[Window<'a>]) -> Vec<&'a str> {
+pub fn owners<'a>(
+    experiment: &'a Experiment,
+    requests: &[Request<'a>],
+    windows: &[Window<'a>],
+) -> BTreeMap<&'a str, &'a str> {
     let mut said: Said<'a> = BTreeMap::new();
     for request in requests {
         if let (Some(text), Some(window)) = (text(request), window_at(windows, request.at)) {
@@ -107,9 +111,12 @@ fn by_texts<'a>(experiment: &'a Experiment, requests: &[Request<'a>], windows: &
             break;
         }
     }
-    let region = |request: &Request<'a>| {
-        text(request).and_then(|text| owner.get(text)).map_or(UNKNOWN, |region| regions[*region])
-    };
+    owner.into_iter().map(|(text, region)| (text, regions[region])).collect()
+}
+
+fn by_texts<'a>(experiment: &'a Experiment, requests: &[Request<'a>], windows: &[Window<'a>]) -> Vec<&'a str> {
+    let owners = owners(experiment, requests, windows);
+    let region = |request: &Request<'a>| text(request).and_then(|text| owners.get(text)).copied().unwrap_or(UNKNOWN);
     requests.iter().map(region).collect()
 }
 

@@ -35,7 +35,7 @@ pub fn regions(document: &Document) -> Vec<(&str, String)> {
         region if region == failed => "r0".to_owned(),
         region if region == target => "r1".to_owned(),
         region if region == UNKNOWN => "ru".to_owned(),
-        _ => format!("r{}", 2 + index % 3),
+        _ => format!("r{}", 2 + index.saturating_sub(2) % 3),
     };
     seen.iter().enumerate().map(|(index, region)| (region.as_str(), class((index, region)))).collect()
 }
