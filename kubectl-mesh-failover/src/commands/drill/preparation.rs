@@ -99,8 +99,8 @@ pub async fn prepare(arguments: &RunArguments, mesh: &MeshArguments, connection:
     let from = arguments.from_cluster.as_deref().unwrap_or(at.name.as_str());
     let client_at = preflight::cluster(&seen, from, "--from-cluster")?;
     let (failed, client_cluster) = (edge(&members, at)?, edge(&members, client_at)?);
-    nothing_left_over(&members, &service).await?;
     nobody_drills(&members, &service).await?;
+    nothing_left_over(&members, &service).await?;
 
     let seen_service = preflight::service(&seen, at, &service)?;
     let port = preflight::port(seen_service, &service, arguments.port.as_deref())?;
