@@ -72,6 +72,7 @@ lab() {
     e2e stopped meshlab with --clusters east,west --balancer west=pending
     e2e three meshlab with --clusters east,west,north
     e2e killed meshlab with --clusters east,west
+    e2e drill meshlab with --clusters east,west
     nothing_forgotten
     return $code
 }

@@ -8,7 +8,12 @@ use mesh_shared::ui::arguments::ConnectionArguments;
 use mesh_shared::ui::command;
 use mesh_shared::ui::terminal::Terminal;
 
+use crate::commands::drill::{self, DrillArguments};
+use crate::commands::expose::{self, ExposeArguments, UnexposeArguments};
+use crate::commands::list::{self, ListArguments};
+use crate::commands::locality::{self, LocalityArguments};
 use crate::commands::mesh::MeshArguments;
+use crate::commands::regions::{self, RegionsArguments};
 
 /// Name of our field manager, of `managed-by` labels, and of the User-Agent before the slash.
 pub const MANAGER: &str = "kubectl-mesh-failover";
@@ -38,6 +43,12 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Drill(Box<DrillArguments>),
+    Regions(RegionsArguments),
+    Expose(ExposeArguments),
+    Unexpose(UnexposeArguments),
+    List(ListArguments),
+    Locality(LocalityArguments),
     /// Print the version
     Version,
 }
@@ -51,6 +62,22 @@ pub(crate) fn run() -> ExitCode {
 fn execute(cli: Cli, terminal: Terminal) -> Result<u8> {
     let connection = cli.connection.connection(&format!("{MANAGER}/{}", env!("CARGO_PKG_VERSION")));
     match cli.verb {
+        Verb::Drill(arguments) => command::block_on(drill::drill(*arguments, &cli.mesh, &connection, terminal)),
+        Verb::Regions(arguments) => {
+            command::block_on(regions::regions(&arguments, &cli.mesh, &connection, terminal)).map(|()| 0)
+        }
+        Verb::List(arguments) => {
+            command::block_on(list::list(&arguments, &cli.mesh, &connection, terminal)).map(|()| 0)
+        }
+        Verb::Expose(arguments) => {
+            command::block_on(expose::expose(&arguments, &cli.mesh, &connection, terminal)).map(|()| 0)
+        }
+        Verb::Unexpose(arguments) => {
+            command::block_on(expose::unexpose(&arguments, &cli.mesh, &connection, terminal)).map(|()| 0)
+        }
+        Verb::Locality(arguments) => {
+            command::block_on(locality::locality(&arguments, &cli.mesh, &connection, terminal))
+        }
         Verb::Version => {
             terminal.data(&format!("{MANAGER} {}\n", env!("CARGO_PKG_VERSION")));
             Ok(0)

@@ -10,6 +10,8 @@ pub mod error;
 #[cfg(feature = "engine")]
 pub mod istio;
 #[cfg(feature = "engine")]
+pub mod locality;
+#[cfg(feature = "engine")]
 pub mod machine;
 #[cfg(feature = "engine")]
 pub mod mesh;

@@ -1,9 +1,14 @@
 //! Which clusters a command is about: `--contexts`, or the current context's peers.
 
-use mesh_shared::cluster::context::{Cluster, Connection};
-use mesh_shared::error::Result;
+use futures::future::try_join_all;
+use futures::try_join;
+use mesh_shared::cluster::context::{Cluster, Connection, connect, entries};
+use mesh_shared::cluster::traffic::{self, Scope};
+use mesh_shared::error::{Error, Result};
 use mesh_shared::mesh::service::ServiceName;
 use mesh_shared::observed::traffic::ObservedTraffic;
+
+use crate::plan::peers::{self, Identity};
 
 /// The clusters of the mesh.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -36,6 +41,9 @@ pub struct Wanted {
     pub service: Option<ServiceName>,
     /// Further namespaces whose pods are wanted, such as the client's.
     pub namespaces: Vec<String>,
+    /// Whether each cluster's own peers are wanted (`ObservedTraffic.peers`), by the names of its remote secrets: what is in
+    /// them is not read.
+    pub peers: bool,
 }
 
 /// The clusters of the mesh, in the order in which they were named or found, each observed. Nothing is written.
@@ -44,6 +52,47 @@ pub struct Wanted {
 /// Where a context cannot be used or its API server not reached; where two contexts are one cluster or two clusters have one
 /// name; without `--contexts`, where a peer cannot be matched to a context, with the flag that names it.
 pub async fn observe(arguments: &MeshArguments, connection: &Connection, wanted: &Wanted) -> Result<Vec<Member>> {
-    let _ = (arguments, connection, wanted);
-    Err(mesh_shared::error::Error::failed("not there yet"))
+    let clusters = clusters(arguments, connection).await?;
+    let scope = Scope {
+        system_namespace: arguments.istio_namespace.clone(),
+        service: wanted.service.clone(),
+        namespaces: wanted.namespaces.clone(),
+        peers: wanted.peers,
+    };
+    let seen = try_join_all(clusters.iter().map(|cluster| traffic::observe(cluster, &scope))).await?;
+    let identities: Vec<Identity<'_>> =
+        seen.iter().map(|seen| Identity { context: &seen.context, uid: &seen.uid, name: seen.name.as_str() }).collect();
+    peers::distinct(&identities)?;
+    Ok(clusters.into_iter().zip(seen).map(|(cluster, seen)| Member { cluster, seen }).collect())
+}
+
+/// The clusters that `--contexts` names; else the current one and its peers, each confirmed by its own name before anything else
+/// is asked of it.
+///
+/// # Errors
+/// As [`observe`].
+pub async fn clusters(arguments: &MeshArguments, connection: &Connection) -> Result<Vec<Cluster>> {
+    if !arguments.contexts.is_empty() {
+        return connect(connection, &arguments.contexts).await;
+    }
+    let namespace = &arguments.istio_namespace;
+    let (entries, current) = entries(connection)?;
+    let begin = arguments.context.clone().or(current).ok_or_else(|| {
+        Error::usage("the kubeconfig has no current context")
+            .because("the mesh is found from one of its clusters")
+            .fix("name it: --context NAME, or name all clusters: --contexts A,B,…")
+    })?;
+    let first = connect(connection, std::slice::from_ref(&begin)).await?.remove(0);
+    let (own, registered) = try_join!(traffic::name(&first, namespace), traffic::registered(&first, namespace))?;
+    let Some(entry) = entries.iter().find(|entry| entry.context == begin) else {
+        return Err(Error::usage(format!("context {begin:?} names no cluster of the kubeconfig")));
+    };
+    let peers = peers::contexts_of_peers(&registered, &own, &entries, entry)?;
+    let contexts: Vec<String> = peers.iter().map(|peer| peer.context.clone()).collect();
+    let others = connect(connection, &contexts).await?;
+    let names = try_join_all(others.iter().map(|cluster| traffic::name(cluster, namespace))).await?;
+    for (peer, name) in peers.iter().zip(&names) {
+        peers::confirmed(peer, name, &begin)?;
+    }
+    Ok(std::iter::once(first).chain(others).collect())
 }

@@ -2,6 +2,17 @@
 //!
 //! [`experiment`] is what is asked, [`recording`] what happened; [`measure`] makes a report of the two. All three are values.
 
+pub mod conduct;
 pub mod experiment;
+pub mod injection;
+pub mod lock;
 pub mod measure;
+pub mod origin;
+pub mod phase;
+pub mod preflight;
+pub mod put_back;
+pub mod record;
 pub mod recording;
+pub mod restore;
+pub mod rule;
+pub mod traffic;

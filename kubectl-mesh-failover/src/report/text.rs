@@ -1,7 +1,6 @@
 //! The report on a terminal: verdict, why, figures, proof that all is put back; at most 100 columns but for commands.
 
 use mesh_shared::ui::format::wrapped;
-use mesh_shared::ui::terminal::Terminal;
 
 use super::document::{Document, Verdict};
 use super::figure_rows;
@@ -12,16 +11,16 @@ const COLUMNS: usize = 100;
 /// Before each text: two blanks, a label of nine letters at most and two more.
 const INDENT: usize = 13;
 
-/// The report in lines. The verdict is a word; colour only sets it off.
-pub fn render(document: &Document, terminal: Terminal) -> String {
+/// The report in lines.
+pub fn render(document: &Document) -> String {
     let verdict = word(document.verdict);
-    let shown = match document.verdict {
-        Verdict::Held => terminal.strong(verdict),
-        Verdict::Failed | Verdict::Stopped | Verdict::NotRestored => terminal.alarm(verdict),
-    };
     let mut lines = Vec::new();
     for (index, line) in wrapped(&document.headline, COLUMNS - verdict.len() - 2).into_iter().enumerate() {
-        lines.push(if index == 0 { format!("{shown}  {line}") } else { format!("{:1$}{line}", "", verdict.len() + 2) });
+        lines.push(if index == 0 {
+            format!("{verdict}  {line}")
+        } else {
+            format!("{:1$}{line}", "", verdict.len() + 2)
+        });
     }
     for reason in &document.reasons {
         lines.extend(labelled("why", &reason.why));
@@ -84,14 +83,8 @@ fn line(label: &str, text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use mesh_shared::ui::terminal::Terminal;
-
+    use super::render;
     use crate::report::cases;
-    use crate::report::document::Document;
-
-    fn render(document: &Document) -> String {
-        super::render(document, Terminal { live: false, asks: false, colour: false })
-    }
 
     #[test]
     fn a_drill_that_held() {
@@ -137,7 +130,7 @@ mod tests {
                       is 3, not 1.
           why        Deployment sample/helloworld-v1 in east: replicas is 3, and was 1: somebody else scaled
                      it
-          do         kubectl mesh-failover drill recover helloworld.sample
+          do         kubectl mesh-failover drill recover helloworld.sample --contexts east
           detection  0.26 s   first answer from west-1 after the fault was accepted
           failover   0.26 s   from then on at least 99 % from west-1; last answer of east-1 after 0.24 s
           failback   3 s      after the restore was accepted: from then on as before the fault

@@ -135,7 +135,8 @@ fn refusal(mut error: Error) -> Error {
 /// Carries out a JSON patch on the object or on a subresource of it, and returns what stands then.
 ///
 /// # Errors
-/// A conflict, with what stands instead, where a `test` among the operations does not hold; nothing was changed then.
+/// A conflict, with what stands instead, where a `test` among the operations does not hold, and where the object is gone;
+/// nothing was changed then.
 pub async fn patch(
     cluster: &Cluster,
     target: &Target,
@@ -153,6 +154,12 @@ pub async fn patch(
         Ok((_, object)) => return Ok(object),
         Err(fault) => fault,
     };
+    if fault.is_not_found() {
+        return Err(Error::new(Kind::Conflict, format!("{} in {} is not there any more", target.key, cluster.context))
+            .at(format!("context {}, {}", cluster.context, target.key))
+            .because(fault.message)
+            .fix("run the same command again"));
+    }
     // A `test` that fails and an operation that leads nowhere are told alike, and not what stands instead.
     if fault.code() == Some(422)
         && let Some(live) = cluster.maybe(Call::get(&path).about(target)).await?

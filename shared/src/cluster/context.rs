@@ -16,7 +16,10 @@ use super::fault::Fault;
 use crate::error::{Error, Result};
 
 mod credentials;
+mod entries;
 mod file;
+
+pub use entries::{ContextEntry, entries};
 
 /// An address that does not answer a SYN is given up after this.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -73,6 +76,11 @@ impl Cluster {
     /// The program in the User-Agent: our field manager, and the value of `managed-by` labels.
     pub(crate) fn manager(&self) -> &str {
         self.user_agent.split('/').next().unwrap_or_default()
+    }
+
+    /// The longest that one request may take.
+    pub fn request_timeout(&self) -> Duration {
+        self.request_timeout
     }
 
     #[cfg(test)]

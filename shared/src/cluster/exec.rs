@@ -1,10 +1,13 @@
-//! A command inside a container: text in by stdin, text out.
+//! A command inside a container: text in by stdin, text out, at its end or as it arrives.
+
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::AttachParams;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
-use tokio::time::{Instant, timeout_at};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::context::Cluster;
 use super::fault::{Fault, clean, clean_lines};
@@ -13,6 +16,9 @@ use crate::error::{Error, Result};
 
 /// More output than any command of ours writes.
 const LARGEST_OUTPUT: u64 = 4 << 20;
+
+/// How long a command that is left may take to see that its stdin has ended.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// What runs where.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +48,78 @@ pub async fn run(cluster: &Cluster, command: &Command<'_>, stdin: &[u8], deadlin
         Ok(Ok(output)) => Ok(output),
         Ok(Err(why)) => Err(failed(why)),
         Err(_) => Err(failed("it did not end in time".into())),
+    }
+}
+
+/// A piece of what a command that still runs has written, or its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// From its standard output, as it is: whoever shows it cleans it.
+    Out(Vec<u8>),
+    /// From its standard error.
+    Err(Vec<u8>),
+    /// It ended, with code 0 or with what the container's runtime says of it; or the connection to it did.
+    Ended(Result<(), String>),
+}
+
+/// Starts a command and gives what it writes as it arrives, each piece with the moment of its arrival. The last piece is its
+/// end. Its stdin stays open for as long as the receiver lives, and no longer, whatever ends this process: a command that looks
+/// at it can end with us. Another runs on to its own end.
+///
+/// # Errors
+/// Where the command cannot be started.
+pub async fn start(cluster: &Cluster, command: &Command<'_>) -> Result<mpsc::Receiver<(Instant, Output)>> {
+    let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), command.namespace);
+    let params = AttachParams::default().container(command.container).stdin(true).stdout(true).stderr(true);
+    let started = pods.exec(command.pod, command.argv.iter().copied(), &params).await;
+    let mut process = started.map_err(|error| {
+        Error::failed(format!("{:?} does not start in a pod", command.argv.first().copied().unwrap_or_default()))
+            .at(place(cluster, &format!("pod {}/{}", command.namespace, command.pod)))
+            .because(Fault::from_client(&error).message)
+    })?;
+    let (sender, receiver) = mpsc::channel(1024);
+    tokio::spawn(async move {
+        let mut input = process.stdin();
+        let (output, errors, status) = (process.stdout(), process.stderr(), process.take_status());
+        let reading = async {
+            tokio::join!(pass(output, &sender, Output::Out), pass(errors, &sender, Output::Err));
+            match status {
+                Some(status) => status.await,
+                None => None,
+            }
+        };
+        let mut reading = std::pin::pin!(reading);
+        let status = tokio::select! {
+            status = &mut reading => status,
+            () = sender.closed() => {
+                if let Some(input) = &mut input {
+                    let _ = input.shutdown().await;
+                }
+                timeout(FAREWELL, reading).await.ok().flatten()
+            }
+        };
+        let end = match status {
+            Some(status) if status.status.as_deref() == Some("Success") => Ok(()),
+            Some(status) => Err(clean(&status.message.unwrap_or_default())),
+            None => Err("the connection ended before the command did".to_owned()),
+        };
+        let _ = sender.send((Instant::now(), Output::Ended(end))).await;
+        process.abort();
+    });
+    Ok(receiver)
+}
+
+async fn pass(
+    stream: Option<impl AsyncRead + Unpin>,
+    sender: &mpsc::Sender<(Instant, Output)>,
+    piece: impl Fn(Vec<u8>) -> Output,
+) {
+    let Some(mut stream) = stream else { return };
+    let mut bytes = vec![0; 16 << 10];
+    while let Ok(read @ 1..) = stream.read(&mut bytes).await {
+        if sender.send((Instant::now(), piece(bytes[..read].to_vec()))).await.is_err() {
+            return;
+        }
     }
 }
 

@@ -110,6 +110,19 @@ impl Target {
     }
 }
 
+/// API version of a kind, and the path of its objects in a namespace, or in all of them where that is empty.
+///
+/// # Errors
+/// Where the kind is not in the table, or the namespace could not stand in a path.
+pub(crate) fn list_path(kind: &str, namespace: &str) -> Result<(&'static str, String)> {
+    let (_, api_version, plural, _) = row(kind)?;
+    if namespace.is_empty() {
+        return Ok((api_version, format!("{}/{plural}", root(api_version))));
+    }
+    in_path(namespace)?;
+    Ok((api_version, format!("{}/namespaces/{namespace}/{plural}", root(api_version))))
+}
+
 /// `/api/v1` or `/apis/<group>/<version>`.
 fn root(api_version: &str) -> String {
     if api_version.contains('/') { format!("/apis/{api_version}") } else { format!("/api/{api_version}") }
@@ -157,6 +170,13 @@ mod tests {
         for name in ["../x", "a/b", "a?b", "", "..", "a b", "a%2fb"] {
             assert!(Target::new("Secret", "ns", name).and_then(|t| t.path()).is_err(), "{name}");
         }
+    }
+
+    #[test]
+    fn a_list_is_of_one_namespace_or_of_all() {
+        assert_eq!(list_path("Pod", "sample").unwrap(), ("v1", "/api/v1/namespaces/sample/pods".into()));
+        assert_eq!(list_path("Gateway", "").unwrap().1, "/apis/networking.istio.io/v1/gateways");
+        assert!(list_path("Pod", "../x").is_err());
     }
 
     #[test]

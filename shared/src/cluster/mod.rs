@@ -10,10 +10,15 @@ pub mod exec;
 pub mod fault;
 pub mod forward;
 pub mod kinds;
+pub mod lease;
+pub mod list;
 pub mod observe;
 pub mod probe;
+pub mod proxy_stats;
 mod request;
+pub mod traffic;
 #[cfg(test)]
 mod trial;
 pub mod wait;
 mod watch;
+pub mod workloads;

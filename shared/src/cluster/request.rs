@@ -18,7 +18,7 @@ const LARGEST_ANSWER: usize = 64 << 20;
 /// A refused connection may be an API server that starts again: it is tried this often.
 const CONNECTION_ATTEMPTS: u32 = 3;
 
-const JSON: &str = "application/json";
+pub(crate) const JSON: &str = "application/json";
 /// Lists of which only the metadata is wanted.
 pub(crate) const METADATA_LIST: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 

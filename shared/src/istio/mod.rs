@@ -1,6 +1,8 @@
 //! Istio's objects as a mesh needs them: only the fields that are used.
 
 pub mod cacerts;
+pub mod cross_network_gateway;
+pub mod destination_rule;
 pub mod gateway;
 pub mod manifest;
 pub mod namespace;

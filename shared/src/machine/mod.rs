@@ -2,6 +2,8 @@
 
 pub mod ca_folder;
 pub mod clock;
+pub mod holder;
 pub mod random;
+pub mod report_file;
 pub mod signals;
 pub mod values_file;

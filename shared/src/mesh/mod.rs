@@ -1,5 +1,6 @@
 //! The mesh that is wanted: names, topology, version.
 
+pub mod duration;
 pub mod name;
 pub mod service;
 pub mod values;

@@ -3,3 +3,4 @@
 pub mod cluster;
 pub mod traffic;
 pub mod trust;
+pub mod workload;

@@ -23,19 +23,21 @@ pub struct ObservedTraffic {
     pub system_namespace: String,
     /// What istiod's mesh configuration says that matters here.
     pub mesh_config: MeshConfig,
-    /// Cluster names that its remote secrets register, its own excepted.
+    /// Cluster names that its remote secrets register, its own excepted; empty where they were not asked for.
     pub peers: BTreeSet<String>,
     /// All namespaces.
     pub namespaces: BTreeSet<String>,
     /// All nodes by name.
     pub nodes: BTreeMap<String, Locality>,
-    /// The services that were asked for, or all of them.
+    /// All services of the namespace of the one that was asked for, or of all namespaces.
     pub services: BTreeMap<ServiceName, ServiceSeen>,
-    /// The pods in the namespaces of these services (and of what else was asked for), those that have ended excepted.
+    /// The pods in the namespaces of these services and of what else was asked for, and gateways' pods (those with a label
+    /// `istio` or selected by an east-west gateway's Service) of all namespaces. Those that have ended are left out.
     pub pods: Vec<PodSeen>,
     /// Every `Gateway` of `networking.istio.io`, whole.
     pub gateways: Vec<Value>,
-    /// The east-west gateways: Services that carry the network's label and the port 15443.
+    /// The east-west gateways: Services that carry a network's label and have the port 15443, or the one that the label
+    /// `networking.istio.io/gatewayPort` names.
     pub east_west: Vec<EastWestGateway>,
     /// Every `DestinationRule`, whole.
     pub destination_rules: Vec<Value>,
@@ -149,6 +151,8 @@ pub struct EastWestGateway {
     pub selector: BTreeMap<String, String>,
     /// Labels that all its pods share, by which a `Gateway` may select it; the selector's where no pod runs.
     pub pod_labels: BTreeMap<String, String>,
+    /// The port on which it takes mutual TLS from other networks, mostly 15443.
+    pub port: u16,
     /// Addresses in its status.
     pub addresses: Vec<String>,
     /// Ready pods.

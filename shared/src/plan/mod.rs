@@ -4,3 +4,5 @@ pub mod action;
 pub mod change;
 pub mod diff;
 pub mod order;
+pub mod ownership;
+pub mod patch;

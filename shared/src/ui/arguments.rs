@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cluster::context::Connection;
+pub use crate::mesh::duration::parse_duration;
 
 /// kubectl's connection flags.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -45,48 +46,5 @@ impl ConnectionArguments {
             insecure_skip_tls_verify: self.insecure_skip_tls_verify,
             user_agent: user_agent.to_owned(),
         }
-    }
-}
-
-/// Go's durations as kubectl takes them: `90s`, `5m`, `1h30m`, `500ms`, or bare seconds.
-///
-/// # Errors
-/// A text that says what is wrong.
-pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    if let Ok(seconds) = text.parse::<u64>() {
-        return Ok(Duration::from_secs(seconds));
-    }
-    let mut total = Duration::ZERO;
-    let mut rest = text;
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
-        let (number, after) = rest.split_at(digits);
-        let letters = after.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(after.len());
-        let (unit, next) = after.split_at(letters);
-        let seconds = match unit {
-            "ms" => 0.001,
-            "s" => 1.0,
-            "m" => 60.0,
-            "h" => 3600.0,
-            _ => return Err("write it as 90s, 5m or 1h30m".into()),
-        };
-        let number: f64 = number.parse().map_err(|_| "write it as 90s, 5m or 1h30m")?;
-        let part = Duration::try_from_secs_f64(number * seconds).map_err(|_| "it is too long")?;
-        total = total.checked_add(part).ok_or("it is too long")?;
-        rest = next;
-    }
-    if text.is_empty() { Err("it is empty".into()) } else { Ok(total) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_are_read_as_kubectl_reads_them() {
-        assert_eq!(parse_duration("1h30m"), Ok(Duration::from_mins(90)));
-        assert_eq!(parse_duration("1.5s"), Ok(Duration::from_millis(1500)));
-        assert_eq!(parse_duration("7"), Ok(Duration::from_secs(7)));
-        assert!(parse_duration("5x").is_err() && parse_duration("").is_err() && parse_duration("s").is_err());
     }
 }

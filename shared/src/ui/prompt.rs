@@ -24,3 +24,22 @@ pub fn confirm(terminal: Terminal, question: &str) -> Result<bool> {
             Error::new(Kind::Interrupted(2), "interrupted").because(error.to_string())
         })
 }
+
+/// Asks for a name to be typed, for what is too grave for a yes, and returns whether it was.
+///
+/// # Errors
+/// A refusal that names the flag where there is no terminal to ask on; an interruption where Ctrl-C was pressed.
+pub fn confirm_by_name(terminal: Terminal, name: &str, flag: &str) -> Result<bool> {
+    let question = format!("Type {name} to go on");
+    if !terminal.asks {
+        return Err(Error::refused("nobody can be asked, since this is no terminal")
+            .because(format!("the question would be: {question}"))
+            .fix(format!("answer it beforehand: {flag}={name}")));
+    }
+    let typed: String = dialoguer::Input::new()
+        .with_prompt(question)
+        .allow_empty(true)
+        .interact_text()
+        .map_err(|error| Error::new(Kind::Interrupted(2), "interrupted").because(error.to_string()))?;
+    Ok(typed.trim() == name)
+}

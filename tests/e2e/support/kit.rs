@@ -39,7 +39,7 @@ impl Kit {
             return None;
         }
         let ours = target_folder();
-        for program in ["kubectl-mesh_mc", "meshlab"] {
+        for program in ["kubectl-mesh_mc", "kubectl-mesh_failover", "meshlab"] {
             assert!(ours.join(program).exists(), "{program} is not in {}: cargo build --workspace", ours.display());
         }
         let inherited = std::env::var_os("PATH").unwrap_or_default();
@@ -102,6 +102,18 @@ impl Kit {
     /// The product, run to its end.
     pub(crate) fn mesh_mc(&self, arguments: &[&str]) -> Ended {
         run(&mut self.product(arguments))
+    }
+
+    /// `kubectl mesh-failover`, not yet started.
+    pub(crate) fn failover(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command(target_folder().join("kubectl-mesh_failover"));
+        command.args(arguments);
+        command
+    }
+
+    /// `kubectl mesh-failover`, run to its end.
+    pub(crate) fn mesh_failover(&self, arguments: &[&str]) -> Ended {
+        run(&mut self.failover(arguments))
     }
 
     /// `kubectl mesh-mc …`: the product as kubectl's own lookup of plugins finds it.

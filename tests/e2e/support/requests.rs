@@ -5,14 +5,17 @@ use meshlab::audit::Event;
 
 use super::Kit;
 
-/// How the product calls itself to API servers.
+/// How `mesh-mc` calls itself to API servers.
 pub(crate) const USER_AGENT: &str = "kubectl-mesh-mc/";
+
+/// How either plugin does.
+const USER_AGENTS: [&str; 2] = [USER_AGENT, "kubectl-mesh-failover/"];
 
 impl Kit {
     /// Every request of the product to a cluster since a time.
     pub(crate) fn requests(&self, cluster: &str, since: Timestamp) -> Vec<Event> {
         let mut events = self.lab.audit_since(cluster, since).expect("an audit log");
-        events.retain(|event| event.user_agent.starts_with(USER_AGENT));
+        events.retain(|event| USER_AGENTS.iter().any(|agent| event.user_agent.starts_with(agent)));
         events
     }
 

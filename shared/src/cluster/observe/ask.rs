@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use super::{Scope, sail};
 use crate::cluster::context::Cluster;
-use crate::cluster::kinds::Target;
+use crate::cluster::list::{list, metadata, one, optional};
 use crate::cluster::probe;
-use crate::cluster::request::{Call, METADATA_LIST, items};
+use crate::cluster::request::Call;
 use crate::error::Result;
 use crate::observed::cluster::ObjectKey;
 
@@ -63,10 +63,10 @@ pub(super) async fn ask(cluster: &Cluster, scope: &Scope) -> Result<Answers> {
             cluster.if_allowed(Call::get(
                 "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/istios.sailoperator.io"
             )),
-            cluster.must(Call::get(format!("/apis/{api}/istios"))),
+            list(cluster, format!("/apis/{api}/istios"), &api, "Istio"),
             cluster.maybe(Call::get(format!("/apis/{api}/istiocnis/default"))),
         )?;
-        Ok((Some(version), crd, marked(items(Some(istios)), &api, "Istio"), cni))
+        Ok((Some(version), crd, istios, cni))
     };
     let control_plane = async {
         try_join!(
@@ -144,32 +144,6 @@ fn is_read_anyway(key: &ObjectKey, scope: &Scope) -> bool {
         "Service" | "Deployment" => in_system && key.name == scope.gateway_name,
         _ => false,
     }
-}
-
-async fn one(cluster: &Cluster, kind: &str, namespace: &str, name: &str) -> Result<Option<Value>> {
-    let target = Target::new(kind, namespace, name)?;
-    cluster.maybe(Call::get(target.path()?).about(&target)).await
-}
-
-async fn list(cluster: &Cluster, path: String, api_version: &str, kind: &str) -> Result<Vec<Value>> {
-    Ok(marked(items(Some(cluster.must(Call::get(path)).await?)), api_version, kind))
-}
-
-async fn optional(cluster: &Cluster, path: String) -> Result<Vec<Value>> {
-    Ok(items(cluster.if_allowed(Call::get(path)).await?))
-}
-
-async fn metadata(cluster: &Cluster, path: String) -> Result<Vec<Value>> {
-    Ok(items(cluster.if_allowed(Call::get(path).accepting(METADATA_LIST)).await?))
-}
-
-/// Items of a list do not say what they are; single objects do.
-fn marked(mut items: Vec<Value>, api_version: &str, kind: &str) -> Vec<Value> {
-    for item in items.iter_mut().filter(|item| item.is_object()) {
-        item["apiVersion"] = api_version.into();
-        item["kind"] = kind.into();
-    }
-    items
 }
 
 #[cfg(test)]

@@ -1,0 +1,225 @@
+//! What a drill is told on the command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use mesh_shared::error::{Error, Result};
+use mesh_shared::ui::arguments::parse_duration;
+use regex_lite::Regex;
+
+use crate::commands::arguments::ServiceArguments;
+use crate::drill::experiment::Fault;
+
+/// A drill.
+#[derive(Debug, Args)]
+pub struct RunArguments {
+    #[command(flatten)]
+    pub service: ServiceArguments,
+    /// What is done to the service's endpoints: scale-to-zero, or upstream-errors[=PERCENT]
+    #[arg(long, value_name = "FAULT", value_parser = parse_fault)]
+    pub fault: Fault,
+    /// Cluster whose endpoints are failed
+    #[arg(long, value_name = "CLUSTER")]
+    pub cluster: String,
+    /// Client workload whose own container sends the requests, such as deploy/curl
+    #[arg(long, value_name = "WORKLOAD")]
+    pub from: String,
+    /// Namespace of the client [default: the service's]
+    #[arg(long, value_name = "NAMESPACE")]
+    pub from_namespace: Option<String>,
+    /// Cluster of the client [default: the one that is failed]
+    #[arg(long, value_name = "CLUSTER")]
+    pub from_cluster: Option<String>,
+    /// Container of the client that has curl [default: its first one]
+    #[arg(long, value_name = "NAME")]
+    pub from_container: Option<String>,
+    /// Port of the service, by number or name, where it has several
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<String>,
+    #[command(flatten)]
+    pub traffic: TrafficArguments,
+    #[command(flatten)]
+    pub hypothesis: HypothesisArguments,
+    #[command(flatten)]
+    pub consent: ConsentArguments,
+    #[command(flatten)]
+    pub report: ReportArguments,
+}
+
+/// The requests.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Traffic")]
+pub struct TrafficArguments {
+    /// Path that is asked for
+    #[arg(long, value_name = "PATH", default_value = "/", value_parser = parse_path)]
+    pub path: String,
+    /// Pattern whose match in an answer tells who answered; without it the client proxy's counters tell, more coarsely
+    #[arg(long = "match", value_name = "REGEX", value_parser = parse_pattern)]
+    pub pattern: Option<Regex>,
+    /// Requests per second
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=500))]
+    pub rate: u32,
+    /// How long the steady state is watched before the fault
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
+    pub baseline: Duration,
+    /// How long the fault stays once traffic has failed over
+    #[arg(long, value_name = "DURATION", default_value = "20s", value_parser = parse_duration)]
+    pub hold: Duration,
+}
+
+/// What has to hold.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Hypothesis")]
+pub struct HypothesisArguments {
+    /// Least share of requests that succeed in the baseline, in percent
+    #[arg(long, value_name = "PERCENT", default_value_t = 99.0, value_parser = parse_percent)]
+    pub min_success: f64,
+    /// Least share that the failover target answers once traffic has failed over, in percent
+    #[arg(long, value_name = "PERCENT", default_value_t = 99.0, value_parser = parse_percent)]
+    pub min_failover: f64,
+    /// How long after the first effect that may take
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
+    pub failover_within: Duration,
+    /// How long after the fault's end the baseline's split may take to come back [default: the longest time that an ejection
+    /// can last; 1m at least after scaling to zero, since pods have to start]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub failback_within: Option<Duration>,
+    /// End the drill and put everything back at once when so many requests have failed
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_errors: Option<u64>,
+}
+
+/// Whether it may begin.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Consent")]
+pub struct ConsentArguments {
+    /// Check everything, show what would be done, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// The service's name, in place of typing it when asked
+    #[arg(long, value_name = "SERVICE")]
+    pub confirm: Option<String>,
+    /// Answer yes to the question
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Scale a workload in spite of KEDA or a GitOps controller that may put its replicas back
+    #[arg(long)]
+    pub allow_owner: bool,
+    /// How long putting back is tried where the cluster does not answer
+    #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = parse_duration)]
+    pub restore_timeout: Duration,
+}
+
+/// What is told at the end.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Report")]
+pub struct ReportArguments {
+    /// How the result is printed
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = ReportFormat::Text)]
+    pub output: ReportFormat,
+    /// Where the HTML page goes [default: drill-SERVICE-TIME.html in this folder]
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// Write no HTML page
+    #[arg(long, conflicts_with = "report")]
+    pub no_report: bool,
+}
+
+/// `-o` of a drill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// For people.
+    Text,
+    /// For programs: docs/drills.md describes every field.
+    Json,
+}
+
+/// A client workload: kind as Kubernetes writes it, and name.
+///
+/// # Errors
+/// A usage error where it is written otherwise than kubectl does.
+pub fn workload(text: &str) -> Result<(&'static str, &str)> {
+    let wrong = || {
+        Error::usage(format!("--from {text:?} names no workload"))
+            .fix("write it as deploy/NAME, sts/NAME, ds/NAME, rs/NAME or pod/NAME")
+    };
+    let (kind, name) = text.split_once('/').ok_or_else(wrong)?;
+    let kind = match kind.to_ascii_lowercase().as_str() {
+        "deploy" | "deployment" | "deployments" | "deployment.apps" => "Deployment",
+        "sts" | "statefulset" | "statefulsets" | "statefulset.apps" => "StatefulSet",
+        "ds" | "daemonset" | "daemonsets" | "daemonset.apps" => "DaemonSet",
+        "rs" | "replicaset" | "replicasets" | "replicaset.apps" => "ReplicaSet",
+        "po" | "pod" | "pods" => "Pod",
+        _ => return Err(wrong()),
+    };
+    if name.is_empty() || name.contains('/') { Err(wrong()) } else { Ok((kind, name)) }
+}
+
+fn parse_fault(text: &str) -> Result<Fault, String> {
+    match text.split_once('=') {
+        None if text == "scale-to-zero" => Ok(Fault::ScaleToZero),
+        None if text == "upstream-errors" => Ok(Fault::UpstreamErrors { percent: 100 }),
+        Some(("upstream-errors", percent)) => match percent.trim_end_matches('%').parse() {
+            Ok(percent @ 1..=100) => Ok(Fault::UpstreamErrors { percent }),
+            _ => Err("its percentage is between 1 and 100".into()),
+        },
+        _ => Err("it is scale-to-zero or upstream-errors[=PERCENT]".into()),
+    }
+}
+
+fn parse_path(text: &str) -> Result<String, String> {
+    match text {
+        text if !text.starts_with('/') => Err("it begins with /".into()),
+        text if text.contains('#') => Err("a fragment is never sent".into()),
+        text if text.chars().any(|c| c.is_whitespace() || c.is_control()) => Err("it has a space in it".into()),
+        text => Ok(text.to_owned()),
+    }
+}
+
+fn parse_pattern(text: &str) -> Result<Regex, String> {
+    match Regex::new(text) {
+        Ok(pattern) if pattern.is_match("") => Err("it matches nothing at all as well, and so tells nobody".into()),
+        Ok(pattern) => Ok(pattern),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn parse_percent(text: &str) -> Result<f64, String> {
+    match text.trim_end_matches('%').parse::<f64>() {
+        Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(percent),
+        _ => Err("it is between 0 and 100".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_has_a_percentage_where_it_may() {
+        assert_eq!(parse_fault("scale-to-zero"), Ok(Fault::ScaleToZero));
+        assert_eq!(parse_fault("upstream-errors"), Ok(Fault::UpstreamErrors { percent: 100 }));
+        assert_eq!(parse_fault("upstream-errors=30%"), Ok(Fault::UpstreamErrors { percent: 30 }));
+        for text in ["upstream-errors=0", "upstream-errors=101", "scale-to-zero=3", "latency", ""] {
+            assert!(parse_fault(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_workload_is_named_as_kubectl_names_it() {
+        assert_eq!(workload("deploy/curl"), Ok(("Deployment", "curl")));
+        assert_eq!(workload("statefulset/db"), Ok(("StatefulSet", "db")));
+        for text in ["curl", "job/x", "deploy/", "deploy/a/b"] {
+            assert_eq!(workload(text).unwrap_err().exit_code(), 2, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_asked_for_is_refused() {
+        assert!(parse_path("/hello?x=1").is_ok());
+        assert!(parse_path("hello").is_err() && parse_path("/a b").is_err() && parse_path("/a#b").is_err());
+        assert!(parse_pattern("v[0-9]").is_ok());
+        assert!(parse_pattern("v[0-9]*").is_ok() && parse_pattern("[0-9]*").is_err() && parse_pattern("(").is_err());
+    }
+}

@@ -1,0 +1,351 @@
+//! Everything that is asked and decided before a drill may begin. Nothing is written.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::future::try_join_all;
+use jiff::{SignedDuration, Timestamp};
+use mesh_shared::cluster::access::{Access, missing};
+use mesh_shared::cluster::context::{Cluster, Connection};
+use mesh_shared::cluster::exec::{self, Command};
+use mesh_shared::cluster::kinds::Target;
+use mesh_shared::cluster::{apply, forward, lease, workloads};
+use mesh_shared::error::{Error, Result};
+use mesh_shared::machine::{clock, holder, random};
+use mesh_shared::mesh::service::ServiceName;
+use mesh_shared::observed::traffic::{ObservedTraffic, PodSeen};
+use mesh_shared::observed::workload::Workload;
+use tokio::time::Instant;
+
+use super::arguments::{RunArguments, workload};
+use crate::cli::MANAGER;
+use crate::commands::mesh::{Member, MeshArguments, Wanted, observe};
+use crate::drill::conduct::Drill;
+use crate::drill::experiment::{Client, Experiment, Fault, Hypothesis, Rule};
+use crate::drill::injection::{Endpoints, writes};
+use crate::drill::lock::{self, Place};
+use crate::drill::phase::Timing;
+use crate::drill::record::{self, Record};
+use crate::drill::traffic::Curl;
+use crate::drill::{preflight, rule};
+use crate::show;
+
+/// A pod that comes back is to be ready by then, where no ejection lasts longer.
+const START: std::time::Duration = std::time::Duration::from_mins(1);
+
+/// A drill that may begin once it is agreed to.
+pub struct Prepared {
+    /// What is to be shown.
+    pub experiment: Experiment,
+    /// How long its phases take.
+    pub timing: Timing,
+    /// What is changed.
+    pub record: Record,
+    /// Where the leases lie.
+    pub places: Vec<Place>,
+    /// The cluster that is failed.
+    pub failed: Cluster,
+    /// Other services whose pods are failed too.
+    pub also: Vec<ServiceName>,
+    /// Workloads behind the service.
+    pub workloads: Vec<Workload>,
+    /// What the client's curl can do.
+    pub curl: Curl,
+    shell: bool,
+    endpoints: Endpoints,
+    client: Cluster,
+    envoy_cluster: String,
+    pattern: Option<regex_lite::Regex>,
+    restore_timeout: std::time::Duration,
+}
+
+impl Prepared {
+    /// The service.
+    pub fn service(&self) -> ServiceName {
+        self.experiment.service.clone()
+    }
+
+    /// What conducting it needs.
+    pub fn drill(self) -> Drill {
+        Drill {
+            writes: writes(&self.record, &self.endpoints, MANAGER),
+            experiment: self.experiment,
+            timing: self.timing,
+            record: self.record,
+            failed: self.failed,
+            client: self.client,
+            curl: self.curl,
+            shell: self.shell,
+            pattern: self.pattern,
+            envoy_cluster: self.envoy_cluster,
+            restore_timeout: self.restore_timeout,
+        }
+    }
+}
+
+/// Asks and checks.
+///
+/// # Errors
+/// The first refusal.
+pub async fn prepare(arguments: &RunArguments, mesh: &MeshArguments, connection: &Connection) -> Result<Prepared> {
+    let service = arguments.service.name()?;
+    let (kind, name) = workload(&arguments.from)?;
+    let from_namespace = arguments.from_namespace.clone().unwrap_or_else(|| service.namespace.clone());
+    let wanted =
+        Wanted { service: Some(service.clone()), namespaces: vec![from_namespace.clone()], ..Wanted::default() };
+    let members = observe(mesh, connection, &wanted).await?;
+    let seen: Vec<&ObservedTraffic> = members.iter().map(|member| &member.seen).collect();
+    preflight::whole_mesh(&seen, &known_clusters(&members).await?)?;
+    let at = preflight::cluster(&seen, &arguments.cluster, "--cluster")?;
+    let from = arguments.from_cluster.as_deref().unwrap_or(at.name.as_str());
+    let client_at = preflight::cluster(&seen, from, "--from-cluster")?;
+    let (failed, client_cluster) = (edge(&members, at)?, edge(&members, client_at)?);
+    nothing_left_over(&members, &service).await?;
+    nobody_drills(&members, &service).await?;
+
+    let seen_service = preflight::service(&seen, at, &service)?;
+    let port = preflight::port(seen_service, &service, arguments.port.as_deref())?;
+    let failed_side = preflight::failed_side(at, &service)?;
+    let pods = preflight::pods(at, &service);
+    let endpoints = Endpoints { selector: seen_service.selector.clone(), port: preflight::target_port(port, &pods)? };
+    let (owners, also) = futures::try_join!(
+        workloads::owners(failed, &service.namespace, &pods),
+        workloads::other_services(failed, &service, &pods),
+    )?;
+    let changed = preflight::changes(&owners, &service, arguments.fault, arguments.consent.allow_owner)?;
+
+    let client_pods = client_pods(client_cluster, client_at, kind, &from_namespace, name).await?;
+    let pod = preflight::client(&client_pods, &arguments.from, client_at)?;
+    let rule = rule::governing(&seen, client_at, pod, &service, port.port);
+    let target = preflight::target_side(&seen, &failed_side, &service, rule.as_ref())?;
+    preflight::governed(rule.as_ref(), &service, (&failed_side.region, &target.region))?;
+    let target_at = preflight::cluster(&seen, target.cluster.as_str(), "the failover target")?;
+    rule::exposed(target_at, client_at, &service)?;
+    let container = container(pod, arguments.from_container.as_deref(), client_at)?;
+    let (curl, shell) = curl(client_cluster, pod, &container).await?;
+
+    let hypothesis = hypothesis(arguments, rule.as_ref());
+    let timing = Timing {
+        baseline: arguments.traffic.baseline,
+        hold: arguments.traffic.hold,
+        longest_ejection: rule.as_ref().map_or(arguments.traffic.hold, |rule| longest_ejection(arguments, rule)),
+    };
+    let experiment = Experiment {
+        service: service.clone(),
+        fault: arguments.fault,
+        failed: failed_side,
+        target,
+        workloads: owners.workloads.iter().map(|workload| workload.object.to_string()).collect(),
+        client: Client {
+            workload: format!("{kind}/{name}"),
+            namespace: from_namespace,
+            pod: pod.name.clone(),
+            container,
+            cluster: client_at.name.clone(),
+            region: pod.locality.region.clone(),
+        },
+        url: format!("http://{}:{}{}", service.host(), port.port, arguments.traffic.path),
+        rate: (curl == Curl::Rated).then_some(arguments.traffic.rate),
+        pattern: arguments.traffic.pattern.as_ref().map(|pattern| pattern.as_str().to_owned()),
+        hypothesis,
+        baseline: arguments.traffic.baseline,
+        hold: arguments.traffic.hold,
+        rule,
+    };
+    allowed(&members, failed, client_cluster, &experiment).await?;
+
+    let run = format!("{}{}", random::run_id()?, random::run_id()?);
+    let started = clock::now();
+    let record = Record {
+        holder: holder::name(&run),
+        run,
+        cluster: at.name.to_string(),
+        system_namespace: at.system_namespace.clone(),
+        deadline: deadline(started, &experiment, &timing),
+        ..Record::empty(service.clone(), arguments.fault, started, changed)
+    };
+    let places = members
+        .iter()
+        .map(|member| Place {
+            cluster: member.cluster.clone(),
+            uid: member.seen.uid.clone(),
+            system_namespace: member.seen.system_namespace.clone(),
+        })
+        .collect();
+    Ok(Prepared {
+        envoy_cluster: format!("outbound|{}||{}", port.port, service.host()),
+        failed: failed.clone(),
+        client: client_cluster.clone(),
+        pattern: arguments.traffic.pattern.clone(),
+        restore_timeout: arguments.consent.restore_timeout,
+        workloads: owners.workloads,
+        experiment,
+        timing,
+        record,
+        places,
+        also,
+        curl,
+        shell,
+        endpoints,
+    })
+}
+
+/// The clusters that the istiods know, by their own word: no Secret is read for it.
+async fn known_clusters(members: &[Member]) -> Result<BTreeSet<String>> {
+    let deadline = |cluster: &Cluster| Instant::now() + cluster.request_timeout();
+    let asked = members.iter().map(|member| {
+        forward::replicas(&member.cluster, &member.seen.system_namespace, deadline(&member.cluster))
+    });
+    let replicas = try_join_all(asked).await?;
+    Ok(replicas.into_iter().flatten().flat_map(|replica| replica.clusters).map(|cluster| cluster.cluster).collect())
+}
+
+fn edge<'a>(members: &'a [Member], seen: &ObservedTraffic) -> Result<&'a Cluster> {
+    let found = members.iter().find(|member| member.seen.uid == seen.uid);
+    found.map(|member| &member.cluster).ok_or_else(|| Error::failed(format!("{} is no member", seen.name)))
+}
+
+fn hypothesis(arguments: &RunArguments, rule: Option<&Rule>) -> Hypothesis {
+    let given = &arguments.hypothesis;
+    let longest = rule.map_or(arguments.traffic.hold, |rule| longest_ejection(arguments, rule));
+    Hypothesis {
+        baseline_success: given.min_success / 100.0,
+        failover_share: given.min_failover / 100.0,
+        failover_within: given.failover_within,
+        failback_within: given.failback_within.unwrap_or(longest),
+        max_errors: given.max_errors,
+    }
+}
+
+/// The longest time that a host stays out because of this fault. A pod that was scaled away comes back as a new host, which
+/// nothing has ejected yet; it has to be scheduled and to start, though.
+fn longest_ejection(arguments: &RunArguments, rule: &Rule) -> std::time::Duration {
+    let fault = match arguments.fault {
+        Fault::ScaleToZero => std::time::Duration::ZERO,
+        Fault::UpstreamErrors { .. } => arguments.hypothesis.failover_within + arguments.traffic.hold,
+    };
+    let longest = rule::longest_ejection(rule, fault);
+    match arguments.fault {
+        Fault::ScaleToZero => longest.max(START),
+        Fault::UpstreamErrors { .. } => longest,
+    }
+}
+
+fn deadline(started: Timestamp, experiment: &Experiment, timing: &Timing) -> Timestamp {
+    let hypothesis = &experiment.hypothesis;
+    let all = timing.baseline + hypothesis.failover_within + timing.hold + std::time::Duration::from_mins(5);
+    SignedDuration::try_from(all).ok().and_then(|all| started.checked_add(all).ok()).unwrap_or(started)
+}
+
+/// No earlier drill of the service left its record in any cluster.
+async fn nothing_left_over(members: &[Member], service: &ServiceName) -> Result<()> {
+    let key = record::place(service);
+    let target = Target::new(&key.kind, &key.namespace, &key.name)?;
+    let records = try_join_all(members.iter().map(|member| apply::get(&member.cluster, &target))).await?;
+    match members.iter().zip(records).find(|(_, record)| record.is_some()) {
+        Some((member, _)) => Err(show::drill::left_over(service, &member.cluster.context)),
+        None => Ok(()),
+    }
+}
+
+/// No drill of the service runs anywhere in the mesh. The leases settle it; this says so before anything is asked.
+async fn nobody_drills(members: &[Member], service: &ServiceName) -> Result<()> {
+    let now = clock::now();
+    for member in members {
+        let target = lock::place(service, &member.seen.system_namespace)?;
+        if let Some(lease) = lease::read(&member.cluster, &target).await?.filter(|lease| lease.is_alive(now)) {
+            return Err(show::drill::runs_already(service, &member.cluster.context, &lease.holder, lease.age(now)));
+        }
+    }
+    Ok(())
+}
+
+async fn client_pods<'a>(
+    cluster: &Cluster,
+    at: &'a ObservedTraffic,
+    kind: &str,
+    namespace: &str,
+    name: &str,
+) -> Result<Vec<&'a PodSeen>> {
+    let pods = at.pods.iter().filter(|pod| pod.namespace == namespace);
+    if kind == "Pod" {
+        return Ok(pods.filter(|pod| pod.name == name).collect());
+    }
+    let selector: BTreeMap<String, String> = workloads::selector(cluster, kind, namespace, name).await?;
+    let selected = |pod: &&PodSeen| selector.iter().all(|(key, value)| pod.labels.get(key) == Some(value));
+    Ok(pods.filter(selected).collect())
+}
+
+fn container(pod: &PodSeen, wanted: Option<&str>, at: &ObservedTraffic) -> Result<String> {
+    let found = match wanted {
+        Some(name) => pod.containers.iter().find(|container| *container == name),
+        None => pod.containers.first(),
+    };
+    found.cloned().ok_or_else(|| {
+        Error::refused(format!("the client {}/{} has no such container", pod.namespace, pod.name))
+            .at(format!("context {}", at.context))
+            .because(format!("it has {}", pod.containers.join(", ")))
+            .fix("name one: --from-container")
+    })
+}
+
+/// What the client's curl can do, and whether a shell is there to look after it.
+async fn curl(cluster: &Cluster, pod: &PodSeen, container: &str) -> Result<(Curl, bool)> {
+    let refused = |why: String| {
+        Error::refused(format!("the client {}/{} has no curl that a drill can use", pod.namespace, pod.name))
+            .at(format!("context {}, container {container}", cluster.context))
+            .because(why)
+            .fix("name a client that has curl 7.63 or newer: --from, --from-container")
+    };
+    let say = async |argv: &[&str]| {
+        let command = Command { namespace: &pod.namespace, pod: &pod.name, container, argv };
+        exec::run(cluster, &command, b"", Instant::now() + cluster.request_timeout()).await
+    };
+    let (said, shell) = match say(&["sh", "-c", "curl --version"]).await {
+        Ok(said) => (said, true),
+        Err(_) => (say(&["curl", "--version"]).await.map_err(|error| refused(error.why.unwrap_or(error.what)))?, false),
+    };
+    let curl = Curl::of(&said).ok_or_else(|| refused(format!("it says {:?}", said.lines().next().unwrap_or_default())))?;
+    Ok((curl, shell))
+}
+
+/// The user may do all that the drill does, and above all may put it back.
+async fn allowed(members: &[Member], failed: &Cluster, client: &Cluster, experiment: &Experiment) -> Result<()> {
+    let namespace = experiment.service.namespace.as_str();
+    let mut wanted: Vec<(&Cluster, Vec<Access>)> = members
+        .iter()
+        .map(|member| {
+            let verbs = ["get", "create", "patch", "delete"];
+            let namespace = &member.seen.system_namespace;
+            let leases = verbs.map(|verb| Access::new(verb, "coordination.k8s.io", "leases", namespace));
+            (&member.cluster, leases.into())
+        })
+        .collect();
+    let mut changes: Vec<Access> = ["get", "create", "delete"].map(|verb| Access::new(verb, "", "configmaps", namespace)).into();
+    match experiment.fault {
+        Fault::ScaleToZero => {
+            for workload in &experiment.workloads {
+                let resource = if workload.starts_with("StatefulSet") { "statefulsets" } else { "deployments" };
+                changes.push(Access::new("get", "apps", resource, namespace));
+                changes.push(Access::new("patch", "apps", resource, namespace).subresource("scale"));
+            }
+        }
+        Fault::UpstreamErrors { .. } => changes.extend(
+            ["get", "create", "delete"].map(|verb| Access::new(verb, "networking.istio.io", "envoyfilters", namespace)),
+        ),
+    }
+    wanted.push((failed, changes));
+    let pods = |subresource| Access::new("create", "", "pods", &experiment.client.namespace).subresource(subresource);
+    wanted.push((client, vec![pods("exec"), pods("portforward")]));
+    let lacking = try_join_all(wanted.iter().map(|(cluster, wanted)| missing(cluster, wanted))).await?;
+    let all: Vec<String> = wanted
+        .iter()
+        .zip(lacking)
+        .flat_map(|((cluster, _), lacking)| lacking.into_iter().map(move |access| format!("{}: {access}", cluster.context)))
+        .collect();
+    if all.is_empty() {
+        return Ok(());
+    }
+    Err(Error::refused("you lack permissions that the drill needs")
+        .because(all.join("\n"))
+        .fix("ask for them, or use a user that has them"))
+}

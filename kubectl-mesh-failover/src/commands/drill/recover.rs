@@ -1,0 +1,170 @@
+//! `kubectl mesh-failover drill recover`: puts back what a drill left whose client died, from any machine.
+
+use std::time::Duration;
+
+use clap::Args;
+use futures::future::try_join_all;
+use mesh_shared::cluster::context::{Cluster, Connection, connect, contexts};
+use mesh_shared::cluster::kinds::Target;
+use mesh_shared::cluster::{apply, lease};
+use mesh_shared::error::{Error, Result};
+use mesh_shared::machine::{clock, holder};
+use mesh_shared::mesh::service::ServiceName;
+use mesh_shared::ui::arguments::parse_duration;
+use mesh_shared::ui::prompt;
+use mesh_shared::ui::terminal::Terminal;
+use tokio::time::Instant;
+
+use crate::commands::arguments::ServiceArguments;
+use crate::commands::mesh::MeshArguments;
+use crate::drill::lock;
+use crate::drill::put_back::{close, put_back, recover_line};
+use crate::drill::record::{self, Record};
+use crate::drill::recording::PutBack;
+use crate::drill::restore;
+use crate::show;
+
+/// Put back what a drill left whose client died
+///
+/// Needs the failed cluster alone: its context is named by --contexts, or is the current one. What somebody else has changed
+/// meanwhile is reported and left.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 put back, or nothing was left; 1 refused or failed; 2 command line; 4 a difference stays.")]
+pub struct RecoverArguments {
+    #[command(flatten)]
+    service: ServiceArguments,
+    /// Answer yes to the question
+    #[arg(short, long)]
+    yes: bool,
+    /// Show what would be put back, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Take the drill over from a client that still lives
+    #[arg(long)]
+    force: bool,
+    /// Close the record although somebody else's change stays
+    #[arg(long)]
+    keep_current: bool,
+    /// How long putting back is tried where the cluster does not answer
+    #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = parse_duration)]
+    restore_timeout: Duration,
+}
+
+/// Finds the record, shows what is put back, asks, puts it back, closes the record. The exit code.
+///
+/// # Errors
+/// A refusal while the drill's client lives; what could not be put back.
+pub(super) async fn recover(
+    arguments: &RecoverArguments,
+    mesh: &MeshArguments,
+    connection: &Connection,
+    terminal: Terminal,
+) -> Result<u8> {
+    let service = arguments.service.name()?;
+    let clusters = connect(connection, &named(mesh, connection)?).await?;
+    let Some((cluster, record, uid)) = find(&clusters, &service).await? else {
+        nothing_elsewhere(&clusters, mesh, &service).await?;
+        let all: Vec<&str> = clusters.iter().map(|cluster| cluster.context.as_str()).collect();
+        terminal.say(&format!("No drill of {service} left anything in {}.", all.join(", ")));
+        return Ok(0);
+    };
+    let target = lock::place(&service, &record.system_namespace)?;
+    let held = lease::read(&cluster, &target).await?;
+    let alive = held.as_ref().filter(|lease| lease.is_alive(clock::now()));
+    if let Some(lease) = alive.filter(|_| !arguments.force) {
+        return Err(show::drill::lives(&service, &cluster.context, &lease.holder, lease.age(clock::now())));
+    }
+    terminal.say(&show::drill::recovery(&record, &standing(&cluster, &record).await?, &cluster.context));
+    if arguments.dry_run {
+        terminal.say("Nothing was changed: --dry-run.");
+        return Ok(0);
+    }
+    if !arguments.yes && !prompt::confirm(terminal, "Put this back?")? {
+        return Err(Error::refused("you said no"));
+    }
+    if let Some(held) = alive {
+        lease::take_over(&cluster, &target, held, &holder::name(&record.run)).await?;
+    }
+    let deadline = Instant::now() + arguments.restore_timeout;
+    let all = put_back(&cluster, &record, deadline, &|text| terminal.say(&text)).await;
+    finish(arguments, &clusters, &cluster, (&record, &uid), &all, terminal).await
+}
+
+async fn finish(
+    arguments: &RecoverArguments,
+    clusters: &[Cluster],
+    cluster: &Cluster,
+    (record, uid): (&Record, &str),
+    all: &[PutBack],
+    terminal: Terminal,
+) -> Result<u8> {
+    terminal.data(&show::drill::put_back(all));
+    let whole = all.iter().all(|one| one.restored);
+    if !whole && !arguments.keep_current {
+        let line = recover_line(record, &cluster.context);
+        return Err(show::drill::not_restored(all, &format!("{line} --keep-current")));
+    }
+    close(cluster, record, uid).await?;
+    for cluster in clusters {
+        let target = lock::place(&record.service, &record.system_namespace)?;
+        // One that cannot be deleted ends by itself.
+        if let Ok(Some(lease)) = lease::read(cluster, &target).await {
+            let _ = apply::delete(cluster, &target, Some(&lease.uid)).await;
+        }
+    }
+    terminal.say(if whole { "All is as it was before the drill." } else { "The record is closed; what others changed stays." });
+    Ok(0)
+}
+
+fn named(mesh: &MeshArguments, connection: &Connection) -> Result<Vec<String>> {
+    if !mesh.contexts.is_empty() {
+        return Ok(mesh.contexts.clone());
+    }
+    let current = || contexts(connection).map(|(_, current)| current);
+    let context = mesh.context.clone().map_or_else(current, |context| Ok(Some(context)))?;
+    let context = context.ok_or_else(|| {
+        Error::usage("no context is named, and the kubeconfig has no current one")
+            .fix("name the failed cluster's: --contexts CONTEXT")
+    })?;
+    Ok(vec![context])
+}
+
+/// The record, in the cluster that has it.
+async fn find(clusters: &[Cluster], service: &ServiceName) -> Result<Option<(Cluster, Record, String)>> {
+    let key = record::place(service);
+    let target = Target::new(&key.kind, &key.namespace, &key.name)?;
+    let found = try_join_all(clusters.iter().map(|cluster| apply::get(cluster, &target))).await?;
+    for (cluster, object) in clusters.iter().zip(found) {
+        if let Some(object) = object {
+            let (record, uid) = Record::read(&object).map_err(|error| Error {
+                place: Some(format!("context {}, {}", cluster.context, target.key)),
+                ..error
+            })?;
+            return Ok(Some((cluster.clone(), record, uid)));
+        }
+    }
+    Ok(None)
+}
+
+/// A lease without a record says that the record lies in another cluster: then it is not said that nothing was left.
+async fn nothing_elsewhere(clusters: &[Cluster], mesh: &MeshArguments, service: &ServiceName) -> Result<()> {
+    let target = lock::place(service, &mesh.istio_namespace)?;
+    for cluster in clusters {
+        if lease::read(cluster, &target).await?.is_some() {
+            return Err(Error::refused(format!("a drill of {service} is known in {}, and failed another cluster", cluster.context))
+                .at(format!("context {}, {}", cluster.context, target.key))
+                .fix("name the context of the cluster that it failed: --contexts CONTEXT"));
+        }
+    }
+    Ok(())
+}
+
+/// What stands now of what the drill changed.
+async fn standing(cluster: &Cluster, record: &Record) -> Result<Vec<PutBack>> {
+    let mut all = Vec::new();
+    for changed in &record.changed {
+        let live = apply::get(cluster, &changed.target()?).await?;
+        all.push(restore::told(record, changed, live.as_ref()));
+    }
+    Ok(all)
+}

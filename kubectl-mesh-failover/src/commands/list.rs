@@ -1,0 +1,52 @@
+//! `kubectl mesh-failover list`.
+
+use clap::Args;
+use mesh_shared::cluster::context::Connection;
+use mesh_shared::error::Result;
+use mesh_shared::mesh::service::ServiceName;
+use mesh_shared::observed::traffic::ObservedTraffic;
+use mesh_shared::ui::terminal::Terminal;
+
+use super::arguments::TableArguments;
+use super::mesh::{MeshArguments, Wanted, observe};
+use crate::plan::list::{self as plan, ListRequest};
+use crate::show;
+
+/// Show what is reachable from where
+///
+/// Every service with injected workloads in every cluster: its endpoints (ready/all), whether it is exposed there and by which
+/// Gateway, whether its name resolves there, and whether other clusters discover it although it is not exposed.
+#[derive(Debug, Args)]
+pub struct ListArguments {
+    /// One service alone: NAME.NAMESPACE, its full host, or NAME with -n
+    #[arg(value_name = "SERVICE")]
+    service: Option<String>,
+    /// One namespace alone
+    #[arg(short, long, value_name = "NAMESPACE")]
+    namespace: Option<String>,
+    #[command(flatten)]
+    table: TableArguments,
+}
+
+/// Observes and shows.
+///
+/// # Errors
+/// Where a cluster cannot be observed.
+pub async fn list(
+    arguments: &ListArguments,
+    mesh: &MeshArguments,
+    connection: &Connection,
+    terminal: Terminal,
+) -> Result<()> {
+    let namespace = arguments.namespace.as_deref();
+    let service = arguments.service.as_ref().map(|text| ServiceName::parse(text, namespace)).transpose()?;
+    let wanted = Wanted { service: service.clone(), ..Wanted::default() };
+    let members = observe(mesh, connection, &wanted).await?;
+    let seen: Vec<&ObservedTraffic> = members.iter().map(|member| &member.seen).collect();
+    let services = plan::list(&ListRequest { service: service.as_ref(), namespace }, &seen);
+    terminal.data(&show::list::render(&services, arguments.table.output));
+    if let Some(advice) = show::list::advice(&services) {
+        terminal.say(&advice);
+    }
+    Ok(())
+}

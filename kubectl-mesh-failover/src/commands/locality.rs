@@ -1,0 +1,254 @@
+//! `kubectl mesh-failover locality`.
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use mesh_shared::cluster::context::Connection;
+use mesh_shared::error::Result;
+use mesh_shared::locality::failover;
+use mesh_shared::mesh::service::ServiceName;
+use mesh_shared::observed::traffic::ObservedTraffic;
+use mesh_shared::ui::arguments::parse_duration;
+use mesh_shared::ui::terminal::Terminal;
+
+use super::arguments::{ServiceArguments, TableArguments, WriteArguments};
+use super::mesh::{Member, MeshArguments, Wanted, observe};
+use super::write::{Consent, Proposal, carry_out, consent, valid};
+use crate::cli::MANAGER;
+use crate::plan::locality::drift::drift;
+use crate::plan::locality::removal::remove as plan_removal;
+use crate::plan::locality::report::report;
+use crate::plan::locality::{LocalityPlan, LocalityRequest, TakeOver, apply as plan_apply, known, refuse_conflicts};
+use crate::show;
+
+const EXAMPLES: &str = "Examples:
+  # Two regions, each the other's failover
+  kubectl mesh-failover locality apply helloworld.sample --contexts east,west
+
+  # Three: clients in eu-west go to eu-north first, then anywhere
+  kubectl mesh-failover locality apply helloworld.sample --failover eu-west=eu-north
+
+  # What governs whom, and whether it fails over
+  kubectl mesh-failover locality show helloworld.sample
+
+  # Whether every cluster still says what apply would write (exit 1 where not)
+  kubectl mesh-failover locality diff helloworld.sample";
+
+/// Say where a service's traffic goes when a region fails
+///
+/// One DestinationRule per cluster and service: failover pairs, and outlier detection that ejects and yet leaves one host. A rule
+/// of your own for exactly the host is edited in place, everything in it staying; else one is made in the service's namespace.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct LocalityArguments {
+    #[command(subcommand)]
+    verb: LocalityVerb,
+}
+
+#[derive(Debug, Subcommand)]
+enum LocalityVerb {
+    Apply(Box<ApplyArguments>),
+    Diff(DiffArguments),
+    Show(ShowArguments),
+    Remove(RemoveArguments),
+}
+
+/// What a rule is to say.
+#[derive(Debug, Args)]
+struct RuleArguments {
+    /// Region that takes over, by the region that fails [default: each the other's, where the service is in two]
+    #[arg(long, value_name = "FROM=TO[,…]", value_delimiter = ',')]
+    failover: Vec<String>,
+    /// Errors in a row that eject a host [default: what stands, else 5]
+    #[arg(long = "consecutive-5xx-errors", value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    consecutive_5xx: Option<u32>,
+    /// How often Envoy looks whether a host may come back [default: what stands, else 1s]
+    #[arg(long, value_name = "DURATION", value_parser = at_least_a_millisecond)]
+    interval: Option<Duration>,
+    /// How long a host is out the first time [default: what stands, else 30s]
+    #[arg(long, value_name = "DURATION", value_parser = at_least_a_millisecond)]
+    base_ejection_time: Option<Duration>,
+    /// Of a hundred hosts, how many may be out [default: what stands if it is enough, else 99: all but one]
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u32).range(1..=100))]
+    max_ejection_percent: Option<u32>,
+}
+
+/// Write the failover of a service into every cluster that has its namespace
+///
+/// Shows what differs from what stands, asks once, and writes nothing where nothing differs. Fields of somebody else's are not
+/// changed but by --take-over; what stood there is noted in the rule, and remove gives it back.
+#[derive(Debug, Args)]
+struct ApplyArguments {
+    #[command(flatten)]
+    service: ServiceArguments,
+    #[command(flatten)]
+    rule: RuleArguments,
+    /// Change fields of somebody else's: those that are named, or all that have to change
+    #[arg(long, value_name = "FIELD,…", num_args = 0.., require_equals = true, value_delimiter = ',')]
+    take_over: Option<Vec<String>>,
+    #[command(flatten)]
+    write: WriteArguments,
+}
+
+/// What apply would change, and where the clusters do not say the same (exit 1), or nothing (exit 0)
+#[derive(Debug, Args)]
+struct DiffArguments {
+    #[command(flatten)]
+    service: ServiceArguments,
+    #[command(flatten)]
+    rule: RuleArguments,
+}
+
+/// Which rule governs the clients of a service, and what it does
+///
+/// Per cluster and client namespace: the client's own rules come first, then those of the service's namespace, then those of the
+/// root namespace. Says whether errors make the traffic leave a region, and why not.
+#[derive(Debug, Args)]
+struct ShowArguments {
+    #[command(flatten)]
+    service: ServiceArguments,
+    #[command(flatten)]
+    table: TableArguments,
+}
+
+/// Take the failover out of a service's rules again
+///
+/// Rules that apply made go, unless others put something into them; rules that it edited are given back as they were. What others
+/// added or changed since stays, and is told.
+#[derive(Debug, Args)]
+struct RemoveArguments {
+    #[command(flatten)]
+    service: ServiceArguments,
+    #[command(flatten)]
+    write: WriteArguments,
+}
+
+/// Runs the verb, and returns the exit code.
+///
+/// # Errors
+/// A refusal before anything was written, or a failure with what was written.
+pub async fn locality(
+    arguments: &LocalityArguments,
+    mesh: &MeshArguments,
+    connection: &Connection,
+    terminal: Terminal,
+) -> Result<u8> {
+    match &arguments.verb {
+        LocalityVerb::Apply(arguments) => apply(arguments, mesh, connection, terminal).await.map(|()| 0),
+        LocalityVerb::Diff(arguments) => diff(arguments, mesh, connection, terminal).await,
+        LocalityVerb::Show(arguments) => show_rules(arguments, mesh, connection, terminal).await.map(|()| 0),
+        LocalityVerb::Remove(arguments) => remove(arguments, mesh, connection, terminal).await.map(|()| 0),
+    }
+}
+
+async fn apply(
+    arguments: &ApplyArguments,
+    mesh: &MeshArguments,
+    connection: &Connection,
+    terminal: Terminal,
+) -> Result<()> {
+    let mut request = arguments.rule.request(&arguments.service)?;
+    request.take_over = match &arguments.take_over {
+        None => TakeOver::Nothing,
+        Some(fields) if fields.is_empty() => TakeOver::Everything,
+        Some(fields) => TakeOver::Fields(fields.clone()),
+    };
+    let members = observe(mesh, connection, &wanted(&request.service)).await?;
+    let plan = plan_apply(&request, &seen(&members))?;
+    refuse_conflicts(&plan, &request.take_over)?;
+    if settle(&plan, &members, &arguments.write, terminal).await? == Consent::Given {
+        terminal.say(&show::locality::applied(&plan));
+    }
+    Ok(())
+}
+
+async fn diff(
+    arguments: &DiffArguments,
+    mesh: &MeshArguments,
+    connection: &Connection,
+    terminal: Terminal,
+) -> Result<u8> {
+    let request = arguments.rule.request(&arguments.service)?;
+    let members = observe(mesh, connection, &wanted(&request.service)).await?;
+    let plan = plan_apply(&request, &seen(&members))?;
+    let drift = drift(&request.service, &seen(&members));
+    let same = plan.changes().is_empty() && drift.is_empty();
+    terminal.data(&show::locality::differences(&plan, &drift));
+    Ok(u8::from(!same))
+}
+
+async fn show_rules(
+    arguments: &ShowArguments,
+    mesh: &MeshArguments,
+    connection: &Connection,
+    terminal: Terminal,
+) -> Result<()> {
+    let service = arguments.service.name()?;
+    let members = observe(mesh, connection, &wanted(&service)).await?;
+    let seen = seen(&members);
+    known(&service, &seen)?;
+    terminal.data(&show::locality::report(&report(&service, MANAGER, &seen), arguments.table.output));
+    Ok(())
+}
+
+async fn remove(
+    arguments: &RemoveArguments,
+    mesh: &MeshArguments,
+    connection: &Connection,
+    terminal: Terminal,
+) -> Result<()> {
+    let service = arguments.service.name()?;
+    let members = observe(mesh, connection, &wanted(&service)).await?;
+    let plan = plan_removal(&service, MANAGER, &seen(&members));
+    if settle(&plan, &members, &arguments.write, terminal).await? == Consent::Given {
+        terminal.say(&show::locality::removed(&plan));
+    }
+    Ok(())
+}
+
+/// Validates, shows, asks and writes.
+async fn settle(
+    plan: &LocalityPlan,
+    members: &[Member],
+    arguments: &WriteArguments,
+    terminal: Terminal,
+) -> Result<Consent> {
+    let proposal =
+        Proposal { overview: show::locality::overview(plan), changes: plan.changes(), manifests: plan.manifests() };
+    valid(&proposal, members).await?;
+    let consent = consent(&proposal, members, arguments, terminal).await?;
+    if consent == Consent::Given {
+        carry_out(&proposal.changes, members).await?;
+    }
+    Ok(consent)
+}
+
+impl RuleArguments {
+    fn request(&self, service: &ServiceArguments) -> Result<LocalityRequest> {
+        Ok(LocalityRequest {
+            service: service.name()?,
+            failover: failover::parse(&self.failover)?,
+            consecutive_5xx: self.consecutive_5xx,
+            interval: self.interval,
+            base_ejection_time: self.base_ejection_time,
+            max_ejection_percent: self.max_ejection_percent,
+            take_over: TakeOver::Nothing,
+            manager: MANAGER,
+        })
+    }
+}
+
+fn wanted(service: &ServiceName) -> Wanted {
+    Wanted { service: Some(service.clone()), ..Wanted::default() }
+}
+
+fn seen(members: &[Member]) -> Vec<&ObservedTraffic> {
+    members.iter().map(|member| &member.seen).collect()
+}
+
+/// Istio takes no shorter one.
+fn at_least_a_millisecond(text: &str) -> std::result::Result<Duration, String> {
+    parse_duration(text).and_then(|duration| {
+        if duration < Duration::from_millis(1) { Err("it has to be 1ms or more".into()) } else { Ok(duration) }
+    })
+}

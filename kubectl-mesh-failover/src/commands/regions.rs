@@ -1,0 +1,88 @@
+//! `kubectl mesh-failover regions` and `regions set`.
+
+use std::time::Instant;
+
+use clap::{Args, Subcommand};
+use mesh_shared::cluster::context::Connection;
+use mesh_shared::error::Result;
+use mesh_shared::observed::traffic::ObservedTraffic;
+use mesh_shared::ui::terminal::Terminal;
+
+use super::arguments::{TableArguments, WriteArguments};
+use super::mesh::{Member, MeshArguments, Wanted, observe};
+use super::write::{Consent, Proposal, carry_out, consent};
+use crate::plan::regions as plan;
+use crate::plan::regions::set::Assignment;
+use crate::show;
+
+/// Show the regions and zones of every cluster, and what has none
+///
+/// Regions come from the nodes' label topology.kubernetes.io/region, or from a pod's own topology.istio.io/locality. Locality load
+/// balancing does not apply to what has none.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct RegionsArguments {
+    #[command(subcommand)]
+    verb: Option<RegionsVerb>,
+    #[command(flatten)]
+    table: TableArguments,
+}
+
+#[derive(Debug, Subcommand)]
+enum RegionsVerb {
+    Set(SetArguments),
+}
+
+/// Give nodes that have no region one
+///
+/// Adds the label topology.kubernetes.io/region to the nodes of a cluster that have none, and never changes one. Says what must
+/// restart for it to take effect.
+#[derive(Debug, Args)]
+pub struct SetArguments {
+    /// A cluster, by its name in the mesh, and the region of its nodes
+    #[arg(value_name = "CLUSTER=REGION", required = true)]
+    assignments: Vec<Assignment>,
+    #[command(flatten)]
+    write: WriteArguments,
+}
+
+/// Observes and shows, or sets.
+///
+/// # Errors
+/// Where a cluster cannot be observed, or labels cannot be set.
+pub async fn regions(
+    arguments: &RegionsArguments,
+    mesh: &MeshArguments,
+    connection: &Connection,
+    terminal: Terminal,
+) -> Result<()> {
+    let begun = Instant::now();
+    let members = observe(mesh, connection, &Wanted::default()).await?;
+    if let Some(RegionsVerb::Set(arguments)) = &arguments.verb {
+        return set(arguments, &members, begun, terminal).await;
+    }
+    let found = plan::regions(&seen(&members));
+    terminal.data(&show::regions::render(&found, arguments.table.output));
+    if let Some(advice) = show::regions::advice(&found) {
+        terminal.say(&advice);
+    }
+    Ok(())
+}
+
+async fn set(arguments: &SetArguments, members: &[Member], begun: Instant, terminal: Terminal) -> Result<()> {
+    let plan = plan::set::set(&arguments.assignments, &seen(members))?;
+    let proposal = Proposal {
+        overview: show::regions::overview(&plan),
+        changes: plan.changes.clone(),
+        manifests: plan.manifests.clone(),
+    };
+    if consent(&proposal, members, &arguments.write, terminal).await? == Consent::Given {
+        carry_out(&proposal.changes, members).await?;
+        terminal.say(&show::regions::set(&plan, begun.elapsed()));
+    }
+    Ok(())
+}
+
+fn seen(members: &[Member]) -> Vec<&ObservedTraffic> {
+    members.iter().map(|member| &member.seen).collect()
+}

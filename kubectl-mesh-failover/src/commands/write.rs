@@ -1,0 +1,140 @@
+//! How every verb writes: permissions, show, confirm, carry out.
+
+use futures::future::{join_all, try_join_all};
+use mesh_shared::cluster::access::missing;
+use mesh_shared::cluster::apply::create_strict_dry_run;
+use mesh_shared::cluster::context::Cluster;
+use mesh_shared::error::{Error, Kind, Result};
+use mesh_shared::mesh::name::ClusterName;
+use mesh_shared::plan::change::Change;
+use mesh_shared::run::change::carry_out as carry_out_one;
+use mesh_shared::ui::prompt;
+use mesh_shared::ui::terminal::Terminal;
+use serde_json::Value;
+
+use super::arguments::{DryRun, WriteArguments};
+use super::mesh::Member;
+use crate::cli::MANAGER;
+use crate::plan::permissions;
+use crate::show;
+
+/// What a verb would do.
+#[derive(Debug, Clone, Default)]
+pub struct Proposal {
+    /// What was found and what will be done, in one screen.
+    pub overview: String,
+    /// The writes. Those of one cluster are made in this order, those of several clusters at once.
+    pub changes: Vec<Change>,
+    /// Every object that a write makes or changes, as it would be then: what `-o` prints.
+    pub manifests: Vec<(ClusterName, Value)>,
+}
+
+/// Whether a verb may go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consent {
+    /// The writes are to be made.
+    Given,
+    /// The plan was shown, or the manifests printed: that was all.
+    Shown,
+}
+
+/// Refuses what the user may not do; prints manifests or the plan where that is wanted; else shows the plan and asks, once.
+/// A proposal without changes needs no question.
+///
+/// # Errors
+/// A refusal where permissions are missing, where nobody can be asked, and where the answer is no.
+pub async fn consent(
+    proposal: &Proposal,
+    members: &[Member],
+    arguments: &WriteArguments,
+    terminal: Terminal,
+) -> Result<Consent> {
+    allowed(&proposal.changes, members).await?;
+    if let Some(format) = arguments.output {
+        terminal.data(&show::changes::manifests(proposal, members, format));
+        return Ok(Consent::Shown);
+    }
+    if arguments.dry_run == DryRun::Client {
+        let changes = show::changes::table(&proposal.changes);
+        terminal.data(&format!("{}\n{changes}\nNothing was written: --dry-run=client.\n", proposal.overview));
+        return Ok(Consent::Shown);
+    }
+    if proposal.changes.is_empty() {
+        return Ok(Consent::Given);
+    }
+    terminal.say(&proposal.overview);
+    if arguments.yes || prompt::confirm(terminal, &show::changes::question(proposal.changes.len()))? {
+        Ok(Consent::Given)
+    } else {
+        Err(Error::refused("you said no"))
+    }
+}
+
+/// Has every object that will stand looked at by its API server, strictly, before any is written.
+///
+/// # Errors
+/// A refusal with the API server's own words.
+pub async fn valid(proposal: &Proposal, members: &[Member]) -> Result<()> {
+    let checks = proposal.manifests.iter().filter_map(|(cluster, manifest)| {
+        let member = members.iter().find(|member| member.seen.name == *cluster)?;
+        Some(create_strict_dry_run(&member.cluster, manifest, MANAGER))
+    });
+    try_join_all(checks).await.map(|_| ())
+}
+
+/// Makes the writes.
+///
+/// # Errors
+/// The first failure, with what was written in spite of it. [`Kind::Conflict`] where somebody else changed an object since it
+/// was read: observe and plan again.
+pub async fn carry_out(changes: &[Change], members: &[Member]) -> Result<()> {
+    let runs = members.iter().map(|member| in_one_cluster(changes, member));
+    let (mut written, mut failure) = (Vec::new(), None::<Error>);
+    for (done, result) in join_all(runs).await {
+        written.extend(done);
+        match (&failure, result) {
+            (None, Err(error)) => failure = Some(error),
+            // A conflict may pass when it is tried again; what else there is may not.
+            (Some(first), Err(error)) if first.kind == Kind::Conflict => failure = Some(error),
+            _ => {}
+        }
+    }
+    let Some(error) = failure else { return Ok(()) };
+    let kind = if error.kind == Kind::Conflict { Kind::Conflict } else { Kind::Failed };
+    let error = Error { kind, ..error };
+    Err(if written.is_empty() { error } else { error.fix(format!("written so far: {}", written.join(", "))) })
+}
+
+async fn in_one_cluster(changes: &[Change], member: &Member) -> (Vec<String>, Result<()>) {
+    let mut done = Vec::new();
+    for change in changes.iter().filter(|change| change.cluster == member.seen.name) {
+        match carry_out_one(&member.cluster, &change.write, MANAGER).await {
+            Ok(_) => done.push(format!("{} in {}", change.write.object(), change.cluster)),
+            Err(error) => return (done, Err(error)),
+        }
+    }
+    (done, Ok(()))
+}
+
+async fn allowed(changes: &[Change], members: &[Member]) -> Result<()> {
+    let wanted: Vec<(&Cluster, _)> = members
+        .iter()
+        .map(|member| (&member.cluster, permissions::needed(changes, &member.seen.name)))
+        .filter(|(_, wanted)| !wanted.is_empty())
+        .collect();
+    let lacking = try_join_all(wanted.iter().map(|(cluster, wanted)| missing(cluster, wanted))).await?;
+    let all: Vec<(&str, String)> = wanted
+        .iter()
+        .zip(&lacking)
+        .flat_map(|((cluster, _), lacking)| lacking.iter().map(|access| (cluster.context.as_str(), access.to_string())))
+        .collect();
+    if all.is_empty() {
+        return Ok(());
+    }
+    let mut contexts: Vec<&str> = all.iter().map(|(context, _)| *context).collect();
+    contexts.dedup();
+    Err(Error::refused("you lack permissions that this needs")
+        .at(format!("context {}", contexts.join(", ")))
+        .because(all.iter().map(|(context, access)| format!("{context}: {access}")).collect::<Vec<_>>().join("\n"))
+        .fix("ask for them, or use a user that has them"))
+}

@@ -1,0 +1,445 @@
+//! Conducts a drill whose preflight is done, whose locks are held and whose record stands: drives the machine by what happens,
+//! and does what it says. Whatever ends it, what was changed is put back first.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::try_join_all;
+use jiff::Timestamp;
+use mesh_shared::cluster::context::Cluster;
+use mesh_shared::cluster::exec::{self, Command, Output};
+use mesh_shared::cluster::proxy_stats::{Host, ProxyStats};
+use mesh_shared::error::Result;
+use mesh_shared::plan::change::Write;
+use mesh_shared::run::change::carry_out;
+use regex_lite::Regex;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+
+use super::experiment::Experiment;
+use super::lock::Locks;
+use super::origin::Origins;
+use super::phase::{Effect, Event, Machine, Origin, Phase, Timing};
+use super::put_back::put_back;
+use super::record::Record;
+use super::recording::{HostCounters, Mark, Outcome, PutBack, Reading, Recording, Sample, Stop, TrafficEnd};
+use super::traffic::{Curl, Reader, Requests};
+use crate::cli::MANAGER;
+
+/// How often the machine is told that time has passed.
+const TICK: Duration = Duration::from_millis(50);
+/// How often the client's proxy is asked for its counters.
+const READING: Duration = Duration::from_millis(500);
+/// curl is to have told of its first request by then.
+const FIRST_REQUEST: Duration = Duration::from_secs(20);
+/// The longest that one request may take.
+const LONGEST_REQUEST: Duration = Duration::from_secs(2);
+/// Requests that a curl without a rate may send in a second: more than one connection takes.
+const MOST_PER_SECOND: u64 = 2000;
+/// How long a write of the fault that is under way is awaited before what it did is put back.
+const SETTLE: Duration = Duration::from_secs(15);
+
+/// Everything a drill needs once it may begin.
+pub struct Drill {
+    /// What is to be shown.
+    pub experiment: Experiment,
+    /// How long its phases take.
+    pub timing: Timing,
+    /// What is changed, as it stands in the cluster.
+    pub record: Record,
+    /// The writes that make the fault.
+    pub writes: Vec<Write>,
+    /// The cluster that is failed.
+    pub failed: Cluster,
+    /// The client's cluster.
+    pub client: Cluster,
+    /// What the client's curl can do.
+    pub curl: Curl,
+    /// Whether the client's container has a shell.
+    pub shell: bool,
+    /// The pattern, compiled.
+    pub pattern: Option<Regex>,
+    /// Envoy's name of the service's port, such as `outbound|5000||helloworld.sample.svc.cluster.local`.
+    pub envoy_cluster: String,
+    /// How long putting back is tried.
+    pub restore_timeout: Duration,
+}
+
+/// What a drill tells while it runs.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Told {
+    /// A moment.
+    Mark(Mark, Duration),
+    /// A request.
+    Sample(Sample, Option<Origin>),
+    /// The proxy's counters.
+    Reading(Reading),
+    /// In a sentence.
+    Note(String),
+}
+
+/// What comes in from outside while a drill runs.
+pub struct Outside {
+    /// Signals, by number.
+    pub signals: mpsc::UnboundedReceiver<i32>,
+    /// A lock that was lost, and how.
+    pub lost: mpsc::UnboundedReceiver<String>,
+}
+
+struct Course<'a> {
+    drill: &'a Drill,
+    locks: Arc<Locks>,
+    told: &'a mpsc::UnboundedSender<Told>,
+    begun: Instant,
+    machine: Option<Machine>,
+    origins: Origins,
+    /// Requests whose side only the next reading tells: there is no pattern.
+    uncounted: Vec<bool>,
+    /// Tells when the fault was accepted.
+    injecting: Option<JoinHandle<Result<Instant, String>>>,
+    restoring: Option<JoinHandle<Vec<PutBack>>>,
+    recording: Recording,
+    done: bool,
+}
+
+/// Runs the drill to its end and returns what happened.
+pub async fn conduct(
+    drill: &Drill,
+    locks: Arc<Locks>,
+    mut outside: Outside,
+    told: &mpsc::UnboundedSender<Told>,
+) -> Recording {
+    let begun = Instant::now();
+    let recording = Recording {
+        experiment: drill.experiment.clone(),
+        started: Timestamp::now(),
+        ended: Timestamp::now(),
+        marks: Vec::new(),
+        samples: Vec::new(),
+        traffic: TrafficEnd::Whole,
+        readings: Vec::new(),
+        put_back: Vec::new(),
+        stopped: None,
+    };
+    let mut course = Course {
+        drill,
+        locks,
+        told,
+        begun,
+        machine: None,
+        origins: Origins::new(&drill.experiment.failed.region),
+        uncounted: Vec::new(),
+        injecting: None,
+        restoring: None,
+        recording,
+        done: false,
+    };
+    let mut readings = watch_counters(drill, begun);
+    let mut reader = Reader::new(drill.pattern.clone());
+    let mut traffic = match start_traffic(drill).await {
+        Ok(traffic) => Some(traffic),
+        Err(error) => {
+            course.recording.traffic = TrafficEnd::Broken(error.to_string());
+            course.event(Event::Stop(Stop::Traffic(error.to_string()))).await;
+            None
+        }
+    };
+    let mut tick = interval(TICK);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while !course.done {
+        tokio::select! {
+            piece = next(&mut traffic) => {
+                let ended = course.traffic(piece, &mut reader).await;
+                if ended {
+                    traffic = None;
+                }
+            }
+            Some(reading) = readings.recv() => course.reading(reading).await,
+            Some(number) = outside.signals.recv() => course.signal(number).await,
+            Some(why) = outside.lost.recv() => course.event(Event::Stop(Stop::LockLost(why))).await,
+            result = joined(&mut course.injecting) => {
+                course.injecting = None;
+                match result {
+                    Ok(accepted) => {
+                        let at = accepted.saturating_duration_since(begun);
+                        course.event_at(Event::Injected, at).await;
+                    }
+                    Err(why) => course.event(Event::NotInjected(why)).await,
+                }
+            }
+            all = joined(&mut course.restoring) => {
+                course.restoring = None;
+                let whole = all.iter().all(|one| one.restored);
+                course.recording.put_back = all;
+                course.event(Event::Restored { whole }).await;
+            }
+            _ = tick.tick() => course.tick().await,
+        }
+    }
+    course.recording.samples.extend(reader.end());
+    course.recording.samples.sort_by_key(|sample| sample.number);
+    course.recording.stopped = course.machine.as_ref().and_then(|machine| machine.stopped().cloned());
+    course.recording.ended = Timestamp::now();
+    course.recording
+}
+
+/// The next piece of the traffic; never, once it has ended.
+async fn next(traffic: &mut Option<mpsc::Receiver<(Instant, Output)>>) -> Option<(Instant, Output)> {
+    match traffic {
+        Some(traffic) => traffic.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The result of a task that runs; never, where none does. A task that panicked has done no one knows what, which the default
+/// of its result says.
+async fn joined<T: Unfinished>(task: &mut Option<JoinHandle<T>>) -> T {
+    match task {
+        Some(task) => task.await.unwrap_or_else(|error| T::unfinished(&error.to_string())),
+        None => std::future::pending().await,
+    }
+}
+
+/// What a task that panicked is taken to have returned.
+trait Unfinished {
+    fn unfinished(why: &str) -> Self;
+}
+
+impl Unfinished for Result<Instant, String> {
+    fn unfinished(why: &str) -> Self {
+        Err(why.to_owned())
+    }
+}
+
+impl Unfinished for Vec<PutBack> {
+    fn unfinished(why: &str) -> Self {
+        vec![PutBack {
+            object: "what the drill changed".into(),
+            field: "unknown".into(),
+            before: "unknown".into(),
+            during: "unknown".into(),
+            after: "unknown".into(),
+            restored: false,
+            fault: Some(why.to_owned()),
+        }]
+    }
+}
+
+async fn start_traffic(drill: &Drill) -> Result<mpsc::Receiver<(Instant, Output)>> {
+    let client = &drill.experiment.client;
+    let per_second = drill.experiment.rate.map_or(MOST_PER_SECOND, u64::from);
+    let user_agent = format!("mesh-failover/{}", drill.record.run);
+    let requests = Requests {
+        url: &drill.experiment.url,
+        count: (longest(drill).as_secs() + 1) * per_second,
+        rate: drill.experiment.rate.unwrap_or(1),
+        longest: LONGEST_REQUEST,
+        user_agent: &user_agent,
+        answers: drill.pattern.is_some(),
+        shell: drill.shell,
+    };
+    let argv = drill.curl.argv(&requests);
+    let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
+    let command =
+        Command { namespace: &client.namespace, pod: &client.pod, container: &client.container, argv: &argv };
+    exec::start(&drill.client, &command).await
+}
+
+/// The longest that a drill can last: so long the traffic must last, and no longer.
+pub fn longest(drill: &Drill) -> Duration {
+    let hypothesis = &drill.experiment.hypothesis;
+    let after = hypothesis.failback_within.max(drill.timing.longest_ejection);
+    drill.timing.baseline + hypothesis.failover_within + drill.timing.hold + after + Duration::from_mins(1)
+}
+
+/// Reads the counters of the client's proxy again and again; a connection that broke is made anew.
+fn watch_counters(drill: &Drill, begun: Instant) -> mpsc::Receiver<Reading> {
+    let (sender, receiver) = mpsc::channel(16);
+    let (cluster, client) = (drill.client.clone(), drill.experiment.client.clone());
+    let envoy_cluster = drill.envoy_cluster.clone();
+    tokio::spawn(async move {
+        let mut stats: Option<ProxyStats> = None;
+        while !sender.is_closed() {
+            let asked = Instant::now();
+            if stats.is_none() {
+                stats = ProxyStats::connect(&cluster, &client.namespace, &client.pod).await.ok();
+            }
+            let hosts = match &mut stats {
+                Some(stats) => stats.hosts(&envoy_cluster).await.ok(),
+                None => None,
+            };
+            match hosts {
+                Some(hosts) => {
+                    let hosts = hosts.into_iter().map(counters).collect();
+                    let _ = sender.send(Reading { at: begun.elapsed(), hosts }).await;
+                }
+                None => stats = None,
+            }
+            // A proxy with very many clusters is not kept busy by being asked.
+            sleep(READING.max(asked.elapsed() * 9).saturating_sub(asked.elapsed())).await;
+        }
+    });
+    receiver
+}
+
+fn counters(host: Host) -> HostCounters {
+    HostCounters {
+        address: host.address,
+        region: host.region,
+        priority: host.priority,
+        success: host.success,
+        error: host.error,
+        ejected: host.ejected,
+    }
+}
+
+impl Course<'_> {
+    async fn tick(&mut self) {
+        let late = self.machine.is_none() && self.begun.elapsed() >= FIRST_REQUEST;
+        let event = if late { Event::Stop(Stop::Traffic("no request was told of in time".into())) } else { Event::Tick };
+        if late || self.machine.is_some() {
+            self.event(event).await;
+        }
+    }
+
+    async fn signal(&mut self, number: i32) {
+        let note = match self.machine.as_ref().map(Machine::phase) {
+            Some(Phase::Restoring) => "what was changed is being put back; wait for it".to_owned(),
+            _ => format!("signal {number}: what was changed is put back first"),
+        };
+        self.say(note);
+        self.event(Event::Stop(Stop::Signal(number))).await;
+    }
+
+    /// Takes a piece of the traffic in; whether it was its end.
+    async fn traffic(&mut self, piece: Option<(Instant, Output)>, reader: &mut Reader) -> bool {
+        let (samples, end) = match piece {
+            Some((_, Output::Out(bytes))) => (reader.out(&bytes), None),
+            Some((at, Output::Err(bytes))) => (reader.err(&bytes, at.saturating_duration_since(self.begun)), None),
+            Some((_, Output::Ended(end))) => (Vec::new(), Some(end.err().unwrap_or_else(|| "it came to its end".into()))),
+            None => (Vec::new(), Some("nothing more was told of it".into())),
+        };
+        for sample in samples {
+            self.sample(sample).await;
+        }
+        let Some(why) = end else { return false };
+        if !self.done {
+            self.recording.traffic = TrafficEnd::Broken(why.clone());
+            self.event(Event::Stop(Stop::Traffic(why))).await;
+        }
+        true
+    }
+
+    async fn sample(&mut self, sample: Sample) {
+        if self.machine.is_none() {
+            self.begin(sample.at);
+        }
+        let success = matches!(sample.outcome, Outcome::Answered(status) if status < 500);
+        let answerer = self.origins.answerer(&sample);
+        let origin = answerer.and_then(|answerer| self.origins.table().get(answerer).copied());
+        let at = sample.at;
+        let _ = self.told.send(Told::Sample(sample.clone(), origin));
+        self.recording.samples.push(sample);
+        if self.drill.pattern.is_some() || !success {
+            self.event_at(Event::Request { success, answerer }, at).await;
+        } else {
+            self.uncounted.push(success);
+        }
+    }
+
+    /// The first request was told of: the baseline begins.
+    fn begin(&mut self, at: Duration) {
+        let (timing, hypothesis) = (self.drill.timing.clone(), self.drill.experiment.hypothesis.clone());
+        self.machine = Some(Machine::new(timing, hypothesis, at));
+        self.mark(Mark::Baseline, at);
+    }
+
+    async fn reading(&mut self, reading: Reading) {
+        let counted = self.origins.read(&reading);
+        let ejected = reading.hosts.iter().any(|host| host.ejected);
+        let _ = self.told.send(Told::Reading(reading.clone()));
+        self.recording.readings.push(reading);
+        let mut events = vec![Event::Ejected(ejected)];
+        if self.drill.pattern.is_some() {
+            events.push(Event::Origins(self.origins.table()));
+        } else {
+            // Without a text in the answers, as many of them are a side's as its hosts counted.
+            events.push(Event::Origins(vec![Origin::Failed, Origin::Elsewhere]));
+            let total = (counted.failed + counted.elsewhere).max(1);
+            let all = self.uncounted.len() as u64;
+            let of_failed = (all * counted.failed).div_ceil(total);
+            for index in 0..all {
+                let known = counted.failed + counted.elsewhere > 0;
+                let answerer = known.then_some(usize::from(index >= of_failed));
+                events.push(Event::Request { success: true, answerer });
+            }
+            self.uncounted.clear();
+        }
+        for event in events {
+            self.event(event).await;
+        }
+    }
+
+    async fn event(&mut self, event: Event) {
+        let now = self.begun.elapsed();
+        self.event_at(event, now).await;
+    }
+
+    async fn event_at(&mut self, event: Event, at: Duration) {
+        if self.machine.is_none() {
+            if matches!(event, Event::Stop(_)) {
+                self.begin(at);
+            } else {
+                return;
+            }
+        }
+        let effects = self.machine.as_mut().map(|machine| machine.on(event, at)).unwrap_or_default();
+        for effect in effects {
+            match effect {
+                Effect::Mark(mark) => self.mark(mark, at),
+                Effect::Inject => self.inject(),
+                Effect::Restore => self.restore().await,
+                Effect::Finish => self.done = true,
+            }
+        }
+    }
+
+    fn mark(&mut self, mark: Mark, at: Duration) {
+        self.recording.marks.push((mark, at));
+        let _ = self.told.send(Told::Mark(mark, at));
+    }
+
+    fn say(&self, note: String) {
+        let _ = self.told.send(Told::Note(note));
+    }
+
+    /// Makes the fault, if every lock is still held: a client that slept must not begin again what others may have seen end.
+    fn inject(&mut self) {
+        let (locks, cluster, writes) = (self.locks.clone(), self.drill.failed.clone(), self.drill.writes.clone());
+        self.injecting = Some(tokio::spawn(async move {
+            locks.still_ours().await.map_err(|error| error.to_string())?;
+            let all = try_join_all(writes.iter().map(|write| carry_out(&cluster, write, MANAGER))).await;
+            all.map(|_| Instant::now()).map_err(|error| error.to_string())
+        }));
+    }
+
+    /// Puts back what was changed, after whatever is still being changed.
+    async fn restore(&mut self) {
+        if let Some(injecting) = self.injecting.take() {
+            let _ = timeout(SETTLE, injecting).await;
+        }
+        let injected = self.recording.marks.iter().any(|(mark, _)| *mark == Mark::FaultAsked);
+        let (cluster, record) = (self.drill.failed.clone(), self.drill.record.clone());
+        let (told, deadline) = (self.told.clone(), Instant::now() + self.drill.restore_timeout);
+        self.restoring = Some(tokio::spawn(async move {
+            if !injected {
+                return Vec::new();
+            }
+            let note = |text: String| {
+                let _ = told.send(Told::Note(text));
+            };
+            put_back(&cluster, &record, deadline, &note).await
+        }));
+    }
+}

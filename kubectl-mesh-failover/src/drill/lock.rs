@@ -1,0 +1,157 @@
+//! One drill for a service in the whole mesh: a lease in every cluster, taken in the order of the clusters' UIDs, so that two
+//! who begin at once do not hold one each, and renewed for as long as the drill lives.
+
+use std::time::Duration;
+
+use futures::future::{join_all, try_join_all};
+use jiff::Timestamp;
+use mesh_shared::cluster::context::Cluster;
+use mesh_shared::cluster::kinds::Target;
+use mesh_shared::cluster::lease;
+use mesh_shared::error::{Error, Kind, Result};
+use mesh_shared::mesh::service::ServiceName;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+
+/// Annotation of a lease that says what it locks.
+const HOST: &str = "mesh-failover/host";
+
+/// The lease of a service in one cluster.
+///
+/// # Errors
+/// Where its name cannot be one of Kubernetes'.
+pub fn place(service: &ServiceName, system_namespace: &str) -> Result<Target> {
+    Target::new("Lease", system_namespace, &format!("mesh-failover-drill-{}-{}", service.name, service.namespace))
+}
+
+/// The leases of one drill, while they are held.
+pub struct Locks {
+    held: Vec<(Cluster, Target)>,
+    holder: String,
+    renewals: JoinHandle<()>,
+}
+
+/// A cluster that a lease is taken in.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The cluster.
+    pub cluster: Cluster,
+    /// UID of its kube-system namespace, which gives the order.
+    pub uid: String,
+    /// Namespace of istiod.
+    pub system_namespace: String,
+}
+
+impl Locks {
+    /// Takes all leases, or none: what was taken is given back where one is held by somebody else. From then on they are
+    /// renewed; the first that is lost is told to `lost`.
+    ///
+    /// # Errors
+    /// A refusal that names who drills, since when, and in which cluster it was seen.
+    pub async fn acquire(
+        mut places: Vec<Place>,
+        service: &ServiceName,
+        holder: &str,
+        lost: mpsc::UnboundedSender<String>,
+    ) -> Result<Self> {
+        places.sort_by(|one, other| one.uid.cmp(&other.uid));
+        let mut held = Vec::new();
+        for at in places {
+            let target = place(service, &at.system_namespace)?;
+            if let Err(error) = lease::acquire(&at.cluster, &target, holder, (HOST, &service.host())).await {
+                release_all(&held, holder).await;
+                return Err(refusal(error, service));
+            }
+            held.push((at.cluster, target));
+        }
+        let renewals = tokio::spawn(renew(held.clone(), holder.to_owned(), lost));
+        Ok(Self { held, holder: holder.to_owned(), renewals })
+    }
+
+    /// Makes sure, by the clusters' own word, that every lease is still ours and alive: a client that slept may have lost them.
+    ///
+    /// # Errors
+    /// Where one is not, or cannot be read.
+    pub async fn still_ours(&self) -> Result<()> {
+        try_join_all(self.held.iter().map(|(cluster, target)| async move {
+            match lease::read(cluster, target).await? {
+                Some(seen) if seen.holder == self.holder && seen.is_alive(Timestamp::now()) => Ok(()),
+                _ => Err(Error::failed(format!("{} is not ours any more", target.key))
+                    .at(format!("context {}, {}", cluster.context, target.key))
+                    .because("it was not renewed in time, or somebody took it over")
+                    .fix("run the drill again")),
+            }
+        }))
+        .await
+        .map(|_| ())
+    }
+
+    /// Gives all of them back; one that cannot be reached ends by itself.
+    pub async fn release(&self) {
+        self.renewals.abort();
+        release_all(&self.held, &self.holder).await;
+    }
+}
+
+impl Drop for Locks {
+    fn drop(&mut self) {
+        self.renewals.abort();
+    }
+}
+
+async fn release_all(held: &[(Cluster, Target)], holder: &str) {
+    let _ = join_all(held.iter().map(|(cluster, target)| lease::release(cluster, target, holder))).await;
+}
+
+fn refusal(error: Error, service: &ServiceName) -> Error {
+    if error.kind != Kind::Conflict {
+        return error;
+    }
+    Error { kind: Kind::Refused, what: format!("a drill of {service} runs already"), remedy: Vec::new(), ..error }
+        .fix("wait for its end, or see it: kubectl mesh-failover drill list")
+}
+
+/// Renews every lease until one is lost: taken by somebody else, or not renewed for as long as it lives.
+async fn renew(held: Vec<(Cluster, Target)>, holder: String, lost: mpsc::UnboundedSender<String>) {
+    let renewals = held.iter().map(|(cluster, target)| async {
+        // Both clocks count: the one of this process stands still while the machine sleeps, the machine's own may be set back.
+        let (mut last, mut last_time) = (Instant::now(), Timestamp::now());
+        loop {
+            sleep(lease::RENEWAL).await;
+            match lease::renew(cluster, target, &holder).await {
+                Ok(_) => (last, last_time) = (Instant::now(), Timestamp::now()),
+                Err(error) if error.kind == Kind::Conflict => return format!("somebody took the lock over: {error}"),
+                Err(error) => {
+                    let slept = Duration::try_from(Timestamp::now().duration_since(last_time)).unwrap_or_default();
+                    if last.elapsed().max(slept) >= lease::DURATION {
+                        return format!("the lock in {} could not be renewed: {error}", cluster.context);
+                    }
+                }
+            }
+        }
+    });
+    let (first, ..) = futures::future::select_all(renewals.map(Box::pin)).await;
+    let _ = lost.send(first);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_is_named_for_its_service() {
+        let service = ServiceName { namespace: "sample".into(), name: "helloworld".into() };
+        let target = place(&service, "istio-system").unwrap();
+        assert_eq!(target.key.to_string(), "Lease istio-system/mesh-failover-drill-helloworld-sample");
+    }
+
+    #[test]
+    fn who_drills_already_is_named() {
+        let service = ServiceName { namespace: "sample".into(), name: "helloworld".into() };
+        let error = Error::new(Kind::Conflict, "Lease x is held by ada").because("ada took it 12 s ago");
+        let refusal = refusal(error, &service);
+        assert_eq!(refusal.what, "a drill of helloworld.sample runs already");
+        assert_eq!((refusal.kind, refusal.why.as_deref()), (Kind::Refused, Some("ada took it 12 s ago")));
+    }
+}

@@ -1,0 +1,435 @@
+use mesh_shared::istio::MANAGED_BY;
+use mesh_shared::locality::failover::parse;
+use mesh_shared::plan::change::Write;
+use serde_json::json;
+
+use super::report::{Ours, report};
+use super::*;
+use crate::cli::MANAGER;
+use crate::plan::sample::{cluster, our_gateway, region, service, with_service};
+use crate::show::locality as show;
+
+const HOST: &str = "helloworld.sample.svc.cluster.local";
+
+/// East and west, each with a pod of helloworld, exposed.
+fn world() -> Vec<ObservedTraffic> {
+    [("east", "10.9.0.1"), ("west", "10.9.0.2")]
+        .map(|(name, gateway)| {
+            let mut seen = with_service(cluster(name), "helloworld.sample", "http", 1);
+            seen.east_west[0].addresses = vec![gateway.into()];
+            seen.gateways.push(our_gateway(&[HOST]));
+            seen.namespaces.insert("shop".into());
+            seen
+        })
+        .into()
+}
+
+fn rule(name: &str, spec: Value) -> Value {
+    let (namespace, name) = name.split_once('/').unwrap();
+    json!({
+        "apiVersion": "networking.istio.io/v1", "kind": "DestinationRule",
+        "metadata": {
+            "namespace": namespace, "name": name, "uid": "u", "resourceVersion": "1", "creationTimestamp": "2026-01-01T00:00:00Z",
+            "managedFields": [{"manager": "kubectl-edit", "operation": "Update", "fieldsV1": {"f:spec": fields(&spec)}}],
+        },
+        "spec": spec,
+    })
+}
+
+fn request(failover: &[&str]) -> LocalityRequest {
+    LocalityRequest {
+        service: service("helloworld.sample"),
+        failover: parse(&failover.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>()).unwrap(),
+        consecutive_5xx: None,
+        interval: None,
+        base_ejection_time: None,
+        max_ejection_percent: None,
+        take_over: TakeOver::Nothing,
+        manager: MANAGER,
+    }
+}
+
+fn each(world: &[ObservedTraffic]) -> Vec<&ObservedTraffic> {
+    world.iter().collect()
+}
+
+fn planned(world: &[ObservedTraffic]) -> LocalityPlan {
+    apply(&request(&[]), &each(world)).unwrap()
+}
+
+fn refusal(failover: &[&str], world: &[ObservedTraffic]) -> String {
+    let error = apply(&request(failover), &each(world)).unwrap_err();
+    format!("{}: {}\n{}", error.what, error.why.unwrap_or_default(), error.remedy.join("\n"))
+}
+
+#[test]
+fn two_regions_without_a_rule_get_one_of_ours_each() {
+    insta::assert_snapshot!(show::overview(&planned(&world())), @r#"
+    helloworld.sample falls over east-1 → west-1, west-1 → east-1.
+
+    east and west:
+      new DestinationRule sample/helloworld: no rule for exactly helloworld.sample stands in its namespace
+        + spec:
+        +   host: helloworld.sample.svc.cluster.local
+        +   trafficPolicy:
+        +     loadBalancer:
+        +       localityLbSetting:
+        +         enabled: true
+        +         failover:
+        +         - from: east-1
+        +           to: west-1
+        +         - from: west-1
+        +           to: east-1
+        +     outlierDetection:
+        +       consecutive5xxErrors: 5
+        +       interval: "1s"
+        +       baseEjectionTime: "30s"
+        +       maxEjectionPercent: 99
+    "#);
+}
+
+#[test]
+fn a_namespace_that_a_cluster_lacks_is_told_and_left_alone() {
+    let mut world = world();
+    let mut north = cluster("north");
+    north.namespaces.remove("sample");
+    world.push(north);
+    let plan = planned(&world);
+    assert_eq!(plan.clusters.len(), 2);
+    assert_eq!(
+        plan.notes,
+        ["north has no namespace sample: its clients do not find the service, and no rule is written there"]
+    );
+}
+
+#[test]
+fn a_users_rule_is_edited_in_place_and_keeps_what_is_in_it() {
+    let mut world = world();
+    world[0].destination_rules.push(rule(
+        "sample/theirs",
+        json!({
+            "host": "helloworld", "subsets": [{"name": "v1", "labels": {"version": "v1"}}],
+            "trafficPolicy": {"tls": {"mode": "ISTIO_MUTUAL"}},
+        }),
+    ));
+    let plan = planned(&world);
+    let rule = &plan.clusters[0].rules[0];
+    let Some(Write::Apply { manifest }) = &rule.rewrite.write else { panic!() };
+    assert_eq!(rule.key.to_string(), "DestinationRule sample/theirs");
+    assert_eq!(manifest["metadata"].get("labels"), None);
+    assert!(manifest["spec"].get("subsets").is_none());
+    assert_eq!(refuse_conflicts(&plan, &TakeOver::Nothing), Ok(()));
+}
+
+#[test]
+fn a_value_of_the_users_that_never_ejects_is_refused_and_taken_over_by_word_alone() {
+    let mut world = world();
+    world[0].destination_rules.push(rule(
+        "sample/theirs",
+        json!({
+            "host": HOST, "trafficPolicy": {"outlierDetection": {"maxEjectionPercent": 10}},
+        }),
+    ));
+    let plan = planned(&world);
+    let error = refuse_conflicts(&plan, &TakeOver::Nothing).unwrap_err();
+    insta::assert_snapshot!(mesh_shared::ui::hint::render(&error, plain()), @r"
+    error: helloworld.sample falls over only if what is somebody else's changes
+      where: context ctx-east
+      why:   east: DestinationRule sample/theirs spec.trafficPolicy.outlierDetection.maxEjectionPercent (owner nobody in particular) is 10, wanted 99
+      do:    change these fields where they are kept, then run the same command again
+             or take them over; what stood there is noted in the rule, and remove gives it back:
+             kubectl mesh-failover locality apply helloworld.sample --take-over
+    Nothing was written.
+    ");
+    let field = "spec.trafficPolicy.outlierDetection.maxEjectionPercent";
+    for taken in [TakeOver::Everything, TakeOver::Fields(vec![field.into()])] {
+        assert_eq!(refuse_conflicts(&plan, &taken), Ok(()));
+    }
+    assert!(refuse_conflicts(&plan, &TakeOver::Fields(vec!["spec.host".into()])).is_err());
+    assert!(matches!(plan.clusters[0].rules[0].rewrite.write, Some(Write::Patch { .. })));
+}
+
+#[test]
+fn settings_of_a_port_are_taken_over_by_word_alone() {
+    let mut world = world();
+    world[1].destination_rules.push(rule(
+        "sample/theirs",
+        json!({
+            "host": HOST,
+            "trafficPolicy": {"portLevelSettings": [{"port": {"number": 5000}, "tls": {"mode": "ISTIO_MUTUAL"}}]},
+        }),
+    ));
+    insta::assert_snapshot!(planned(&world).conflicts(&TakeOver::Nothing).join("\n"), @r#"
+    west: DestinationRule sample/theirs spec.trafficPolicy.portLevelSettings[0].loadBalancer (owner nobody in particular) is nothing, wanted {"localityLbSetting":{"enabled":true,"failover":[{"from":"east-1","to":"west-1"},{"from":"west-1","to":"east-1"}]}}
+    west: DestinationRule sample/theirs spec.trafficPolicy.portLevelSettings[0].outlierDetection (owner nobody in particular) is nothing, wanted {"consecutive5xxErrors":5,"interval":"1s","baseEjectionTime":"30s","maxEjectionPercent":99}
+    "#);
+}
+
+#[test]
+fn a_wider_rules_policy_is_copied_and_the_name_is_kept_free() {
+    let mut world = world();
+    for seen in &mut world {
+        seen.destination_rules.push(rule(
+            "sample/helloworld",
+            json!({
+                "host": "*.sample.svc.cluster.local",
+                "trafficPolicy": {"tls": {"mode": "ISTIO_MUTUAL"}, "outlierDetection": {"maxEjectionPercent": 10}},
+                "subsets": [{"name": "v1"}], "exportTo": ["*"],
+            }),
+        ));
+    }
+    insta::assert_snapshot!(show::overview(&planned(&world)), @r"
+    helloworld.sample falls over east-1 → west-1, west-1 → east-1.
+
+    east and west:
+      new DestinationRule sample/helloworld-failover: no rule for exactly helloworld.sample stands in its namespace
+        + spec:
+        +   host: helloworld.sample.svc.cluster.local
+        +   trafficPolicy:
+        +     tls:
+        +       mode: ISTIO_MUTUAL
+        +     outlierDetection:
+        +       maxEjectionPercent: 99
+        +     loadBalancer:
+        +       localityLbSetting:
+        +         enabled: true
+        +         failover:
+        +         - from: east-1
+        +           to: west-1
+        +         - from: west-1
+        +           to: east-1
+        +   subsets:
+        +   - name: v1
+      note  DestinationRule sample/helloworld (*.sample.svc.cluster.local) would govern without it: its policy is copied, since the first rule that is found governs whole
+    ");
+}
+
+#[test]
+fn clients_with_a_rule_of_their_own_are_told_to_be_out_of_reach() {
+    let mut world = world();
+    world[0].destination_rules.push(rule("shop/own", json!({"host": "*.local"})));
+    world[1].destination_rules.push(rule("sample/narrow", json!({"host": HOST, "exportTo": ["."]})));
+    let plan = planned(&world);
+    assert_eq!(plan.clusters[0].notes, ["not governed: clients in shop, where DestinationRule shop/own comes first"]);
+    assert_eq!(
+        plan.clusters[1].notes,
+        ["not governed: clients in istio-system and shop, to which the rule is not exported"]
+    );
+}
+
+#[test]
+fn distribute_is_refused_where_it_stands() {
+    let mut world = world();
+    let shares = json!({"distribute": [{"from": "east-1/*", "to": {"east-1/*": 80, "west-1/*": 20}}]});
+    world[0].destination_rules.push(rule(
+        "sample/theirs",
+        json!({
+            "host": HOST, "trafficPolicy": {"loadBalancer": {"localityLbSetting": shares}},
+        }),
+    ));
+    let error = apply(&request(&[]), &each(&world)).unwrap_err();
+    assert_eq!(error.place.as_deref(), Some("context ctx-east, DestinationRule sample/theirs"));
+}
+
+#[test]
+fn regions_that_do_not_exist_are_refused_with_those_that_do() {
+    insta::assert_snapshot!(refusal(&["east-1=west-2"], &world()), @r"
+    there is no region west-2: no node and no workload of the mesh's clusters is there; its regions are east-1 and west-1
+    name regions as they are, or label the nodes first: kubectl mesh-failover regions
+    ");
+}
+
+#[test]
+fn more_than_two_regions_are_not_guessed() {
+    let mut world = world();
+    let mut north = with_service(cluster("north"), "helloworld.sample", "http", 1);
+    north.gateways.push(our_gateway(&[HOST]));
+    world.push(north);
+    insta::assert_snapshot!(refusal(&[], &world), @r"
+    which region takes over from which is not said for helloworld.sample: it has endpoints in 3 regions: east-1, north-1 and west-1; only of two regions each is the other's failover by itself
+    say it: --failover east-1=west-1
+    regions of the mesh: east-1, north-1 and west-1
+    ");
+}
+
+#[test]
+fn what_would_keep_a_failover_from_working_is_told() {
+    let mut world = world();
+    world[1].gateways.clear();
+    world[0].mesh_config.cluster_local.push("*.sample.svc.cluster.local".into());
+    let plan = apply(&request(&["east-1=west-1"]), &each(&world)).unwrap();
+    insta::assert_snapshot!(plan.notes.join("\n"), @r"
+    no pair begins at west-1: its clients fall over to east-1 all the same, the only other region
+    west does not expose helloworld.sample: clients of other clusters are refused there; kubectl mesh-failover expose helloworld.sample
+    east keeps helloworld.sample at home (clusterLocal): its clients never leave the cluster
+    ");
+    world[1].services.get_mut(&service("helloworld.sample")).unwrap().endpoints.clear();
+    let plan = apply(&request(&["east-1=west-1"]), &each(&world)).unwrap();
+    assert_eq!(plan.notes[0], "west-1 has no ready endpoint of helloworld.sample now: nobody would take over there");
+}
+
+#[test]
+fn an_unknown_service_is_refused() {
+    let strange = LocalityRequest { service: service("other.sample"), ..request(&[]) };
+    assert_eq!(apply(&strange, &each(&world())).unwrap_err().what, "no cluster has a Service other.sample");
+}
+
+/// The world after a plan, as the API servers keep it.
+fn carried_out(world: &[ObservedTraffic], plan: &LocalityPlan) -> Vec<ObservedTraffic> {
+    let mut world = world.to_vec();
+    for cluster in &plan.clusters {
+        let seen = world.iter_mut().find(|seen| seen.name == cluster.cluster).unwrap();
+        for rule in &cluster.rules {
+            seen.destination_rules.retain(|object| ObjectKey::of(object) != rule.key);
+            let Some(mut after) = rule.rewrite.after.clone() else { continue };
+            if let Some(Write::Apply { manifest }) = &rule.rewrite.write {
+                let own = json!({"manager": MANAGER, "operation": "Apply", "fieldsV1": fields(manifest)});
+                match after["metadata"]["managedFields"].as_array_mut() {
+                    Some(entries) => entries.push(own),
+                    None => after["metadata"]["managedFields"] = json!([own]),
+                }
+            }
+            seen.destination_rules.push(after);
+        }
+    }
+    world
+}
+
+fn fields(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => map.iter().map(|(key, value)| (format!("f:{key}"), fields(value))).collect(),
+        _ => json!({}),
+    }
+}
+
+#[test]
+fn a_second_run_writes_nothing_and_a_removal_gives_back_what_was() {
+    let mut before = world();
+    before[0].destination_rules.push(rule("sample/theirs", json!({"host": "helloworld", "subsets": [{"name": "v1"}]})));
+    before[1]
+        .destination_rules
+        .push(rule("istio-system/wide", json!({"host": "*.local", "trafficPolicy": {"tls": {}}})));
+    let first = planned(&before);
+    assert_eq!(first.changes().len(), 2);
+    let after = carried_out(&before, &first);
+    assert_eq!(planned(&after).changes(), []);
+    let removal = removal::remove(&service("helloworld.sample"), MANAGER, &each(&after));
+    assert_eq!(removal.changes().len(), 2);
+    let back = carried_out(&after, &removal);
+    let specs = |world: &[ObservedTraffic]| -> Vec<Value> {
+        world.iter().flat_map(|seen| &seen.destination_rules).map(|rule| rule["spec"].clone()).collect()
+    };
+    assert_eq!(specs(&back), specs(&before));
+    assert_eq!(removal.clusters[1].notes, ["DestinationRule istio-system/wide governs again"]);
+}
+
+#[test]
+fn what_others_changed_since_is_told_by_a_removal() {
+    let mut before = world();
+    before[0].destination_rules.push(rule("sample/theirs", json!({"host": HOST})));
+    let mut after = carried_out(&before, &planned(&before));
+    after[0].destination_rules[0]["spec"]["trafficPolicy"]["outlierDetection"]["maxEjectionPercent"] = 50.into();
+    let removal = removal::remove(&service("helloworld.sample"), MANAGER, &each(&after));
+    assert_eq!(
+        removal.clusters[0].notes,
+        ["spec.trafficPolicy.outlierDetection.maxEjectionPercent was changed since from 99 to 50, and stays"]
+    );
+}
+
+#[test]
+fn the_seeds_rule_is_reported_with_the_reason_why_it_never_fails_over() {
+    let mut world = world();
+    let seed = json!({"host": HOST, "trafficPolicy": {
+        "loadBalancer": {"localityLbSetting": {"enabled": true, "failover": [{"from": "east-1", "to": "west-1"}]}},
+        "outlierDetection": {"consecutive5xxErrors": 1, "interval": "1s", "baseEjectionTime": "1m"},
+    }});
+    world[0].destination_rules.push(rule("sample/helloworld", seed));
+    world[0].destination_rules.push(rule("sample/mistaken", json!({"host": "helloworld.sample"})));
+    let report = report(&service("helloworld.sample"), MANAGER, &each(&world));
+    insta::assert_snapshot!(show::report(&report, crate::commands::arguments::TableFormat::Table), @r"
+    CLUSTER  CLIENTS IN      RULE               REGION  FAILS OVER  WHY
+    east     all namespaces  sample/helloworld  east-1  no          maxEjectionPercent 10 (default) of 2 hosts is none: it never ejects
+    west     all namespaces  none               west-1  no          no outlier detection, without which Istio gives endpoints no order: all regions get traffic at all times
+    note  DestinationRule sample/mistaken in east names the host helloworld.sample, which is none: Istio completes only names without a dot; write helloworld.sample.svc.cluster.local
+    ");
+    let client = reading::ClientOf {
+        cluster: &world[0].name,
+        namespace: "shop",
+        region: "east-1",
+        labels: &std::collections::BTreeMap::new(),
+    };
+    let rule = reading::rule(&each(&world), client, &service("helloworld.sample"), 5000).unwrap();
+    assert_eq!(
+        (rule.name.as_str(), rule.failover_to.as_deref()),
+        ("DestinationRule sample/helloworld", Some("west-1"))
+    );
+    assert_eq!((rule.consecutive_5xx, rule.max_ejection_percent, rule.hosts), (1, 10, 2));
+}
+
+#[test]
+fn who_made_a_rule_is_reported_and_every_namespace_is_in_one_group() {
+    let mut before = world();
+    before[0].destination_rules.push(rule("shop/own", json!({"host": "*.local"})));
+    before[0].nodes.insert("far".into(), region("east-2"));
+    let after = carried_out(&before, &planned(&before));
+    let report = report(&service("helloworld.sample"), MANAGER, &each(&after));
+    let told: Vec<(String, usize, Option<Ours>)> = report
+        .clients
+        .iter()
+        .map(|clients| {
+            (clients.cluster.to_string(), clients.namespaces.len(), clients.rule.as_ref().map(|rule| rule.ours))
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("east".into(), 2, Some(Ours::Made)),
+            ("east".into(), 1, Some(Ours::No)),
+            ("west".into(), 3, Some(Ours::Made))
+        ]
+    );
+    assert!(report.clients[2].everywhere && report.clients[2].verdicts[0].on_errors);
+}
+
+#[test]
+fn clusters_that_say_something_else_are_told() {
+    let before = world();
+    let mut after = carried_out(&before, &planned(&before));
+    assert_eq!(drift::drift(&service("helloworld.sample"), &each(&after)), []);
+    after[1].destination_rules[0]["spec"]["trafficPolicy"]["outlierDetection"]["baseEjectionTime"] = "1m".into();
+    let plan = planned(&after);
+    let drift = drift::drift(&service("helloworld.sample"), &each(&after));
+    insta::assert_snapshot!(show::differences(&plan, &drift), @r#"
+    helloworld.sample falls over east-1 → west-1, west-1 → east-1.
+
+    east:
+      nothing to change
+
+    west:
+      DestinationRule sample/helloworld: what it says is not what is wanted
+          …
+              outlierDetection:
+                consecutive5xxErrors: 5
+                interval: "1s"
+        -       baseEjectionTime: "1m"
+        +       baseEjectionTime: "30s"
+                maxEjectionPercent: 99
+
+    The clusters do not say the same:
+    CLUSTER  PORT  RULE                               SAYS
+    east     5000  DestinationRule sample/helloworld  failover east-1=west-1,west-1=east-1; 5 errors, at most 99 % out for 30s, looked at every 1s
+    west     5000  DestinationRule sample/helloworld  failover east-1=west-1,west-1=east-1; 5 errors, at most 99 % out for 60s, looked at every 1s
+    "#);
+}
+
+#[test]
+fn what_we_made_carries_our_name_and_nothing_else_does() {
+    let plan = planned(&world());
+    for (_, manifest) in plan.manifests() {
+        assert_eq!(manifest["metadata"]["labels"][MANAGED_BY], MANAGER);
+    }
+}
+
+fn plain() -> mesh_shared::ui::terminal::Terminal {
+    mesh_shared::ui::terminal::Terminal { live: false, asks: false, colour: false }
+}

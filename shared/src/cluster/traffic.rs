@@ -1,0 +1,148 @@
+//! One cluster as traffic sees it, by reads alone: where workloads run, what is exposed, which rules govern.
+//!
+//! Asking ([`ask`]) and making values of the answers are apart, so that the second is tested on values.
+
+mod ask;
+mod east_west;
+mod endpoints;
+mod mesh_config;
+mod pods;
+mod registered;
+mod services;
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use self::ask::{Answers, ask};
+pub use self::registered::registered;
+use super::context::Cluster;
+use crate::error::{Error, Result};
+use crate::istio::NETWORK_LABEL;
+use crate::istio::remote_secret::CLUSTER_ANNOTATION;
+use crate::mesh::name::{ClusterName, NetworkName};
+use crate::mesh::service::ServiceName;
+use crate::observed::traffic::ObservedTraffic;
+
+/// What is looked at.
+#[derive(Debug, Clone)]
+pub struct Scope {
+    /// Namespace of istiod.
+    pub system_namespace: String,
+    /// The one service that a command is about: then Services, EndpointSlices and pods of its namespace alone are read; none
+    /// for those of all namespaces.
+    pub service: Option<ServiceName>,
+    /// Further namespaces whose pods are wanted, such as the client's.
+    pub namespaces: Vec<String>,
+    /// Whether the names of the remote secrets are wanted. What is in a Secret is never asked for.
+    pub peers: bool,
+}
+
+impl Scope {
+    /// The namespaces whose pods are read, each once; none where those of all are.
+    fn pod_namespaces(&self) -> Option<BTreeSet<&str>> {
+        let service = self.service.as_ref()?;
+        Some(self.namespaces.iter().chain([&service.namespace]).map(String::as_str).collect())
+    }
+}
+
+/// The name by which the mesh knows a cluster: its istiod's `CLUSTER_ID`. Nothing else is asked.
+///
+/// # Errors
+/// A refusal where no istiod stands in the namespace, or its name is no DNS label.
+pub async fn name(cluster: &Cluster, system_namespace: &str) -> Result<ClusterName> {
+    name_of(cluster, system_namespace, &ask::istiods(cluster, system_namespace).await?)
+}
+
+/// Everything about one cluster that exposure, locality and drills decide by.
+///
+/// # Errors
+/// A refusal where the cluster has no istiod in the namespace or does not serve Istio's networking API; where the API server
+/// cannot be reached or does not let us read what has to be known.
+pub async fn observe(cluster: &Cluster, scope: &Scope) -> Result<ObservedTraffic> {
+    assemble(cluster, scope, Box::pin(ask(cluster, scope)).await?)
+}
+
+fn assemble(cluster: &Cluster, scope: &Scope, answers: Answers) -> Result<ObservedTraffic> {
+    let namespace = &scope.system_namespace;
+    let name = name_of(cluster, namespace, &answers.istiods)?;
+    let uid = text(&named(&answers.namespaces, "kube-system")["metadata"]["uid"]);
+    if uid.is_empty() {
+        return Err(Error::refused(format!("{} does not say which cluster it is", cluster.context))
+            .at(format!("context {}, Namespace kube-system", cluster.context))
+            .because("the answer has no metadata.uid: is this address an API server of Kubernetes?"));
+    }
+    let network = named(&answers.namespaces, namespace)["metadata"]["labels"][NETWORK_LABEL].as_str();
+    let nodes = pods::nodes(&answers.nodes);
+    let pods = pods::pods(&answers.pods, &nodes);
+    Ok(ObservedTraffic {
+        context: cluster.context.clone(),
+        uid,
+        network: network.map(NetworkName::new).transpose()?,
+        system_namespace: namespace.clone(),
+        mesh_config: mesh_config::read(answers.mesh_config.as_ref(), governing(&answers.istiods), namespace)
+            .map_err(|error| error.at(format!("context {}, ConfigMap {namespace}/istio", cluster.context)))?,
+        peers: peers(&answers.remote_secrets, &name),
+        namespaces: answers.namespaces.iter().map(|object| text(&object["metadata"]["name"])).collect(),
+        services: services::services(&answers.services, &answers.slices),
+        east_west: east_west::gateways(&answers.labelled_services, &pods),
+        gateways: answers.gateways,
+        destination_rules: answers.destination_rules,
+        name,
+        nodes,
+        pods,
+    })
+}
+
+fn name_of(cluster: &Cluster, namespace: &str, istiods: &[Value]) -> Result<ClusterName> {
+    let Some(istiod) = governing(istiods) else {
+        return Err(Error::refused(format!("{} has no control plane of Istio", cluster.context))
+            .at(format!("context {}, namespace {namespace}", cluster.context))
+            .because("no Deployment there carries the label app=istiod")
+            .fix("name the namespace of istiod: --istio-namespace NAMESPACE")
+            .fix("or make the cluster part of a mesh: kubectl mesh-mc join"));
+    };
+    let containers = istiod["spec"]["template"]["spec"]["containers"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let environment = containers.iter().filter_map(|container| container["env"].as_array()).flatten();
+    let id = environment.filter(|entry| entry["name"] == "CLUSTER_ID").find_map(|entry| entry["value"].as_str());
+    // What istiod takes itself for where nothing is set (istio/istio pilot/pkg/features/pilot.go) is no DNS label.
+    let id = id.unwrap_or("Kubernetes");
+    ClusterName::new(id).map_err(|error| {
+        Error::refused(format!("{} has a name that no mesh of several clusters can use: {id:?}", cluster.context))
+            .at(format!("context {}, istiod in {namespace}", cluster.context))
+            .because(error.why.unwrap_or_default())
+            .fix("give it a name of its own: values.global.multiCluster.clusterName")
+    })
+}
+
+/// The istiod of the default revision, else the first by name.
+fn governing(istiods: &[Value]) -> Option<&Value> {
+    let revision = |istiod: &&Value| istiod["metadata"]["labels"]["istio.io/rev"] == "default";
+    istiods.iter().find(revision).or_else(|| istiods.iter().min_by_key(|istiod| text(&istiod["metadata"]["name"])))
+}
+
+/// Cluster names in the remote secrets' annotations, or in their names, whoever wrote them.
+fn peers(secrets: &[Value], own: &ClusterName) -> BTreeSet<String> {
+    let annotated = |secret: &Value| secret["metadata"]["annotations"][CLUSTER_ANNOTATION].as_str().map(str::to_owned);
+    let called =
+        |secret: &Value| Some(secret["metadata"]["name"].as_str()?.strip_prefix("istio-remote-secret-")?.to_owned());
+    let names = secrets.iter().filter_map(|secret| annotated(secret).or_else(|| called(secret)));
+    names.filter(|name| name != own.as_str()).collect()
+}
+
+fn named<'a>(objects: &'a [Value], name: &str) -> &'a Value {
+    objects.iter().find(|object| object["metadata"]["name"] == name).unwrap_or(&Value::Null)
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn labels(value: &Value) -> std::collections::BTreeMap<String, String> {
+    let map = value.as_object().into_iter().flatten();
+    map.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
+}
+
+fn array(value: &Value) -> &[Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
+}

@@ -1,0 +1,150 @@
+//! The requests of an observation: nearly all at once; the pods of gateways and the mesh configuration of another revision
+//! follow, once it is known which.
+
+use std::collections::BTreeMap;
+
+use futures::future::try_join_all;
+use futures::try_join;
+use serde_json::Value;
+
+use super::{Scope, governing, labels, text};
+use crate::cluster::context::Cluster;
+use crate::cluster::kinds::list_path;
+use crate::cluster::list::{every, every_metadata, metadata, one, served, with_labels};
+use crate::error::{Error, Result};
+use crate::istio::NETWORK_LABEL;
+use crate::istio::remote_secret::LABEL;
+use crate::observed::cluster::ObjectKey;
+
+/// The label that nearly every gateway's pods carry, and by which nearly every `Gateway` selects them.
+const GATEWAY_LABEL: &str = "istio";
+
+/// What the API server said.
+#[derive(Default)]
+pub(super) struct Answers {
+    pub(super) namespaces: Vec<Value>,
+    pub(super) nodes: Vec<Value>,
+    pub(super) istiods: Vec<Value>,
+    pub(super) mesh_config: Option<Value>,
+    /// Metadata of the remote secrets.
+    pub(super) remote_secrets: Vec<Value>,
+    pub(super) services: Vec<Value>,
+    pub(super) slices: Vec<Value>,
+    pub(super) pods: Vec<Value>,
+    /// Services with a network's label, in all namespaces.
+    pub(super) labelled_services: Vec<Value>,
+    pub(super) gateways: Vec<Value>,
+    pub(super) destination_rules: Vec<Value>,
+}
+
+/// The istiods of a namespace.
+pub(super) async fn istiods(cluster: &Cluster, namespace: &str) -> Result<Vec<Value>> {
+    every(cluster, "Deployment", namespace, &[("app", "istiod")]).await
+}
+
+pub(super) async fn ask(cluster: &Cluster, scope: &Scope) -> Result<Answers> {
+    let of_service = scope.service.as_ref().map(|service| service.namespace.as_str()).unwrap_or_default();
+    let place = async {
+        try_join!(
+            every(cluster, "Namespace", "", &[]),
+            // Nodes are large, and nothing but their labels is wanted.
+            every_metadata(cluster, "Node"),
+            control_plane(cluster, &scope.system_namespace),
+            remote_secrets(cluster, scope),
+        )
+    };
+    let rules = async { try_join!(istio(cluster, "Gateway"), istio(cluster, "DestinationRule")) };
+    let workloads = async {
+        try_join!(
+            every(cluster, "Service", of_service, &[]),
+            every(cluster, "EndpointSlice", of_service, &[]),
+            wanted_pods(cluster, scope),
+            gateways(cluster),
+        )
+    };
+    let (
+        (namespaces, nodes, (istiods, mesh_config), remote_secrets),
+        (gateways, destination_rules),
+        (services, slices, mut pods, (labelled_services, of_gateways)),
+    ) = try_join!(place, rules, workloads)?;
+    for pod in of_gateways {
+        if !pods.iter().any(|known| ObjectKey::of(known) == ObjectKey::of(&pod)) {
+            pods.push(pod);
+        }
+    }
+    Ok(Answers {
+        namespaces,
+        nodes,
+        istiods,
+        mesh_config,
+        remote_secrets,
+        services,
+        slices,
+        pods,
+        labelled_services,
+        gateways,
+        destination_rules,
+    })
+}
+
+/// The istiods, and the ConfigMap `istio` or `istio-<revision>` of the one that governs.
+async fn control_plane(cluster: &Cluster, namespace: &str) -> Result<(Vec<Value>, Option<Value>)> {
+    let (istiods, config) = try_join!(istiods(cluster, namespace), one(cluster, "ConfigMap", namespace, "istio"))?;
+    let revision = governing(&istiods).map(|istiod| text(&istiod["metadata"]["labels"]["istio.io/rev"]));
+    let of_revision = match revision.as_deref() {
+        None | Some("" | "default") => None,
+        Some(revision) => one(cluster, "ConfigMap", namespace, &format!("istio-{revision}")).await?,
+    };
+    Ok((istiods, of_revision.or(config)))
+}
+
+async fn remote_secrets(cluster: &Cluster, scope: &Scope) -> Result<Vec<Value>> {
+    if !scope.peers {
+        return Ok(Vec::new());
+    }
+    let (_, path) = list_path("Secret", &scope.system_namespace)?;
+    metadata(cluster, with_labels(&path, &[(LABEL, "true")])).await
+}
+
+async fn wanted_pods(cluster: &Cluster, scope: &Scope) -> Result<Vec<Value>> {
+    match scope.pod_namespaces() {
+        None => every(cluster, "Pod", "", &[]).await,
+        Some(namespaces) => {
+            let asked = namespaces.iter().map(|namespace| every(cluster, "Pod", namespace, &[]));
+            Ok(try_join_all(asked).await?.concat())
+        }
+    }
+}
+
+/// Services that carry a network's label, their pods, and the other pods that have the label by which Gateways mostly select.
+async fn gateways(cluster: &Cluster) -> Result<(Vec<Value>, Vec<Value>)> {
+    let (services, mut pods) = try_join!(
+        every(cluster, "Service", "", &[(NETWORK_LABEL, "")]),
+        every(cluster, "Pod", "", &[(GATEWAY_LABEL, "")]),
+    )?;
+    let asked = services.iter().filter_map(|service| {
+        let selector = labels(&service["spec"]["selector"]);
+        let is_new = !selector.is_empty() && !selector.contains_key(GATEWAY_LABEL);
+        is_new.then(|| pods_of(cluster, text(&service["metadata"]["namespace"]), selector))
+    });
+    pods.extend(try_join_all(asked).await?.concat());
+    Ok((services, pods))
+}
+
+async fn pods_of(cluster: &Cluster, namespace: String, selector: BTreeMap<String, String>) -> Result<Vec<Value>> {
+    let selector: Vec<(&str, &str)> = selector.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    every(cluster, "Pod", &namespace, &selector).await
+}
+
+/// Objects of Istio's networking API, in all namespaces.
+///
+/// # Errors
+/// A refusal where the cluster does not serve the kind.
+async fn istio(cluster: &Cluster, kind: &str) -> Result<Vec<Value>> {
+    served(cluster, kind, "", &[]).await?.ok_or_else(|| {
+        Error::refused(format!("{} does not serve Istio's {kind}", cluster.context))
+            .at(format!("context {}, API networking.istio.io/v1", cluster.context))
+            .because("Istio is not installed there, or is older than 1.22")
+            .fix("make the cluster part of a mesh: kubectl mesh-mc join")
+    })
+}

@@ -1,0 +1,95 @@
+//! istiod's mesh configuration, as far as it matters to traffic.
+
+use serde_json::Value;
+
+use super::{array, text};
+use crate::error::{Error, Result};
+use crate::observed::traffic::MeshConfig;
+
+/// What the ConfigMap's key `mesh` says, with Istio's defaults; the version is that of the istiod.
+///
+/// # Errors
+/// Where the text is no YAML.
+pub(super) fn read(config_map: Option<&Value>, istiod: Option<&Value>, namespace: &str) -> Result<MeshConfig> {
+    let yaml = config_map.and_then(|map| map["data"]["mesh"].as_str()).unwrap_or("{}");
+    let mesh: Value = serde_yaml::from_str(yaml)
+        .map_err(|error| Error::refused("the mesh configuration cannot be read").because(error.to_string()))?;
+    let set = |value: &Value| (!value.is_null()).then(|| value.clone());
+    let settings = array(&mesh["serviceSettings"]).iter();
+    Ok(MeshConfig {
+        root_namespace: mesh["rootNamespace"].as_str().filter(|text| !text.is_empty()).unwrap_or(namespace).to_owned(),
+        version: istiod.and_then(version),
+        default_outlier_detection: set(&mesh["defaultTrafficPolicy"]["outlierDetection"]),
+        locality: set(&mesh["localityLbSetting"]),
+        cluster_local: settings
+            .filter(|settings| settings["settings"]["clusterLocal"] == true)
+            .flat_map(|settings| array(&settings["hosts"]))
+            .filter_map(|host| host.as_str().map(str::to_owned))
+            .collect(),
+    })
+}
+
+/// The tag of istiod's image where it is a version, else the chart's label.
+fn version(istiod: &Value) -> Option<String> {
+    let template = &istiod["spec"]["template"];
+    let containers = array(&template["spec"]["containers"]);
+    let discovery = containers.iter().find(|container| container["name"] == "discovery").or(containers.first());
+    let image = discovery.map(|container| text(&container["image"])).unwrap_or_default();
+    let tag = image.split('@').next().and_then(|image| image.rsplit_once(':')).map(|(_, tag)| tag.to_owned());
+    let chart = istiod["metadata"]["labels"]["app.kubernetes.io/version"].as_str().map(str::to_owned);
+    [tag, chart].into_iter().flatten().find(|text| is_version(text))
+}
+
+fn is_version(text: &str) -> bool {
+    let mut parts = text.trim_start_matches('v').split('.');
+    let mut number = || parts.next().is_some_and(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
+    number() && number()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read_yaml(yaml: &str) -> MeshConfig {
+        read(Some(&json!({"data": {"mesh": yaml}})), None, "istio-system").unwrap()
+    }
+
+    #[test]
+    fn what_is_not_said_has_istios_default() {
+        let config = read(None, None, "istio-system").unwrap();
+        assert_eq!((config.root_namespace.as_str(), config.locality), ("istio-system", None));
+        assert_eq!(read_yaml("").root_namespace, "istio-system");
+    }
+
+    #[test]
+    fn what_matters_to_traffic_is_read() {
+        let config = read_yaml(
+            "rootNamespace: mesh-root\nlocalityLbSetting: {enabled: false}\ndefaultTrafficPolicy:\n  outlierDetection: {consecutive5xxErrors: 2}\nserviceSettings:\n- settings: {clusterLocal: true}\n  hosts: ['*.home.svc.cluster.local']\n- settings: {clusterLocal: false}\n  hosts: [a]\n",
+        );
+        assert_eq!(config.root_namespace, "mesh-root");
+        assert_eq!(config.locality, Some(json!({"enabled": false})));
+        assert_eq!(config.default_outlier_detection, Some(json!({"consecutive5xxErrors": 2})));
+        assert_eq!(config.cluster_local, ["*.home.svc.cluster.local"]);
+    }
+
+    #[test]
+    fn a_configuration_that_is_no_yaml_is_refused() {
+        assert!(read(Some(&json!({"data": {"mesh": "a: [\n"}})), None, "istio-system").is_err());
+    }
+
+    #[test]
+    fn the_version_is_the_images_tag_or_the_charts() {
+        let of = |image: &str, chart: &str| {
+            version(&json!({
+                "metadata": {"labels": {"app.kubernetes.io/version": chart}},
+                "spec": {"template": {"spec": {"containers": [{"name": "discovery", "image": image}]}}},
+            }))
+        };
+        assert_eq!(of("docker.io/istio/pilot:1.31.0-distroless", "").as_deref(), Some("1.31.0-distroless"));
+        assert_eq!(of("registry:5000/istio/pilot", "1.30.2").as_deref(), Some("1.30.2"));
+        assert_eq!(of("pilot:latest@sha256:abc", "1.0.0").as_deref(), Some("1.0.0"));
+        assert_eq!(of("pilot:latest", ""), None);
+    }
+}
