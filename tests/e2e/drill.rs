@@ -22,8 +22,9 @@ use support::{Kit, until};
 
 const CLUSTERS: [&str; 2] = ["east", "west"];
 const SERVICE: &str = "helloworld.sample";
-/// The label of the record, and of what a drill makes.
-const RUN: &str = "mesh-failover/run";
+/// What a drill says when the fault is there, and when traffic has failed over.
+const INJECTED: &str = "fault: accepted";
+const FAILED_OVER: &str = "fault: done";
 
 /// The home of the test that made the mesh.
 static MESH: Mutex<Option<PathBuf>> = Mutex::new(None);
@@ -77,10 +78,11 @@ fn govern(kit: &Kit, outlier_detection: &Value) {
 fn drill(kit: &Kit, fault: &str, more: &[&str]) -> Command {
     let arguments = [
         &["drill", SERVICE, "--fault", fault, "--cluster", "east", "--from", "deploy/curl", "--path", "/hello"][..],
-        &["--match", "version: v[0-9]", "--baseline", "3s", "--hold", "3s", "--contexts", "east,west"],
+        &["--match", "version: v[0-9]", "--hold", "3s", "--contexts", "east,west"],
+        if more.contains(&"--baseline") { &[][..] } else { &["--baseline", "3s"] },
         more,
     ];
-    kit.failover(&arguments.concat())
+    kit.failover_command(&arguments.concat())
 }
 
 /// The same, run to its end with a JSON report, which is returned beside how it ended.
@@ -240,12 +242,13 @@ impl Running {
 fn a_signal_in_any_phase_puts_everything_back_before_the_end() {
     let Some(kit) = mesh() else { return };
     for (phase, signal) in [
-        ("baseline", Signal::INT),
-        ("fault", Signal::TERM),
-        ("hold", Signal::HUP),
-        ("after", Signal::INT),
+        ("baseline: 5 s", Signal::INT),
+        (INJECTED, Signal::TERM),
+        (FAILED_OVER, Signal::HUP),
+        ("after: restore accepted", Signal::INT),
     ] {
-        let mut running = Running::start(drill(&kit, "scale-to-zero", &["--yes", "--no-report"]));
+        let baseline = if phase.starts_with("baseline") { "20s" } else { "3s" };
+        let mut running = Running::start(drill(&kit, "scale-to-zero", &["--yes", "--no-report", "--baseline", baseline]));
         running.until_it_says(phase);
         running.signal(signal);
         // A second one changes nothing.
@@ -261,7 +264,7 @@ fn a_signal_in_any_phase_puts_everything_back_before_the_end() {
 fn a_drill_that_was_killed_is_put_back_by_another() {
     let Some(kit) = mesh() else { return };
     let mut running = Running::start(drill(&kit, "scale-to-zero", &["--yes", "--no-report"]));
-    running.until_it_says("hold");
+    running.until_it_says(FAILED_OVER);
     running.signal(Signal::KILL);
     running.end();
     assert_eq!(replicas(&kit), 0, "a killed client leaves the fault");
@@ -295,7 +298,7 @@ fn a_drill_that_was_killed_is_put_back_by_another() {
 fn what_somebody_else_changed_meanwhile_is_left_and_said() {
     let Some(kit) = mesh() else { return };
     let mut running = Running::start(drill(&kit, "scale-to-zero", &["--yes", "--no-report"]));
-    running.until_it_says("hold");
+    running.until_it_says(FAILED_OVER);
     kit.kubectl("east", &["scale", "deployment/helloworld-v1", "-n", NAMESPACE, "--replicas=2"]).ok();
     let ended = running.end();
     assert_eq!(ended.code, 4, "{ended}");
@@ -315,7 +318,7 @@ fn what_somebody_else_changed_meanwhile_is_left_and_said() {
 fn two_drills_of_one_service_do_not_run_at_once() {
     let Some(kit) = mesh() else { return };
     let mut first = Running::start(drill(&kit, "scale-to-zero", &["--yes", "--no-report"]));
-    first.until_it_says("baseline");
+    first.until_it_says(INJECTED);
     let west = ["--cluster", "west", "--fault", "scale-to-zero", "--from", "deploy/curl", "--path", "/hello", "--yes"];
     let second = kit.mesh_failover(&[&["drill", SERVICE, "--contexts", "east,west"], &west[..]].concat());
     assert_eq!(second.code, 1, "{second}");
@@ -395,5 +398,4 @@ fn a_dry_run_says_what_would_be_done_and_writes_nothing() {
     assert!(said.contains("helloworld-v1 to 0 and back to 1") && said.contains("Falls over to: west"), "{said}");
     assert!(said.contains("Nothing was changed"), "{said}");
     kit.assert_nothing_written(began);
-    let _ = RUN;
 }

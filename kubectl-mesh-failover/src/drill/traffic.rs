@@ -268,6 +268,8 @@ mod tests {
                 .stdin(std::process::Stdio::piped())
                 .spawn()
                 .unwrap();
+            // Waiting would end its stdin first.
+            let _open = child.stdin.take();
             child.wait().unwrap().code()
         };
         assert_eq!((run("true"), run("false")), (Some(0), Some(1)));

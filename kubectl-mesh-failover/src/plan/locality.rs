@@ -12,7 +12,6 @@ use std::time::Duration;
 use mesh_shared::error::{Error, Result};
 use mesh_shared::istio::destination_rule::FailoverPair;
 use mesh_shared::locality::merge::Wanted;
-use mesh_shared::locality::record::Kept;
 use mesh_shared::locality::rewrite::{Rewrite, manifest};
 use mesh_shared::mesh::name::ClusterName;
 use mesh_shared::mesh::service::ServiceName;
@@ -88,8 +87,6 @@ pub struct RulePlan {
     pub key: ObjectKey,
     /// From what stands to what will.
     pub rewrite: Rewrite,
-    /// Values of ours that somebody changed since, and that stay.
-    pub kept: Vec<Kept>,
     /// Why it is written.
     pub why: String,
 }
@@ -123,7 +120,7 @@ impl LocalityPlan {
                 let open = rule.rewrite.conflicts.iter().filter(|conflict| !take_over.covers(&conflict.field));
                 for conflict in open {
                     let owners = match conflict.owners.as_slice() {
-                        [] => "nobody in particular".to_owned(),
+                        [] => "unknown".to_owned(),
                         owners => owners.join(", "),
                     };
                     for differs in all_differences(&conflict.old, &conflict.new) {

@@ -24,6 +24,7 @@ pub fn cluster(name: &str) -> ObservedTraffic {
             version: Some("1.31.0".into()),
             default_outlier_detection: None,
             locality: None,
+            private_rules: false,
             cluster_local: Vec::new(),
         },
         peers: BTreeSet::new(),

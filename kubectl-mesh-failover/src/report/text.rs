@@ -1,6 +1,7 @@
 //! The report on a terminal: verdict, why, figures, proof that all is put back; at most 100 columns but for commands.
 
 use mesh_shared::ui::format::wrapped;
+use mesh_shared::ui::terminal::Terminal;
 
 use super::document::{Document, Verdict};
 use super::figure_rows;
@@ -11,16 +12,16 @@ const COLUMNS: usize = 100;
 /// Before each text: two blanks, a label of nine letters at most and two more.
 const INDENT: usize = 13;
 
-/// The report in lines.
-pub fn render(document: &Document) -> String {
+/// The report in lines. The verdict is a word; colour only sets it off.
+pub fn render(document: &Document, terminal: Terminal) -> String {
     let verdict = word(document.verdict);
+    let shown = match document.verdict {
+        Verdict::Held => terminal.strong(verdict),
+        Verdict::Failed | Verdict::Stopped | Verdict::NotRestored => terminal.alarm(verdict),
+    };
     let mut lines = Vec::new();
     for (index, line) in wrapped(&document.headline, COLUMNS - verdict.len() - 2).into_iter().enumerate() {
-        lines.push(if index == 0 {
-            format!("{verdict}  {line}")
-        } else {
-            format!("{:1$}{line}", "", verdict.len() + 2)
-        });
+        lines.push(if index == 0 { format!("{shown}  {line}") } else { format!("{:1$}{line}", "", verdict.len() + 2) });
     }
     for reason in &document.reasons {
         lines.extend(labelled("why", &reason.why));
@@ -83,8 +84,14 @@ fn line(label: &str, text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::render;
+    use mesh_shared::ui::terminal::Terminal;
+
     use crate::report::cases;
+    use crate::report::document::Document;
+
+    fn render(document: &Document) -> String {
+        super::render(document, Terminal { live: false, asks: false, colour: false })
+    }
 
     #[test]
     fn a_drill_that_held() {

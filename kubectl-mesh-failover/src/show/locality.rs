@@ -68,11 +68,14 @@ pub fn applied(plan: &LocalityPlan) -> String {
         0 => "Nothing to change.".to_owned(),
         _ => format!("{} written.", format::count(changes, "rule")),
     };
-    format!(
-        "{} {done}\nNext: kubectl mesh-failover locality show {}",
-        headline(plan).trim_end_matches(':'),
-        plan.service
-    )
+    let mut lines = vec![format!("{} {done}", headline(plan))];
+    if changes == 0 {
+        // Nothing was asked, so that nothing was told before.
+        let clusters = plan.clusters.iter().flat_map(|cluster| &cluster.notes);
+        lines.extend(plan.notes.iter().chain(clusters).map(|note| format!("note  {note}")));
+    }
+    lines.push(format!("Next, prove it: kubectl mesh-failover drill {} --fault upstream-errors", plan.service));
+    lines.join("\n")
 }
 
 /// What became of a removal.

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::istio::destination_rule::DestinationRule;
-use crate::observed::traffic::ObservedTraffic;
+use crate::observed::traffic::{MeshConfig, ObservedTraffic};
 
 /// Rules of one namespace for one host, made one as istiod does it: the oldest comes first, its traffic policy stands, and
 /// subsets that it lacks are taken from the others.
@@ -101,31 +101,40 @@ type Pools<'a> = BTreeMap<&'a str, Pool<'a>>;
 impl<'a> RuleIndex<'a> {
     /// The rules that were seen in a cluster.
     pub fn of(seen: &'a ObservedTraffic) -> Self {
-        Self::new(seen.destination_rules.iter(), &seen.mesh_config.root_namespace)
+        Self::new(seen.destination_rules.iter(), &seen.mesh_config)
     }
 
-    /// Rules of a cluster with this root namespace. `meshConfig.defaultDestinationRuleExportTo` is taken to be `*`, its default.
-    pub fn new(objects: impl IntoIterator<Item = &'a Value>, root: &'a str) -> Self {
+    /// Rules of a cluster with this mesh configuration.
+    pub fn new(objects: impl IntoIterator<Item = &'a Value>, mesh: &'a MeshConfig) -> Self {
         let mut rules: Vec<DestinationRule<'a>> = objects.into_iter().map(DestinationRule::read).collect();
         rules.sort_by(|a, b| {
             let rank =
                 |rule: &DestinationRule<'a>| (rule.selector.is_none(), rule.created(), rule.name, rule.namespace);
             rank(a).cmp(&rank(b))
         });
-        let mut index = Self { root, local: BTreeMap::new(), exported: BTreeMap::new(), root_local: BTreeMap::new() };
+        let mut index = Self {
+            root: &mesh.root_namespace,
+            local: BTreeMap::new(),
+            exported: BTreeMap::new(),
+            root_local: BTreeMap::new(),
+        };
         for rule in rules {
-            index.add(rule);
+            index.add(rule, mesh.private_rules);
         }
         index
     }
 
-    fn add(&mut self, rule: DestinationRule<'a>) {
+    fn add(&mut self, rule: DestinationRule<'a>, private_by_default: bool) {
         let to = &rule.export_to;
         let own = rule.namespace;
         if to.is_empty() || ["*", ".", own].iter().any(|name| to.contains(name)) {
             put(self.local.entry(own).or_default(), rule.clone());
         }
-        let private = to.len() == 1 && (to.contains(".") || to.contains(own));
+        let private = match to.len() {
+            0 => private_by_default,
+            1 => to.contains(".") || to.contains(own),
+            _ => false,
+        };
         if !private {
             put(self.exported.entry(own).or_default(), rule);
         } else if own == self.root {

@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::locality::test_world::mesh_config;
 
 const HOST: &str = "helloworld.sample.svc.cluster.local";
 const ROOT: &str = "istio-system";
@@ -25,7 +26,8 @@ fn governing(rules: &[Value], client: &str) -> String {
     for (age, rule) in aged.iter_mut().enumerate() {
         rule["metadata"]["creationTimestamp"] = json!(format!("2026-01-01T00:00:{age:02}Z"));
     }
-    let index = RuleIndex::new(&aged, ROOT);
+    let mesh = mesh_config();
+    let index = RuleIndex::new(&aged, &mesh);
     let governed = index.governing(client, "sample", HOST);
     governed.all.map_or("none".into(), |rule| {
         let names: Vec<String> = rule.rules.iter().map(|rule| format!("{}/{}", rule.namespace, rule.name)).collect();
@@ -96,7 +98,8 @@ fn several_rules_for_one_host_are_merged_and_the_oldest_policy_stands() {
         rule("sample/fourth", HOST, &json!({"subsets": [{"name": "v1"}, {"name": "v2"}]})),
     ];
     assert_eq!(governing(&rules, "other"), "sample/first+sample/second+sample/third+sample/fourth");
-    let index = RuleIndex::new(&rules, ROOT);
+    let mesh = mesh_config();
+    let index = RuleIndex::new(&rules, &mesh);
     let merged = index.governing("other", "sample", HOST).all.unwrap();
     let names = |rule: &Consolidated<'_>| {
         rule.subsets().iter().map(|subset| subset["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
@@ -110,7 +113,8 @@ fn rules_exported_differently_are_not_merged_and_the_youngest_governs_those_who_
     let rules = [plain("sample/public", HOST), rule("sample/private", HOST, &json!({"exportTo": ["."]}))];
     assert_eq!(governing(&rules, "sample"), "sample/private");
     assert_eq!(governing(&rules, "other"), "sample/public");
-    let index = RuleIndex::new(&rules, ROOT);
+    let mesh = mesh_config();
+    let index = RuleIndex::new(&rules, &mesh);
     assert_eq!(index.exactly("sample", HOST).len(), 2);
 }
 
@@ -120,7 +124,8 @@ fn a_selector_picks_workloads_of_its_own_namespace() {
         plain("sample/all", HOST),
         rule("sample/some", HOST, &json!({"workloadSelector": {"matchLabels": {"app": "curl"}}})),
     ];
-    let index = RuleIndex::new(&rules, ROOT);
+    let mesh = mesh_config();
+    let index = RuleIndex::new(&rules, &mesh);
     let labels = |app: &str| BTreeMap::from([("app".to_owned(), app.to_owned())]);
     let name = |client: &str, app: &str| {
         index.governing(client, "sample", HOST).for_labels(&labels(app)).map(|rule| rule.policy_rule().name)
@@ -133,4 +138,13 @@ fn a_selector_picks_workloads_of_its_own_namespace() {
 #[test]
 fn a_half_written_host_means_no_service() {
     assert_eq!(governing(&[plain("sample/b", "helloworld.sample")], "sample"), "none");
+}
+
+#[test]
+fn where_the_mesh_says_so_a_rule_is_private_by_default() {
+    let rules = [plain("sample/b", HOST), rule("sample/public", "*.local", &json!({"exportTo": ["*"]}))];
+    let mesh = MeshConfig { private_rules: true, ..mesh_config() };
+    let index = RuleIndex::new(&rules, &mesh);
+    let name = |client| index.governing(client, "sample", HOST).all.map(|rule| rule.policy_rule().name);
+    assert_eq!((name("sample"), name("shop")), (Some("b"), Some("public")));
 }

@@ -18,30 +18,36 @@ pub struct Host {
     pub address: String,
     /// Whether it is a gateway.
     pub gateway: bool,
+    /// Whether it is ready, or an endpoint behind it is.
+    pub ready: bool,
 }
 
-/// The hosts of a service as a client of one cluster has them: the ready pods of its own network, and of every other network
-/// the addresses of its gateways, each once however many pods are behind it.
+/// The hosts of a service as a client of one cluster has them: the pods of its own network, and of every other network the
+/// addresses of its gateways, each once however many pods are behind it. From Istio 1.31 on pods that are not ready are among
+/// them.
 ///
 /// A gateway's address that would be there for two regions is one host, in the region that comes first by name: Envoy drops
 /// what is repeated.
 ///
-/// Rule: `EndpointsByNetworkFilter` (istio/istio pilot/pkg/xds/endpoints/ep_filters.go); a network without a gateway keeps its
-/// pods' own addresses.
+/// Rules: `EndpointsByNetworkFilter` (istio/istio pilot/pkg/xds/endpoints/ep_filters.go); a network without a gateway keeps its
+/// pods' own addresses. `PILOT_AUTO_SEND_UNHEALTHY_ENDPOINTS` (pilot/pkg/features/experimental.go), taken to be at its default.
 pub fn hosts(observed: &[&ObservedTraffic], client: &ClusterName, service: &ServiceName) -> Vec<Host> {
-    let own_network = observed.iter().find(|seen| seen.name == *client).and_then(|seen| seen.network.as_ref());
+    let own = observed.iter().find(|seen| seen.name == *client);
+    let network = own.and_then(|seen| seen.network.as_ref());
+    let with_unready = own.and_then(|seen| seen.mesh_config.version.as_deref()).is_some_and(sends_unready);
     let mut hosts: Vec<Host> = Vec::new();
     for seen in observed {
-        let here = seen.name == *client || (seen.network.is_some() && seen.network.as_ref() == own_network);
+        let here = seen.name == *client || (seen.network.is_some() && seen.network.as_ref() == network);
         let gateways: Vec<&String> = seen.east_west.iter().flat_map(|gateway| &gateway.addresses).collect();
         let endpoints = seen.services.get(service).map(|seen| seen.endpoints.as_slice()).unwrap_or_default();
-        for endpoint in endpoints.iter().filter(|endpoint| endpoint.ready) {
+        for endpoint in endpoints.iter().filter(|endpoint| endpoint.ready || with_unready) {
             let region = &seen.locality_of(service, endpoint).region;
             let host = |address: &str, gateway| Host {
                 region: region.clone(),
                 cluster: seen.name.clone(),
                 address: address.to_owned(),
                 gateway,
+                ready: endpoint.ready,
             };
             if here || gateways.is_empty() {
                 hosts.push(host(&endpoint.address, false));
@@ -51,30 +57,35 @@ pub fn hosts(observed: &[&ObservedTraffic], client: &ClusterName, service: &Serv
         }
     }
     hosts.sort();
-    let mut known: Vec<String> = Vec::new();
-    hosts.retain(|host| {
-        let first = !known.contains(&host.address);
-        known.push(host.address.clone());
-        first
-    });
-    hosts
+    let mut known: Vec<Host> = Vec::new();
+    for host in hosts {
+        match known.iter_mut().find(|known| known.address == host.address) {
+            Some(known) => known.ready |= host.ready,
+            None => known.push(host),
+        }
+    }
+    known
 }
 
-/// What a client of a cluster has to eject before all traffic of one of that cluster's own regions goes elsewhere, for every
-/// region in which the cluster has hosts of the service.
+/// Whether this version of Istio sends endpoints that are not ready, as unhealthy ones.
+fn sends_unready(version: &str) -> bool {
+    let mut parts = version.trim_start_matches('v').split('.').map(str::parse::<u32>);
+    matches!((parts.next(), parts.next()), (Some(Ok(major)), Some(Ok(minor))) if (major, minor) >= (1, 31))
+}
+
+/// What a client of a cluster has to eject before all traffic of a region goes elsewhere.
+pub fn need(hosts: &[Host], region: &str) -> Need {
+    let ready = |own: bool| hosts.iter().filter(|host| host.ready && (host.region == region) == own).count();
+    Need { region: region.to_owned(), own: ready(true), elsewhere: ready(false), hosts: hosts.len() }
+}
+
+/// The same for every region in which a cluster has hosts of the service itself.
 pub fn needs(observed: &[&ObservedTraffic], client: &ClusterName, service: &ServiceName) -> Vec<Need> {
     let all = hosts(observed, client, service);
     let mut regions: Vec<&str> =
         all.iter().filter(|host| host.cluster == *client).map(|host| host.region.as_str()).collect();
     regions.dedup();
-    regions
-        .into_iter()
-        .map(|region| Need {
-            region: region.to_owned(),
-            own: all.iter().filter(|host| host.region == region).count(),
-            hosts: all.len(),
-        })
-        .collect()
+    regions.into_iter().map(|region| need(&all, region)).collect()
 }
 
 #[cfg(test)]
@@ -112,5 +123,18 @@ mod tests {
         let observed = [with_pods(cluster("east"), "east-1", &["10.1.0.1"]), west];
         let found = hosts(&each(&observed), &observed[0].name, &service());
         assert_eq!(found.iter().map(|host| host.region.as_str()).collect::<Vec<_>>(), ["east-1", "west-1"]);
+    }
+
+    #[test]
+    fn pods_that_are_not_ready_are_hosts_from_1_31_on() {
+        let mut east = with_pods(cluster("east"), "east-1", &["10.1.0.1", "10.1.0.2"]);
+        east.services.get_mut(&service()).unwrap().endpoints[0].ready = false;
+        for (version, count) in [("1.30.3", 1), ("1.31.0-beta.1", 2), ("2.0", 2)] {
+            east.mesh_config.version = Some(version.into());
+            let found = hosts(&[&east], &east.name, &service());
+            assert_eq!(found.len(), count, "{version}");
+            let need = need(&found, "east-1");
+            assert_eq!((need.own, need.elsewhere, need.hosts), (1, 0, count));
+        }
     }
 }

@@ -47,9 +47,11 @@ pub struct Wanted {
 pub struct Need {
     /// Region of the client and of the hosts that fail.
     pub region: String,
-    /// Hosts in that region.
+    /// Ready hosts in that region.
     pub own: usize,
-    /// Hosts over all regions.
+    /// Ready hosts in other regions.
+    pub elsewhere: usize,
+    /// Hosts over all regions that its proxy has, ready or not.
     pub hosts: usize,
 }
 

@@ -9,7 +9,7 @@ fn both_ways() -> Vec<FailoverPair> {
 
 /// Helloworld of two clusters: a pod and a gateway to each client.
 pub(crate) fn wanted() -> Wanted {
-    let need = |region: &str| Need { region: region.into(), own: 1, hosts: 2 };
+    let need = |region: &str| Need { region: region.into(), own: 1, elsewhere: 1, hosts: 2 };
     Wanted { pairs: both_ways(), ports: vec![5000], needs: vec![need("east"), need("west")], ..Wanted::default() }
 }
 

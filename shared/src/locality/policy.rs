@@ -72,6 +72,8 @@ pub struct Effective {
     pub detection_level: Option<Level>,
     /// By what traffic chooses a region.
     pub steering: Steering,
+    /// Whether the port has settings of its own, which inherit nothing.
+    pub port_settings: bool,
     /// Whether endpoints get priorities by region at all, so that the nearest are asked first and others when those fail.
     pub prioritised: bool,
 }
@@ -102,7 +104,9 @@ pub struct Surroundings<'a> {
 /// Endpoints get priorities by region only where the rule itself has outlier detection: the mesh-wide default ejects hosts, but
 /// is not looked at where priorities are given.
 pub fn effective(rule: Option<&Consolidated<'_>>, port: u16, beside: Surroundings<'_>) -> Effective {
-    let policy = rule.and_then(Consolidated::traffic_policy).map(|policy| of_port(policy, port));
+    let whole = rule.and_then(Consolidated::traffic_policy);
+    let policy = whole.map(|policy| of_port(policy, port));
+    let port_settings = policy != whole;
     let block = |name: &str| policy.map(|policy| &policy[name]).filter(|block| !block.is_null());
     let own = block("outlierDetection");
     let (detection, detection_level) = match (own, &beside.mesh.default_outlier_detection) {
@@ -116,7 +120,8 @@ pub fn effective(rule: Option<&Consolidated<'_>>, port: u16, beside: Surrounding
         Steering::ZoneAware { .. } | Steering::Distribution { .. } => true,
         Steering::Nothing | Steering::Distribute { .. } | Steering::Passthrough => false,
     };
-    Effective { detection: detection.map(|block| Detection::of(&read(block))), detection_level, steering, prioritised }
+    let detection = detection.map(|block| Detection::of(&read(block)));
+    Effective { detection, detection_level, steering, port_settings, prioritised }
 }
 
 /// The policy of a port: its own settings, which inherit nothing, where the rule has such; else the rule's.
@@ -169,15 +174,10 @@ mod tests {
 
     use super::*;
     use crate::locality::governing::RuleIndex;
+    use crate::locality::test_world::mesh_config;
 
     fn mesh(default_outlier_detection: Option<Value>) -> MeshConfig {
-        MeshConfig {
-            root_namespace: "istio-system".into(),
-            version: None,
-            default_outlier_detection,
-            locality: None,
-            cluster_local: Vec::new(),
-        }
+        MeshConfig { default_outlier_detection, ..mesh_config() }
     }
 
     fn of(policy: Option<Value>, mesh: &MeshConfig, traffic_distribution: Option<&str>) -> Effective {
@@ -190,7 +190,7 @@ mod tests {
                 })
             })
             .collect();
-        let index = RuleIndex::new(&rules, "istio-system");
+        let index = RuleIndex::new(&rules, mesh);
         let governed = index.governing("sample", "sample", "a.sample.svc.cluster.local");
         effective(governed.all.as_ref(), 80, Surroundings { mesh, traffic_distribution })
     }
@@ -226,7 +226,7 @@ mod tests {
             "portLevelSettings": [{"port": {"number": 80}, "tls": {"mode": "ISTIO_MUTUAL"}}],
         });
         let effective = of(Some(policy), &mesh(None), None);
-        assert_eq!(effective.detection, None);
+        assert_eq!((&effective.detection, effective.port_settings), (&None, true));
         assert_eq!(
             effective.steering,
             Steering::Locality { pairs: Vec::new(), labels: Vec::new(), level: Level::Mesh }

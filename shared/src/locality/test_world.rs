@@ -21,13 +21,7 @@ pub(crate) fn cluster(name: &str) -> ObservedTraffic {
         network: Some(NetworkName::of_cluster(&cluster)),
         name: cluster,
         system_namespace: "istio-system".into(),
-        mesh_config: MeshConfig {
-            root_namespace: "istio-system".into(),
-            version: None,
-            default_outlier_detection: None,
-            locality: None,
-            cluster_local: Vec::new(),
-        },
+        mesh_config: mesh_config(),
         peers: BTreeSet::new(),
         namespaces: ["istio-system", "sample", "shop"].map(str::to_owned).into(),
         nodes: BTreeMap::new(),
@@ -39,11 +33,22 @@ pub(crate) fn cluster(name: &str) -> ObservedTraffic {
             service: "istio-eastwestgateway".into(),
             selector: BTreeMap::new(),
             pod_labels: BTreeMap::new(),
-            port: 15443,
             addresses: vec![format!("192.0.2.{name}")],
             ready: 1,
         }],
         destination_rules: Vec::new(),
+    }
+}
+
+/// Istio's defaults.
+pub(crate) fn mesh_config() -> MeshConfig {
+    MeshConfig {
+        root_namespace: "istio-system".into(),
+        version: None,
+        default_outlier_detection: None,
+        locality: None,
+        private_rules: false,
+        cluster_local: Vec::new(),
     }
 }
 

@@ -32,7 +32,7 @@ pub fn verdict(effective: &Effective, need: &Need) -> Verdict {
     let may_eject = effective.detection.as_ref().map_or(0, |detection| detection.may_eject(need.hosts));
     let next = effective.next_region(&need.region).map(str::to_owned);
     let ordered = effective.prioritised;
-    let elsewhere = need.hosts > need.own;
+    let elsewhere = need.elsewhere > 0;
     let on_errors = ordered && elsewhere && may_eject >= need.own.max(1);
     let when_gone = elsewhere && effective.steering != Steering::Passthrough;
     let why = why(effective, need, may_eject, on_errors, next.as_deref());
@@ -62,14 +62,19 @@ fn why(effective: &Effective, need: &Need, may_eject: usize, on_errors: bool, ne
             Some(Level::Mesh) => "the outlier detection is the mesh's, which gives endpoints no order: all regions get traffic \
                                   at all times"
                 .into(),
+            _ if effective.port_settings => {
+                "the port's own settings have no outlier detection and inherit none; without it Istio gives endpoints no \
+                 order: all regions get traffic at all times"
+                    .into()
+            }
             _ => "no outlier detection, without which Istio gives endpoints no order: all regions get traffic at all times".into(),
         };
     }
     let Some(detection) = &effective.detection else {
         return "no outlier detection: errors never move traffic, only endpoints that go do".into();
     };
-    if need.hosts <= need.own {
-        return "no endpoints elsewhere".into();
+    if need.elsewhere == 0 {
+        return "no ready endpoint in another region".into();
     }
     if !detection.counts_errors() {
         return "consecutive5xxErrors is 0: no error ejects a host, only endpoints that go move traffic".into();
@@ -105,9 +110,10 @@ mod tests {
             detection_level: detection.as_ref().map(|_| if prioritised { Level::Rule } else { Level::Mesh }),
             detection: detection.map(|block| Detection::of(&read(&block))),
             steering,
+            port_settings: false,
             prioritised,
         };
-        let verdict = verdict(&effective, &Need { region: "east".into(), own: 1, hosts: 2 });
+        let verdict = verdict(&effective, &Need { region: "east".into(), own: 1, elsewhere: 1, hosts: 2 });
         (verdict.on_errors, verdict.why)
     }
 

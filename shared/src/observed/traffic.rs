@@ -54,6 +54,8 @@ pub struct MeshConfig {
     pub default_outlier_detection: Option<Value>,
     /// `localityLbSetting`, where it is set.
     pub locality: Option<Value>,
+    /// Whether `defaultDestinationRuleExportTo` has `.`: then a DestinationRule that names no namespaces governs its own alone.
+    pub private_rules: bool,
     /// Hosts of `serviceSettings` with `clusterLocal: true`; may begin with `*`.
     pub cluster_local: Vec<String>,
 }

@@ -26,6 +26,12 @@ impl Terminal {
         }
     }
 
+    /// The same for text that goes to stdout: no colours where that is a file or a pipe.
+    #[must_use]
+    pub fn on_stdout(self) -> Self {
+        Self { colour: self.colour && io::stdout().is_terminal(), ..self }
+    }
+
     /// Prints data to stdout. A reader that went away (`| head`) is no error.
     pub fn data(&self, text: &str) {
         let mut out = io::stdout().lock();

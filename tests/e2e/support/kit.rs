@@ -104,16 +104,16 @@ impl Kit {
         run(&mut self.product(arguments))
     }
 
-    /// `kubectl mesh-failover`, not yet started.
-    pub(crate) fn failover(&self, arguments: &[&str]) -> Command {
+    /// `kubectl-mesh_failover`, not yet started.
+    pub(crate) fn failover_command(&self, arguments: &[&str]) -> Command {
         let mut command = self.command(target_folder().join("kubectl-mesh_failover"));
         command.args(arguments);
         command
     }
 
-    /// `kubectl mesh-failover`, run to its end.
+    /// `kubectl-mesh_failover`, run to its end.
     pub(crate) fn mesh_failover(&self, arguments: &[&str]) -> Ended {
-        run(&mut self.failover(arguments))
+        run(&mut self.failover_command(arguments))
     }
 
     /// `kubectl mesh-mc …`: the product as kubectl's own lookup of plugins finds it.

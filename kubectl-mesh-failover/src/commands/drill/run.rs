@@ -140,7 +140,7 @@ fn tell(
     terminal: Terminal,
 ) -> Result<()> {
     match format {
-        ReportFormat::Text => terminal.data(&report::text::render(document)),
+        ReportFormat::Text => terminal.data(&report::text::render(document, terminal.on_stdout())),
         ReportFormat::Json => terminal.data(&report::json::render(document)?),
     }
     if let Some(page) = page {

@@ -27,9 +27,8 @@ fn reason(why: impl Into<String>, remedy: impl Into<String>) -> Reason {
 }
 
 fn unrestored(facts: &Facts<'_>) -> Vec<Reason> {
-    let experiment = facts.experiment;
-    let context = &experiment.failed.context;
-    let recover = format!("kubectl mesh-failover drill recover {} --contexts {context}", experiment.service);
+    let (service, context) = (&facts.experiment.service, &facts.experiment.failed.context);
+    let recover = format!("kubectl mesh-failover drill recover {service} --contexts {context}");
     let mut reasons: Vec<Reason> = not_restored(facts)
         .map(|field| {
             let fault = field.fault.as_ref().map(|fault| format!(": {fault}")).unwrap_or_default();

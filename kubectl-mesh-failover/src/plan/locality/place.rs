@@ -79,7 +79,7 @@ impl<'a> Place<'a> {
             ));
         }
         let why = if standing.own { "what it says is not what is wanted" } else { "it says nothing of this failover" };
-        Ok(RulePlan { key: edited.key(), rewrite, kept: standing.kept, why: why.into() })
+        Ok(RulePlan { key: edited.key(), rewrite, why: why.into() })
     }
 
     /// A rule of our own.
@@ -98,7 +98,7 @@ impl<'a> Place<'a> {
         let merged = merge(&start, self.wanted).map_err(|error| self.at(error, &key))?;
         notes.extend(merged.notes.iter().cloned());
         let why = format!("no rule for exactly {service} stands in its namespace");
-        Ok(RulePlan { key: key.clone(), rewrite: made(&key, &merged, self.request.manager), kept: Vec::new(), why })
+        Ok(RulePlan { key: key.clone(), rewrite: made(&key, &merged, self.request.manager), why })
     }
 
     /// What a rule of our own begins with: its host, and the policy of the rule that would govern without it, since the first
@@ -108,7 +108,7 @@ impl<'a> Place<'a> {
         let host = service.host();
         let start = filled(&json!({ "host": host }), spec);
         let others = self.seen.destination_rules.iter().filter(|rule| *rule != own);
-        let index = RuleIndex::new(others, &self.seen.mesh_config.root_namespace);
+        let index = RuleIndex::new(others, &self.seen.mesh_config);
         let at_home = index.governing(&service.namespace, &service.namespace, &host).all;
         // A namespace that has no name has no rules of its own.
         let elsewhere = index.governing("", &service.namespace, &host).all;
@@ -154,7 +154,7 @@ fn policy_of(source: &Consolidated<'_>, host: &str) -> Value {
 /// Namespaces whose clients will be governed by something else, with what that is.
 fn not_governed(seen: &ObservedTraffic, service: &ServiceName, rules: &[RulePlan]) -> Vec<String> {
     let after = after(seen, rules);
-    let index = RuleIndex::new(&after, &seen.mesh_config.root_namespace);
+    let index = RuleIndex::new(&after, &seen.mesh_config);
     let mut strange: BTreeMap<Option<String>, Vec<&str>> = BTreeMap::new();
     for namespace in &seen.namespaces {
         let governed = index.governing(namespace, &service.namespace, &service.host()).all;

@@ -32,12 +32,7 @@ fn in_cluster(service: &ServiceName, manager: &str, seen: &ObservedTraffic) -> C
             Some(stands) => format!("{} was changed since from {} to {stands}, and stays", kept.field, kept.wrote),
             None => format!("{} was taken out since, and stays out", kept.field),
         }));
-        rules.push(RulePlan {
-            key: rule.key(),
-            rewrite,
-            kept: standing.kept,
-            why: "it was written by locality apply".into(),
-        });
+        rules.push(RulePlan { key: rule.key(), rewrite, why: "it was written by locality apply".into() });
     }
     ClusterPlan { cluster: seen.name.clone(), context: seen.context.clone(), rules, notes }
 }
@@ -45,7 +40,7 @@ fn in_cluster(service: &ServiceName, manager: &str, seen: &ObservedTraffic) -> C
 /// What governs when a rule is gone.
 fn left(seen: &ObservedTraffic, service: &ServiceName, gone: &serde_json::Value) -> String {
     let others = seen.destination_rules.iter().filter(|object| *object != gone);
-    let index = RuleIndex::new(others, &seen.mesh_config.root_namespace);
+    let index = RuleIndex::new(others, &seen.mesh_config);
     match index.governing(&service.namespace, &service.namespace, &service.host()).all {
         Some(rule) => format!("{} governs again", rule.policy_rule().key()),
         None => "no rule governs then: traffic goes to all regions at all times".into(),

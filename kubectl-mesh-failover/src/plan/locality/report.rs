@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mesh_shared::istio::destination_rule::DestinationRule;
 use mesh_shared::locality::governing::{Consolidated, RuleIndex};
-use mesh_shared::locality::hosts::hosts;
+use mesh_shared::locality::hosts::{hosts, need};
 use mesh_shared::locality::merge::Need;
 use mesh_shared::locality::policy::{Effective, Surroundings, effective};
 use mesh_shared::locality::rewrite::Standing;
@@ -172,10 +172,7 @@ fn needs_of_clients(service: &ServiceName, observed: &[&ObservedTraffic], seen: 
     let here = all.iter().filter(|host| host.cluster == seen.name).map(|host| host.region.clone());
     let nodes = seen.nodes.values().map(|node| node.region.clone());
     let regions: BTreeSet<String> = here.chain(nodes).collect();
-    regions
-        .into_iter()
-        .map(|region| Need { own: all.iter().filter(|host| host.region == region).count(), hosts: all.len(), region })
-        .collect()
+    regions.iter().map(|region| need(&all, region)).collect()
 }
 
 /// Rules that seem to mean the service and do not: a host with a dot is taken as it is written.

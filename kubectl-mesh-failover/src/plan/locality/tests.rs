@@ -133,12 +133,11 @@ fn a_value_of_the_users_that_never_ejects_is_refused_and_taken_over_by_word_alon
     let plan = planned(&world);
     let error = refuse_conflicts(&plan, &TakeOver::Nothing).unwrap_err();
     insta::assert_snapshot!(mesh_shared::ui::hint::render(&error, plain()), @r"
-    error: helloworld.sample falls over only if what is somebody else's changes
+    error: for helloworld.sample to fall over, fields of somebody else's have to change
       where: context ctx-east
-      why:   east: DestinationRule sample/theirs spec.trafficPolicy.outlierDetection.maxEjectionPercent (owner nobody in particular) is 10, wanted 99
+      why:   east: DestinationRule sample/theirs spec.trafficPolicy.outlierDetection.maxEjectionPercent (owner kubectl-edit) is 10, wanted 99
       do:    change these fields where they are kept, then run the same command again
-             or take them over; what stood there is noted in the rule, and remove gives it back:
-             kubectl mesh-failover locality apply helloworld.sample --take-over
+             or take them over by adding --take-over: what stood there is noted in the rule, and remove gives it back
     Nothing was written.
     ");
     let field = "spec.trafficPolicy.outlierDetection.maxEjectionPercent";
@@ -160,8 +159,8 @@ fn settings_of_a_port_are_taken_over_by_word_alone() {
         }),
     ));
     insta::assert_snapshot!(planned(&world).conflicts(&TakeOver::Nothing).join("\n"), @r#"
-    west: DestinationRule sample/theirs spec.trafficPolicy.portLevelSettings[0].loadBalancer (owner nobody in particular) is nothing, wanted {"localityLbSetting":{"enabled":true,"failover":[{"from":"east-1","to":"west-1"},{"from":"west-1","to":"east-1"}]}}
-    west: DestinationRule sample/theirs spec.trafficPolicy.portLevelSettings[0].outlierDetection (owner nobody in particular) is nothing, wanted {"consecutive5xxErrors":5,"interval":"1s","baseEjectionTime":"30s","maxEjectionPercent":99}
+    west: DestinationRule sample/theirs spec.trafficPolicy.portLevelSettings[0].loadBalancer (owner kubectl-edit) is nothing, wanted {"localityLbSetting":{"enabled":true,"failover":[{"from":"east-1","to":"west-1"},{"from":"west-1","to":"east-1"}]}}
+    west: DestinationRule sample/theirs spec.trafficPolicy.portLevelSettings[0].outlierDetection (owner kubectl-edit) is nothing, wanted {"consecutive5xxErrors":5,"interval":"1s","baseEjectionTime":"30s","maxEjectionPercent":99}
     "#);
 }
 

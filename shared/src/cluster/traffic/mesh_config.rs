@@ -21,6 +21,7 @@ pub(super) fn read(config_map: Option<&Value>, istiod: Option<&Value>, namespace
         version: istiod.and_then(version),
         default_outlier_detection: set(&mesh["defaultTrafficPolicy"]["outlierDetection"]),
         locality: set(&mesh["localityLbSetting"]),
+        private_rules: array(&mesh["defaultDestinationRuleExportTo"]).iter().any(|namespace| namespace == "."),
         cluster_local: settings
             .filter(|settings| settings["settings"]["clusterLocal"] == true)
             .flat_map(|settings| array(&settings["hosts"]))
