@@ -12,7 +12,6 @@ use regions::Source;
 
 mod counters;
 mod course;
-mod ejection;
 mod figures;
 mod judgement;
 mod notes;

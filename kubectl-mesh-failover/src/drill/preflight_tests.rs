@@ -31,6 +31,7 @@ fn seen(cluster: &str, region: &str, ready: bool) -> ObservedTraffic {
         network: None,
         system_namespace: "istio-system".into(),
         mesh_config: MeshConfig {
+            private_rules: false,
             root_namespace: "istio-system".into(),
             version: None,
             default_outlier_detection: None,

@@ -1,13 +1,19 @@
-//! A drill while it runs: what is shown of it, from what has happened so far. Values only; `ui::live` draws.
+//! A drill while it runs: what is shown of it, from what has happened so far. [`Live`] is values only; `ui::live` draws.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use mesh_shared::ui::format::{grouped, shortened};
+use mesh_shared::ui::live::Lines;
+use mesh_shared::ui::terminal::Terminal;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::{Instant, interval};
 
+use crate::drill::conduct::Told;
 use crate::drill::experiment::Experiment;
 use crate::drill::measure::owners;
+use crate::drill::phase::Timing;
 use crate::drill::recording::{Mark, Outcome, Reading, Recording, Sample, TrafficEnd};
 use crate::report::wording::{seconds, share};
 
@@ -20,6 +26,9 @@ const NOTES: usize = 3;
 /// Shares are those of so long.
 const RECENT: Duration = Duration::from_secs(1);
 
+/// How often the lines on a terminal are drawn.
+const DRAWN: Duration = Duration::from_millis(100);
+
 /// How often something is said where nothing can be drawn.
 const REMINDER: Duration = Duration::from_secs(5);
 
@@ -30,10 +39,43 @@ const BAR: usize = 20;
 const COLUMNS: usize = 100;
 const NAME: usize = 14;
 
+/// Shows a drill until its events end.
+pub async fn follow(terminal: Terminal, experiment: &Experiment, timing: &Timing, mut events: UnboundedReceiver<Told>) {
+    let mut live = Live::new(experiment, timing);
+    let lines = terminal.live.then(|| Lines::begin(LINES));
+    let mut begun = Instant::now();
+    let mut tick = interval(DRAWN);
+    loop {
+        tokio::select! {
+            told = events.recv() => {
+                let Some(told) = told else { break };
+                // An event comes at the earliest when it happens: the earliest begin that any of them speaks for is the nearest.
+                if let Some(at) = live.take(told)
+                    && let Some(earlier) = Instant::now().checked_sub(at)
+                {
+                    begun = begun.min(earlier);
+                }
+            }
+            _ = tick.tick() => {
+                if let Some(lines) = &lines {
+                    lines.draw(&live.lines(begun.elapsed()));
+                }
+            }
+        }
+        if lines.is_none() {
+            live.plain(begun.elapsed()).iter().for_each(|line| terminal.say(line));
+        }
+    }
+    if let Some(lines) = lines {
+        lines.end(&live.lines(begun.elapsed()));
+    }
+}
+
 /// What a drill has told so far.
 #[derive(Debug)]
 pub struct Live {
     so_far: Recording,
+    timing: Timing,
     phases: Vec<Phase>,
     /// Region by what the pattern matched.
     owners: BTreeMap<String, String>,
@@ -59,8 +101,9 @@ type Answers<'a> = Vec<(&'a str, u64)>;
 
 impl Live {
     /// A drill before its first request.
-    pub fn new(experiment: &Experiment) -> Self {
+    pub fn new(experiment: &Experiment, timing: &Timing) -> Self {
         Self {
+            timing: timing.clone(),
             so_far: Recording {
                 experiment: experiment.clone(),
                 started: Timestamp::UNIX_EPOCH,
@@ -81,15 +124,43 @@ impl Live {
         }
     }
 
-    /// Takes a moment of the drill in.
-    pub fn mark(&mut self, mark: Mark, at: Duration) {
+    /// Takes in what was told; when it happened, where that was told as well.
+    pub fn take(&mut self, told: Told) -> Option<Duration> {
+        match told {
+            Told::Mark(mark, at) => {
+                self.mark(mark, at);
+                Some(at)
+            }
+            Told::Sample(sample, _) => {
+                let at = sample.at;
+                self.so_far.samples.push(sample);
+                Some(at)
+            }
+            Told::Reading(reading) => {
+                let at = reading.at;
+                self.so_far.readings.push(reading);
+                self.owners = owners(&self.so_far);
+                Some(at)
+            }
+            Told::Note(text) => {
+                self.due.push(format!("note: {text}"));
+                self.notes.push(text);
+                None
+            }
+        }
+    }
+
+    fn mark(&mut self, mark: Mark, at: Duration) {
         self.so_far.marks.push((mark, at));
         let hypothesis = &self.so_far.experiment.hypothesis;
         let (name, planned) = match mark {
-            Mark::Baseline => ("baseline", self.so_far.experiment.baseline),
+            Mark::Baseline => ("baseline", self.timing.baseline),
             Mark::FaultAsked => ("fault", hypothesis.failover_within),
-            Mark::Hold => ("hold", self.so_far.experiment.hold),
-            Mark::RestoreAsked => ("after", hypothesis.failback_within),
+            Mark::Hold => ("hold", self.timing.hold),
+            // Before the fault there is nothing to be put back.
+            Mark::RestoreAsked if self.phases.len() < 2 => return,
+            Mark::RestoreAccepted if self.phases.len() < 2 => return,
+            Mark::RestoreAsked => ("after", hypothesis.failback_within.max(self.timing.longest_ejection)),
             Mark::FaultAccepted => return self.accepted(at, "fault: accepted by the API server"),
             Mark::RestoreAccepted => return self.accepted(at, "after: restore accepted by the API server"),
             Mark::End => {
@@ -116,24 +187,6 @@ impl Live {
             let line = self.plain_line(index, at, true);
             self.due.push(line);
         }
-    }
-
-    /// Takes a request in.
-    pub fn sample(&mut self, sample: Sample) {
-        self.so_far.samples.push(sample);
-    }
-
-    /// Takes a reading of the client proxy's counters in.
-    pub fn reading(&mut self, reading: Reading) {
-        self.so_far.readings.push(reading);
-        self.owners = owners(&self.so_far);
-    }
-
-    /// Takes in what else a person should know.
-    pub fn note(&mut self, text: impl Into<String>) {
-        let text = text.into();
-        self.due.push(format!("note: {text}"));
-        self.notes.push(text);
     }
 
     /// The lines on a terminal: one per phase that has begun, and the latest notes.
@@ -296,125 +349,5 @@ fn bar(elapsed: Duration, planned: Duration, running: bool) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::drill::measure::tests::stream;
-
-    /// The drill that holds, as far as it had come at a moment.
-    fn until(moment: u64) -> (Live, Duration, Vec<String>) {
-        let recording = stream::held().end();
-        let now = Duration::from_millis(moment);
-        let mut live = Live::new(&recording.experiment);
-        let mut said = Vec::new();
-        let mut events: Vec<(Duration, u8, usize)> = Vec::new();
-        events.extend(recording.marks.iter().enumerate().map(|(index, (_, at))| (*at, 0, index)));
-        events.extend(recording.samples.iter().enumerate().map(|(index, sample)| (sample.at, 1, index)));
-        events.extend(recording.readings.iter().enumerate().map(|(index, reading)| (reading.at, 2, index)));
-        events.sort_by_key(|(at, kind, _)| (*at, if *kind == 0 && !at.is_zero() { 3 } else { *kind }));
-        for (at, kind, index) in events.into_iter().filter(|(at, ..)| *at <= now) {
-            match kind {
-                0 => live.mark(recording.marks[index].0, at),
-                1 => live.sample(recording.samples[index].clone()),
-                _ => live.reading(recording.readings[index].clone()),
-            }
-            said.extend(live.plain(at));
-        }
-        (live, now, said)
-    }
-
-    #[test]
-    fn under_the_fault_a_line_per_phase_tells_shares_errors_and_the_first_answer_from_elsewhere() {
-        let (mut live, now, _) = until(14_000);
-        live.note("the reading of the counters was late");
-        insta::assert_snapshot!(live.lines(now).join("\n"), @r"
-        baseline  ████████████████████  10 s  east 100 %  west   0 %  0 errors
-        fault     ████████████████████   2 s  east  12 %  west  88 %  0 errors  west answers after 0.26 s
-        hold      ███░░░░░░░░░░░░░░░░░   2 s  east   0 %  west 100 %  0 errors
-                  the reading of the counters was late
-        ");
-    }
-
-    #[test]
-    fn at_the_end_all_phases_are_told() {
-        let (live, now, _) = until(40_000);
-        insta::assert_snapshot!(live.lines(now).join("\n"), @r"
-        baseline  ████████████████████  10 s  east 100 %  west   0 %  0 errors
-        fault     ████████████████████   2 s  east  12 %  west  88 %  0 errors  west answers after 0.26 s
-        hold      ████████████████████  10 s  east   0 %  west 100 %  0 errors
-        after     ████████████████████   8 s  east  62 %  west  38 %  0 errors  east answers after 3 s
-        ");
-    }
-
-    #[test]
-    fn where_nothing_can_be_drawn_phases_are_told_as_they_end_and_every_five_seconds() {
-        let (_, _, said) = until(40_000);
-        insta::assert_snapshot!(said.join("\n"), @r"
-        baseline: 5 s, east 100 %, west 0 %, 0 errors
-        baseline: 10 s, east 100 %, west 0 %, 0 errors
-        baseline: done after 10 s, east 100 %, west 0 %, 0 errors
-        fault: accepted by the API server
-        fault: done after 2 s, east 12 %, west 88 %, 0 errors, west answers after 0.26 s
-        hold: 5 s, east 0 %, west 100 %, 0 errors
-        hold: 10 s, east 0 %, west 100 %, 0 errors
-        hold: done after 10 s, east 0 %, west 100 %, 0 errors
-        after: restore accepted by the API server
-        after: 5 s, east 100 %, west 0 %, 0 errors, east answers after 3 s
-        after: done after 8 s, east 62 %, west 38 %, 0 errors, east answers after 3 s
-        ");
-    }
-
-    #[test]
-    fn before_anything_has_happened_nothing_is_shown() {
-        let mut live = Live::new(&stream::held().end().experiment);
-        assert!(live.lines(Duration::ZERO).is_empty());
-        assert!(live.plain(Duration::from_secs(9)).is_empty());
-    }
-
-    #[test]
-    fn before_a_texts_region_is_known_the_text_itself_is_shown() {
-        let recording = stream::held().end();
-        let mut live = Live::new(&recording.experiment);
-        live.mark(Mark::Baseline, Duration::ZERO);
-        live.sample(recording.samples[0].clone());
-        let lines = live.lines(Duration::from_millis(20));
-        assert!(lines[0].contains("version: v1 100 %"), "{lines:?}");
-    }
-
-    #[test]
-    fn without_texts_the_counters_tell_the_shares() {
-        let recording = stream::held().end();
-        let mut live = Live::new(&recording.experiment);
-        live.mark(Mark::Baseline, Duration::ZERO);
-        for sample in recording.samples.iter().take(50) {
-            live.sample(Sample { answered_by: None, ..sample.clone() });
-        }
-        recording.readings.iter().take(3).for_each(|reading| live.reading(reading.clone()));
-        let lines = live.lines(Duration::from_secs(1));
-        assert!(lines[0].contains("east 100 %  west   0 %"), "{lines:?}");
-    }
-
-    #[test]
-    fn no_line_is_wider_than_the_terminal_however_long_the_names() {
-        let mut recording = stream::held().end();
-        recording.experiment.pattern = None;
-        let mut live = Live::new(&recording.experiment);
-        live.mark(Mark::Baseline, Duration::ZERO);
-        for (index, sample) in recording.samples.iter().enumerate().take(50) {
-            live.sample(Sample { answered_by: Some(format!("{}-{index}", "x".repeat(80))), ..sample.clone() });
-        }
-        live.note("y".repeat(300));
-        assert!(live.lines(Duration::from_secs(1)).iter().all(|line| line.chars().count() <= COLUMNS + 1));
-        assert!(live.lines(Duration::from_secs(1)).len() <= LINES);
-    }
-}
-
-/// Stub.
-pub async fn follow(terminal: mesh_shared::ui::terminal::Terminal, experiment: &Experiment, _: &crate::drill::phase::Timing, mut events: tokio::sync::mpsc::UnboundedReceiver<crate::drill::conduct::Told>) {
-    use crate::drill::conduct::Told;
-    let mut live = Live::new(experiment);
-    let begun = tokio::time::Instant::now();
-    while let Some(told) = events.recv().await {
-        match told { Told::Mark(mark, at) => live.mark(mark, at), Told::Note(note) => live.note(note), Told::Sample(sample, _) => live.sample(sample), Told::Reading(reading) => live.reading(reading) }
-        for line in live.plain(begun.elapsed()) { terminal.say(&line); }
-    }
-}
+#[path = "drill_live_tests.rs"]
+mod tests;

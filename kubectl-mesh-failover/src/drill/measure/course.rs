@@ -109,8 +109,9 @@ impl<'a> Course<'a> {
         self.marks.get(&Mark::FaultAccepted).or_else(|| self.marks.get(&Mark::FaultAsked)).copied()
     }
 
-    /// When putting back counts from: when its write was accepted, or else when it was sent.
+    /// When putting back the fault counts from: when its write was accepted, or else when it was sent.
     pub fn restore(&self) -> Option<Duration> {
+        self.fault()?;
         self.marks.get(&Mark::RestoreAccepted).or_else(|| self.marks.get(&Mark::RestoreAsked)).copied()
     }
 

@@ -25,9 +25,9 @@ pub const FAILBACK: usize = 2;
 pub fn expectations(facts: &Facts<'_>) -> Vec<Expectation> {
     let mut parts = vec![baseline(facts), failover(facts), failback(facts)];
     if let Some(most) = facts.experiment.hypothesis.max_errors {
-        let failed = facts.figures.failed;
+        let failed = facts.under_fault().failed;
         parts.push(Expectation {
-            name: "failed requests".into(),
+            name: "failed requests under the fault".into(),
             wanted: format!("fewer than {}", grouped(most)),
             found: grouped(failed),
             held: Some(failed < most),
@@ -114,7 +114,7 @@ fn failback(facts: &Facts<'_>) -> Expectation {
         }
         (Some(restore), None) => {
             let watched = facts.course.end.saturating_sub(restore);
-            let judged = !cut_short(facts) || watched >= within;
+            let judged = facts.recording.stopped.is_none() || watched >= within;
             (format!("not back after {}", seconds(milliseconds(watched))), judged.then_some(false))
         }
     };
@@ -256,7 +256,7 @@ fn did_not_hold(facts: &Facts<'_>, hypothesis: &[Expectation]) -> String {
         (Some(true), _) => match experiment.hypothesis.max_errors {
             Some(most) => format!(
                 "{service} fell over from {failed} to {target}, but {} failed; fewer than {} were wanted.",
-                count(facts.figures.failed, "request"),
+                count(under.failed, "request"),
                 grouped(most)
             ),
             None => format!("{service} fell over from {failed} to {target} and came back, but the drill was stopped."),

@@ -1,9 +1,14 @@
 //! Why a hypothesis did not hold, as far as the recording and the rule tell, and what to do.
 
+use std::time::Duration;
+
+use mesh_shared::locality::ejection::may_eject;
+
 use super::judgement::{BASELINE, FAILBACK, FAILOVER, not_restored, time, untold};
-use super::{Facts, UnderFault, counters, ejection};
+use super::{Facts, UnderFault, counters};
 use crate::drill::experiment::{Fault, Rule};
 use crate::drill::recording::Stop;
+use crate::drill::rule::longest_ejection;
 use crate::report::document::{Expectation, Reason, Verdict};
 use crate::report::wording::{count, percent_of};
 
@@ -42,7 +47,7 @@ fn stopped(facts: &Facts<'_>) -> Vec<Reason> {
     match &facts.recording.stopped {
         Some(Stop::Baseline) => vec![reason(
             "a service that is not well before the fault shows nothing under it",
-            "mend it first, or ask for less with --baseline-success",
+            "mend it first, or ask for less with --min-success",
         )],
         Some(Stop::MaxErrors(most)) => alone(format!("{} failed: the stop condition", count(*most, "request"))),
         Some(Stop::Traffic(why) | Stop::LockLost(why) | Stop::Failed(why)) => alone(why.clone()),
@@ -70,7 +75,9 @@ fn failed(facts: &Facts<'_>, hypothesis: &[Expectation]) -> Vec<Reason> {
     }
     if reasons.is_empty() {
         let why = match facts.experiment.hypothesis.max_errors {
-            Some(most) if facts.figures.failed >= most => format!("{} failed", count(facts.figures.failed, "request")),
+            Some(most) if facts.under_fault().failed >= most => {
+                format!("{} failed under the fault", count(facts.under_fault().failed, "request"))
+            }
             _ => "the drill ended before its time".into(),
         };
         reasons.push(Reason { why, remedy: None });
@@ -171,15 +178,15 @@ fn of_the_rule(facts: &Facts<'_>, rule: &Rule) -> Vec<Reason> {
                 format!("rule {name} ejects for no error of the service (consecutive5xxErrors 0)"),
                 apply(facts),
             ));
-        } else if ejection::most_ejected(rule) == 0 {
+        } else if may_eject(rule.hosts, rule.max_ejection_percent) == 0 {
             let default = if rule.max_ejection_percent == 10 { ", default" } else { "" };
             let most = rule.max_ejection_percent;
             reasons.push(reason(
                 format!("rule {name} ejects at most {most} % of {hosts}: that is none (maxEjectionPercent{default})"),
                 apply(facts),
             ));
-        } else if ejection::most_ejected(rule) < experiment.failed.endpoints {
-            let can = ejection::most_ejected(rule);
+        } else if may_eject(rule.hosts, rule.max_ejection_percent) < experiment.failed.endpoints {
+            let can = may_eject(rule.hosts, rule.max_ejection_percent);
             reasons.push(reason(
                 format!(
                     "rule {name} ejects at most {can} of {hosts}, and {} has {} that fail (maxEjectionPercent {})",
@@ -242,12 +249,13 @@ fn no_failback(facts: &Facts<'_>) -> Vec<Reason> {
     let ejected = seen.clone().any(|host| host.ejected && host.region == *failed);
     match (&facts.experiment.rule, ejected || facts.experiment.fault != Fault::ScaleToZero) {
         (Some(rule), true) if rule.outlier_detection => {
-            let longest = ejection::longest_ejection(rule, u32::MAX);
+            let stood = facts.course.restore().zip(facts.course.fault());
+            let stood = stood.map_or(Duration::ZERO, |(restore, fault)| restore.saturating_sub(fault));
             vec![reason(
                 format!(
-                    "hosts of {failed} stay ejected for baseEjectionTime ({}) times the number of their ejections, up to {}",
+                    "hosts of {failed} stay ejected for baseEjectionTime ({}) times the number of their ejections: up to {} after this fault",
                     time(rule.base_ejection),
-                    time(longest)
+                    time(longest_ejection(rule, stood))
                 ),
                 "lower baseEjectionTime in the rule, or allow more time (--failback-within)",
             )]

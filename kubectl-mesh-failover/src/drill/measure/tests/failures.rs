@@ -167,7 +167,7 @@ fn a_failback_slower_than_wanted_is_explained_by_the_ejection() {
     assert_eq!(
         whys(&document),
         [
-            "hosts of east-1 stay ejected for baseEjectionTime (1 min) times the number of their ejections, up to 5 min 1 s"
+            "hosts of east-1 stay ejected for baseEjectionTime (1 min) times the number of their ejections: up to 1 min 1 s after this fault"
         ]
     );
 }
@@ -186,7 +186,10 @@ fn a_restore_that_failed_half_way_comes_before_all_else() {
         whys(&document),
         ["Deployment sample/helloworld-v1 in east: replicas is 3, and was 1: somebody else scaled it"]
     );
-    assert_eq!(document.reasons[0].remedy.as_deref(), Some("kubectl mesh-failover drill recover helloworld.sample --contexts east"));
+    assert_eq!(
+        document.reasons[0].remedy.as_deref(),
+        Some("kubectl mesh-failover drill recover helloworld.sample --contexts east")
+    );
 }
 
 #[test]
