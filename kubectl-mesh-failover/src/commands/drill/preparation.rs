@@ -129,7 +129,9 @@ pub async fn prepare(arguments: &RunArguments, mesh: &MeshArguments, connection:
         hold: arguments.traffic.hold,
         longest_ejection: rule.as_ref().map_or(arguments.traffic.hold, |rule| longest_ejection(arguments, rule)),
     };
+    let run = format!("{}{}", random::run_id()?, random::run_id()?);
     let experiment = Experiment {
+        run: run.clone(),
         service: service.clone(),
         fault: arguments.fault,
         failed: failed_side,
@@ -153,7 +155,6 @@ pub async fn prepare(arguments: &RunArguments, mesh: &MeshArguments, connection:
     };
     allowed(&members, failed, client_cluster, &experiment).await?;
 
-    let run = format!("{}{}", random::run_id()?, random::run_id()?);
     let started = clock::now();
     let record = Record {
         holder: holder::name(&run),
