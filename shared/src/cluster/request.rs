@@ -79,7 +79,7 @@ impl Call {
         self.target.as_ref().map_or_else(|| self.resource(), |target| target.key.to_string())
     }
 
-    /// `list secrets in istio-system`.
+    /// `list secrets in istio-system`, or `get /version` of what is no resource: RBAC's own verbs.
     pub(crate) fn describe(&self) -> String {
         let verb = match (&self.method, self.names_one()) {
             (&Method::GET, true) => "get",
@@ -96,15 +96,14 @@ impl Call {
         }
     }
 
-    /// The path's segments behind `/api/v1` or `/apis/<group>/<version>`, and whether it lies under a namespace.
+    /// The path's segments behind `/api/v1` or `/apis/<group>/<version>`; none where it names no resource.
     fn segments(&self) -> Vec<&str> {
         let path = self.path.split('?').next().unwrap_or_default();
         let mut segments = path.split('/').filter(|part| !part.is_empty());
         match segments.next() {
             Some("api") => segments.skip(1).collect(),
             Some("apis") => segments.skip(2).collect(),
-            Some(other) => std::iter::once(other).chain(segments).collect(),
-            None => Vec::new(),
+            _ => Vec::new(),
         }
     }
 
@@ -118,7 +117,7 @@ impl Call {
     fn names_one(&self) -> bool {
         match self.segments().as_slice() {
             ["namespaces", _, rest @ ..] if !rest.is_empty() => rest.len() > 1,
-            segments => segments.len() > 1,
+            segments => segments.len() != 1,
         }
     }
 
