@@ -296,11 +296,16 @@ fn names_and_networks_that_collide_are_refused() {
 }
 
 #[test]
-fn a_name_for_a_context_that_is_not_joined_is_a_usage_error() {
+fn a_name_for_what_is_not_joined_is_a_usage_error_that_lists_what_is() {
     let named =
         JoinRequest { cluster_names: [("nort".to_owned(), ClusterName::new("n").unwrap())].into(), ..request() };
-    let error = plan(&named, &[fresh("east"), fresh("west")], &empty_folder()).map(|_| ()).unwrap_err();
-    assert_eq!(error.exit_code(), 2);
+    let networked = JoinRequest { networks: [("nort".to_owned(), NetworkName::new("n").unwrap())].into(), ..request() };
+    for wrong in [named, networked] {
+        let error = plan(&wrong, &[fresh("east"), fresh("west")], &empty_folder()).map(|_| ()).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        assert!(error.why.as_ref().unwrap().ends_with("are east, west"), "{error:?}");
+        assert_eq!(error.remedy, ["name one of these, or join that one too: --contexts"]);
+    }
 }
 
 #[test]
