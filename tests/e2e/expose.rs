@@ -305,7 +305,7 @@ fn a_permission_that_is_missing_in_one_cluster_stops_it_in_both() {
     let Some(kit) = mesh() else { return };
     let rules = vec![json!({"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list", "watch"]})];
     let user = User { name: "reader".into(), rules, expired: false };
-    let kubeconfig = kit.kubeconfig_as("west", &kit.lab.user("west", &user).unwrap()).display().to_string();
+    let kubeconfig = kit.kubeconfig_as(&["west"], &user).display().to_string();
     let began = Timestamp::now();
     let refused = with_contexts(&kit, &["expose", "helloworld.sample", "--yes", "--kubeconfig", &kubeconfig]);
     kit.kubectl("west", &["delete", "clusterrole,clusterrolebinding", "meshlab-user-reader"]).ok();

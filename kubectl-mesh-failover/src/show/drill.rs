@@ -6,7 +6,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use mesh_shared::error::{Error, Kind};
 use mesh_shared::mesh::service::ServiceName;
-use mesh_shared::ui::{format, table, yaml};
+use mesh_shared::ui::{format, table};
+use mesh_shared::yaml;
 use serde::Serialize;
 
 use crate::commands::arguments::TableFormat;

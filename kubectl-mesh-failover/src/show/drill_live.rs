@@ -14,7 +14,7 @@ use crate::drill::conduct::Told;
 use crate::drill::experiment::Experiment;
 use crate::drill::measure::owners;
 use crate::drill::phase::Timing;
-use crate::drill::recording::{Mark, Outcome, Reading, Recording, Sample, TrafficEnd};
+use crate::drill::recording::{Mark, Outcome, Recording, Sample, TrafficEnd};
 use crate::report::wording::{seconds, share};
 
 /// How many lines [`Live::lines`] gives at most.

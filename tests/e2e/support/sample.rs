@@ -29,8 +29,8 @@ pub(crate) fn applications(version: &str) -> Vec<Value> {
 }
 
 /// The seed's exposure of the one service on the east-west gateway, to be applied where it is served.
-pub(crate) fn exposure() -> Vec<Value> {
-    documents(EXPOSE)
+pub(crate) fn exposure() -> Value {
+    documents(EXPOSE).remove(0)
 }
 
 fn documents(yaml: &str) -> Vec<Value> {
