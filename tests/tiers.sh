@@ -69,6 +69,7 @@ lab() {
         skip contract 'SAIL_CRDS names no folder that holds the operator'"'"'s own CRDs in v1/ and v1alpha1/'
     fi
     e2e join meshlab with --clusters east,west
+    e2e expose meshlab with --clusters east,west
     e2e locality meshlab with --clusters east,west
     e2e stopped meshlab with --clusters east,west --balancer west=pending
     e2e three meshlab with --clusters east,west,north

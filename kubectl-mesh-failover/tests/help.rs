@@ -40,6 +40,46 @@ fn locality_explains_itself() {
 }
 
 #[test]
+fn help_of_regions() {
+    insta::assert_snapshot!(run(&["regions", "--help"]));
+}
+
+#[test]
+fn help_of_regions_set() {
+    insta::assert_snapshot!(run(&["regions", "set", "--help"]));
+}
+
+#[test]
+fn help_of_expose() {
+    insta::assert_snapshot!(run(&["expose", "--help"]));
+}
+
+#[test]
+fn help_of_unexpose() {
+    insta::assert_snapshot!(run(&["unexpose", "--help"]));
+}
+
+#[test]
+fn help_of_list() {
+    insta::assert_snapshot!(run(&["list", "--help"]));
+}
+
+#[test]
+fn a_service_without_a_namespace() {
+    insta::assert_snapshot!(run(&["expose", "helloworld"]));
+}
+
+#[test]
+fn a_region_that_is_no_label() {
+    insta::assert_snapshot!(run(&["regions", "set", "east=us/west"]));
+}
+
+#[test]
+fn contexts_and_a_context_do_not_go_together() {
+    insta::assert_snapshot!(run(&["list", "--contexts", "east,west", "--context", "east"]));
+}
+
+#[test]
 fn the_version_is_data() {
     insta::assert_snapshot!(run(&["version"]));
 }

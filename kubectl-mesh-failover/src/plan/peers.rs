@@ -17,8 +17,8 @@ pub struct Peer {
 /// A context for every cluster that the remote secrets of `begin` register, but for `own`, the cluster itself, which istiod
 /// ignores as well.
 ///
-/// An address says more than an authority: several clusters may have one authority. Of several contexts of one cluster that of
-/// `begin`'s user is taken, since others may be other people's.
+/// An address says more than an authority: several clusters may have one authority. Of several contexts of one cluster by
+/// several users that of `begin`'s user is taken, since others may be other people's.
 ///
 /// # Errors
 /// A refusal that names every cluster for which there is no context, or no single one, with what is known of it.
@@ -85,9 +85,11 @@ fn context_of<'a>(
         (_, [_, _, ..]) => {
             Err(format!("{described}: several clusters of the kubeconfig have that authority ({})", listed(&found)))
         }
-        // Contexts of one cluster and one user differ in their namespace alone, which does not matter here.
         (several, _) => {
-            several.iter().find(|entry| entry.user == begin.user).map(|entry| entry.context.as_str()).ok_or_else(|| {
+            // Contexts of one cluster and one user differ in their namespace alone, which does not matter here.
+            let one_user = several.iter().all(|entry| entry.user == several[0].user);
+            let own = several.iter().find(|entry| one_user || entry.user == begin.user);
+            own.map(|entry| entry.context.as_str()).ok_or_else(|| {
                 format!("{described}: contexts {} lead there, none by user {}", listed(several), begin.user)
             })
         }
@@ -237,8 +239,10 @@ mod tests {
         let peer = registered("west", "https://10.0.2.11:6443", "ca-west");
         let entries = [east(), west("w-admin", "admin"), west("w-me", "me"), west("w-me-2", "me")];
         assert_eq!(found(&entries, std::slice::from_ref(&peer)).unwrap(), ["west=w-me"]);
-        let error = found(&[east(), west("w-a", "a"), west("w-b", "b")], &[peer]).unwrap_err();
+        let error = found(&[east(), west("w-a", "a"), west("w-b", "b")], std::slice::from_ref(&peer)).unwrap_err();
         assert!(error.why.unwrap().ends_with("contexts w-a, w-b lead there, none by user me"));
+        // As one gets them from a login per project.
+        assert_eq!(found(&[east(), west("w-1", "a"), west("w-2", "a")], &[peer]).unwrap(), ["west=w-1"]);
     }
 
     #[test]

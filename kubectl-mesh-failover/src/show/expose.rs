@@ -48,7 +48,7 @@ pub fn exposed(plan: &ExposePlan, service: &ServiceName, took: Duration) -> Stri
         if let Outcome::Stands(opening) = &cluster.outcome
             && !opening.ours
         {
-            let what = if opening.is_everything() { "everything".into() } else { service.to_string() };
+            let what = if opening.is_everything() { "Everything".into() } else { service.to_string() };
             lines.push(format!("{what} is exposed in {} by {opening}.", cluster.cluster));
         }
     }

@@ -123,19 +123,17 @@ pub fn overview(plan: &SetPlan) -> String {
     lines.join("\n")
 }
 
-/// What became of it, and what has to be restarted.
+/// What became of it. What has to be restarted was said before.
 pub fn set(plan: &SetPlan, took: Duration) -> String {
     let took = format::duration(took);
     if plan.changes.is_empty() {
         return format!("All nodes have a region. Nothing to change. {took}");
     }
-    let mut lines = vec![format!("{} labelled. {took}", format::count(plan.changes.len(), "node"))];
-    let restart = restart(plan);
-    if !restart.is_empty() {
-        lines.push("Restart for it to take effect:".into());
-        lines.extend(restart);
+    let labelled = format!("{} labelled", format::count(plan.changes.len(), "node"));
+    if restart(plan).is_empty() {
+        return format!("{labelled}. {took}");
     }
-    lines.join("\n")
+    format!("{labelled}; it takes effect once the workloads above are restarted. {took}")
 }
 
 fn restart(plan: &SetPlan) -> Vec<String> {
@@ -237,10 +235,6 @@ mod tests {
         It takes effect once these are restarted: neither running clients nor their endpoints see it before.
           kubectl --context ctx-west -n sample rollout restart deployment/a
         ");
-        insta::assert_snapshot!(set(&plan, Duration::from_millis(420)), @r"
-        1 node labelled. 0.4 s
-        Restart for it to take effect:
-          kubectl --context ctx-west -n sample rollout restart deployment/a
-        ");
+        insta::assert_snapshot!(set(&plan, Duration::from_millis(420)), @"1 node labelled; it takes effect once the workloads above are restarted. 0.4 s");
     }
 }

@@ -4,7 +4,7 @@
 
 mod addresses;
 mod ask;
-mod control_planes;
+pub(super) mod control_planes;
 mod peers;
 mod sail;
 mod trust;
@@ -54,12 +54,7 @@ pub async fn observe(cluster: &Cluster, scope: &Scope) -> Result<ObservedCluster
 
 fn assemble(cluster: &Cluster, scope: &Scope, answers: &Answers, now: Timestamp) -> Result<ObservedCluster> {
     let namespace = &scope.system_namespace;
-    let uid = answers.kube_system["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
-    if uid.is_empty() {
-        return Err(Error::refused(format!("{} does not say which cluster it is", cluster.context))
-            .at(format!("context {}, Namespace kube-system", cluster.context))
-            .because("the answer has no metadata.uid: is this address an API server of Kubernetes?"));
-    }
+    let uid = uid(&cluster.context, &answers.kube_system)?;
     let secret = |name: &str| answers.secrets.iter().find(|secret| secret["metadata"]["name"] == name);
     let istiods: Vec<_> = answers.istiods.iter().map(control_planes::istiod).collect();
     let governed = istiods.iter().any(|istiod| &istiod.namespace == namespace);
@@ -104,6 +99,19 @@ fn assemble(cluster: &Cluster, scope: &Scope, answers: &Answers, now: Timestamp)
         stale_workloads: control_planes::stale_workloads(&answers.injected, cacerts, &answers.istiods, namespace),
         objects: objects(scope, answers),
         istiods,
+    })
+}
+
+/// What tells one cluster from another: the UID of its namespace kube-system.
+///
+/// # Errors
+/// A refusal where the answer has none.
+pub(super) fn uid(context: &str, kube_system: &Value) -> Result<String> {
+    let uid = kube_system["metadata"]["uid"].as_str().filter(|uid| !uid.is_empty());
+    uid.map(str::to_owned).ok_or_else(|| {
+        Error::refused(format!("{context} does not say which cluster it is"))
+            .at(format!("context {context}, Namespace kube-system"))
+            .because("the answer has no metadata.uid: is this address an API server of Kubernetes?")
     })
 }
 

@@ -9,14 +9,17 @@ mod mesh_config;
 mod pods;
 mod registered;
 mod services;
+#[cfg(test)]
+mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use self::ask::{Answers, ask};
 pub use self::registered::registered;
 use super::context::Cluster;
+use super::observe::{control_planes, uid};
 use crate::error::{Error, Result};
 use crate::istio::NETWORK_LABEL;
 use crate::istio::remote_secret::CLUSTER_ANNOTATION;
@@ -51,7 +54,7 @@ impl Scope {
 /// # Errors
 /// A refusal where no istiod stands in the namespace, or its name is no DNS label.
 pub async fn name(cluster: &Cluster, system_namespace: &str) -> Result<ClusterName> {
-    name_of(cluster, system_namespace, &ask::istiods(cluster, system_namespace).await?)
+    name_of(&cluster.context, system_namespace, &ask::istiods(cluster, system_namespace).await?)
 }
 
 /// Everything about one cluster that exposure, locality and drills decide by.
@@ -60,28 +63,23 @@ pub async fn name(cluster: &Cluster, system_namespace: &str) -> Result<ClusterNa
 /// A refusal where the cluster has no istiod in the namespace or does not serve Istio's networking API; where the API server
 /// cannot be reached or does not let us read what has to be known.
 pub async fn observe(cluster: &Cluster, scope: &Scope) -> Result<ObservedTraffic> {
-    assemble(cluster, scope, Box::pin(ask(cluster, scope)).await?)
+    assemble(&cluster.context, scope, Box::pin(ask(cluster, scope)).await?)
 }
 
-fn assemble(cluster: &Cluster, scope: &Scope, answers: Answers) -> Result<ObservedTraffic> {
+fn assemble(context: &str, scope: &Scope, answers: Answers) -> Result<ObservedTraffic> {
     let namespace = &scope.system_namespace;
-    let name = name_of(cluster, namespace, &answers.istiods)?;
-    let uid = text(&named(&answers.namespaces, "kube-system")["metadata"]["uid"]);
-    if uid.is_empty() {
-        return Err(Error::refused(format!("{} does not say which cluster it is", cluster.context))
-            .at(format!("context {}, Namespace kube-system", cluster.context))
-            .because("the answer has no metadata.uid: is this address an API server of Kubernetes?"));
-    }
+    let name = name_of(context, namespace, &answers.istiods)?;
+    let uid = uid(context, named(&answers.namespaces, "kube-system"))?;
     let network = named(&answers.namespaces, namespace)["metadata"]["labels"][NETWORK_LABEL].as_str();
     let nodes = pods::nodes(&answers.nodes);
     let pods = pods::pods(&answers.pods, &nodes);
     Ok(ObservedTraffic {
-        context: cluster.context.clone(),
+        context: context.to_owned(),
         uid,
         network: network.map(NetworkName::new).transpose()?,
         system_namespace: namespace.clone(),
         mesh_config: mesh_config::read(answers.mesh_config.as_ref(), governing(&answers.istiods), namespace)
-            .map_err(|error| error.at(format!("context {}, ConfigMap {namespace}/istio", cluster.context)))?,
+            .map_err(|error| error.at(format!("context {context}, ConfigMap {namespace}/istio")))?,
         peers: peers(&answers.remote_secrets, &name),
         namespaces: answers.namespaces.iter().map(|object| text(&object["metadata"]["name"])).collect(),
         services: services::services(&answers.services, &answers.slices),
@@ -94,22 +92,19 @@ fn assemble(cluster: &Cluster, scope: &Scope, answers: Answers) -> Result<Observ
     })
 }
 
-fn name_of(cluster: &Cluster, namespace: &str, istiods: &[Value]) -> Result<ClusterName> {
+fn name_of(context: &str, namespace: &str, istiods: &[Value]) -> Result<ClusterName> {
     let Some(istiod) = governing(istiods) else {
-        return Err(Error::refused(format!("{} has no control plane of Istio", cluster.context))
-            .at(format!("context {}, namespace {namespace}", cluster.context))
+        return Err(Error::refused(format!("{context} has no control plane of Istio"))
+            .at(format!("context {context}, namespace {namespace}"))
             .because("no Deployment there carries the label app=istiod")
             .fix("name the namespace of istiod: --istio-namespace NAMESPACE")
             .fix("or make the cluster part of a mesh: kubectl mesh-mc join"));
     };
-    let containers = istiod["spec"]["template"]["spec"]["containers"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let environment = containers.iter().filter_map(|container| container["env"].as_array()).flatten();
-    let id = environment.filter(|entry| entry["name"] == "CLUSTER_ID").find_map(|entry| entry["value"].as_str());
     // What istiod takes itself for where nothing is set (istio/istio pilot/pkg/features/pilot.go) is no DNS label.
-    let id = id.unwrap_or("Kubernetes");
-    ClusterName::new(id).map_err(|error| {
-        Error::refused(format!("{} has a name that no mesh of several clusters can use: {id:?}", cluster.context))
-            .at(format!("context {}, istiod in {namespace}", cluster.context))
+    let id = control_planes::istiod(istiod).cluster_id.unwrap_or_else(|| "Kubernetes".into());
+    ClusterName::new(id.as_str()).map_err(|error| {
+        Error::refused(format!("{context} has a name that no mesh of several clusters can use: {id:?}"))
+            .at(format!("context {context}, istiod in {namespace}"))
             .because(error.why.unwrap_or_default())
             .fix("give it a name of its own: values.global.multiCluster.clusterName")
     })
@@ -138,7 +133,7 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-fn labels(value: &Value) -> std::collections::BTreeMap<String, String> {
+fn labels(value: &Value) -> BTreeMap<String, String> {
     let map = value.as_object().into_iter().flatten();
     map.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
 }

@@ -104,9 +104,16 @@ impl Kit {
         run(&mut self.product(arguments))
     }
 
-    /// The other plugin, run to its end.
+    /// `kubectl-mesh_failover`, not yet started.
+    pub(crate) fn failover_command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command(target_folder().join("kubectl-mesh_failover"));
+        command.args(arguments);
+        command
+    }
+
+    /// `kubectl-mesh_failover`, run to its end.
     pub(crate) fn mesh_failover(&self, arguments: &[&str]) -> Ended {
-        run(self.command(target_folder().join("kubectl-mesh_failover")).args(arguments))
+        run(&mut self.failover_command(arguments))
     }
 
     /// `kubectl mesh-mc …`: the product as kubectl's own lookup of plugins finds it.

@@ -5,14 +5,16 @@ use meshlab::audit::Event;
 
 use super::Kit;
 
-/// How both plugins call themselves to API servers.
-pub(crate) const USER_AGENT: &str = "kubectl-mesh-";
+/// How `kubectl mesh-mc` calls itself to API servers.
+pub(crate) const USER_AGENT: &str = "kubectl-mesh-mc/";
+/// How both plugins' names for themselves begin.
+const PLUGINS: &str = "kubectl-mesh-";
 
 impl Kit {
     /// Every request of the product to a cluster since a time.
     pub(crate) fn requests(&self, cluster: &str, since: Timestamp) -> Vec<Event> {
         let mut events = self.lab.audit_since(cluster, since).expect("an audit log");
-        events.retain(|event| event.user_agent.starts_with(USER_AGENT));
+        events.retain(|event| event.user_agent.starts_with(PLUGINS));
         events
     }
 

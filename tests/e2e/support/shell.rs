@@ -64,6 +64,16 @@ pub(crate) fn run_with_input(command: &mut Command, input: &str) -> Ended {
     finish(command, child)
 }
 
+/// Runs programs at once, each to its end.
+pub(crate) fn run_together(commands: &mut [Command]) -> Vec<Ended> {
+    let start = |command: &mut Command| {
+        let piped = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        piped.unwrap_or_else(|error| panic!("{command:?}: {error}"))
+    };
+    let running: Vec<Child> = commands.iter_mut().map(start).collect();
+    commands.iter().zip(running).map(|(command, child)| finish(command, child)).collect()
+}
+
 /// Waits for a program that was started.
 pub(crate) fn finish(command: &Command, child: Child) -> Ended {
     let pid = Pid::from_child(&child);

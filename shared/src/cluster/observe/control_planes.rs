@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::observed::cluster::Istiod;
 
 /// What is known of an istiod by its Deployment.
-pub(super) fn istiod(deployment: &Value) -> Istiod {
+pub(in crate::cluster) fn istiod(deployment: &Value) -> Istiod {
     let metadata = &deployment["metadata"];
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let containers =
