@@ -11,6 +11,7 @@ export MESHLAB_ID=${MESHLAB_ID:-demo}
 programs=$CARGO_TARGET_DIR/debug
 # The mesh's root is worth as little as its clusters, and goes with them.
 data=$MESHLAB_CACHE/$MESHLAB_ID-data
+report=$data/drill.html
 
 say() { printf '\n== %s\n' "$*"; }
 
@@ -41,9 +42,14 @@ clusters() {
     "$programs/meshlab" up --clusters east,west
 }
 
+# run COMMAND…: shows the command as a user types it, and runs it.
+run() {
+    printf '   $ %s\n' "$*"
+    "$@"
+}
+
 join() {
-    printf '   $ kubectl mesh-mc join --contexts east,west --yes\n'
-    kubectl mesh-mc join --contexts east,west --yes
+    run kubectl mesh-mc join --contexts east,west --yes
 }
 
 # What a program says matters where it fails.
@@ -75,8 +81,39 @@ ready() {
 }
 
 expose() {
-    apply east expose.yaml
-    apply west expose.yaml
+    run kubectl mesh-failover expose helloworld.sample --contexts east,west --yes
+}
+
+locality() {
+    run kubectl mesh-failover locality apply helloworld.sample --contexts east,west \
+        --failover east-region=west-region,west-region=east-region --yes
+}
+
+drill() {
+    run kubectl mesh-failover drill helloworld.sample --contexts east,west --cluster east --fault scale-to-zero \
+        --from deploy/curl --path /hello --match 'version: v[0-9]' --report "$report" --yes
+}
+
+# hello NAME: one request from a pod of east, by a name that the access logs show.
+hello() {
+    kubectl --context east --namespace sample exec deployment/curl --container curl -- \
+        curl --silent --show-error --max-time 5 --user-agent "$1" http://helloworld.sample:5000/hello || echo 'no answer'
+}
+
+# ten VERSION…: asks ten times from a pod of east, again and again until these versions and no others have answered.
+ten() {
+    local end=$((SECONDS + 60)) wanted="$*" number answers seen
+    while ((SECONDS < end)); do
+        answers=$(for number in 1 2 3 4 5 6 7 8 9 10; do hello "ten-$number"; done)
+        seen=$(grep -o 'version: v[0-9]' <<<"$answers" | sort | uniq --count)
+        if [ "$(awk '{ printf "%s%s", sep, $3; sep = " " }' <<<"$seen")" = "$wanted" ]; then
+            awk '{ printf "   %d of 10 answers from %s\n", $1, $3 }' <<<"$seen"
+            return 0
+        fi
+        sleep 0.5
+    done
+    printf 'error: for 60 s it was not %s that answered; last seen:\n%s\n' "$wanted" "$answers" >&2
+    return 1
 }
 
 # Asks from a pod of east until a pod of west answers; `asked` is then the name that this request goes by.
@@ -85,8 +122,7 @@ request() {
     while ((SECONDS < end)); do
         ((number += 1))
         asked=demo-$number
-        answer=$(kubectl --context east --namespace sample exec deployment/curl --container curl -- \
-            curl --silent --show-error --max-time 5 --user-agent "$asked" http://helloworld.sample:5000/hello) || answer='no answer'
+        answer=$(hello "$asked")
         printf '   %s: %s\n' "$asked" "$answer"
         [[ $answer != *"version: v2"* ]] || return 0
     done
@@ -129,10 +165,16 @@ up() {
     export KUBECONFIG XDG_DATA_HOME=$data PATH=$programs:$lab_programs:$PATH
     step "Make them one mesh, whose root is kept in $XDG_DATA_HOME" join
     step "Run helloworld v1 in east, v2 in west, and a client in each" applications
+    step "Nothing is exposed yet: a pod of east asks helloworld" ten v1
     step "Expose helloworld, and nothing else, to the other cluster" expose
-    step "Ask helloworld from a pod of east until a pod of west answers" request
+    step "Now both versions answer" ten v1 v2
+    step "Ask until a pod of west answers" request
     step "Who asked, as the proxy in west saw it" identity
-    printf '\nAll of it took %d s. The lab stays up until you say: make down\n' $((SECONDS - begun))
+    step "Keep traffic in its own region as long as that works" locality
+    step "Only the near version answers" ten v1
+    step "Drill: east fails, west answers, east comes back" drill
+    printf '\nThe drill as a page: %s\n' "$report"
+    printf 'All of it took %d s. The lab stays up until you say: make down\n' $((SECONDS - begun))
     printf 'This points kubectl at it, and brings its own kubectl with both plugins:\n\n'
     printf '  export KUBECONFIG=%q XDG_DATA_HOME=%q MESHLAB_ID=%q\n' "$KUBECONFIG" "$data" "$MESHLAB_ID"
     printf "  export PATH=%q:%q:\$PATH\n" "$programs" "$lab_programs"

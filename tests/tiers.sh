@@ -68,7 +68,7 @@ lab() {
     else
         skip contract 'SAIL_CRDS names no folder that holds the operator'"'"'s own CRDs in v1/ and v1alpha1/'
     fi
-    e2e join meshlab with --clusters east,west
+    e2e join meshlab with --clusters east,west --balancer east=hostname
     e2e expose meshlab with --clusters east,west
     e2e locality meshlab with --clusters east,west
     e2e stopped meshlab with --clusters east,west --balancer west=pending

@@ -84,6 +84,17 @@ fn keys_are_shown_only_in_manifests() {
 }
 
 #[test]
+fn a_name_that_is_given_twice() {
+    let names = ["--cluster-name", "east=a", "--cluster-name", "east=b"];
+    insta::assert_snapshot!(run(&[&["join", "--contexts", "east,west"], &names[..]].concat()));
+}
+
+#[test]
+fn values_that_are_not_there() {
+    insta::assert_snapshot!(run(&["join", "--contexts", "east,west", "--values", "nowhere.yaml"]));
+}
+
+#[test]
 fn a_timeout_that_is_no_duration() {
     insta::assert_snapshot!(run(&["join", "--contexts", "east,west", "--timeout", "5 minutes"]));
 }

@@ -144,8 +144,9 @@ fn a_region_that_is_scaled_away_falls_over_and_comes_back() {
     assert!(page.starts_with("<!DOCTYPE html>") && page.contains(SERVICE), "{page}");
     // West's servers answered what the report says that they did; east's are gone with their log.
     let by_west: u64 = report["phases"].as_array().unwrap().iter().map(|phase| answers(phase, "west-region")).sum();
+    let run = format!("mesh-failover/{}", report["experiment"]["run"].as_str().unwrap());
     let told = until("west's access log is whole", Duration::from_secs(10), || {
-        let told = logged(&kit, "west", "mesh-failover/").len() as u64;
+        let told = logged(&kit, "west", &run).len() as u64;
         if told >= by_west { Ok(told) } else { Err(format!("{told} of {by_west}")) }
     });
     assert_eq!(told, by_west);
@@ -272,6 +273,7 @@ fn a_drill_that_was_killed_is_put_back_by_another() {
     let again = run(&mut drill(&kit, "scale-to-zero", &["--yes", "--no-report"]));
     assert_eq!(again.code, 1, "{again}");
     assert!(again.stderr.contains(&format!("drill recover {SERVICE} --contexts east")), "{again}");
+    assert!(again.stderr.contains("runs already"), "its lock is still alive: {again}");
     let list = kit.mesh_failover(&["drill", "list", "--contexts", "east,west"]).ok();
     assert!(list.contains(SERVICE) && list.contains("scale-to-zero"), "{list}");
     let recover = ["drill", "recover", SERVICE, "--contexts", "east", "--yes"];

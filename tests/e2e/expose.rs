@@ -69,7 +69,7 @@ fn with_contexts(kit: &Kit, arguments: &[&str]) -> Ended {
 
 /// What a run that ended well said, without how long it took.
 #[track_caller]
-fn said(ended: Ended) -> String {
+fn said(ended: &Ended) -> String {
     assert_eq!(ended.code, 0, "{ended}");
     let seconds = |word: &str| {
         word.split_once('.').is_some_and(|(whole, part)| {
@@ -128,7 +128,7 @@ fn what_is_exposed_is_not_written_again_and_no_secret_is_read_where_contexts_are
     let Some(kit) = mesh() else { return };
     with_contexts(&kit, &["expose", "helloworld.sample", "--yes"]).ok();
     let began = Timestamp::now();
-    let told = said(with_contexts(&kit, &["expose", "helloworld.sample", "--yes"]));
+    let told = said(&with_contexts(&kit, &["expose", "helloworld.sample", "--yes"]));
     insta::assert_snapshot!(told, @"helloworld.sample is exposed in east and west already. Nothing to change. N s");
     kit.assert_nothing_written(began);
     for cluster in CLUSTERS {
@@ -161,12 +161,12 @@ fn where_everything_is_exposed_nothing_is_written() {
         kit.apply(cluster, &[users_gateway("everything", "*.local")]);
     }
     let began = Timestamp::now();
-    let told = said(with_contexts(&kit, &["expose", "helloworld.sample", "--yes"]));
+    let told = said(&with_contexts(&kit, &["expose", "helloworld.sample", "--yes"]));
     insta::assert_snapshot!(told, @r"
     Everything is exposed in east by Gateway istio-system/everything (*.local).
     Everything is exposed in west by Gateway istio-system/everything (*.local). Nothing to change. N s
     ");
-    let told = said(with_contexts(&kit, &["unexpose", "helloworld.sample", "--yes"]));
+    let told = said(&with_contexts(&kit, &["unexpose", "helloworld.sample", "--yes"]));
     insta::assert_snapshot!(told, @r"
     helloworld.sample is still exposed in east by Gateway istio-system/everything (*.local), which is not ours to change.
     helloworld.sample is still exposed in west by Gateway istio-system/everything (*.local), which is not ours to change. Nothing to change. N s
@@ -178,7 +178,7 @@ fn where_everything_is_exposed_nothing_is_written() {
 fn only_the_cluster_in_which_nobody_else_exposes_it_is_written_to() {
     let Some(kit) = mesh() else { return };
     kit.apply("east", &[users_gateway("users", "*.sample.svc.cluster.local")]);
-    let told = said(with_contexts(&kit, &["expose", "helloworld.sample", "--yes"]));
+    let told = said(&with_contexts(&kit, &["expose", "helloworld.sample", "--yes"]));
     insta::assert_snapshot!(told, @r"
     helloworld.sample.svc.cluster.local
 
@@ -305,7 +305,7 @@ fn a_permission_that_is_missing_in_one_cluster_stops_it_in_both() {
     let Some(kit) = mesh() else { return };
     let rules = vec![json!({"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list", "watch"]})];
     let user = User { name: "reader".into(), rules, expired: false };
-    let kubeconfig = kit.kubeconfig_as("west", &kit.lab.user("west", &user).unwrap()).display().to_string();
+    let kubeconfig = kit.kubeconfig_as(&["west"], &user).display().to_string();
     let began = Timestamp::now();
     let refused = with_contexts(&kit, &["expose", "helloworld.sample", "--yes", "--kubeconfig", &kubeconfig]);
     kit.kubectl("west", &["delete", "clusterrole,clusterrolebinding", "meshlab-user-reader"]).ok();
@@ -354,7 +354,7 @@ fn a_region_is_set_only_where_there_is_none() {
     west     none         west-region-a  1      2     0 %
     ");
     let set = ["regions", "set", "west=west-2", "east=east-2", "--yes"];
-    let told = said(with_contexts(&kit, &set));
+    let told = said(&with_contexts(&kit, &set));
     let stand = CLUSTERS.map(region);
     let began = Timestamp::now();
     with_contexts(&kit, &["regions", "set", "west=west-3", "--yes"]).ok();

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize, Serializer};
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Experiment {
+    /// Tells this drill from others: its requests have the user agent `mesh-failover/<run>`, what it makes has its label.
+    pub run: String,
     /// The service whose endpoints of one cluster are failed.
     pub service: ServiceName,
     /// What is done to them.

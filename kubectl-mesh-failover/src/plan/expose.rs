@@ -250,6 +250,16 @@ fn unknown(service: &ServiceName, seen: &[&ObservedTraffic]) -> Error {
 fn notes(service: &ServiceName, seen: &[&ObservedTraffic], serving: &[&ObservedTraffic]) -> Vec<String> {
     let mut notes = Vec::new();
     for cluster in serving {
+        let opened = openings(cluster, service);
+        if let [ours, .., other] = opened.as_slice()
+            && ours.ours
+            && !other.ours
+        {
+            notes.push(format!(
+                "{}: {other} opens it too: istiod drops one of them, or Envoy refuses both. Take ours back: unexpose",
+                cluster.name
+            ));
+        }
         let Some(here) = cluster.services.get(service) else { continue };
         let bare = super::exposure::without_sidecar(cluster, service);
         if bare > 0 {

@@ -1,7 +1,8 @@
 //! Writes as a person reads them, and as manifests.
 
 use mesh_shared::plan::change::{Change, Write};
-use mesh_shared::ui::{table, yaml};
+use mesh_shared::ui::table;
+use mesh_shared::yaml;
 use serde_json::{Value, json};
 
 use crate::commands::arguments::ManifestFormat;

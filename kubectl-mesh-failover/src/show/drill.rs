@@ -6,7 +6,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use mesh_shared::error::{Error, Kind};
 use mesh_shared::mesh::service::ServiceName;
-use mesh_shared::ui::{format, table, yaml};
+use mesh_shared::ui::{format, table};
+use mesh_shared::yaml;
 use serde::Serialize;
 
 use crate::commands::arguments::TableFormat;
@@ -118,6 +119,8 @@ pub fn runs_already(service: &ServiceName, context: &str, holder: &str, age: Dur
         .at(format!("context {context}"))
         .because(format!("{holder} began it {} ago", format::duration(age)))
         .fix("wait for its end, or see it: kubectl mesh-failover drill list")
+        .fix("where its client died, half a minute later:")
+        .fix(format!("kubectl mesh-failover drill recover {service} --contexts {context}"))
 }
 
 /// A drill is to be recovered whose client lives.

@@ -1,7 +1,8 @@
 //! What is reachable from where, as a table or as data.
 
 use mesh_shared::mesh::name::ClusterName;
-use mesh_shared::ui::{format, table, yaml};
+use mesh_shared::ui::{format, table};
+use mesh_shared::yaml;
 use serde_json::{Value, json};
 
 use crate::commands::arguments::TableFormat;

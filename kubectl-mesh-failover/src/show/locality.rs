@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use mesh_shared::locality::policy::{Effective, Steering};
 use mesh_shared::mesh::duration::write_duration;
 use mesh_shared::mesh::name::ClusterName;
-use mesh_shared::ui::{diff, format, table, yaml};
+use mesh_shared::ui::{diff, format, table};
+use mesh_shared::yaml;
 use serde_json::{Value, json};
 
 use crate::commands::arguments::TableFormat;

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use mesh_shared::mesh::name::ClusterName;
-use mesh_shared::ui::{format, table, yaml};
+use mesh_shared::ui::{format, table};
+use mesh_shared::yaml;
 use serde_json::{Value, json};
 
 use crate::commands::arguments::TableFormat;

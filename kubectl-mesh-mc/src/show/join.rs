@@ -203,9 +203,11 @@ pub fn end(plan: &JoinPlan, observed: &[ObservedCluster], took: Duration) -> Str
         }
     }
     if changed {
-        lines.push(
-            "Nothing is exposed yet: services become reachable one by one, by a Gateway (docs/expose.md).".into(),
-        );
+        let contexts: Vec<&str> = plan.members.iter().map(|member| member.context.as_str()).collect();
+        lines.push(format!(
+            "Nothing is exposed yet. Next: kubectl mesh-failover expose SERVICE.NAMESPACE --contexts {}",
+            contexts.join(",")
+        ));
     }
     lines.join("\n")
 }

@@ -139,6 +139,9 @@ async fn connect_one(connection: &Connection, kubeconfig: &Kubeconfig, context: 
         Error::usage(format!("context {context:?} cannot be used"))
             .at(&place)
             .because(super::fault::clean(&error.to_string()))
+            .fix(format!(
+                "correct its cluster and its user in the kubeconfig; try: kubectl --context {context} version"
+            ))
     };
     let mut config =
         Config::from_custom_kubeconfig(kubeconfig.clone(), &options).await.map_err(|error| broken(&error))?;

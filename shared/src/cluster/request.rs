@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::{Method, Request, header};
 use http_body_util::{BodyExt, Limited};
+use jiff::Timestamp;
 use kube::client::Body;
 use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout};
@@ -79,7 +80,7 @@ impl Call {
         self.target.as_ref().map_or_else(|| self.resource(), |target| target.key.to_string())
     }
 
-    /// `list secrets in istio-system`.
+    /// `list secrets in istio-system`, or `get /version` of what is no resource: RBAC's own verbs.
     pub(crate) fn describe(&self) -> String {
         let verb = match (&self.method, self.names_one()) {
             (&Method::GET, true) => "get",
@@ -96,15 +97,14 @@ impl Call {
         }
     }
 
-    /// The path's segments behind `/api/v1` or `/apis/<group>/<version>`, and whether it lies under a namespace.
+    /// The path's segments behind `/api/v1` or `/apis/<group>/<version>`; none where it names no resource.
     fn segments(&self) -> Vec<&str> {
         let path = self.path.split('?').next().unwrap_or_default();
         let mut segments = path.split('/').filter(|part| !part.is_empty());
         match segments.next() {
             Some("api") => segments.skip(1).collect(),
             Some("apis") => segments.skip(2).collect(),
-            Some(other) => std::iter::once(other).chain(segments).collect(),
-            None => Vec::new(),
+            _ => Vec::new(),
         }
     }
 
@@ -118,7 +118,7 @@ impl Call {
     fn names_one(&self) -> bool {
         match self.segments().as_slice() {
             ["namespaces", _, rest @ ..] if !rest.is_empty() => rest.len() > 1,
-            segments => segments.len() > 1,
+            segments => segments.len() != 1,
         }
     }
 
@@ -219,6 +219,14 @@ impl Cluster {
             Err(fault) if fault.is_not_found() => Ok(None),
             Err(fault) => Err(fault.into_error(self, &call)),
         }
+    }
+
+    /// The API server's own clock, to the second: the header `Date` of an answer (RFC 9110 section 6.6.1), where it is told.
+    pub(crate) async fn time(&self) -> Option<Timestamp> {
+        let request = Call::get("/version").request().ok()?;
+        let response = timeout(self.request_timeout, self.client.send(request)).await.ok()?.ok()?;
+        let date = response.headers().get(header::DATE)?.to_str().ok()?;
+        jiff::fmt::rfc2822::parse(date).ok().map(|date| date.timestamp())
     }
 
     /// Reads what only helps: absent, forbidden or failing, there is nothing.

@@ -28,7 +28,7 @@ async fn a_read_is_asked_again_while_the_server_is_busy() {
 async fn a_server_that_wants_more_time_than_there_is_gets_none() {
     let (cluster, asked) = answering([Answer::Later(3600, 429, json!({"message": "too many"}))]);
     let error = cluster.must(Call::get("/version")).await.unwrap_err();
-    assert_eq!(error.what, "the API server of east answered 429 to list version");
+    assert_eq!(error.what, "the API server of east answered 429 to get /version");
     assert_eq!(asked.lock().unwrap().len(), 1);
 }
 
@@ -55,6 +55,26 @@ async fn what_is_forbidden_names_verb_resource_and_namespace() {
     assert_eq!(error.what, "not allowed in east: list secrets in istio-system");
     assert_eq!(error.why.as_deref(), Some(message));
     assert_eq!(error.exit_code(), 1);
+}
+
+#[test]
+fn a_request_is_described_by_the_verb_and_resource_that_rbac_knows_it_by() {
+    let described = |path: &str| Call::get(path).describe();
+    assert_eq!(described("/version"), "get /version");
+    assert_eq!(described("/apis"), "get /apis");
+    assert_eq!(described("/apis/sailoperator.io/v1"), "get /apis/sailoperator.io/v1");
+    assert_eq!(described("/api/v1/namespaces?labelSelector=a"), "list namespaces");
+    assert_eq!(described("/api/v1/namespaces/kube-system"), "get namespaces");
+    assert_eq!(described("/apis/apps/v1/namespaces/a/deployments/b"), "get deployments.apps in a");
+    assert_eq!(described("/apis/sailoperator.io/v1/istios"), "list istios.sailoperator.io");
+}
+
+#[tokio::test]
+async fn the_time_is_what_the_api_servers_clock_says() {
+    let (cluster, _) = answering([Answer::Status(200, json!({}))]);
+    assert_eq!(cluster.time().await, Some("2026-11-25T03:04:05Z".parse().unwrap()));
+    let (cluster, _) = answering([Answer::Break]);
+    assert_eq!(cluster.time().await, None);
 }
 
 #[tokio::test]

@@ -25,6 +25,8 @@ const SETTLE: Duration = Duration::from_millis(50);
 
 /// Where watching is not allowed and listing is, the list is read this often.
 const POLL: Duration = Duration::from_millis(200);
+/// What fails again and again, such as a kind that is not served yet, is asked for at least this often.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// One collection, or one object of it.
 #[derive(Debug, Clone)]
@@ -156,7 +158,9 @@ fn record(cluster: &Cluster, sources: &[Source], state: &mut State, index: usize
 /// Reads a source for as long as anyone listens. A broken watch is begun again: its first events are all that is there.
 async fn follow(cluster: Cluster, index: usize, source: Source, sender: mpsc::Sender<(usize, Change)>) {
     let mut watchable = true;
+    let mut pause = Pause(POLL);
     while !sender.is_closed() {
+        let begun = Instant::now();
         let ended = if watchable {
             listen(&cluster, index, &source, &sender).await
         } else {
@@ -169,8 +173,20 @@ async fn follow(cluster: Cluster, index: usize, source: Source, sender: mpsc::Se
                 let _ = sender.send((index, Change::Refused(fault))).await;
                 return;
             }
-            _ => sleep(POLL).await,
+            // A watch that broke after it lived longer than any pause is no failure in a row.
+            ended => sleep(pause.after(ended.is_err() && begun.elapsed() < LONGEST_PAUSE)).await,
         }
+    }
+}
+
+/// How long to wait before a source is read anew: each failure in a row doubles it.
+struct Pause(Duration);
+
+impl Pause {
+    fn after(&mut self, failed: bool) -> Duration {
+        let now = if failed { self.0 } else { POLL };
+        self.0 = if failed { (now * 2).min(LONGEST_PAUSE) } else { POLL };
+        now
     }
 }
 
@@ -210,7 +226,7 @@ async fn listen(
             }
             WatchEvent::Deleted(object) => Change::Remove(name_of(&object)),
             WatchEvent::Bookmark(_) => continue,
-            WatchEvent::Error(_) => return Ok(()),
+            WatchEvent::Error(status) => return Err(Fault::from_client(&kube::Error::Api(status))),
         };
         if !listening(change).await {
             return Ok(());

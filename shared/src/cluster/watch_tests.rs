@@ -56,3 +56,24 @@ async fn the_deadline_tells_what_was_missing_last() {
     let error = until(&cluster, &[Source::all("/api/v1/pods")], deadline, judge, Error::failed).await.unwrap_err();
     assert_eq!(error.what, "0 of 1 pods are available");
 }
+
+#[test]
+fn each_failure_in_a_row_doubles_the_pause_and_a_success_ends_the_row() {
+    let mut pause = Pause(POLL);
+    let milliseconds: Vec<u128> = [true, true, true, true, true, true, true, false, true, true]
+        .map(|failed| pause.after(failed).as_millis())
+        .into();
+    assert_eq!(milliseconds, [200, 400, 800, 1600, 3200, 5000, 5000, 200, 200, 400]);
+}
+
+#[tokio::test]
+async fn a_kind_that_is_not_served_is_asked_for_less_and_less_often() {
+    let not_found = || Answer::Status(404, json!({"kind": "Status", "reason": "NotFound", "code": 404}));
+    let (cluster, asked) = answering(std::iter::repeat_with(not_found).take(20));
+    let deadline = Instant::now() + Duration::from_millis(1300);
+    let judge = |_: &State| Verdict::<()>::Wait("nothing".into());
+    assert!(until(&cluster, &[Source::all("/api/v1/pods")], deadline, judge, Error::failed).await.is_err());
+    // At 0, 0.2 and 0.6 s. Every 0.2 s it would be seven times.
+    let asked = asked.lock().unwrap().len();
+    assert!((2..=3).contains(&asked), "{asked} times");
+}

@@ -16,7 +16,12 @@ const LIMIT: u64 = 1 << 20;
 /// A usage error with the file and what is wrong in it: not there, too long, no YAML, a key twice, no map.
 pub fn read(path: &Path) -> Result<Value> {
     let place = path.display().to_string();
-    let fault = |why: String| Error::usage("the values can not be read").at(place.clone()).because(why);
+    let fault = |why: String| {
+        Error::usage("the values can not be read")
+            .at(place.clone())
+            .because(why)
+            .fix("name a file with a YAML map of Istio's values, such as `pilot: {replicaCount: 2}`: --values FILE")
+    };
     let mut bytes = Vec::new();
     let source: Result<Box<dyn Read>, std::io::Error> = if path.as_os_str() == "-" {
         Ok(Box::new(std::io::stdin()))

@@ -10,4 +10,3 @@ pub mod progress;
 pub mod prompt;
 pub mod table;
 pub mod terminal;
-pub mod yaml;

@@ -99,8 +99,8 @@ pub async fn prepare(arguments: &RunArguments, mesh: &MeshArguments, connection:
     let from = arguments.from_cluster.as_deref().unwrap_or(at.name.as_str());
     let client_at = preflight::cluster(&seen, from, "--from-cluster")?;
     let (failed, client_cluster) = (edge(&members, at)?, edge(&members, client_at)?);
-    nothing_left_over(&members, &service).await?;
     nobody_drills(&members, &service).await?;
+    nothing_left_over(&members, &service).await?;
 
     let seen_service = preflight::service(&seen, at, &service)?;
     let port = preflight::port(seen_service, &service, arguments.port.as_deref())?;
@@ -129,7 +129,9 @@ pub async fn prepare(arguments: &RunArguments, mesh: &MeshArguments, connection:
         hold: arguments.traffic.hold,
         longest_ejection: rule.as_ref().map_or(arguments.traffic.hold, |rule| longest_ejection(arguments, rule)),
     };
+    let run = format!("{}{}", random::run_id()?, random::run_id()?);
     let experiment = Experiment {
+        run: run.clone(),
         service: service.clone(),
         fault: arguments.fault,
         failed: failed_side,
@@ -153,7 +155,6 @@ pub async fn prepare(arguments: &RunArguments, mesh: &MeshArguments, connection:
     };
     allowed(&members, failed, client_cluster, &experiment).await?;
 
-    let run = format!("{}{}", random::run_id()?, random::run_id()?);
     let started = clock::now();
     let record = Record {
         holder: holder::name(&run),

@@ -224,6 +224,19 @@ fn endpoints_without_a_sidecar_are_said() {
 }
 
 #[test]
+fn what_is_open_twice_is_said() {
+    let mut east = serving("east");
+    east.gateways.extend([gateway("users", "somebody", &["*.local"]), our_gateway(&[HOST])]);
+    let notes = exposed(&[east]).notes;
+    assert_eq!(
+        notes,
+        [
+            "east: Gateway istio-system/users (*.local) opens it too: istiod drops one of them, or Envoy refuses both. Take ours back: unexpose"
+        ]
+    );
+}
+
+#[test]
 fn what_an_earlier_attempt_changed_counts_as_changed() {
     let mut east = serving("east");
     east.gateways.push(our_gateway(&[HOST]));

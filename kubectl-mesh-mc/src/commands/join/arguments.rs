@@ -197,11 +197,7 @@ impl JoinArguments {
             observed.iter().map(|seen| members::name(request, seen)).collect::<Result<_>>()?;
         match given.keys().find(|given| !names.iter().any(|name| name.as_str() == *given)) {
             None => Ok(()),
-            Some(unknown) => {
-                let all: Vec<&str> = names.iter().map(ClusterName::as_str).collect();
-                Err(Error::usage(format!("--api-server names cluster {unknown:?}, which is not joined"))
-                    .because(format!("the clusters are {}", all.join(", "))))
-            }
+            Some(unknown) => Err(members::not_joined("--api-server", unknown, names.iter())),
         }
     }
 
@@ -239,7 +235,7 @@ fn pairs<T>(
             );
         };
         if map.insert(key.to_owned(), parse(value)?).is_some() {
-            return Err(Error::usage(format!("{flag} names {key:?} twice")));
+            return Err(Error::usage(format!("{flag} names {key:?} twice")).fix("give it one of the two values"));
         }
     }
     Ok(map)

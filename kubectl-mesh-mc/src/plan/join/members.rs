@@ -73,7 +73,8 @@ pub(super) fn members(request: &JoinRequest, observed: &[ObservedCluster]) -> Re
     let contexts: Vec<&str> = observed.iter().map(|cluster| cluster.context.as_str()).collect();
     if let Some(unknown) = request.cluster_names.keys().find(|context| !contexts.contains(&context.as_str())) {
         return Err(Error::usage(format!("--cluster-name names context {unknown:?}, which is not joined"))
-            .because(format!("the contexts are {}", contexts.join(", "))));
+            .because(format!("the contexts are {}", contexts.join(", ")))
+            .fix("name one of these, or join that one too: --contexts"));
     }
     let mut members = Vec::new();
     for cluster in observed {
@@ -84,16 +85,19 @@ pub(super) fn members(request: &JoinRequest, observed: &[ObservedCluster]) -> Re
     if let Some(unknown) =
         request.networks.keys().find(|name| !members.iter().any(|member| member.name.as_str() == *name))
     {
-        return Err(Error::usage(format!("--network names cluster {unknown:?}, which is not joined")).because(
-            format!(
-                "the clusters are {}",
-                members.iter().map(|member| member.name.as_str()).collect::<Vec<_>>().join(", ")
-            ),
-        ));
+        return Err(not_joined("--network", unknown, members.iter().map(|member| &member.name)));
     }
     distinct(&members, "cluster name", |member| member.name.as_str(), "--cluster-name CONTEXT=NAME")?;
     distinct(&members, "network", |member| member.network.as_str(), "--network NAME=NETWORK")?;
     Ok(members)
+}
+
+/// The error of a flag that names a cluster which is none of these members.
+pub fn not_joined<'a>(flag: &str, unknown: &str, members: impl Iterator<Item = &'a ClusterName>) -> Error {
+    let names: Vec<&str> = members.map(ClusterName::as_str).collect();
+    Error::usage(format!("{flag} names cluster {unknown:?}, which is not joined"))
+        .because(format!("the clusters are {}", names.join(", ")))
+        .fix("name one of these, or join that one too: --contexts")
 }
 
 /// The name of a cluster: what the user says, else what its control plane says, else the context's name made a label.

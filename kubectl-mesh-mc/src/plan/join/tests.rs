@@ -60,6 +60,7 @@ fn fresh(context: &str) -> ObservedCluster {
         gateway_addresses: Vec::new(),
         gateway_available: false,
         leftover_probes: Vec::new(),
+        other_probes: Vec::new(),
         stale_workloads: Vec::new(),
     }
 }
@@ -274,6 +275,22 @@ fn a_folder_that_signed_only_for_other_clusters_is_another_mesh() {
 }
 
 #[test]
+fn a_probe_whose_run_has_ended_is_removed_and_one_whose_run_may_live_is_not() {
+    let mut east = fresh("east");
+    east.other_probes = ["mesh-probe-dead", "mesh-probe-beef"].map(str::to_owned).into();
+    east.note_ended_runs(|namespace| namespace == "mesh-probe-dead");
+    let plan = plan(&request(), &[east, fresh("west")], &empty_folder()).unwrap();
+    let removed: Vec<&Action> = plan
+        .steps
+        .iter()
+        .map(|(_, step)| &step.action)
+        .filter(|action| matches!(action, Action::RemoveLeftoverProbes { .. }))
+        .collect();
+    assert_eq!(removed, [&Action::RemoveLeftoverProbes { namespaces: vec!["mesh-probe-dead".into()] }]);
+    assert_eq!(plan.notes, ["another run may be at work in east: it has the probe mesh-probe-beef"]);
+}
+
+#[test]
 fn one_cluster_under_two_contexts_is_refused() {
     let twin = ObservedCluster { uid: "uid-of-east".into(), ..fresh("west") };
     let text = refusal(&request(), &[fresh("east"), twin], &empty_folder());
@@ -296,11 +313,16 @@ fn names_and_networks_that_collide_are_refused() {
 }
 
 #[test]
-fn a_name_for_a_context_that_is_not_joined_is_a_usage_error() {
+fn a_name_for_what_is_not_joined_is_a_usage_error_that_lists_what_is() {
     let named =
         JoinRequest { cluster_names: [("nort".to_owned(), ClusterName::new("n").unwrap())].into(), ..request() };
-    let error = plan(&named, &[fresh("east"), fresh("west")], &empty_folder()).map(|_| ()).unwrap_err();
-    assert_eq!(error.exit_code(), 2);
+    let networked = JoinRequest { networks: [("nort".to_owned(), NetworkName::new("n").unwrap())].into(), ..request() };
+    for wrong in [named, networked] {
+        let error = plan(&wrong, &[fresh("east"), fresh("west")], &empty_folder()).map(|_| ()).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        assert!(error.why.as_ref().unwrap().ends_with("are east, west"), "{error:?}");
+        assert_eq!(error.remedy, ["name one of these, or join that one too: --contexts"]);
+    }
 }
 
 #[test]

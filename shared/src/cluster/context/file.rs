@@ -33,6 +33,7 @@ pub(super) fn read(connection: &Connection) -> Result<Kubeconfig> {
             Error::usage("kubeconfig files do not go together")
                 .at(path.display().to_string())
                 .because(clean(&error.to_string()))
+                .fix("name one of them: --kubeconfig FILE")
         })
     })
 }
@@ -53,15 +54,17 @@ fn read_one(path: &Path) -> Result<Kubeconfig> {
             let first = text.lines().next().unwrap_or_default();
             let place = line_of(first)
                 .map_or_else(|| path.display().to_string(), |line| format!("{}, line {line}", path.display()));
-            Error::usage("the kubeconfig is broken")
-                .at(place)
-                .because(clean(first))
-                .fix("correct the file, or name another: --kubeconfig FILE")
+            broken(place, first)
         }
-        other => {
-            Error::usage("the kubeconfig is broken").at(path.display().to_string()).because(clean(&other.to_string()))
-        }
+        other => broken(path.display().to_string(), &other.to_string()),
     })
+}
+
+fn broken(place: String, why: &str) -> Error {
+    Error::usage("the kubeconfig is broken")
+        .at(place)
+        .because(clean(why))
+        .fix("correct the file, or name another: --kubeconfig FILE")
 }
 
 /// The number behind `line ` in a parser's message.

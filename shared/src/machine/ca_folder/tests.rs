@@ -16,7 +16,8 @@ fn place() -> (TempDir, PathBuf) {
 }
 
 fn lock(path: &Path) -> CaFolder {
-    CaFolder::lock(path, Instant::now()).unwrap()
+    // A test beside this one may fork while the lock is held, and its child hold it until it runs another program.
+    CaFolder::lock(path, Instant::now() + Duration::from_secs(5)).unwrap()
 }
 
 /// A folder with a root and an intermediate for east, whose UID is `uid-east`.

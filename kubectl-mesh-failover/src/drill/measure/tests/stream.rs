@@ -50,6 +50,7 @@ fn side(cluster: &str) -> Side {
 /// The experiment of all streams: helloworld.sample, east to west.
 pub fn experiment(fault: Fault) -> Experiment {
     Experiment {
+        run: "7f3a9c01".into(),
         service: ServiceName { namespace: "sample".into(), name: "helloworld".into() },
         fault,
         failed: side("east"),
