@@ -158,8 +158,7 @@ impl Live {
             Mark::FaultAsked => ("fault", hypothesis.failover_within),
             Mark::Hold => ("hold", self.timing.hold),
             // Before the fault there is nothing to be put back.
-            Mark::RestoreAsked if self.phases.len() < 2 => return,
-            Mark::RestoreAccepted if self.phases.len() < 2 => return,
+            Mark::RestoreAsked | Mark::RestoreAccepted if self.phases.len() < 2 => return,
             Mark::RestoreAsked => ("after", hypothesis.failback_within.max(self.timing.longest_ejection)),
             Mark::FaultAccepted => return self.accepted(at, "fault: accepted by the API server"),
             Mark::RestoreAccepted => return self.accepted(at, "after: restore accepted by the API server"),

@@ -208,16 +208,18 @@ pub fn experiment(document: &Document) -> Markup {
             let to = rule.failover_to.as_deref().unwrap_or("no region");
             facts.push(("rule", format!("{}, failover to {to}", rule.name)));
             let hosts = count(u64::try_from(rule.hosts).unwrap_or(u64::MAX), "host");
-            facts.push(("outlier detection", match rule.outlier_detection {
-                false => "none".into(),
-                true => format!(
+            let detection = if rule.outlier_detection {
+                format!(
                     "ejects after {} (0: never), looks every {}, for {} times the number of ejections, at most {} % of {hosts}",
                     count(u64::from(rule.consecutive_5xx), "error"),
                     time(rule.interval),
                     time(rule.base_ejection),
                     rule.max_ejection_percent
-                ),
-            }));
+                )
+            } else {
+                "none".into()
+            };
+            facts.push(("outlier detection", detection));
         }
     }
     html! {
