@@ -232,6 +232,29 @@ fn a_second_join_writes_nothing_and_starts_no_pod() {
 }
 
 #[test]
+fn a_probe_is_removed_when_its_runs_time_is_over_and_not_before() {
+    let Some(kit) = mesh() else { return };
+    let namespace = |name: &str, seconds: &str| {
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {
+            "name": name, "labels": {"mesh-probe": "true"}, "annotations": {"mesh-probe-run-seconds": seconds},
+        }})
+    };
+    kit.apply("east", &[namespace("mesh-probe-beef", "600"), namespace("mesh-probe-dead", "0")]);
+    let made = Timestamp::now();
+    until("a second has passed", Duration::from_secs(5), || {
+        if Timestamp::now().duration_since(made).as_secs() > 1 { Ok(()) } else { Err("not yet".into()) }
+    });
+    let began = kit.join("east,west");
+    let writes = kit.writes("east", began);
+    assert!(
+        writes.len() == 1 && writes[0].starts_with("delete namespaces ") && writes[0].ends_with("/mesh-probe-dead"),
+        "{writes:?}"
+    );
+    assert!(kit.writes("west", began).is_empty());
+    kit.kubectl("east", &["delete", "namespace", "mesh-probe-beef", "--wait=false"]).ok();
+}
+
+#[test]
 fn no_key_or_token_is_said() {
     let Some(kit) = mesh() else { return };
     let keys: Vec<String> = ca_folder::tree(&kit.data())

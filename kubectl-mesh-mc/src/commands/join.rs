@@ -9,10 +9,11 @@ use std::time::Instant;
 use futures::future::try_join_all;
 use mesh_shared::cluster::context::{Cluster, Connection, connect};
 use mesh_shared::cluster::observe::{Scope, observe};
-use mesh_shared::cluster::probe::ProbeImage;
+use mesh_shared::cluster::probe::{self, ProbeImage};
 use mesh_shared::error::{Error, Kind, Result};
 use mesh_shared::istio::gateway;
-use mesh_shared::machine::{ca_folder, clock, random, signals};
+use mesh_shared::machine::run::{Run, has_ended};
+use mesh_shared::machine::{ca_folder, clock, signals};
 use mesh_shared::observed::cluster::{ObjectKey, ObservedCluster};
 use mesh_shared::run::execute::{Outcome, execute};
 use mesh_shared::run::world::{Board, Handle, World};
@@ -83,6 +84,7 @@ async fn observe_all(
     let mut observed = try_join_all(clusters.iter().map(|cluster| observe(cluster, &scope))).await?;
     for (cluster, seen) in clusters.iter().zip(&mut observed) {
         arguments.add_given_address(request, cluster, seen)?;
+        seen.note_ended_runs(|namespace| probe::run_id(namespace).is_some_and(has_ended));
     }
     arguments.refuse_unknown_api_server(request, &observed)?;
     Ok(observed)
@@ -114,7 +116,7 @@ fn world(
             image: arguments.probe_image.clone(),
             pull_secret: arguments.image_pull_secret.clone(),
         },
-        run_id: random::run_id()?,
+        run: Run::begin()?,
         deadline: tokio::time::Instant::now() + arguments.timeout,
         board: Board::default(),
     })

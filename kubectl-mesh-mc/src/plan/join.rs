@@ -91,6 +91,10 @@ pub fn plan(request: &JoinRequest, observed: &[ObservedCluster], ca_folder: &CaF
         let planned = control_plane::control_plane(request, &mesh, member, observed, &mut notes)?;
         control_planes.insert(member.name.clone(), planned);
     }
+    for (member, observed) in members.iter().zip(observed).filter(|(_, observed)| !observed.other_probes.is_empty()) {
+        let probes = observed.other_probes.join(", ");
+        notes.push(format!("another run may be at work in {}: it has the probe {probes}", member.name));
+    }
     let access = access::access(&members, observed)?;
     notes.extend(access.notes.iter().cloned());
     let steps = steps::steps(request, &members, observed, &trust, &control_planes, &access)?;

@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use self::ask::{Answers, ask};
 use super::context::Cluster;
+use super::probe;
 use super::wait::{gateway, readiness};
 use crate::error::{Error, Result};
 use crate::observed::cluster::{ObjectKey, ObservedCluster, ObservedResource};
@@ -66,6 +67,8 @@ fn assemble(cluster: &Cluster, scope: &Scope, answers: &Answers, now: Timestamp)
     let cacerts = secret(crate::istio::cacerts::NAME);
     let reader_account = peers::reader_account(&answers.service_accounts);
     let service = answers.gateway_service.as_ref();
+    let is_over = |namespace: &Value| answers.time.is_some_and(|time| probe::is_over(namespace, time));
+    let (leftovers, others): (Vec<Value>, Vec<Value>) = answers.probes.iter().cloned().partition(is_over);
     Ok(ObservedCluster {
         context: cluster.context.clone(),
         uid,
@@ -100,7 +103,8 @@ fn assemble(cluster: &Cluster, scope: &Scope, answers: &Answers, now: Timestamp)
             .gateway_deployment
             .as_ref()
             .is_some_and(|deployment| readiness::not_rolled_out(deployment).is_none()),
-        leftover_probes: names(&answers.probes),
+        leftover_probes: names(&leftovers),
+        other_probes: names(&others),
         stale_workloads: control_planes::stale_workloads(&answers.injected, cacerts, &answers.istiods, namespace),
         objects: objects(scope, answers),
         istiods,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{
     Capabilities, Container, LocalObjectReference, Namespace, Pod, PodSecurityContext, PodSpec, ResourceRequirements,
     SeccompProfile, SecurityContext,
@@ -29,6 +30,10 @@ const PREFIX: &str = "mesh-probe-";
 const MARK: &str = "mesh-probe";
 /// The mark as a label selector in a query.
 pub(crate) const SELECTOR: &str = "mesh-probe%3Dtrue";
+/// Annotation of a probe's namespace: for how many seconds, from its making on, its run may live.
+const RUN_SECONDS: &str = "mesh-probe-run-seconds";
+/// Between a run's deadline and its end it removes its probes.
+const AFTER_DEADLINE: Duration = Duration::from_secs(30);
 /// A pod that everybody forgot ends by itself.
 const LIFETIME_SECONDS: i64 = 1800;
 /// A pull that fails may be the registry's hiccup: it counts when it fails for this long.
@@ -72,6 +77,11 @@ pub fn namespace(run_id: &str) -> String {
     format!("{PREFIX}{run_id}")
 }
 
+/// The id of the run whose probe a namespace is.
+pub fn run_id(namespace: &str) -> Option<&str> {
+    namespace.strip_prefix(PREFIX)
+}
+
 /// Whether a namespace is one that a probe was given.
 pub(crate) fn is_ours(namespace: &Value) -> bool {
     let metadata = &namespace["metadata"];
@@ -80,9 +90,19 @@ pub(crate) fn is_ours(namespace: &Value) -> bool {
         && metadata["deletionTimestamp"].is_null()
 }
 
-/// Namespace and pod of a run's probe, in the order in which they are written. The pod is admitted under Pod Security
+/// Whether the run whose probe a namespace is must have ended by this time of the API server's clock, which also made the
+/// namespace's own time.
+pub(crate) fn is_over(namespace: &Value, now: Timestamp) -> bool {
+    let metadata = &namespace["metadata"];
+    let made: Option<Timestamp> = metadata["creationTimestamp"].as_str().and_then(|text| text.parse().ok());
+    let seconds = metadata["annotations"][RUN_SECONDS].as_str().and_then(|text| text.parse().ok());
+    let lifetime = SignedDuration::from_secs(seconds.unwrap_or(LIFETIME_SECONDS));
+    made.is_some_and(|made| now.duration_since(made) > lifetime)
+}
+
+/// Namespace and pod of a run's probe, in the order in which they are written; the run ends within `lifetime`. The pod is admitted under Pod Security
 /// `restricted`, runs without a token and outside the mesh: it must see what istiod sees, not what a proxy shows.
-pub fn manifests(run_id: &str, image: &ProbeImage, managed_by: &str) -> [Value; 2] {
+fn manifests(run_id: &str, image: &ProbeImage, lifetime: Duration, managed_by: &str) -> [Value; 2] {
     let name = namespace(run_id);
     let labels = |more: &[(&str, &str)]| -> BTreeMap<String, String> {
         let own = [(MANAGED_BY, managed_by), (MARK, "true")];
@@ -91,6 +111,7 @@ pub fn manifests(run_id: &str, image: &ProbeImage, managed_by: &str) -> [Value; 
     let namespace = Namespace {
         metadata: ObjectMeta {
             name: Some(name.clone()),
+            annotations: Some(BTreeMap::from([(RUN_SECONDS.into(), lifetime.as_secs().to_string())])),
             labels: Some(labels(&[
                 ("istio-injection", "disabled"),
                 ("pod-security.kubernetes.io/enforce", "restricted"),
@@ -160,7 +181,8 @@ fn container(image: &str) -> Container {
 /// # Errors
 /// A pod that may not be made or cannot start (image, Pod Security, quota, no node) with the reason, or the deadline.
 pub async fn start(cluster: &Cluster, run_id: &str, image: &ProbeImage, deadline: Instant) -> Result<String> {
-    let [namespace_manifest, pod_manifest] = manifests(run_id, image, cluster.manager());
+    let lifetime = deadline.saturating_duration_since(Instant::now()) + AFTER_DEADLINE;
+    let [namespace_manifest, pod_manifest] = manifests(run_id, image, lifetime, cluster.manager());
     let name = namespace(run_id);
     create(cluster, &namespace_manifest, cluster.manager()).await?;
     if let Some(secret) = &image.pull_secret {
@@ -291,46 +313,5 @@ pub async fn remove(cluster: &Cluster, namespace: &str) -> Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn image() -> ProbeImage {
-        ProbeImage { image: "example.com/probe:1".into(), pull_secret: Some("registry/pull".parse().unwrap()) }
-    }
-
-    #[test]
-    fn the_pod_passes_restricted_pod_security_and_carries_no_token() {
-        let [namespace, pod] = manifests("7f3a", &image(), "test");
-        assert_eq!(namespace["metadata"]["name"], "mesh-probe-7f3a");
-        assert_eq!(namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"], "restricted");
-        assert_eq!(namespace["metadata"]["labels"]["istio-injection"], "disabled");
-        let (spec, container) = (&pod["spec"], &pod["spec"]["containers"][0]);
-        assert_eq!(spec["automountServiceAccountToken"], false);
-        assert_eq!(
-            spec["securityContext"],
-            json!({"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}})
-        );
-        assert_eq!(container["securityContext"]["allowPrivilegeEscalation"], false);
-        assert_eq!(container["securityContext"]["capabilities"]["drop"], json!(["ALL"]));
-        assert_eq!(spec["imagePullSecrets"], json!([{"name": "pull"}]));
-        assert!(spec["tolerations"].is_null() && spec["activeDeadlineSeconds"].is_i64());
-    }
-
-    #[test]
-    fn only_marked_namespaces_of_our_name_are_leftovers() {
-        let [namespace, _] = manifests("7f3a", &image(), "test");
-        assert!(is_ours(&namespace));
-        let mut going = namespace.clone();
-        going["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
-        assert!(!is_ours(&going));
-        assert!(!is_ours(&json!({"metadata": {"name": "mesh-probe-users", "labels": {}}})));
-        assert!(!is_ours(&json!({"metadata": {"name": "sample", "labels": {"mesh-probe": "true"}}})));
-    }
-
-    #[test]
-    fn a_pod_that_ended_says_how() {
-        let pod = json!({"status": {"phase": "Failed", "reason": "DeadlineExceeded"}});
-        assert_eq!(ended(&pod).unwrap(), "the pod has ended: DeadlineExceeded");
-        assert_eq!(ended(&json!({"status": {"phase": "Running"}})), None);
-    }
-}
+#[path = "probe_tests.rs"]
+mod tests;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::{Method, Request, header};
 use http_body_util::{BodyExt, Limited};
+use jiff::Timestamp;
 use kube::client::Body;
 use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout};
@@ -218,6 +219,14 @@ impl Cluster {
             Err(fault) if fault.is_not_found() => Ok(None),
             Err(fault) => Err(fault.into_error(self, &call)),
         }
+    }
+
+    /// The API server's own clock, to the second: the header `Date` of an answer (RFC 9110 section 6.6.1), where it is told.
+    pub(crate) async fn time(&self) -> Option<Timestamp> {
+        let request = Call::get("/version").request().ok()?;
+        let response = timeout(self.request_timeout, self.client.send(request)).await.ok()?.ok()?;
+        let date = response.headers().get(header::DATE)?.to_str().ok()?;
+        jiff::fmt::rfc2822::parse(date).ok().map(|date| date.timestamp())
     }
 
     /// Reads what only helps: absent, forbidden or failing, there is nothing.

@@ -70,6 +70,14 @@ fn a_request_is_described_by_the_verb_and_resource_that_rbac_knows_it_by() {
 }
 
 #[tokio::test]
+async fn the_time_is_what_the_api_servers_clock_says() {
+    let (cluster, _) = answering([Answer::Status(200, json!({}))]);
+    assert_eq!(cluster.time().await, Some("2026-11-25T03:04:05Z".parse().unwrap()));
+    let (cluster, _) = answering([Answer::Break]);
+    assert_eq!(cluster.time().await, None);
+}
+
+#[tokio::test]
 async fn what_a_cluster_says_cannot_rewrite_the_terminal() {
     let (cluster, _) = answering([
         status(401, "Unauthorized", "\u{1b}[2J\u{1b}]0;title\u{7}gone\r\nnext"),

@@ -11,6 +11,9 @@ use serde_json::Value;
 
 use super::context::Cluster;
 
+/// The time by the clock of that API server.
+pub(super) const DATE: &str = "Wed, 25 Nov 2026 03:04:05 GMT";
+
 /// What was asked: method, path with query, body.
 pub(super) type Asked = (String, String, Value);
 
@@ -36,7 +39,7 @@ pub(super) fn answering(answers: impl IntoIterator<Item = Answer>) -> (Cluster, 
             seen.lock().unwrap().push((parts.method.to_string(), parts.uri.to_string(), body));
             let answer = answers.lock().unwrap().pop_front().unwrap();
             let respond = |status: u16, retry_after: Option<u64>, body: Value| {
-                let mut response = Response::builder().status(status);
+                let mut response = Response::builder().status(status).header("Date", DATE);
                 if let Some(seconds) = retry_after {
                     response = response.header("Retry-After", seconds);
                 }

@@ -1,7 +1,8 @@
-//! The edge to this machine: its disk, its randomness, its clock and signals.
+//! The edge to this machine: its disk, its randomness, its clock, its processes and signals.
 
 pub mod ca_folder;
 pub mod clock;
 pub mod random;
+pub mod run;
 pub mod signals;
 pub mod values_file;

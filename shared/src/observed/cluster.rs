@@ -54,8 +54,20 @@ pub struct ObservedCluster {
     pub gateway_available: bool,
     /// Namespaces of probes that a killed run left behind.
     pub leftover_probes: Vec<String>,
+    /// Namespaces of probes whose run may still be at work, here or on another machine.
+    pub other_probes: Vec<String>,
     /// Injected workloads whose certificate was made by another root or whose istiod came later, as `namespace/pod`.
     pub stale_workloads: Vec<String>,
+}
+
+impl ObservedCluster {
+    /// Counts a probe among what was left behind where its run is known to have ended before its time.
+    pub fn note_ended_runs(&mut self, has_ended: impl Fn(&str) -> bool) {
+        let (ended, others): (Vec<String>, Vec<String>) =
+            std::mem::take(&mut self.other_probes).into_iter().partition(|namespace| has_ended(namespace));
+        self.leftover_probes.extend(ended);
+        self.other_probes = others;
+    }
 }
 
 fn by_text<S: serde::Serializer>(objects: &BTreeMap<ObjectKey, Value>, serializer: S) -> Result<S::Ok, S::Error> {

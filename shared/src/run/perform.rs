@@ -71,10 +71,10 @@ async fn act(id: StepId, step: &Step, world: &World, events: &UnboundedSender<Ev
         }
         Action::StartProbe => {
             let (name, member) = here()?;
-            let namespace = probe::namespace(&world.run_id);
+            let namespace = probe::namespace(world.run.id());
             // Noted before it is written, so that whatever ends the run removes it.
             world.board.notes().probes.insert(name.clone(), namespace);
-            probe::start(&member.cluster, &world.run_id, &world.probe_image, deadline).await?;
+            probe::start(&member.cluster, world.run.id(), &world.probe_image, deadline).await?;
             Ok(true)
         }
         Action::ProveAddresses { peers } => {

@@ -11,6 +11,7 @@ use crate::cluster::probe::ProbeImage;
 use crate::error::{Error, Result};
 use crate::istio::remote_secret::ReaderCredential;
 use crate::machine::ca_folder::CaFolder;
+use crate::machine::run::Run;
 use crate::mesh::name::{ClusterName, MeshId, NetworkName};
 use crate::observed::cluster::ApiAddress;
 use crate::pki::authority::{Issued, Root};
@@ -41,8 +42,8 @@ pub struct World {
     pub manager: String,
     /// The probe's image.
     pub probe_image: ProbeImage,
-    /// Four hexadecimal digits that tell this run's probes from others.
-    pub run_id: String,
+    /// This run, which tells its probes from others and is seen to live.
+    pub run: Run,
     /// When waiting ends.
     pub deadline: Instant,
     /// What steps found out and others need.

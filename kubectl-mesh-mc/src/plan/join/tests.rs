@@ -60,6 +60,7 @@ fn fresh(context: &str) -> ObservedCluster {
         gateway_addresses: Vec::new(),
         gateway_available: false,
         leftover_probes: Vec::new(),
+        other_probes: Vec::new(),
         stale_workloads: Vec::new(),
     }
 }
@@ -271,6 +272,22 @@ fn a_root_in_use_is_never_joined_by_a_second_one() {
 fn a_folder_that_signed_only_for_other_clusters_is_another_mesh() {
     let text = refusal(&request(), &[fresh("east"), fresh("west")], &folder_with("one", &["north"]));
     assert!(text.contains("belongs to another mesh") && text.contains("north"), "{text}");
+}
+
+#[test]
+fn a_probe_whose_run_has_ended_is_removed_and_one_whose_run_may_live_is_not() {
+    let mut east = fresh("east");
+    east.other_probes = ["mesh-probe-dead", "mesh-probe-beef"].map(str::to_owned).into();
+    east.note_ended_runs(|namespace| namespace == "mesh-probe-dead");
+    let plan = plan(&request(), &[east, fresh("west")], &empty_folder()).unwrap();
+    let removed: Vec<&Action> = plan
+        .steps
+        .iter()
+        .map(|(_, step)| &step.action)
+        .filter(|action| matches!(action, Action::RemoveLeftoverProbes { .. }))
+        .collect();
+    assert_eq!(removed, [&Action::RemoveLeftoverProbes { namespaces: vec!["mesh-probe-dead".into()] }]);
+    assert_eq!(plan.notes, ["another run may be at work in east: it has the probe mesh-probe-beef"]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use futures::future::try_join_all;
 use futures::try_join;
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{Scope, sail};
@@ -33,6 +34,8 @@ pub(super) struct Answers {
     pub(super) gateway_service: Option<Value>,
     pub(super) gateway_deployment: Option<Value>,
     pub(super) probes: Vec<Value>,
+    /// The API server's clock, where there is a probe to be judged by it.
+    pub(super) time: Option<Timestamp>,
     /// Metadata of injected pods.
     pub(super) injected: Vec<Value>,
     /// Wanted objects that nothing else has read.
@@ -89,12 +92,13 @@ pub(super) async fn ask(cluster: &Cluster, scope: &Scope) -> Result<Answers> {
             cluster.if_allowed(Call::get("/api/v1/namespaces/default/configmaps/kube-root-ca.crt")),
         )
     };
-    let leftovers = async {
-        try_join!(
-            metadata(cluster, format!("/api/v1/namespaces?labelSelector={}", probe::SELECTOR)),
-            metadata(cluster, "/api/v1/pods?labelSelector=security.istio.io%2FtlsMode&limit=500".into()),
-        )
+    let probes = async {
+        let mut found = metadata(cluster, format!("/api/v1/namespaces?labelSelector={}", probe::SELECTOR)).await?;
+        found.retain(probe::is_ours);
+        let time = if found.is_empty() { None } else { cluster.time().await };
+        Ok((found, time))
     };
+    let injected = metadata(cluster, "/api/v1/pods?labelSelector=security.istio.io%2FtlsMode&limit=500".into());
     let others = try_join_all(
         scope
             .wanted
@@ -108,9 +112,10 @@ pub(super) async fn ask(cluster: &Cluster, scope: &Scope) -> Result<Answers> {
         (sail, crd, istios, cni),
         (deployments, secrets, service_accounts, published_root, gateway_service, gateway_deployment),
         (endpoints, kube_root),
-        (probes, sidecars),
+        (probes, time),
+        injected,
         others,
-    ) = try_join!(server, operator, control_plane, addresses, leftovers, others)?;
+    ) = try_join!(server, operator, control_plane, addresses, probes, injected, others)?;
     Ok(Answers {
         version,
         kube_system: identity.unwrap_or_default(),
@@ -128,8 +133,9 @@ pub(super) async fn ask(cluster: &Cluster, scope: &Scope) -> Result<Answers> {
         nodes,
         gateway_service,
         gateway_deployment,
-        probes: probes.into_iter().filter(probe::is_ours).collect(),
-        injected: sidecars,
+        probes,
+        time,
+        injected,
         others: others.into_iter().flatten().collect(),
     })
 }

@@ -1,0 +1,57 @@
+use super::*;
+
+fn image() -> ProbeImage {
+    ProbeImage { image: "example.com/probe:1".into(), pull_secret: Some("registry/pull".parse().unwrap()) }
+}
+
+#[test]
+fn the_pod_passes_restricted_pod_security_and_carries_no_token() {
+    let [namespace, pod] = manifests("7f3a", &image(), Duration::from_secs(330), "test");
+    assert_eq!(namespace["metadata"]["name"], "mesh-probe-7f3a");
+    assert_eq!(namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"], "restricted");
+    assert_eq!(namespace["metadata"]["labels"]["istio-injection"], "disabled");
+    let (spec, container) = (&pod["spec"], &pod["spec"]["containers"][0]);
+    assert_eq!(spec["automountServiceAccountToken"], false);
+    assert_eq!(spec["securityContext"], json!({"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}}));
+    assert_eq!(container["securityContext"]["allowPrivilegeEscalation"], false);
+    assert_eq!(container["securityContext"]["capabilities"]["drop"], json!(["ALL"]));
+    assert_eq!(spec["imagePullSecrets"], json!([{"name": "pull"}]));
+    assert!(spec["tolerations"].is_null() && spec["activeDeadlineSeconds"].is_i64());
+}
+
+#[test]
+fn only_marked_namespaces_of_our_name_are_leftovers() {
+    let [namespace, _] = manifests("7f3a", &image(), Duration::from_secs(330), "test");
+    assert!(is_ours(&namespace));
+    let mut going = namespace.clone();
+    going["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+    assert!(!is_ours(&going));
+    assert!(!is_ours(&json!({"metadata": {"name": "mesh-probe-users", "labels": {}}})));
+    assert!(!is_ours(&json!({"metadata": {"name": "sample", "labels": {"mesh-probe": "true"}}})));
+}
+
+#[test]
+fn a_probe_is_left_over_only_when_its_run_must_have_ended() {
+    let [mut namespace, _] = manifests("7f3a", &image(), Duration::from_secs(330), "test");
+    let time = |text: &str| text.parse::<Timestamp>().unwrap();
+    assert!(!is_over(&namespace, time("2030-01-01T00:00:00Z")), "nobody knows when it was made");
+    namespace["metadata"]["creationTimestamp"] = json!("2026-01-01T00:00:00Z");
+    assert!(!is_over(&namespace, time("2026-01-01T00:05:30Z")));
+    assert!(is_over(&namespace, time("2026-01-01T00:05:31Z")));
+    namespace["metadata"]["annotations"] = json!({RUN_SECONDS: "for ever"});
+    assert!(!is_over(&namespace, time("2026-01-01T00:30:00Z")));
+    assert!(is_over(&namespace, time("2026-01-01T00:30:01Z")), "by then its pod has ended");
+}
+
+#[test]
+fn a_namespace_names_the_run_whose_probe_it_is() {
+    assert_eq!(run_id(&namespace("7f3a")), Some("7f3a"));
+    assert_eq!(run_id("sample"), None);
+}
+
+#[test]
+fn a_pod_that_ended_says_how() {
+    let pod = json!({"status": {"phase": "Failed", "reason": "DeadlineExceeded"}});
+    assert_eq!(ended(&pod).unwrap(), "the pod has ended: DeadlineExceeded");
+    assert_eq!(ended(&json!({"status": {"phase": "Running"}})), None);
+}
