@@ -1,7 +1,7 @@
 //! What both kubectl plugins need. It never names a command.
 //!
-//! From [`error`] to `plan` all is pure: no client, no terminal, no clock or randomness of its own. `cluster` and `machine`
-//! are the two edges; `run` drives them and speaks to `ui` through events alone.
+//! From [`error`] to `plan` all is pure, and so is `yaml`: no client, no terminal, no clock or randomness of its own.
+//! `cluster` and `machine` are the two edges; `run` drives them and speaks to `ui` through events alone.
 
 #[cfg(feature = "engine")]
 pub mod cluster;
@@ -24,3 +24,5 @@ pub mod probe;
 pub mod run;
 #[cfg(feature = "engine")]
 pub mod ui;
+#[cfg(feature = "engine")]
+pub mod yaml;

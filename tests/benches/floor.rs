@@ -140,7 +140,7 @@ impl Place {
             let secret: Secret = serde_json::from_str(&filled[peer.name.as_str()])?;
             drop(filled);
             let ReaderCredential { ca_pem, token } = reader_credential(&secret).context("a token")?;
-            let secret = remote_secret(&peer.name, SYSTEM, &peer.server, &ca_pem, &token, MANAGER)?;
+            let secret = remote_secret(&peer.name, SYSTEM, &peer.server, &ca_pem, &token, MANAGER);
             apply(&self.cluster, &to_manifest("v1", "Secret", &secret), MANAGER).await?;
             anyhow::Ok(())
         }))

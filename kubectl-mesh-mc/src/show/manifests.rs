@@ -10,7 +10,7 @@ use mesh_shared::machine::clock;
 use mesh_shared::mesh::name::ClusterName;
 use mesh_shared::pki::authority::Issued;
 use mesh_shared::plan::action::Action;
-use mesh_shared::ui::yaml;
+use mesh_shared::yaml;
 use serde_json::{Value, json};
 
 use crate::commands::join::{JoinArguments, Output};

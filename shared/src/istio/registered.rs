@@ -236,7 +236,7 @@ mod tests {
             &credential.token,
             "kubectl-mesh-mc",
         );
-        (secret.unwrap(), ca.fingerprint)
+        (secret, ca.fingerprint)
     }
 
     /// Our own Secret with one text in its kubeconfig replaced.

@@ -8,12 +8,12 @@ use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use serde::Serialize;
+use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::MANAGED_BY;
-use crate::error::{Error, Result};
 use crate::mesh::name::ClusterName;
+use crate::yaml;
 
 /// Label by which istiod finds remote secrets in its own namespace; its value is `"true"`.
 pub const LABEL: &str = "istio/multiCluster";
@@ -51,9 +51,6 @@ pub fn secret_name(cluster: &ClusterName) -> String {
 ///
 /// The name must be the remote control plane's `multiCluster.clusterName`: istiod ignores a Secret of its own name, and
 /// endpoints of a cluster under another name find no gateway.
-///
-/// # Errors
-/// Where the kubeconfig cannot be serialised.
 pub fn remote_secret(
     cluster: &ClusterName,
     namespace: &str,
@@ -61,9 +58,9 @@ pub fn remote_secret(
     ca_pem: &[u8],
     token: &Token,
     managed_by: &str,
-) -> Result<Secret> {
-    let kubeconfig = kubeconfig(cluster.as_str(), server, ca_pem, token)?;
-    Ok(Secret {
+) -> Secret {
+    let kubeconfig = kubeconfig(cluster.as_str(), server, ca_pem, token);
+    Secret {
         metadata: ObjectMeta {
             name: Some(secret_name(cluster)),
             namespace: Some(namespace.into()),
@@ -73,7 +70,7 @@ pub fn remote_secret(
         },
         data: Some(BTreeMap::from([(cluster.to_string(), ByteString(kubeconfig.into_bytes()))])),
         ..Secret::default()
-    })
+    }
 }
 
 /// Name of the Secret that the token controller fills for a reader account.
@@ -106,85 +103,24 @@ pub fn reader_credential(secret: &Secret) -> Option<ReaderCredential> {
     Some(ReaderCredential { ca_pem, token: Token(token) })
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "kebab-case")]
-struct Kubeconfig<'a> {
-    #[serde(rename = "apiVersion")]
-    api_version: &'a str,
-    clusters: [NamedCluster<'a>; 1],
-    contexts: [NamedContext<'a>; 1],
-    current_context: &'a str,
-    kind: &'a str,
-    users: [NamedUser<'a>; 1],
-}
-
-#[derive(Serialize)]
-struct NamedCluster<'a> {
-    cluster: Cluster<'a>,
-    name: &'a str,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "kebab-case")]
-struct Cluster<'a> {
-    certificate_authority_data: String,
-    server: &'a str,
-}
-
-#[derive(Serialize)]
-struct NamedContext<'a> {
-    context: Context<'a>,
-    name: &'a str,
-}
-
-#[derive(Serialize)]
-struct Context<'a> {
-    cluster: &'a str,
-    user: &'a str,
-}
-
-#[derive(Serialize)]
-struct NamedUser<'a> {
-    name: &'a str,
-    user: User<'a>,
-}
-
-#[derive(Serialize)]
-struct User<'a> {
-    token: &'a str,
-}
-
 /// The kubeconfig in istioctl's order of fields.
-fn kubeconfig(name: &str, server: &str, ca_pem: &[u8], token: &Token) -> Result<String> {
-    let kubeconfig = Kubeconfig {
-        api_version: "v1",
-        clusters: [NamedCluster {
-            cluster: Cluster { certificate_authority_data: STANDARD.encode(ca_pem), server },
-            name,
+fn kubeconfig(name: &str, server: &str, ca_pem: &[u8], token: &Token) -> String {
+    yaml::document(&json!({
+        "apiVersion": "v1",
+        "clusters": [{
+            "cluster": { "certificate-authority-data": STANDARD.encode(ca_pem), "server": server },
+            "name": name,
         }],
-        contexts: [NamedContext { context: Context { cluster: name, user: name }, name }],
-        current_context: name,
-        kind: "Config",
-        users: [NamedUser { name, user: User { token: token.reveal() } }],
-    };
-    let text = serde_yaml::to_string(&kubeconfig)
-        .map_err(|_| Error::failed(format!("the kubeconfig of cluster {name} cannot be written")))?;
-    Ok(quote_name(text, name))
-}
-
-/// istiod reads YAML 1.1, where a cluster named `on` or `0x1f` would be no text: quoted as istioctl quotes it.
-fn quote_name(text: String, name: &str) -> String {
-    let word = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"].contains(&name);
-    if !word && !name.starts_with(|c: char| c.is_ascii_digit()) {
-        return text;
-    }
-    let text = text.replace(&format!(": {name}\n"), &format!(": \"{name}\"\n"));
-    text.replace(&format!(": '{name}'\n"), &format!(": \"{name}\"\n"))
+        "contexts": [{ "context": { "cluster": name, "user": name }, "name": name }],
+        "current-context": name,
+        "kind": "Config",
+        "users": [{ "name": name, "user": { "token": token.reveal() } }],
+    }))
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::Value;
 
     use super::*;
 
@@ -196,7 +132,7 @@ mod tests {
 
     fn secret(name: &str) -> Secret {
         let name = ClusterName::new(name).unwrap();
-        remote_secret(&name, "istio-system", "https://10.0.0.1:6443", CA, &token("token"), "kubectl-mesh-mc").unwrap()
+        remote_secret(&name, "istio-system", "https://10.0.0.1:6443", CA, &token("token"), "kubectl-mesh-mc")
     }
 
     fn kubeconfig_of(secret: &Secret, name: &str) -> String {

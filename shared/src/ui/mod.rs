@@ -8,4 +8,3 @@ pub mod progress;
 pub mod prompt;
 pub mod table;
 pub mod terminal;
-pub mod yaml;

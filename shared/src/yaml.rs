@@ -137,7 +137,8 @@ fn is_plain(string: &str) -> bool {
     const WORDS: [&str; 11] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"];
     let first = string.chars().next();
     first.is_some_and(|c| c.is_ascii_alphabetic() || c == '/')
-        && string.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '/' | '_'))
+        && string.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '/' | '_' | ':' | '=' | '+'))
+        && !string.ends_with(':')
         && !WORDS.contains(&string.to_ascii_lowercase().as_str())
 }
 
@@ -154,10 +155,18 @@ mod tests {
 
     #[test]
     fn what_yaml_1_1_takes_for_something_else_is_quoted() {
-        for word in
-            ["no", "On", "y", "1_000", "0x1f", "12:30", "", "~", "-", "a: b", "# c", "null", "2026-11-24", ".inf"]
-        {
+        for word in [
+            "no", "On", "y", "1_000", "0x1f", "12:30", "", "~", "-", "=", "a: b", "a:", "# c", "null", "2001-1-1",
+            ".inf",
+        ] {
             assert_eq!(document(&json!({ "key": word })), format!("key: {}\n", json!(word)));
+        }
+    }
+
+    #[test]
+    fn addresses_images_and_what_is_encoded_stand_without_quotes() {
+        for word in ["https://10.0.0.1:6443", "docker.io/lab/curl:1", "LS0tLS1CRUdJTg+/=="] {
+            assert_eq!(document(&json!({ "key": word })), format!("key: {word}\n"));
         }
     }
 
