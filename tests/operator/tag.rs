@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use kube::{ResourceExt as _, api::DynamicObject};
+use mesh_shared::mesh::values::merge;
 use serde_json::json;
 
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
     operator::{OPERATOR_NAMESPACE, Operator, now},
     sail::{self, Kind, generation, spec_text, spec_values},
     status::{self, Status},
-    values::{DEFAULT_REVISION, merge},
+    values::DEFAULT_REVISION,
 };
 
 pub(crate) async fn reconcile(operator: &Operator, name: &str) -> Result<Option<Duration>, Fault> {

@@ -1,5 +1,6 @@
 //! Helm values: profile below the user's own, overrides above them, and below all of it what only the lab needs.
 
+use mesh_shared::mesh::values::merge;
 use serde_json::{Map, Value, json};
 
 use crate::fault::Fault;
@@ -49,18 +50,6 @@ pub(crate) fn with_profile(user: &Value, version: &str, profile: &str) -> Result
     }
     merge(&mut values, user.clone());
     Ok(values)
-}
-
-/// Lays `over` upon `base`: objects are merged, anything else is replaced.
-pub(crate) fn merge(base: &mut Value, over: Value) {
-    match (base, over) {
-        (Value::Object(base), Value::Object(over)) => {
-            for (key, value) in over {
-                merge(base.entry(key).or_insert(Value::Null), value);
-            }
-        }
-        (base, over) => *base = over,
-    }
 }
 
 /// What only the lab needs: images of its own, room on a small machine, and an istiod that asks nothing of Envoy that
