@@ -1,6 +1,7 @@
 //! The seed's applications: helloworld v1 in one cluster, v2 in another, a client in each.
 
-use serde_json::{Value, json};
+use serde::Deserialize as _;
+use serde_json::Value;
 
 use super::Kit;
 
@@ -10,65 +11,30 @@ pub(crate) const NAMESPACE: &str = "sample";
 /// The service as clients call it.
 pub(crate) const HOST: &str = "helloworld.sample.svc.cluster.local";
 
-/// Has the servers' proxies log who asked. The demo shows it to people.
+// The demo shows the same to people.
+const CLIENT: &str = include_str!("../../demo/client.yaml");
+const HELLOWORLD_V1: &str = include_str!("../../demo/helloworld-v1.yaml");
+const HELLOWORLD_V2: &str = include_str!("../../demo/helloworld-v2.yaml");
 const PEER_LOG: &str = include_str!("../../demo/peer-log.yaml");
+const EXPOSE: &str = include_str!("../../demo/expose.yaml");
 
-/// The namespace, the service, the client and one version of the server.
+/// The namespace, the service, the client, one version of the server, and proxies that log who asked.
 pub(crate) fn applications(version: &str) -> Vec<Value> {
-    vec![
-        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": {"istio-injection": "enabled"}}}),
-        account("helloworld"),
-        account("curl"),
-        json!({
-            "apiVersion": "v1", "kind": "Service",
-            "metadata": {"name": "helloworld", "namespace": NAMESPACE, "labels": {"app": "helloworld"}},
-            "spec": {"selector": {"app": "helloworld"}, "ports": [{"name": "http", "port": 5000}]},
-        }),
-        deployment(
-            "helloworld",
-            &format!("helloworld-{version}"),
-            version,
-            &format!("docker.io/lab/helloworld:{version}"),
-        ),
-        deployment("curl", "curl", "v1", "docker.io/lab/curl:1"),
-        serde_yaml::from_str(PEER_LOG).expect("YAML"),
-    ]
-}
-
-fn account(name: &str) -> Value {
-    json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": NAMESPACE}})
-}
-
-fn deployment(app: &str, name: &str, version: &str, image: &str) -> Value {
-    json!({
-        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": NAMESPACE},
-        "spec": {
-            "selector": {"matchLabels": {"app": app, "version": version}},
-            "template": {
-                "metadata": {"labels": {"app": app, "version": version}},
-                "spec": {
-                    "serviceAccountName": app, "terminationGracePeriodSeconds": 1,
-                    "containers": [{"name": app, "image": image, "imagePullPolicy": "IfNotPresent"}],
-                },
-            },
-        },
-    })
+    let server = match version {
+        "v1" => HELLOWORLD_V1,
+        "v2" => HELLOWORLD_V2,
+        other => panic!("there is no helloworld {other}"),
+    };
+    [CLIENT, server, PEER_LOG].into_iter().flat_map(documents).collect()
 }
 
 /// The seed's exposure of the one service on the east-west gateway, to be applied where it is served.
-pub(crate) fn exposure() -> Value {
-    json!({
-        "apiVersion": "networking.istio.io/v1", "kind": "Gateway",
-        "metadata": {"name": "cross-network-gateway", "namespace": "istio-system"},
-        "spec": {
-            "selector": {"istio": "eastwestgateway"},
-            "servers": [{
-                "port": {"number": 15443, "name": "tls", "protocol": "TLS"},
-                "tls": {"mode": "AUTO_PASSTHROUGH"},
-                "hosts": [HOST],
-            }],
-        },
-    })
+pub(crate) fn exposure() -> Vec<Value> {
+    documents(EXPOSE)
+}
+
+fn documents(yaml: &str) -> Vec<Value> {
+    serde_yaml::Deserializer::from_str(yaml).map(|document| Value::deserialize(document).expect("YAML")).collect()
 }
 
 /// What a series of requests met.
