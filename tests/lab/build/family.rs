@@ -200,10 +200,12 @@ impl Family {
                 let version = required_version(&self.folder().join("go.mod"), "k8s.io/kubernetes")?;
                 let mut numbers = version.trim_start_matches('v').split('.');
                 let (major, minor) = (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default());
-                let package = "k8s.io/component-base/version";
-                format!(
-                    " -X {package}.gitVersion={version} -X {package}.gitMajor={major} -X {package}.gitMinor={minor}"
-                )
+                // The second is the one in user agents; Kubernetes' own build stamps both.
+                ["k8s.io/component-base/version", "k8s.io/client-go/pkg/version"]
+                    .map(|package| {
+                        format!(" -X {package}.gitVersion={version} -X {package}.gitMajor={major} -X {package}.gitMinor={minor}")
+                    })
+                    .concat()
             }
             Version::Istio => format!(" -X istio.io/istio/pkg/version.buildVersion={}", versions::ISTIO),
         };
@@ -243,7 +245,9 @@ mod tests {
     #[test]
     fn kubernetes_says_the_version_that_its_module_file_requires() {
         let arguments = FAMILIES[0].arguments().unwrap();
-        assert!(arguments[3].contains("gitVersion=v1.") && arguments[3].contains("gitMajor=1"), "{arguments:?}");
+        for stamp in ["component-base/version.gitVersion=v1.", "client-go/pkg/version.gitVersion=v1.", "gitMajor=1"] {
+            assert!(arguments[3].contains(stamp), "{arguments:?}");
+        }
     }
 
     #[test]
