@@ -24,7 +24,7 @@ mod preflight;
 mod start;
 mod supervisor;
 mod sweep;
-mod user;
+pub mod user;
 mod wan;
 
 pub use lab::Lab;

@@ -12,6 +12,9 @@ use crate::pki::{Authority, Validity};
 use crate::spec::{Cluster, check_name};
 use crate::state::State;
 
+/// Label of the roles and bindings that users are given.
+pub const GRANT: &str = "meshlab-user";
+
 /// A user who shows a client certificate.
 #[derive(Debug, Clone, Default)]
 pub struct User {
@@ -62,11 +65,11 @@ impl User {
             by_namespace.entry(namespace).or_default().push(Value::Object(rule));
         }
         let version = "rbac.authorization.k8s.io/v1";
-        let name = format!("meshlab-user-{}", self.name);
+        let name = format!("{GRANT}-{}", self.name);
         let mut objects = Vec::new();
         for (namespace, rules) in by_namespace {
             let kind = if namespace.is_some() { "Role" } else { "ClusterRole" };
-            let mut metadata = json!({"name": name});
+            let mut metadata = json!({"name": name, "labels": {GRANT: "true"}});
             if let Some(namespace) = namespace {
                 metadata["namespace"] = namespace.into();
             }

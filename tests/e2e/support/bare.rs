@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::time::Duration;
 
+use meshlab::user::GRANT;
+
 use super::{Kit, until};
 
 /// Kinds whose objects come and go by themselves.
@@ -66,6 +68,9 @@ impl Kit {
             });
         }
         self.delete_namespaces(cluster, &istio);
+        let grants = format!("{GRANT}=true");
+        self.kubectl(cluster, &["delete", "clusterrolebindings,clusterroles", "-l", &grants]).ok();
+        self.kubectl(cluster, &["delete", "rolebindings,roles", "--all-namespaces", "-l", &grants]).ok();
         // istiod writes these into every namespace, and nobody takes them back.
         for namespace in OF_THE_CLUSTER {
             let left = ["configmap/istio-ca-root-cert", "configmap/istio-ca-crl"];

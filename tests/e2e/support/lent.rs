@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use meshlab::User;
 use serde_json::{Value, json};
 
 use super::Kit;
@@ -35,14 +36,21 @@ impl Kit {
         })
     }
 
-    /// A kubeconfig in which a cluster is called by another user, such as `meshlab user` makes.
-    pub(crate) fn kubeconfig_as(&self, cluster: &str, user: &str) -> PathBuf {
-        let other: Value = serde_yaml::from_str(user).expect("YAML");
+    /// A kubeconfig in which these clusters are called by another user, who is made in each.
+    #[track_caller]
+    pub(crate) fn kubeconfig_as(&self, clusters: &[&str], user: &User) -> PathBuf {
         self.kubeconfig_with("user.yaml", |config| {
-            config["users"].as_array_mut().expect("users").push(other["users"][0].clone());
-            for entry in config["contexts"].as_array_mut().expect("contexts") {
-                if entry["name"] == cluster {
-                    entry["context"]["user"] = other["users"][0]["name"].clone();
+            for cluster in clusters {
+                let made = self.lab.user(cluster, user).expect("a user");
+                let mut made: Value = serde_yaml::from_str(&made).expect("YAML");
+                // Each has a certificate of its own.
+                let name = format!("{cluster}-{}", user.name);
+                made["users"][0]["name"] = name.as_str().into();
+                config["users"].as_array_mut().expect("users").push(made["users"][0].clone());
+                for entry in config["contexts"].as_array_mut().expect("contexts") {
+                    if entry["name"] == *cluster {
+                        entry["context"]["user"] = name.as_str().into();
+                    }
                 }
             }
         })
