@@ -68,7 +68,7 @@ lab() {
     else
         skip contract 'SAIL_CRDS names no folder that holds the operator'"'"'s own CRDs in v1/ and v1alpha1/'
     fi
-    e2e join meshlab with --clusters east,west
+    e2e join meshlab with --clusters east,west --balancer east=hostname
     e2e stopped meshlab with --clusters east,west --balancer west=pending
     e2e three meshlab with --clusters east,west,north
     e2e killed meshlab with --clusters east,west

@@ -32,10 +32,9 @@ impl Kit {
         table.lines().skip(1).filter(|line| !line.trim().is_empty()).count()
     }
 
-    /// Waits until the client of a cluster knows the servers of its own and the gateway of its peer, and the peer's gateway
-    /// serves the host.
+    /// Waits until the client of a cluster knows the servers of its own and, by its address, the gateway of its peer.
     #[track_caller]
-    pub(crate) fn await_route(&self, cluster: &str, peer: &str) {
+    pub(crate) fn await_gateway(&self, cluster: &str, peer: &str) {
         let gateway = self.gateway_address(peer);
         let name = format!("outbound|5000||{HOST}");
         until(&format!("the client of {cluster} knows {gateway}"), Duration::from_mins(1), || {
@@ -44,6 +43,12 @@ impl Kit {
             let healthy = table.lines().filter(|line| line.contains("HEALTHY")).count();
             if healthy >= 2 && table.contains(&format!("{gateway}:15443")) { Ok(()) } else { Err(table) }
         });
+    }
+
+    /// Waits until the client of a cluster knows the gateway of its peer, and that serves the host.
+    #[track_caller]
+    pub(crate) fn await_route(&self, cluster: &str, peer: &str) {
+        self.await_gateway(cluster, peer);
         until(&format!("the gateway of {peer} serves {HOST}"), Duration::from_mins(1), || {
             let gateway = "deploy/istio-eastwestgateway.istio-system";
             let table = self.istioctl(peer, &["proxy-config", "listeners", gateway, "--port", "15443"]).ok();
@@ -51,12 +56,21 @@ impl Kit {
         });
     }
 
-    /// The address that the load balancer gave to a cluster's gateway.
+    /// What the load balancer gave to a cluster's gateway: an address, or a name.
     #[track_caller]
-    pub(crate) fn gateway_address(&self, cluster: &str) -> String {
+    pub(crate) fn gateway_ingress(&self, cluster: &str) -> Value {
         let service =
             self.get(cluster, &["service", "-n", "istio-system", "istio-eastwestgateway"]).expect("a gateway");
-        service["status"]["loadBalancer"]["ingress"][0]["ip"].as_str().expect("an address").to_owned()
+        service["status"]["loadBalancer"]["ingress"][0].clone()
+    }
+
+    /// The address at which a cluster's gateway is, or to which its name leads in the lab.
+    #[track_caller]
+    pub(crate) fn gateway_address(&self, cluster: &str) -> String {
+        match self.gateway_ingress(cluster)["ip"].as_str() {
+            Some(address) => address.to_owned(),
+            None => self.lab.spec().cluster(cluster).expect("a cluster of the lab").address().to_string(),
+        }
     }
 
     /// The data of a Secret, each key as a file in a folder of the test's own.
