@@ -1,5 +1,6 @@
 //! Asks what was built whether it works.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::access::ask;
@@ -51,11 +52,20 @@ fn first_missing(world: &World, replicas: &[Replica], peers: &[ClusterName]) -> 
             }
             let network = &world.member(peer)?.network;
             if !replica.gateways.iter().any(|gateway| gateway.network == network.as_str()) {
-                return Ok(Some(format!("{} knows no gateway of {network}", replica.pod)));
+                let addresses = world.board.notes().gateways.get(peer).cloned().unwrap_or_default();
+                return Ok(Some(format!("{} knows no gateway of {network}{}", replica.pod, to_resolve(&addresses))));
             }
         }
     }
     Ok(None)
+}
+
+/// The names among a gateway's addresses: istiod knows a gateway that has one only once it has resolved it, by the name service
+/// of its own pod (istio/istio pilot/pkg/model/network.go).
+fn to_resolve(addresses: &[String]) -> String {
+    let names: Vec<&str> =
+        addresses.iter().map(String::as_str).filter(|address| address.parse::<IpAddr>().is_err()).collect();
+    if names.is_empty() { String::new() } else { format!(", and has to resolve {} for it", names.join(", ")) }
 }
 
 /// Asks each peer's gateway for its health from this cluster's network. Before anything is exposed 15443 is refused and that
@@ -105,5 +115,17 @@ pub(super) async fn gateways(world: &World, name: &ClusterName, member: &Handle,
                 .fix(format!("open the way from the pods of {name} to that address: ports {STATUS_PORT} and 15443")));
         }
         tokio::time::sleep(PAUSE).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gateway_that_has_a_name_is_said_to_wait_for_its_address() {
+        let text = |addresses: &[&str]| to_resolve(&addresses.iter().map(ToString::to_string).collect::<Vec<_>>());
+        assert_eq!(text(&["lb.east.example.com"]), ", and has to resolve lb.east.example.com for it");
+        assert_eq!(text(&["10.0.0.1", "fd00::1"]), "");
     }
 }
