@@ -44,7 +44,10 @@ fn mesh() -> Option<Kit> {
         *mesh = Some(kit.home().to_owned());
         kit
     };
-    govern(&kit, &json!({"consecutive5xxErrors": 1, "interval": "1s", "baseEjectionTime": "8s", "maxEjectionPercent": 50}));
+    govern(
+        &kit,
+        &json!({"consecutive5xxErrors": 1, "interval": "1s", "baseEjectionTime": "8s", "maxEjectionPercent": 50}),
+    );
     kit.await_route("east", "west");
     Some(kit)
 }
@@ -178,7 +181,8 @@ fn errors_of_the_near_side_are_left_behind_with_its_pods_alive() {
 fn the_seeds_own_rule_does_not_fail_over_on_errors_and_the_report_says_why() {
     let Some(kit) = mesh() else { return };
     govern(&kit, &json!({"consecutive5xxErrors": 1, "interval": "1s", "baseEjectionTime": "60s"}));
-    let arguments = ["--yes", "--no-report", "--failover-within", "3s", "--failback-within", "5s", "--max-errors", "200"];
+    let arguments =
+        ["--yes", "--no-report", "--failover-within", "3s", "--failback-within", "5s", "--max-errors", "200"];
     let ended = run(&mut drill(&kit, "upstream-errors", &arguments));
     assert_eq!(ended.code, 3, "{ended}");
     assert!(ended.stdout.contains("FAILED") && ended.stdout.contains("10 % of 2 hosts"), "{ended}");
@@ -249,7 +253,8 @@ fn a_signal_in_any_phase_puts_everything_back_before_the_end() {
         ("after: restore accepted", Signal::INT),
     ] {
         let baseline = if phase.starts_with("baseline") { "20s" } else { "3s" };
-        let mut running = Running::start(drill(&kit, "scale-to-zero", &["--yes", "--no-report", "--baseline", baseline]));
+        let mut running =
+            Running::start(drill(&kit, "scale-to-zero", &["--yes", "--no-report", "--baseline", baseline]));
         running.until_it_says(phase);
         running.signal(signal);
         // A second one changes nothing.
@@ -324,7 +329,10 @@ fn two_drills_of_one_service_do_not_run_at_once() {
     let west = ["--cluster", "west", "--fault", "scale-to-zero", "--from", "deploy/curl", "--path", "/hello", "--yes"];
     let second = kit.mesh_failover(&[&["drill", SERVICE, "--contexts", "east,west"], &west[..]].concat());
     assert_eq!(second.code, 1, "{second}");
-    assert!(second.stderr.contains("a drill of helloworld.sample runs already") && second.stderr.contains('@'), "{second}");
+    assert!(
+        second.stderr.contains("a drill of helloworld.sample runs already") && second.stderr.contains('@'),
+        "{second}"
+    );
     assert_eq!(first.end().code, 0);
     assert_put_back(&kit);
 }
@@ -366,9 +374,14 @@ fn what_must_not_begin_is_refused_before_anything_is_written() {
     let without_yes: Vec<&str> = good.iter().filter(|word| **word != "--yes").copied().collect();
     refused(&kit, &without_yes, "--confirm=helloworld.sample", 1);
 
-    kit.kubectl("east", &["annotate", "deployment/helloworld-v1", "-n", NAMESPACE, "argocd.argoproj.io/tracking-id=shop:x"]).ok();
+    kit.kubectl(
+        "east",
+        &["annotate", "deployment/helloworld-v1", "-n", NAMESPACE, "argocd.argoproj.io/tracking-id=shop:x"],
+    )
+    .ok();
     refused(&kit, &good, "Argo CD application shop keeps", 1);
-    kit.kubectl("east", &["annotate", "deployment/helloworld-v1", "-n", NAMESPACE, "argocd.argoproj.io/tracking-id-"]).ok();
+    kit.kubectl("east", &["annotate", "deployment/helloworld-v1", "-n", NAMESPACE, "argocd.argoproj.io/tracking-id-"])
+        .ok();
 
     for cluster in CLUSTERS {
         kit.kubectl(cluster, &["delete", "destinationrule", "-n", NAMESPACE, "helloworld"]).ok();

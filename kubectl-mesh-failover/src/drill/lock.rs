@@ -116,15 +116,15 @@ fn refusal(error: Error, service: &ServiceName) -> Error {
 async fn renew(held: Vec<(Cluster, Target)>, holder: String, lost: mpsc::UnboundedSender<String>) {
     let renewals = held.iter().map(|(cluster, target)| async {
         // Both clocks count: the one of this process stands still while the machine sleeps, the machine's own may be set back.
-        let (mut last, mut last_time) = (Instant::now(), Timestamp::now());
+        let (mut renewed, mut renewed_at) = (Instant::now(), Timestamp::now());
         loop {
             sleep(lease::RENEWAL).await;
             match lease::renew(cluster, target, &holder).await {
-                Ok(_) => (last, last_time) = (Instant::now(), Timestamp::now()),
+                Ok(_) => (renewed, renewed_at) = (Instant::now(), Timestamp::now()),
                 Err(error) if error.kind == Kind::Conflict => return format!("somebody took the lock over: {error}"),
                 Err(error) => {
-                    let slept = Duration::try_from(Timestamp::now().duration_since(last_time)).unwrap_or_default();
-                    if last.elapsed().max(slept) >= lease::DURATION {
+                    let slept = Duration::try_from(Timestamp::now().duration_since(renewed_at)).unwrap_or_default();
+                    if renewed.elapsed().max(slept) >= lease::DURATION {
                         return format!("the lock in {} could not be renewed: {error}", cluster.context);
                     }
                 }

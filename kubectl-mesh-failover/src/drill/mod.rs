@@ -8,6 +8,7 @@ pub mod injection;
 pub mod lock;
 pub mod measure;
 pub mod origin;
+pub mod permissions;
 pub mod phase;
 pub mod preflight;
 pub mod put_back;

@@ -159,7 +159,6 @@ impl Machine {
     pub fn on(&mut self, event: Event, now: Duration) -> Vec<Effect> {
         let now = now.max(self.since);
         match event {
-            Event::Tick => {}
             Event::Request { success, answerer } => self.request(success, answerer, now),
             Event::Origins(origins) => {
                 self.origins = origins;
@@ -173,8 +172,8 @@ impl Machine {
             Event::NotInjected(why) if self.phase == Phase::Injecting => return self.stop(Stop::Failed(why), now),
             Event::Restored { whole } if self.phase == Phase::Restoring => return self.restored(whole, now),
             Event::Stop(stop) => return self.stop(stop, now),
-            // A write that came to its end when the drill had gone on already.
-            Event::Injected | Event::NotInjected(_) | Event::Restored { .. } => {}
+            // The others are writes that came to their end when the drill had gone on already.
+            Event::Tick | Event::Injected | Event::NotInjected(_) | Event::Restored { .. } => {}
         }
         self.time(now)
     }
@@ -291,7 +290,8 @@ impl Machine {
         if self.recent.is_empty() {
             return 0.0;
         }
-        let counts = |(_, success, answerer): &&(Duration, bool, Option<usize>)| counts(*success, self.origin(*answerer));
+        let counts =
+            |(_, success, answerer): &&(Duration, bool, Option<usize>)| counts(*success, self.origin(*answerer));
         let matching = self.recent.iter().filter(counts).count();
         // A window holds some hundred requests, a baseline some thousand.
         #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]

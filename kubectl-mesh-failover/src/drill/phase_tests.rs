@@ -7,7 +7,7 @@ fn machine(max_errors: Option<u64>) -> Machine {
         baseline_success: 0.99,
         failover_share: 0.99,
         failover_within: Duration::from_secs(10),
-        failback_within: Duration::from_secs(60),
+        failback_within: Duration::from_mins(1),
         max_errors,
     };
     let timing = Timing {
@@ -47,10 +47,7 @@ fn at(seconds: u64) -> Duration {
 /// A machine whose fault was accepted at second 10.
 fn injected(max_errors: Option<u64>) -> Machine {
     let mut machine = machine(max_errors);
-    assert_eq!(
-        send(&mut machine, 0, 10, true, Origin::Failed),
-        [Effect::Mark(Mark::FaultAsked), Effect::Inject]
-    );
+    assert_eq!(send(&mut machine, 0, 10, true, Origin::Failed), [Effect::Mark(Mark::FaultAsked), Effect::Inject]);
     assert_eq!(machine.on(Event::Injected, at(10)), [Effect::Mark(Mark::FaultAccepted)]);
     machine
 }

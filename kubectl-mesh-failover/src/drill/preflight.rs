@@ -44,11 +44,7 @@ pub fn cluster<'a>(seen: &[&'a ObservedTraffic], wanted: &str, flag: &str) -> Re
 ///
 /// # Errors
 /// A refusal where it is not there, with where it is.
-pub fn service<'a>(
-    seen: &[&ObservedTraffic],
-    at: &'a ObservedTraffic,
-    name: &ServiceName,
-) -> Result<&'a ServiceSeen> {
+pub fn service<'a>(seen: &[&ObservedTraffic], at: &'a ObservedTraffic, name: &ServiceName) -> Result<&'a ServiceSeen> {
     at.services.get(name).ok_or_else(|| {
         let elsewhere: Vec<&str> = seen
             .iter()
@@ -103,10 +99,7 @@ pub fn target_port(port: &ServicePort, pods: &[&PodSeen]) -> Result<u16> {
 /// Pods behind a service in a cluster.
 pub fn pods<'a>(at: &'a ObservedTraffic, service: &ServiceName) -> Vec<&'a PodSeen> {
     let endpoints = at.services.get(service).map(|seen| seen.endpoints.as_slice()).unwrap_or_default();
-    endpoints
-        .iter()
-        .filter_map(|endpoint| at.pod(&service.namespace, endpoint.pod.as_deref()?))
-        .collect()
+    endpoints.iter().filter_map(|endpoint| at.pod(&service.namespace, endpoint.pod.as_deref()?)).collect()
 }
 
 /// The side that is failed.

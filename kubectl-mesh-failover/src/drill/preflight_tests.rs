@@ -145,7 +145,8 @@ fn one_of_several_ports_must_be_named() {
 #[test]
 fn a_target_port_may_be_a_name() {
     let pod = pod_seen("a", "east-1", true, true);
-    let port = |target: &str| ServicePort { name: String::new(), port: 80, target: target.into(), protocol: String::new() };
+    let port =
+        |target: &str| ServicePort { name: String::new(), port: 80, target: target.into(), protocol: String::new() };
     assert_eq!(target_port(&port("web"), &[&pod]), Ok(8080));
     assert_eq!(target_port(&port("5000"), &[&pod]), Ok(5000));
     assert!(target_port(&port("none"), &[&pod]).is_err());
@@ -181,10 +182,7 @@ fn nothing_healthy_elsewhere_is_refused() {
 #[test]
 fn without_a_rule_the_command_that_writes_one_is_named() {
     let error = governed(None, &name(), ("east-1", "west-1")).unwrap_err();
-    assert_eq!(
-        error.remedy[1],
-        "kubectl mesh-failover locality apply helloworld.sample --failover east-1=west-1"
-    );
+    assert_eq!(error.remedy[1], "kubectl mesh-failover locality apply helloworld.sample --failover east-1=west-1");
     assert_eq!(governed(Some(&rule(None)), &name(), ("a", "b")), Ok(()));
 }
 
@@ -217,10 +215,7 @@ fn what_must_not_be_scaled_is_refused() {
     volumes.loses_volumes = true;
     assert_eq!(what(scaled(volumes, true)), "Deployment sample/helloworld-v1 would lose its volumes");
     let owners = Owners { workloads: vec![workload()], unscalable: vec![("DaemonSet".into(), "agent".into())] };
-    assert_eq!(
-        what(changes(&owners, &name(), Fault::ScaleToZero, true)),
-        "DaemonSet agent cannot be scaled to zero"
-    );
+    assert_eq!(what(changes(&owners, &name(), Fault::ScaleToZero, true)), "DaemonSet agent cannot be scaled to zero");
     assert!(changes(&Owners::default(), &name(), Fault::ScaleToZero, true).is_err());
 }
 

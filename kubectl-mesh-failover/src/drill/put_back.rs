@@ -20,7 +20,12 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Puts back every change that is still the drill's, and reads back what stands then. A cluster that cannot be reached is tried
 /// again until the deadline. `told` is called with what is in the way.
-pub async fn put_back(cluster: &Cluster, record: &Record, deadline: Instant, told: &(dyn Fn(String) + Send + Sync)) -> Vec<PutBack> {
+pub async fn put_back(
+    cluster: &Cluster,
+    record: &Record,
+    deadline: Instant,
+    told: &(dyn Fn(String) + Send + Sync),
+) -> Vec<PutBack> {
     let mut all = Vec::new();
     for changed in &record.changed {
         all.push(one(cluster, record, changed, deadline, told).await);

@@ -139,9 +139,7 @@ mod tests {
     #[test]
     fn a_filter_goes_only_where_it_is_of_this_run() {
         let changed = Changed::Filter { namespace: "sample".into(), name: "f".into() };
-        let filter = |run: &str| {
-            json!({"kind": "EnvoyFilter", "metadata": {"namespace": "sample", "name": "f", "uid": "e", "labels": {RUN_LABEL: run}}})
-        };
+        let filter = |run: &str| json!({"kind": "EnvoyFilter", "metadata": {"namespace": "sample", "name": "f", "uid": "e", "labels": {RUN_LABEL: run}}});
         let judged = |live: Option<&Value>| decide(&record(vec![]), &changed, live);
         assert!(
             matches!(judged(Some(&filter("7f3a"))), Decision::Restore(write) if matches!(&*write, Write::Delete { uid, .. } if uid == "e"))

@@ -167,7 +167,8 @@ impl Reader {
             }
             let answer: Vec<u8> = self.answers.drain(..size).collect();
             let text = String::from_utf8_lossy(answer.get(..size.min(LONGEST_ANSWER)).unwrap_or_default());
-            let matched = self.pattern.as_ref().and_then(|pattern| pattern.find(&text)).map(|found| visible(found.as_str()));
+            let matched =
+                self.pattern.as_ref().and_then(|pattern| pattern.find(&text)).map(|found| visible(found.as_str()));
             if let Some((told, at)) = self.told.pop_front() {
                 samples.push(told.sample(at, matched));
             }
@@ -187,9 +188,9 @@ impl Told {
         let number = parts.next()?.rsplit_once('#')?.1.parse().ok()?;
         let said = visible(parts.next().unwrap_or_default());
         let outcome = match (status, said.is_empty()) {
-            // A status came, and then the rest did not: what was answered is not whole.
             (0, true) => Outcome::Failed("no answer".into()),
-            (0, false) | (_, false) => Outcome::Failed(said),
+            // Where a status came and the rest did not, what was answered is not whole.
+            (_, false) => Outcome::Failed(said),
             (status, true) => Outcome::Answered(status),
         };
         Some(Self { number, took, size, outcome })

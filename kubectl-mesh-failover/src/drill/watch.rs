@@ -38,8 +38,7 @@ pub async fn start_traffic(drill: &Drill) -> Result<mpsc::Receiver<(Instant, Out
     };
     let argv = drill.curl.argv(&requests);
     let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
-    let command =
-        Command { namespace: &client.namespace, pod: &client.pod, container: &client.container, argv: &argv };
+    let command = Command { namespace: &client.namespace, pod: &client.pod, container: &client.container, argv: &argv };
     exec::start(&drill.client, &command).await
 }
 

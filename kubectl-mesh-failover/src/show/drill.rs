@@ -101,7 +101,9 @@ fn side(side: &Side) -> String {
 fn rate(curl: Curl, rate: Option<u32>) -> String {
     match (curl, rate) {
         (Curl::Rated, Some(rate)) => format!("{rate} requests a second"),
-        _ => "whose curl is too old to hold a rate: as many requests as one connection takes, over 1,000 a second".into(),
+        _ => {
+            "whose curl is too old to hold a rate: as many requests as one connection takes, over 1,000 a second".into()
+        }
     }
 }
 
@@ -127,7 +129,10 @@ pub fn runs_already(service: &ServiceName, context: &str, holder: &str, age: Dur
 pub fn lives(service: &ServiceName, context: &str, holder: &str, age: Duration) -> Error {
     Error::refused(format!("the drill of {service} still runs"))
         .at(format!("context {context}"))
-        .because(format!("{holder} began it {} ago and keeps its lock; it will put everything back itself", format::duration(age)))
+        .because(format!(
+            "{holder} began it {} ago and keeps its lock; it will put everything back itself",
+            format::duration(age)
+        ))
         .fix("stop it there with Ctrl-C, or take it over: --force")
 }
 
@@ -169,12 +174,13 @@ pub fn recovery(record: &Record, standing: &[PutBack], context: &str) -> String 
 
 /// What was put back, a line each.
 pub fn put_back(all: &[PutBack]) -> String {
-    all.iter()
-        .map(|one| {
-            let verdict = if one.restored { "as before" } else { "NOT AS BEFORE" };
-            format!("{}: {} {} → {} → {}, {verdict}\n", one.object, one.field, one.before, one.during, one.after)
-        })
-        .collect()
+    let mut text = String::new();
+    for one in all {
+        let verdict = if one.restored { "as before" } else { "NOT AS BEFORE" };
+        let PutBack { object, field, before, during, after, .. } = one;
+        let _ = writeln!(text, "{object}: {field} {before} → {during} → {after}, {verdict}");
+    }
+    text
 }
 
 /// A drill that runs or was left.

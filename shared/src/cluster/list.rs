@@ -44,12 +44,7 @@ pub(super) async fn served(
 ///
 /// # Errors
 /// Where the API server does not answer or does not let us read them.
-pub async fn every(
-    cluster: &Cluster,
-    kind: &str,
-    namespace: &str,
-    labels: &[(&str, &str)],
-) -> Result<Vec<Value>> {
+pub async fn every(cluster: &Cluster, kind: &str, namespace: &str, labels: &[(&str, &str)]) -> Result<Vec<Value>> {
     let (api_version, path) = list_path(kind, namespace)?;
     list(cluster, with_labels(&path, labels), api_version, kind).await
 }

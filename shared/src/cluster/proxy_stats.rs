@@ -146,9 +146,9 @@ impl ProxyStats {
     pub async fn hosts(&mut self, envoy_cluster: &str) -> Result<Vec<Host>> {
         let answer = timeout(self.limit, self.ask("/clusters?format=json")).await;
         let answer = answer.unwrap_or_else(|_| Err("it took too long".into()));
-        answer.and_then(|bytes| hosts_of(&bytes, envoy_cluster)).map_err(|why| {
-            Error::failed("the client's proxy does not tell its counters").at(&self.place).because(why)
-        })
+        answer
+            .and_then(|bytes| hosts_of(&bytes, envoy_cluster))
+            .map_err(|why| Error::failed("the client's proxy does not tell its counters").at(&self.place).because(why))
     }
 
     async fn ask(&mut self, path: &str) -> Result<Bytes, String> {

@@ -50,9 +50,8 @@ pub async fn owners(cluster: &Cluster, namespace: &str, pods: &[&PodSeen]) -> Re
     }
     found.unscalable.sort();
     found.unscalable.dedup();
-    let scalers = cluster.if_allowed(Call::get(format!(
-        "/apis/autoscaling/v2/namespaces/{namespace}/horizontalpodautoscalers"
-    )));
+    let scalers =
+        cluster.if_allowed(Call::get(format!("/apis/autoscaling/v2/namespaces/{namespace}/horizontalpodautoscalers")));
     let reading = try_join_all(scalable.iter().map(|(kind, name)| async move {
         let target = Target::new(kind, namespace, name)?;
         Ok::<_, Error>(get(cluster, &target).await?.map(|object| (target, object)))

@@ -1,10 +1,10 @@
 //! Everything that is asked and decided before a drill may begin. Nothing is written.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use futures::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
-use mesh_shared::cluster::access::{Access, missing};
+use mesh_shared::cluster::access::missing;
 use mesh_shared::cluster::context::{Cluster, Connection};
 use mesh_shared::cluster::exec::{self, Command};
 use mesh_shared::cluster::kinds::Target;
@@ -26,7 +26,7 @@ use crate::drill::lock::{self, Place};
 use crate::drill::phase::Timing;
 use crate::drill::record::{self, Record};
 use crate::drill::traffic::Curl;
-use crate::drill::{preflight, rule};
+use crate::drill::{permissions, preflight, rule};
 use crate::plan::locality::reading::{self, ClientOf};
 use crate::show;
 
@@ -89,10 +89,8 @@ impl Prepared {
 /// The first refusal.
 pub async fn prepare(arguments: &RunArguments, mesh: &MeshArguments, connection: &Connection) -> Result<Prepared> {
     let service = arguments.service.name()?;
-    let (kind, name) = workload(&arguments.from)?;
     let from_namespace = arguments.from_namespace.clone().unwrap_or_else(|| service.namespace.clone());
-    let wanted =
-        Wanted { service: Some(service.clone()), namespaces: vec![from_namespace.clone()], ..Wanted::default() };
+    let wanted = Wanted { service: Some(service.clone()), namespaces: vec![from_namespace], ..Wanted::default() };
     let members = observe(mesh, connection, &wanted).await?;
     let seen: Vec<&ObservedTraffic> = members.iter().map(|member| &member.seen).collect();
     preflight::whole_mesh(&seen, &known_clusters(&members).await?)?;
@@ -114,21 +112,18 @@ pub async fn prepare(arguments: &RunArguments, mesh: &MeshArguments, connection:
     )?;
     let changed = preflight::changes(&owners, &service, arguments.fault, arguments.consent.allow_owner)?;
 
-    let client_pods = client_pods(client_cluster, client_at, kind, &from_namespace, name).await?;
-    let pod = preflight::client(&client_pods, &arguments.from, client_at)?;
+    let asker = asker(arguments, client_cluster, client_at, &service).await?;
     let from = ClientOf {
         cluster: &client_at.name,
-        namespace: &pod.namespace,
-        region: &pod.locality.region,
-        labels: &pod.labels,
+        namespace: &asker.client.namespace,
+        region: &asker.client.region,
+        labels: &asker.pod.labels,
     };
     let rule = reading::rule(&seen, from, &service, port.port);
     let target = preflight::target_side(&seen, &failed_side, &service, rule.as_ref())?;
     preflight::governed(rule.as_ref(), &service, (&failed_side.region, &target.region))?;
     let target_at = preflight::cluster(&seen, target.cluster.as_str(), "the failover target")?;
     rule::exposed(target_at, client_at, &service)?;
-    let container = container(pod, arguments.from_container.as_deref(), client_at)?;
-    let (curl, shell) = curl(client_cluster, pod, &container).await?;
 
     let hypothesis = hypothesis(arguments, rule.as_ref());
     let timing = Timing {
@@ -144,16 +139,9 @@ pub async fn prepare(arguments: &RunArguments, mesh: &MeshArguments, connection:
         failed: failed_side,
         target,
         workloads: owners.workloads.iter().map(|workload| workload.object.to_string()).collect(),
-        client: Client {
-            workload: format!("{kind}/{name}"),
-            namespace: from_namespace,
-            pod: pod.name.clone(),
-            container,
-            cluster: client_at.name.clone(),
-            region: pod.locality.region.clone(),
-        },
+        client: asker.client,
         url: format!("http://{}:{}{}", service.host(), port.port, arguments.traffic.path),
-        rate: (curl == Curl::Rated).then_some(arguments.traffic.rate),
+        rate: (asker.curl == Curl::Rated).then_some(arguments.traffic.rate),
         pattern: arguments.traffic.pattern.as_ref().map(|pattern| pattern.as_str().to_owned()),
         hypothesis,
         baseline: arguments.traffic.baseline,
@@ -191,8 +179,8 @@ pub async fn prepare(arguments: &RunArguments, mesh: &MeshArguments, connection:
         record,
         places,
         also,
-        curl,
-        shell,
+        curl: asker.curl,
+        shell: asker.shell,
         endpoints,
     })
 }
@@ -200,9 +188,9 @@ pub async fn prepare(arguments: &RunArguments, mesh: &MeshArguments, connection:
 /// The clusters that the istiods know, by their own word: no Secret is read for it.
 async fn known_clusters(members: &[Member]) -> Result<BTreeSet<String>> {
     let deadline = |cluster: &Cluster| Instant::now() + cluster.request_timeout();
-    let asked = members.iter().map(|member| {
-        forward::replicas(&member.cluster, &member.seen.system_namespace, deadline(&member.cluster))
-    });
+    let asked = members
+        .iter()
+        .map(|member| forward::replicas(&member.cluster, &member.seen.system_namespace, deadline(&member.cluster)));
     let replicas = try_join_all(asked).await?;
     Ok(replicas.into_iter().flatten().flat_map(|replica| replica.clusters).map(|cluster| cluster.cluster).collect())
 }
@@ -267,20 +255,41 @@ async fn nobody_drills(members: &[Member], service: &ServiceName) -> Result<()> 
     Ok(())
 }
 
-async fn client_pods<'a>(
+/// Who asks, and by what means.
+struct Asker<'a> {
+    client: Client,
+    pod: &'a PodSeen,
+    curl: Curl,
+    shell: bool,
+}
+
+async fn asker<'a>(
+    arguments: &RunArguments,
     cluster: &Cluster,
     at: &'a ObservedTraffic,
-    kind: &str,
-    namespace: &str,
-    name: &str,
-) -> Result<Vec<&'a PodSeen>> {
-    let pods = at.pods.iter().filter(|pod| pod.namespace == namespace);
+    service: &ServiceName,
+) -> Result<Asker<'a>> {
+    let (kind, name) = workload(&arguments.from)?;
+    let namespace = arguments.from_namespace.as_ref().unwrap_or(&service.namespace);
+    let mut pods: Vec<&PodSeen> = at.pods.iter().filter(|pod| pod.namespace == *namespace).collect();
     if kind == "Pod" {
-        return Ok(pods.filter(|pod| pod.name == name).collect());
+        pods.retain(|pod| pod.name == name);
+    } else {
+        let selector = workloads::selector(cluster, kind, namespace, name).await?;
+        pods.retain(|pod| selector.iter().all(|(key, value)| pod.labels.get(key) == Some(value)));
     }
-    let selector: BTreeMap<String, String> = workloads::selector(cluster, kind, namespace, name).await?;
-    let selected = |pod: &&PodSeen| selector.iter().all(|(key, value)| pod.labels.get(key) == Some(value));
-    Ok(pods.filter(selected).collect())
+    let pod = preflight::client(&pods, &arguments.from, at)?;
+    let container = container(pod, arguments.from_container.as_deref(), at)?;
+    let (curl, shell) = curl(cluster, pod, &container).await?;
+    let client = Client {
+        workload: format!("{kind}/{name}"),
+        namespace: namespace.clone(),
+        pod: pod.name.clone(),
+        container,
+        cluster: at.name.clone(),
+        region: pod.locality.region.clone(),
+    };
+    Ok(Asker { client, pod, curl, shell })
 }
 
 fn container(pod: &PodSeen, wanted: Option<&str>, at: &ObservedTraffic) -> Result<String> {
@@ -312,48 +321,30 @@ async fn curl(cluster: &Cluster, pod: &PodSeen, container: &str) -> Result<(Curl
         Ok(said) => (said, true),
         Err(_) => (say(&["curl", "--version"]).await.map_err(|error| refused(error.why.unwrap_or(error.what)))?, false),
     };
-    let curl = Curl::of(&said).ok_or_else(|| refused(format!("it says {:?}", said.lines().next().unwrap_or_default())))?;
+    let curl =
+        Curl::of(&said).ok_or_else(|| refused(format!("it says {:?}", said.lines().next().unwrap_or_default())))?;
     Ok((curl, shell))
 }
 
 /// The user may do all that the drill does, and above all may put it back.
 async fn allowed(members: &[Member], failed: &Cluster, client: &Cluster, experiment: &Experiment) -> Result<()> {
-    let namespace = experiment.service.namespace.as_str();
-    let mut wanted: Vec<(&Cluster, Vec<Access>)> = members
-        .iter()
-        .map(|member| {
-            let verbs = ["get", "create", "patch", "delete"];
-            let namespace = &member.seen.system_namespace;
-            let leases = verbs.map(|verb| Access::new(verb, "coordination.k8s.io", "leases", namespace));
-            (&member.cluster, leases.into())
-        })
+    let locks = members.iter().map(|member| (&member.cluster, permissions::locking(&member.seen.system_namespace)));
+    let wanted: Vec<_> = locks
+        .chain([
+            (failed, permissions::failing(experiment)),
+            (client, permissions::asking(&experiment.client.namespace)),
+        ])
         .collect();
-    let mut changes: Vec<Access> = ["get", "create", "delete"].map(|verb| Access::new(verb, "", "configmaps", namespace)).into();
-    match experiment.fault {
-        Fault::ScaleToZero => {
-            for workload in &experiment.workloads {
-                let resource = if workload.starts_with("StatefulSet") { "statefulsets" } else { "deployments" };
-                changes.push(Access::new("get", "apps", resource, namespace));
-                changes.push(Access::new("patch", "apps", resource, namespace).subresource("scale"));
-            }
-        }
-        Fault::UpstreamErrors { .. } => changes.extend(
-            ["get", "create", "delete"].map(|verb| Access::new(verb, "networking.istio.io", "envoyfilters", namespace)),
-        ),
-    }
-    wanted.push((failed, changes));
-    let pods = |subresource| Access::new("create", "", "pods", &experiment.client.namespace).subresource(subresource);
-    wanted.push((client, vec![pods("exec"), pods("portforward")]));
     let lacking = try_join_all(wanted.iter().map(|(cluster, wanted)| missing(cluster, wanted))).await?;
     let all: Vec<String> = wanted
         .iter()
         .zip(lacking)
-        .flat_map(|((cluster, _), lacking)| lacking.into_iter().map(move |access| format!("{}: {access}", cluster.context)))
+        .flat_map(|((cluster, _), all)| all.into_iter().map(move |access| format!("{}: {access}", cluster.context)))
         .collect();
     if all.is_empty() {
         return Ok(());
     }
     Err(Error::refused("you lack permissions that the drill needs")
         .because(all.join("\n"))
-        .fix("ask for them, or use a user that has them"))
+        .fix("ask for them, or use a user that has them (docs/drills.md lists all)"))
 }

@@ -28,8 +28,11 @@ use crate::show;
 ///
 /// Needs the failed cluster alone: its context is named by --contexts, or is the current one. What somebody else has changed
 /// meanwhile is reported and left.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[derive(Debug, Args)]
-#[command(after_help = "Exit codes: 0 put back, or nothing was left; 1 refused or failed; 2 command line; 4 a difference stays.")]
+#[command(
+    after_help = "Exit codes: 0 put back, or nothing was left; 1 refused or failed; 2 command line; 4 a difference stays."
+)]
 pub struct RecoverArguments {
     #[command(flatten)]
     service: ServiceArguments,
@@ -112,7 +115,11 @@ async fn finish(
             let _ = apply::delete(cluster, &target, Some(&lease.uid)).await;
         }
     }
-    terminal.say(if whole { "All is as it was before the drill." } else { "The record is closed; what others changed stays." });
+    terminal.say(if whole {
+        "All is as it was before the drill."
+    } else {
+        "The record is closed; what others changed stays."
+    });
     Ok(0)
 }
 
@@ -151,9 +158,12 @@ async fn nothing_elsewhere(clusters: &[Cluster], mesh: &MeshArguments, service: 
     let target = lock::place(service, &mesh.istio_namespace)?;
     for cluster in clusters {
         if lease::read(cluster, &target).await?.is_some() {
-            return Err(Error::refused(format!("a drill of {service} is known in {}, and failed another cluster", cluster.context))
-                .at(format!("context {}, {}", cluster.context, target.key))
-                .fix("name the context of the cluster that it failed: --contexts CONTEXT"));
+            return Err(Error::refused(format!(
+                "a drill of {service} is known in {}, and failed another cluster",
+                cluster.context
+            ))
+            .at(format!("context {}, {}", cluster.context, target.key))
+            .fix("name the context of the cluster that it failed: --contexts CONTEXT"));
         }
     }
     Ok(())

@@ -47,7 +47,8 @@ pub async fn run(
     consent(arguments, &prepared, terminal)?;
     let signals = signals::every();
     let (lost, losses) = mpsc::unbounded_channel();
-    let locks = Arc::new(Locks::acquire(prepared.places.clone(), &prepared.service(), &prepared.record.holder, lost).await?);
+    let locks =
+        Arc::new(Locks::acquire(prepared.places.clone(), &prepared.service(), &prepared.record.holder, lost).await?);
     let uid = match keep_record(&prepared).await {
         Ok(uid) => uid,
         Err(error) => {
