@@ -120,6 +120,35 @@ fn seed() -> Value {
     }})
 }
 
+/// Makes every answer of the servers' proxies a 503.
+fn fault() -> Value {
+    let connections = "envoy.filters.network.http_connection_manager";
+    json!({
+        "apiVersion": "networking.istio.io/v1alpha3", "kind": "EnvoyFilter",
+        "metadata": {"name": "fault", "namespace": NAMESPACE},
+        "spec": {
+            "workloadSelector": {"labels": {"app": "helloworld"}},
+            "configPatches": [{
+                "applyTo": "HTTP_FILTER",
+                "match": {
+                    "context": "SIDECAR_INBOUND",
+                    "listener": {"filterChain": {"filter": {"name": connections, "subFilter": {"name": "envoy.filters.http.router"}}}},
+                },
+                "patch": {
+                    "operation": "INSERT_BEFORE",
+                    "value": {
+                        "name": "envoy.filters.http.fault",
+                        "typed_config": {
+                            "@type": "type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault",
+                            "abort": {"http_status": 503, "percentage": {"numerator": 100, "denominator": "HUNDRED"}},
+                        },
+                    },
+                },
+            }],
+        },
+    })
+}
+
 fn managers(rule: &Value) -> Vec<String> {
     let entries = rule["metadata"]["managedFields"].as_array().unwrap();
     entries.iter().map(|entry| format!("{} {}", entry["manager"], entry["operation"]).replace('"', "")).collect()
@@ -300,14 +329,27 @@ fn a_wider_rules_policy_is_copied_and_a_client_namespace_with_its_own_rule_is_to
 }
 
 #[test]
-fn the_seeds_own_rule_is_shown_to_never_fail_over_and_lacks_two_fields() {
+fn the_seeds_own_rule_never_fails_over_on_errors_and_lacks_one_field() {
     let Some(kit) = mesh() else { return };
     let before = kit.users_rule("east", &seed());
     let shown = kit.locality("show", &[]).ok();
     assert!(shown.contains("maxEjectionPercent 10 (default) of 2 hosts is none: it never ejects"), "{shown}");
+
+    kit.apply("east", &[fault()]);
+    // What the fault answers has no line ends.
+    let failed = |answers: &Answers| answers.v1 == 0 && answers.v2 == 0 && !answers.other.is_empty();
+    until("every answer of east is an error", Duration::from_secs(30), || {
+        let answers = kit.call("east", 10, "locality");
+        if failed(&answers) { Ok(()) } else { Err(format!("{answers:?}")) }
+    });
+    let answers = kit.call("east", 10, "locality");
+    assert!(failed(&answers), "the seed's rule has moved traffic: {answers:?}");
+
     // The way that the seed's rule goes is enough for it.
     let one_way = ["--failover", "east-region=west-region", "--yes"];
     kit.locality("apply", &one_way).ok();
+    kit.await_answers("east", &OTHER);
+    kit.kubectl("east", &["delete", "envoyfilter", "-n", NAMESPACE, "fault"]).ok();
     let rule = kit.rule("east").unwrap();
     let mut wanted = before["spec"].clone();
     wanted["trafficPolicy"]["outlierDetection"]["maxEjectionPercent"] = 99.into();

@@ -13,7 +13,7 @@ use mesh_shared::ui::terminal::Terminal;
 
 use super::arguments::{ServiceArguments, TableArguments, WriteArguments};
 use super::mesh::{Member, MeshArguments, Wanted, observe};
-use super::write::{Consent, Proposal, carry_out, consent, valid};
+use super::write::{Consent, Proposal, carry_out, consent, consent_if_valid};
 use crate::cli::MANAGER;
 use crate::plan::locality::drift::drift;
 use crate::plan::locality::removal::remove as plan_removal;
@@ -156,7 +156,9 @@ async fn apply(
     let members = observe(mesh, connection, &wanted(&request.service)).await?;
     let plan = plan_apply(&request, &seen(&members))?;
     refuse_conflicts(&plan, &request.take_over)?;
-    if settle(&plan, &members, &arguments.write, terminal).await? == Consent::Given {
+    let proposal = proposal(&plan);
+    if consent_if_valid(&proposal, &members, &arguments.write, terminal).await? == Consent::Given {
+        carry_out(&proposal.changes, &members).await?;
         terminal.say(&show::locality::applied(&plan));
     }
     Ok(())
@@ -200,27 +202,17 @@ async fn remove(
     let service = arguments.service.name()?;
     let members = observe(mesh, connection, &wanted(&service)).await?;
     let plan = plan_removal(&service, MANAGER, &seen(&members));
-    if settle(&plan, &members, &arguments.write, terminal).await? == Consent::Given {
+    let proposal = proposal(&plan);
+    // What is given back was valid before.
+    if consent(&proposal, &members, &arguments.write, terminal).await? == Consent::Given {
+        carry_out(&proposal.changes, &members).await?;
         terminal.say(&show::locality::removed(&plan));
     }
     Ok(())
 }
 
-/// Validates, shows, asks and writes.
-async fn settle(
-    plan: &LocalityPlan,
-    members: &[Member],
-    arguments: &WriteArguments,
-    terminal: Terminal,
-) -> Result<Consent> {
-    let proposal =
-        Proposal { overview: show::locality::overview(plan), changes: plan.changes(), manifests: plan.manifests() };
-    valid(&proposal, members).await?;
-    let consent = consent(&proposal, members, arguments, terminal).await?;
-    if consent == Consent::Given {
-        carry_out(&proposal.changes, members).await?;
-    }
-    Ok(consent)
+fn proposal(plan: &LocalityPlan) -> Proposal {
+    Proposal { overview: show::locality::overview(plan), changes: plan.changes(), manifests: plan.manifests() }
 }
 
 impl RuleArguments {

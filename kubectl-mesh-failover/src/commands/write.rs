@@ -50,6 +50,30 @@ pub async fn consent(
     terminal: Terminal,
 ) -> Result<Consent> {
     allowed(&proposal.changes, members).await?;
+    ask(proposal, members, arguments, terminal)
+}
+
+/// As [`consent`], and before the question every object that will stand is looked at by its API server, strictly. Needs the right
+/// to create such objects.
+///
+/// # Errors
+/// A refusal as of [`consent`], and one with the API server's own words.
+pub async fn consent_if_valid(
+    proposal: &Proposal,
+    members: &[Member],
+    arguments: &WriteArguments,
+    terminal: Terminal,
+) -> Result<Consent> {
+    allowed(&proposal.changes, members).await?;
+    let checks = proposal.manifests.iter().filter_map(|(cluster, manifest)| {
+        let member = members.iter().find(|member| member.seen.name == *cluster)?;
+        Some(create_strict_dry_run(&member.cluster, manifest, MANAGER))
+    });
+    try_join_all(checks).await?;
+    ask(proposal, members, arguments, terminal)
+}
+
+fn ask(proposal: &Proposal, members: &[Member], arguments: &WriteArguments, terminal: Terminal) -> Result<Consent> {
     if let Some(format) = arguments.output {
         terminal.data(&show::changes::manifests(proposal, members, format));
         return Ok(Consent::Shown);
@@ -68,18 +92,6 @@ pub async fn consent(
     } else {
         Err(Error::refused("you said no"))
     }
-}
-
-/// Has every object that will stand looked at by its API server, strictly, before any is written.
-///
-/// # Errors
-/// A refusal with the API server's own words.
-pub async fn valid(proposal: &Proposal, members: &[Member]) -> Result<()> {
-    let checks = proposal.manifests.iter().filter_map(|(cluster, manifest)| {
-        let member = members.iter().find(|member| member.seen.name == *cluster)?;
-        Some(create_strict_dry_run(&member.cluster, manifest, MANAGER))
-    });
-    try_join_all(checks).await.map(|_| ())
 }
 
 /// Makes the writes.
