@@ -32,6 +32,14 @@ fn help() {
 }
 
 #[test]
+fn locality_explains_itself() {
+    insta::assert_snapshot!("locality", run(&["locality", "--help"]));
+    for verb in ["apply", "diff", "show", "remove"] {
+        insta::assert_snapshot!(format!("locality_{verb}"), run(&["locality", verb, "--help"]));
+    }
+}
+
+#[test]
 fn help_of_regions() {
     insta::assert_snapshot!(run(&["regions", "--help"]));
 }

@@ -82,7 +82,7 @@ fn what_is_exposed_and_nothing_else_is_answered_from_the_other_cluster() {
     assert_eq!(kit.call("west", 10, "before"), Answers { v2: 10, ..Answers::default() });
 
     for cluster in CLUSTERS {
-        kit.apply(cluster, &[exposure()]);
+        kit.apply(cluster, &exposure());
     }
     kit.await_route("east", "west");
     kit.await_route("west", "east");

@@ -7,15 +7,13 @@ use std::time::Duration;
 use futures::future::try_join_all;
 use jiff::Timestamp;
 use mesh_shared::cluster::context::Cluster;
-use mesh_shared::cluster::exec::{self, Command, Output};
-use mesh_shared::cluster::proxy_stats::{Host, ProxyStats};
-use mesh_shared::error::Result;
+use mesh_shared::cluster::exec::Output;
 use mesh_shared::plan::change::Write;
 use mesh_shared::run::change::carry_out;
 use regex_lite::Regex;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::experiment::Experiment;
 use super::lock::Locks;
@@ -23,20 +21,15 @@ use super::origin::Origins;
 use super::phase::{Effect, Event, Machine, Origin, Phase, Timing};
 use super::put_back::put_back;
 use super::record::Record;
-use super::recording::{HostCounters, Mark, Outcome, PutBack, Reading, Recording, Sample, Stop, TrafficEnd};
-use super::traffic::{Curl, Reader, Requests};
+use super::recording::{Mark, Outcome, PutBack, Reading, Recording, Sample, Stop, TrafficEnd};
+use super::traffic::{Curl, Reader};
+use super::watch::{start_traffic, watch_counters};
 use crate::cli::MANAGER;
 
 /// How often the machine is told that time has passed.
 const TICK: Duration = Duration::from_millis(50);
-/// How often the client's proxy is asked for its counters.
-const READING: Duration = Duration::from_millis(500);
 /// curl is to have told of its first request by then.
 const FIRST_REQUEST: Duration = Duration::from_secs(20);
-/// The longest that one request may take.
-const LONGEST_REQUEST: Duration = Duration::from_secs(2);
-/// Requests that a curl without a rate may send in a second: more than one connection takes.
-const MOST_PER_SECOND: u64 = 2000;
 /// How long a write of the fault that is under way is awaited before what it did is put back.
 const SETTLE: Duration = Duration::from_secs(15);
 
@@ -223,74 +216,6 @@ impl Unfinished for Vec<PutBack> {
             restored: false,
             fault: Some(why.to_owned()),
         }]
-    }
-}
-
-async fn start_traffic(drill: &Drill) -> Result<mpsc::Receiver<(Instant, Output)>> {
-    let client = &drill.experiment.client;
-    let per_second = drill.experiment.rate.map_or(MOST_PER_SECOND, u64::from);
-    let user_agent = format!("mesh-failover/{}", drill.record.run);
-    let requests = Requests {
-        url: &drill.experiment.url,
-        count: (longest(drill).as_secs() + 1) * per_second,
-        rate: drill.experiment.rate.unwrap_or(1),
-        longest: LONGEST_REQUEST,
-        user_agent: &user_agent,
-        answers: drill.pattern.is_some(),
-        shell: drill.shell,
-    };
-    let argv = drill.curl.argv(&requests);
-    let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
-    let command =
-        Command { namespace: &client.namespace, pod: &client.pod, container: &client.container, argv: &argv };
-    exec::start(&drill.client, &command).await
-}
-
-/// The longest that a drill can last: so long the traffic must last, and no longer.
-pub fn longest(drill: &Drill) -> Duration {
-    let hypothesis = &drill.experiment.hypothesis;
-    let after = hypothesis.failback_within.max(drill.timing.longest_ejection);
-    drill.timing.baseline + hypothesis.failover_within + drill.timing.hold + after + Duration::from_mins(1)
-}
-
-/// Reads the counters of the client's proxy again and again; a connection that broke is made anew.
-fn watch_counters(drill: &Drill, begun: Instant) -> mpsc::Receiver<Reading> {
-    let (sender, receiver) = mpsc::channel(16);
-    let (cluster, client) = (drill.client.clone(), drill.experiment.client.clone());
-    let envoy_cluster = drill.envoy_cluster.clone();
-    tokio::spawn(async move {
-        let mut stats: Option<ProxyStats> = None;
-        while !sender.is_closed() {
-            let asked = Instant::now();
-            if stats.is_none() {
-                stats = ProxyStats::connect(&cluster, &client.namespace, &client.pod).await.ok();
-            }
-            let hosts = match &mut stats {
-                Some(stats) => stats.hosts(&envoy_cluster).await.ok(),
-                None => None,
-            };
-            match hosts {
-                Some(hosts) => {
-                    let hosts = hosts.into_iter().map(counters).collect();
-                    let _ = sender.send(Reading { at: begun.elapsed(), hosts }).await;
-                }
-                None => stats = None,
-            }
-            // A proxy with very many clusters is not kept busy by being asked.
-            sleep(READING.max(asked.elapsed() * 9).saturating_sub(asked.elapsed())).await;
-        }
-    });
-    receiver
-}
-
-fn counters(host: Host) -> HostCounters {
-    HostCounters {
-        address: host.address,
-        region: host.region,
-        priority: host.priority,
-        success: host.success,
-        error: host.error,
-        ejected: host.ejected,
     }
 }
 

@@ -16,3 +16,4 @@ pub mod recording;
 pub mod restore;
 pub mod rule;
 pub mod traffic;
+pub mod watch;

@@ -150,11 +150,6 @@ impl Machine {
         self.phase
     }
 
-    /// Since when.
-    pub fn since(&self) -> Duration {
-        self.since
-    }
-
     /// What ended it before its time.
     pub fn stopped(&self) -> Option<&Stop> {
         self.stopped.as_ref()

@@ -1,45 +1,15 @@
-//! The rule that governs the drill's client, and whether traffic can reach where it leads.
+//! What the rule that governs the drill's client means for it: how long ejections last, and whether traffic can reach where it
+//! leads.
 
 use std::time::Duration;
 
 use mesh_shared::error::{Error, Result};
 use mesh_shared::locality::ejection::{ejections_during, longest_ejection as longest};
-use mesh_shared::locality::governing::RuleIndex;
-use mesh_shared::locality::hosts::hosts;
-use mesh_shared::locality::policy::{Surroundings, effective};
 use mesh_shared::mesh::service::ServiceName;
-use mesh_shared::observed::traffic::{ObservedTraffic, PodSeen};
+use mesh_shared::observed::traffic::ObservedTraffic;
 
 use super::experiment::Rule;
 use crate::plan::exposure::openings;
-
-/// What governs a client's traffic to a port of a service; none where no rule does.
-pub fn governing(
-    seen: &[&ObservedTraffic],
-    client_at: &ObservedTraffic,
-    client: &PodSeen,
-    service: &ServiceName,
-    port: u16,
-) -> Option<Rule> {
-    let index = RuleIndex::of(client_at);
-    let governed = index.governing(&client.namespace, &service.namespace, &service.host());
-    let rule = governed.for_labels(&client.labels)?;
-    let traffic_distribution =
-        client_at.services.get(service).and_then(|service| service.traffic_distribution.as_deref());
-    let beside = Surroundings { mesh: &client_at.mesh_config, traffic_distribution };
-    let effective = effective(Some(rule), port, beside);
-    let detection = effective.detection.as_ref();
-    Some(Rule {
-        name: format!("DestinationRule {}/{}", rule.namespace(), rule.policy_rule().name),
-        failover_to: effective.next_region(&client.locality.region).map(str::to_owned),
-        outlier_detection: detection.is_some(),
-        consecutive_5xx: detection.map_or(0, |detection| detection.consecutive_5xx),
-        interval: detection.map(|detection| detection.interval).unwrap_or_default(),
-        base_ejection: detection.map(|detection| detection.base_ejection_time).unwrap_or_default(),
-        max_ejection_percent: detection.map_or(0, |detection| detection.max_ejection_percent),
-        hosts: hosts(seen, &client_at.name, service).len(),
-    })
-}
 
 /// The longest time that a host stays out because of a fault of this length.
 pub fn longest_ejection(rule: &Rule, fault: Duration) -> Duration {

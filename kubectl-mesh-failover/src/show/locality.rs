@@ -75,7 +75,10 @@ pub fn applied(plan: &LocalityPlan) -> String {
         let clusters = plan.clusters.iter().flat_map(|cluster| &cluster.notes);
         lines.extend(plan.notes.iter().chain(clusters).map(|note| format!("note  {note}")));
     }
-    lines.push(format!("Next, prove it: kubectl mesh-failover drill {} --fault upstream-errors", plan.service));
+    lines.push(format!(
+        "Next, prove it: kubectl mesh-failover drill {} --fault upstream-errors --from deploy/CLIENT",
+        plan.service
+    ));
     lines.join("\n")
 }
 
@@ -89,9 +92,10 @@ pub fn removed(plan: &LocalityPlan) -> String {
 
 fn headline(plan: &LocalityPlan) -> String {
     if plan.pairs.is_empty() {
-        return match plan.clusters.is_empty() {
-            true => format!("No rule of {} has anything of ours.", plan.service),
-            false => format!("The failover of {} is taken out:", plan.service),
+        return if plan.clusters.is_empty() {
+            format!("No rule of {} has anything of ours.", plan.service)
+        } else {
+            format!("The failover of {} is taken out:", plan.service)
         };
     }
     let pairs: Vec<String> = plan.pairs.iter().map(|pair| format!("{} → {}", pair.from, pair.to)).collect();
@@ -114,7 +118,19 @@ fn rule(rule: &RulePlan) -> Option<String> {
 }
 
 fn spec(object: Option<&Value>) -> String {
-    object.map(|object| yaml::document(&json!({ "spec": object["spec"] }))).unwrap_or_default()
+    object.map(|object| yaml::document(&json!({ "spec": in_order(&object["spec"]) }))).unwrap_or_default()
+}
+
+/// Keys in the order in which an API server gives them, so that only what differs is told to differ.
+fn in_order(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let sorted: BTreeMap<&String, Value> = map.iter().map(|(key, value)| (key, in_order(value))).collect();
+            sorted.into_iter().map(|(key, value)| (key.clone(), value)).collect()
+        }
+        Value::Array(items) => items.iter().map(in_order).collect(),
+        scalar => scalar.clone(),
+    }
 }
 
 /// Where clusters do not say the same of a service, a line each.
@@ -131,8 +147,8 @@ fn in_short(effective: &Effective) -> String {
     let detection = match &effective.detection {
         None => "no outlier detection".to_owned(),
         Some(detection) => format!(
-            "{} errors, at most {} % out for {}, looked at every {}",
-            detection.consecutive_5xx,
+            "{}, at most {} % out for {}, looked at every {}",
+            format::count(detection.consecutive_5xx as usize, "error"),
             detection.max_ejection_percent,
             write_duration(detection.base_ejection_time),
             write_duration(detection.interval)

@@ -69,7 +69,13 @@ impl Detection {
 
     /// Whether answers with an error can eject a host at all.
     pub fn counts_errors(&self) -> bool {
-        self.consecutive_5xx > 0 || self.consecutive_gateway_errors > 0
+        self.errors_that_eject() > 0
+    }
+
+    /// How many answers 502, 503 or 504 in a row eject a host; 0 where none do.
+    pub fn errors_that_eject(&self) -> u32 {
+        let counts = [self.consecutive_5xx, self.consecutive_gateway_errors];
+        counts.into_iter().filter(|errors| *errors > 0).min().unwrap_or(0)
     }
 
     /// How many of so many hosts may be out at once.
@@ -164,6 +170,7 @@ mod tests {
         assert_eq!(Detection::of(&off).may_eject(2), 0);
         let by_gateway = OutlierDetection { consecutive_gateway_errors: Some(3), ..off };
         assert_eq!(Detection::of(&by_gateway).may_eject(2), 2);
+        assert_eq!(Detection::of(&by_gateway).errors_that_eject(), 3);
     }
 
     #[test]

@@ -119,13 +119,20 @@ mod tests {
         (home, folder)
     }
 
+    /// A test beside this one may start a program, which has the lock as well until it has become that program.
+    fn end(folder: &Path, run: Run) -> String {
+        let id = run.id().to_owned();
+        drop(run);
+        flock(open(folder, &id, false).unwrap(), FlockOperation::LockShared).unwrap();
+        id
+    }
+
     #[test]
     fn a_run_has_not_ended_while_it_lives_and_has_when_it_is_gone() {
         let (_home, folder) = folder();
         let run = begin_in(&folder).unwrap();
-        let id = run.id().to_owned();
-        assert!(!has_ended_in(&folder, &id));
-        drop(run);
+        assert!(!has_ended_in(&folder, run.id()));
+        let id = end(&folder, run);
         assert!(has_ended_in(&folder, &id));
     }
 
@@ -143,9 +150,7 @@ mod tests {
     fn a_folder_that_others_may_write_says_nothing() {
         use std::os::unix::fs::PermissionsExt as _;
         let (_home, folder) = folder();
-        let run = begin_in(&folder).unwrap();
-        let id = run.id().to_owned();
-        drop(run);
+        let id = end(&folder, begin_in(&folder).unwrap());
         std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o777)).unwrap();
         assert!(!has_ended_in(&folder, &id));
         let again = begin_in(&folder).unwrap();
@@ -156,7 +161,7 @@ mod tests {
     fn what_ended_long_ago_is_swept_and_what_lives_is_not() {
         let (_home, folder) = folder();
         let living = begin_in(&folder).unwrap();
-        let ended = begin_in(&folder).unwrap().id().to_owned();
+        let ended = end(&folder, begin_in(&folder).unwrap());
         for id in [living.id(), &ended] {
             let file = OpenOptions::new().write(true).open(folder.join(id)).unwrap();
             file.set_modified(SystemTime::now() - KEPT * 2).unwrap();

@@ -27,6 +27,7 @@ use crate::drill::phase::Timing;
 use crate::drill::record::{self, Record};
 use crate::drill::traffic::Curl;
 use crate::drill::{preflight, rule};
+use crate::plan::locality::reading::{self, ClientOf};
 use crate::show;
 
 /// A pod that comes back is to be ready by then, where no ejection lasts longer.
@@ -115,7 +116,13 @@ pub async fn prepare(arguments: &RunArguments, mesh: &MeshArguments, connection:
 
     let client_pods = client_pods(client_cluster, client_at, kind, &from_namespace, name).await?;
     let pod = preflight::client(&client_pods, &arguments.from, client_at)?;
-    let rule = rule::governing(&seen, client_at, pod, &service, port.port);
+    let from = ClientOf {
+        cluster: &client_at.name,
+        namespace: &pod.namespace,
+        region: &pod.locality.region,
+        labels: &pod.labels,
+    };
+    let rule = reading::rule(&seen, from, &service, port.port);
     let target = preflight::target_side(&seen, &failed_side, &service, rule.as_ref())?;
     preflight::governed(rule.as_ref(), &service, (&failed_side.region, &target.region))?;
     let target_at = preflight::cluster(&seen, target.cluster.as_str(), "the failover target")?;

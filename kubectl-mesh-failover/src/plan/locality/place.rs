@@ -40,7 +40,7 @@ pub fn in_cluster(
         rules.push(place.changed(rule, &mut notes)?);
     }
     if for_all.is_empty() {
-        rules.push(place.new(&mut notes)?);
+        rules.push(place.made_anew(&mut notes)?);
     }
     for rule in exact.iter().filter(|rule| rule.selector.is_some()) {
         notes.push(format!(
@@ -78,12 +78,16 @@ impl<'a> Place<'a> {
                 edited.key()
             ));
         }
-        let why = if standing.own { "what it says is not what is wanted" } else { "it says nothing of this failover" };
+        let why = if standing.own {
+            "it differs from what is wanted"
+        } else {
+            "a rule for exactly this host is edited in place"
+        };
         Ok(RulePlan { key: edited.key(), rewrite, why: why.into() })
     }
 
     /// A rule of our own.
-    fn new(&self, notes: &mut Vec<String>) -> Result<RulePlan> {
+    fn made_anew(&self, notes: &mut Vec<String>) -> Result<RulePlan> {
         let service = &self.request.service;
         let taken = |name: &str| self.rules().any(|rule| rule.namespace == service.namespace && rule.name == name);
         let names = [service.name.clone(), format!("{}-failover", service.name)];
@@ -97,7 +101,7 @@ impl<'a> Place<'a> {
         let start = self.start(&json!({}), &Value::Null, notes);
         let merged = merge(&start, self.wanted).map_err(|error| self.at(error, &key))?;
         notes.extend(merged.notes.iter().cloned());
-        let why = format!("no rule for exactly {service} stands in its namespace");
+        let why = format!("no rule for exactly this host stands in namespace {}", service.namespace);
         Ok(RulePlan { key: key.clone(), rewrite: made(&key, &merged, self.request.manager), why })
     }
 

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use mesh_shared::istio::destination_rule::OutlierDetection;
+use mesh_shared::locality::ejection::Detection;
 use mesh_shared::locality::governing::RuleIndex;
 use mesh_shared::locality::hosts::hosts;
 use mesh_shared::locality::policy::{Effective, Surroundings, effective};
@@ -40,19 +42,19 @@ pub fn governing(
     Some((rule.map(|rule| rule.policy_rule().key().to_string()), effective))
 }
 
-/// The rule that governs a client for a port of a service; none where no DestinationRule does.
+/// The rule that governs a client for a port of a service; none where no DestinationRule does. A 503 counts by the smaller one of
+/// `consecutive5xxErrors` and `consecutiveGatewayErrors`, and that is given.
 pub fn rule(observed: &[&ObservedTraffic], client: ClientOf<'_>, service: &ServiceName, port: u16) -> Option<Rule> {
     let (name, effective) = governing(observed, client, service, port)?;
     let name = name?;
     let failover_to = effective.next_region(client.region).map(str::to_owned);
     let outlier_detection = effective.detection.is_some();
-    let detection =
-        effective.detection.unwrap_or_else(|| mesh_shared::locality::ejection::Detection::of(&Default::default()));
+    let detection = effective.detection.unwrap_or_else(|| Detection::of(&OutlierDetection::default()));
     Some(Rule {
         name,
         failover_to,
         outlier_detection,
-        consecutive_5xx: detection.consecutive_5xx,
+        consecutive_5xx: if outlier_detection { detection.errors_that_eject() } else { 0 },
         interval: detection.interval,
         base_ejection: detection.base_ejection_time,
         max_ejection_percent: detection.max_ejection_percent,

@@ -24,13 +24,13 @@ fn world() -> Vec<ObservedTraffic> {
         .into()
 }
 
-fn rule(name: &str, spec: Value) -> Value {
+fn rule(name: &str, spec: &Value) -> Value {
     let (namespace, name) = name.split_once('/').unwrap();
     json!({
         "apiVersion": "networking.istio.io/v1", "kind": "DestinationRule",
         "metadata": {
             "namespace": namespace, "name": name, "uid": "u", "resourceVersion": "1", "creationTimestamp": "2026-01-01T00:00:00Z",
-            "managedFields": [{"manager": "kubectl-edit", "operation": "Update", "fieldsV1": {"f:spec": fields(&spec)}}],
+            "managedFields": [{"manager": "kubectl-edit", "operation": "Update", "fieldsV1": {"f:spec": fields(spec)}}],
         },
         "spec": spec,
     })
@@ -68,7 +68,7 @@ fn two_regions_without_a_rule_get_one_of_ours_each() {
     helloworld.sample falls over east-1 → west-1, west-1 → east-1.
 
     east and west:
-      new DestinationRule sample/helloworld: no rule for exactly helloworld.sample stands in its namespace
+      new DestinationRule sample/helloworld: no rule for exactly this host stands in namespace sample
         + spec:
         +   host: helloworld.sample.svc.cluster.local
         +   trafficPolicy:
@@ -81,9 +81,9 @@ fn two_regions_without_a_rule_get_one_of_ours_each() {
         +         - from: west-1
         +           to: east-1
         +     outlierDetection:
+        +       baseEjectionTime: "30s"
         +       consecutive5xxErrors: 5
         +       interval: "1s"
-        +       baseEjectionTime: "30s"
         +       maxEjectionPercent: 99
     "#);
 }
@@ -107,7 +107,7 @@ fn a_users_rule_is_edited_in_place_and_keeps_what_is_in_it() {
     let mut world = world();
     world[0].destination_rules.push(rule(
         "sample/theirs",
-        json!({
+        &json!({
             "host": "helloworld", "subsets": [{"name": "v1", "labels": {"version": "v1"}}],
             "trafficPolicy": {"tls": {"mode": "ISTIO_MUTUAL"}},
         }),
@@ -126,7 +126,7 @@ fn a_value_of_the_users_that_never_ejects_is_refused_and_taken_over_by_word_alon
     let mut world = world();
     world[0].destination_rules.push(rule(
         "sample/theirs",
-        json!({
+        &json!({
             "host": HOST, "trafficPolicy": {"outlierDetection": {"maxEjectionPercent": 10}},
         }),
     ));
@@ -153,7 +153,7 @@ fn settings_of_a_port_are_taken_over_by_word_alone() {
     let mut world = world();
     world[1].destination_rules.push(rule(
         "sample/theirs",
-        json!({
+        &json!({
             "host": HOST,
             "trafficPolicy": {"portLevelSettings": [{"port": {"number": 5000}, "tls": {"mode": "ISTIO_MUTUAL"}}]},
         }),
@@ -170,7 +170,7 @@ fn a_wider_rules_policy_is_copied_and_the_name_is_kept_free() {
     for seen in &mut world {
         seen.destination_rules.push(rule(
             "sample/helloworld",
-            json!({
+            &json!({
                 "host": "*.sample.svc.cluster.local",
                 "trafficPolicy": {"tls": {"mode": "ISTIO_MUTUAL"}, "outlierDetection": {"maxEjectionPercent": 10}},
                 "subsets": [{"name": "v1"}], "exportTo": ["*"],
@@ -181,14 +181,12 @@ fn a_wider_rules_policy_is_copied_and_the_name_is_kept_free() {
     helloworld.sample falls over east-1 → west-1, west-1 → east-1.
 
     east and west:
-      new DestinationRule sample/helloworld-failover: no rule for exactly helloworld.sample stands in its namespace
+      new DestinationRule sample/helloworld-failover: no rule for exactly this host stands in namespace sample
         + spec:
         +   host: helloworld.sample.svc.cluster.local
+        +   subsets:
+        +   - name: v1
         +   trafficPolicy:
-        +     tls:
-        +       mode: ISTIO_MUTUAL
-        +     outlierDetection:
-        +       maxEjectionPercent: 99
         +     loadBalancer:
         +       localityLbSetting:
         +         enabled: true
@@ -197,8 +195,10 @@ fn a_wider_rules_policy_is_copied_and_the_name_is_kept_free() {
         +           to: west-1
         +         - from: west-1
         +           to: east-1
-        +   subsets:
-        +   - name: v1
+        +     outlierDetection:
+        +       maxEjectionPercent: 99
+        +     tls:
+        +       mode: ISTIO_MUTUAL
       note  DestinationRule sample/helloworld (*.sample.svc.cluster.local) would govern without it: its policy is copied, since the first rule that is found governs whole
     ");
 }
@@ -206,8 +206,8 @@ fn a_wider_rules_policy_is_copied_and_the_name_is_kept_free() {
 #[test]
 fn clients_with_a_rule_of_their_own_are_told_to_be_out_of_reach() {
     let mut world = world();
-    world[0].destination_rules.push(rule("shop/own", json!({"host": "*.local"})));
-    world[1].destination_rules.push(rule("sample/narrow", json!({"host": HOST, "exportTo": ["."]})));
+    world[0].destination_rules.push(rule("shop/own", &json!({"host": "*.local"})));
+    world[1].destination_rules.push(rule("sample/narrow", &json!({"host": HOST, "exportTo": ["."]})));
     let plan = planned(&world);
     assert_eq!(plan.clusters[0].notes, ["not governed: clients in shop, where DestinationRule shop/own comes first"]);
     assert_eq!(
@@ -222,7 +222,7 @@ fn distribute_is_refused_where_it_stands() {
     let shares = json!({"distribute": [{"from": "east-1/*", "to": {"east-1/*": 80, "west-1/*": 20}}]});
     world[0].destination_rules.push(rule(
         "sample/theirs",
-        json!({
+        &json!({
             "host": HOST, "trafficPolicy": {"loadBalancer": {"localityLbSetting": shares}},
         }),
     ));
@@ -304,10 +304,12 @@ fn fields(value: &Value) -> Value {
 #[test]
 fn a_second_run_writes_nothing_and_a_removal_gives_back_what_was() {
     let mut before = world();
-    before[0].destination_rules.push(rule("sample/theirs", json!({"host": "helloworld", "subsets": [{"name": "v1"}]})));
+    before[0]
+        .destination_rules
+        .push(rule("sample/theirs", &json!({"host": "helloworld", "subsets": [{"name": "v1"}]})));
     before[1]
         .destination_rules
-        .push(rule("istio-system/wide", json!({"host": "*.local", "trafficPolicy": {"tls": {}}})));
+        .push(rule("istio-system/wide", &json!({"host": "*.local", "trafficPolicy": {"tls": {}}})));
     let first = planned(&before);
     assert_eq!(first.changes().len(), 2);
     let after = carried_out(&before, &first);
@@ -325,7 +327,7 @@ fn a_second_run_writes_nothing_and_a_removal_gives_back_what_was() {
 #[test]
 fn what_others_changed_since_is_told_by_a_removal() {
     let mut before = world();
-    before[0].destination_rules.push(rule("sample/theirs", json!({"host": HOST})));
+    before[0].destination_rules.push(rule("sample/theirs", &json!({"host": HOST})));
     let mut after = carried_out(&before, &planned(&before));
     after[0].destination_rules[0]["spec"]["trafficPolicy"]["outlierDetection"]["maxEjectionPercent"] = 50.into();
     let removal = removal::remove(&service("helloworld.sample"), MANAGER, &each(&after));
@@ -342,8 +344,8 @@ fn the_seeds_rule_is_reported_with_the_reason_why_it_never_fails_over() {
         "loadBalancer": {"localityLbSetting": {"enabled": true, "failover": [{"from": "east-1", "to": "west-1"}]}},
         "outlierDetection": {"consecutive5xxErrors": 1, "interval": "1s", "baseEjectionTime": "1m"},
     }});
-    world[0].destination_rules.push(rule("sample/helloworld", seed));
-    world[0].destination_rules.push(rule("sample/mistaken", json!({"host": "helloworld.sample"})));
+    world[0].destination_rules.push(rule("sample/helloworld", &seed));
+    world[0].destination_rules.push(rule("sample/mistaken", &json!({"host": "helloworld.sample"})));
     let report = report(&service("helloworld.sample"), MANAGER, &each(&world));
     insta::assert_snapshot!(show::report(&report, crate::commands::arguments::TableFormat::Table), @r"
     CLUSTER  CLIENTS IN      RULE               REGION  FAILS OVER  WHY
@@ -368,7 +370,7 @@ fn the_seeds_rule_is_reported_with_the_reason_why_it_never_fails_over() {
 #[test]
 fn who_made_a_rule_is_reported_and_every_namespace_is_in_one_group() {
     let mut before = world();
-    before[0].destination_rules.push(rule("shop/own", json!({"host": "*.local"})));
+    before[0].destination_rules.push(rule("shop/own", &json!({"host": "*.local"})));
     before[0].nodes.insert("far".into(), region("east-2"));
     let after = carried_out(&before, &planned(&before));
     let report = report(&service("helloworld.sample"), MANAGER, &each(&after));
@@ -405,13 +407,15 @@ fn clusters_that_say_something_else_are_told() {
       nothing to change
 
     west:
-      DestinationRule sample/helloworld: what it says is not what is wanted
+      DestinationRule sample/helloworld: it differs from what is wanted
           …
+                  - from: west-1
+                    to: east-1
               outlierDetection:
-                consecutive5xxErrors: 5
-                interval: "1s"
         -       baseEjectionTime: "1m"
         +       baseEjectionTime: "30s"
+                consecutive5xxErrors: 5
+                interval: "1s"
                 maxEjectionPercent: 99
 
     The clusters do not say the same:

@@ -15,9 +15,9 @@ fn place() -> (TempDir, PathBuf) {
     (above, path)
 }
 
+/// A test beside this one may start a program, which has what we hold until it has become that program.
 fn lock(path: &Path) -> CaFolder {
-    // A test beside this one may fork while the lock is held, and its child hold it until it runs another program.
-    CaFolder::lock(path, Instant::now() + Duration::from_secs(5)).unwrap()
+    CaFolder::lock(path, Instant::now() + Duration::from_secs(10)).unwrap()
 }
 
 /// A folder with a root and an intermediate for east, whose UID is `uid-east`.
