@@ -187,6 +187,7 @@ pub fn experiment(document: &Document) -> Markup {
     let rate = experiment.rate.map_or_else(|| "as fast as the client's curl can".into(), |rate| format!("{rate}/s"));
     let mut facts = vec![
         ("service", experiment.service.host()),
+        ("run", format!("{} (its requests have the user agent mesh-failover/{0})", experiment.run)),
         ("fault", super::fault(experiment.fault)),
         ("failed", side(&experiment.failed)),
         ("target", side(&experiment.target)),
