@@ -355,18 +355,20 @@ fn what_must_not_begin_is_refused_before_anything_is_written() {
             .map(str::to_owned)
             .collect()
     };
-    let both = ["--contexts", "east,west"];
-    let cases: [(&str, &[&str], &[&str], &str, i32); 7] = [
-        ("nothing.sample", &["--from", "deploy/curl"], &both, "there is no service nothing.sample", 1),
-        (SERVICE, &["--from", "deploy/none"], &both, "there is no Deployment sample/none", 1),
-        (SERVICE, &["--from", "deploy/curl"], &["--contexts", "east"], "no context is named for west", 1),
-        (SERVICE, &["--from", "deploy/helloworld-v1"], &both, "has no curl that a drill can use", 1),
-        (SERVICE, &["--from", "deploy/curl", "--port", "1"], &both, "has no port 1", 1),
-        (SERVICE, &["--from", "curl"], &both, "names no workload", 2),
-        (SERVICE, &["--from", "deploy/curl", "--from-cluster", "north"], &both, "no cluster of the mesh", 2),
-    ];
-    for (service, more, contexts, words, code) in cases {
-        let arguments = with(service, &[more, contexts].concat());
+    for (service, more, words, code) in [
+        ("nothing.sample", "--from deploy/curl", "there is no service nothing.sample", 1),
+        (SERVICE, "--from deploy/none", "there is no Deployment sample/none", 1),
+        (SERVICE, "--from deploy/curl --contexts east", "no context is named for west", 1),
+        (SERVICE, "--from deploy/helloworld-v1", "has no curl that a drill can use", 1),
+        (SERVICE, "--from deploy/curl --port 1", "has no port 1", 1),
+        (SERVICE, "--from curl", "names no workload", 2),
+        (SERVICE, "--from deploy/curl --from-cluster north", "no cluster of the mesh", 2),
+    ] {
+        let mut more: Vec<&str> = more.split(' ').collect();
+        if !more.contains(&"--contexts") {
+            more.extend(["--contexts", "east,west"]);
+        }
+        let arguments = with(service, &more);
         refused(&kit, &arguments.iter().map(String::as_str).collect::<Vec<_>>(), words, code);
     }
     let good = with(SERVICE, &["--from", "deploy/curl", "--contexts", "east,west"]);
