@@ -23,8 +23,10 @@ test: prepare ## Lint, unit tests and lab tests, with what each tier took
 test-all: prepare ## The same with everything that takes long
 	@tests/tiers.sh --all lint unit lab
 
-bench: prepare ## Measure a join; WRITE=docs/performance.md puts the figures there
-	@cargo test --workspace --bench join -- $(if $(WRITE),--write $(abspath $(WRITE)))
+bench: prepare ## Measure a join and drills; WRITE=docs/performance.md puts the figures there
+	@for bench in join drill; do \
+		cargo test --workspace --bench $$bench -- $(if $(WRITE),--write $(abspath $(WRITE))) || exit; \
+	done
 
 lint: prepare ## Formatting, clippy, and the licences and sources of what we depend on
 	@tests/tiers.sh lint

@@ -52,3 +52,9 @@ pub(crate) fn median<T: Copy + PartialOrd>(figures: &[T]) -> Option<T> {
     sorted.sort_by(|one, other| one.partial_cmp(other).unwrap_or(std::cmp::Ordering::Equal));
     sorted.get(sorted.len() / 2).copied()
 }
+
+/// KiB as MiB with one digit.
+pub(crate) fn mebibytes(kibibytes: u64) -> String {
+    let tenths = kibibytes * 10 / 1024;
+    format!("{}.{} MiB", tenths / 10, tenths % 10)
+}

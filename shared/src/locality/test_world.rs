@@ -29,7 +29,6 @@ pub(crate) fn cluster(name: &str) -> ObservedTraffic {
         pods: Vec::new(),
         gateways: Vec::new(),
         east_west: vec![EastWestGateway {
-            port: 15443,
             namespace: "istio-system".into(),
             service: "istio-eastwestgateway".into(),
             selector: BTreeMap::new(),
