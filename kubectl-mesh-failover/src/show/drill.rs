@@ -63,10 +63,10 @@ fn will(prepared: &Prepared) -> String {
                 .iter()
                 .map(|workload| format!("{} to 0 and back to {}", workload.object.name, workload.replicas))
                 .collect();
-            format!("scale {}, for {hold} after the failover. {back}", all.join(", "))
+            format!("scale {}, for {hold} after the failover.\n      {back}", all.join(", "))
         }
         Fault::UpstreamErrors { percent } => format!(
-            "have the proxies of {} answer 503 to {percent} % of requests, of all its clients, for {hold} after the failover.\n      {back}",
+            "have the proxies of {} answer 503 to {percent} % of requests, of all its clients,\n      for {hold} after the failover. {back}",
             experiment.service
         ),
     }

@@ -76,7 +76,7 @@ pub fn applied(plan: &LocalityPlan) -> String {
         lines.extend(plan.notes.iter().chain(clusters).map(|note| format!("note  {note}")));
     }
     lines.push(format!(
-        "Next, prove it: kubectl mesh-failover drill {} --fault upstream-errors --from deploy/CLIENT",
+        "Next, prove it: kubectl mesh-failover drill {} --fault upstream-errors --cluster CLUSTER --from deploy/CLIENT",
         plan.service
     ));
     lines.join("\n")

@@ -33,6 +33,7 @@ pub(crate) fn cluster(name: &str) -> ObservedTraffic {
             service: "istio-eastwestgateway".into(),
             selector: BTreeMap::new(),
             pod_labels: BTreeMap::new(),
+            port: 15443,
             addresses: vec![format!("192.0.2.{name}")],
             ready: 1,
         }],
