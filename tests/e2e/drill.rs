@@ -14,6 +14,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use meshlab::node::components::Component;
+use meshlab::node::control::Action;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use support::sample::{HOST, NAMESPACE};
@@ -405,6 +407,111 @@ fn what_must_not_begin_is_refused_before_anything_is_written() {
     kit.kubectl("west", &["scale", "deployment/helloworld-v2", "-n", NAMESPACE, "--replicas=1"]).ok();
     kit.kubectl("west", &["rollout", "status", "deployment/helloworld-v2", "-n", NAMESPACE, "--timeout=60s"]).ok();
     assert_put_back(&kit);
+}
+
+#[test]
+fn what_others_hold_or_an_earlier_drill_left_is_refused() {
+    let Some(kit) = mesh() else { return };
+    let refused = |service: &str, from: &str, words: &str| {
+        let began = Timestamp::now();
+        let arguments = ["--fault", "scale-to-zero", "--cluster", "east", "--contexts", "east,west", "--yes"];
+        let ended = kit.mesh_failover(&[&["drill", service, "--from", from], &arguments[..]].concat());
+        assert_eq!(ended.code, 1, "{ended}");
+        assert!(ended.stderr.contains(words) && ended.stderr.contains("do:"), "{words:?}: {ended}");
+        kit.assert_nothing_written(began);
+    };
+    let named = |kind: &str, version: &str, name: &str, labels: Value, more: Value| {
+        let mut object = json!({
+            "apiVersion": version, "kind": kind, "metadata": {"name": name, "namespace": NAMESPACE, "labels": labels},
+        });
+        object.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        object
+    };
+
+    let scaler = json!({"spec": {
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "helloworld-v1"}, "maxReplicas": 1,
+    }});
+    let labels = json!({"scaledobject.keda.sh/name": "helloworld"});
+    kit.apply("east", &[named("HorizontalPodAutoscaler", "autoscaling/v2", "keda-hpa-helloworld", labels, scaler)]);
+    refused(SERVICE, "deploy/curl", "KEDA ScaledObject helloworld keeps");
+    kit.kubectl("east", &["delete", "hpa", "-n", NAMESPACE, "keda-hpa-helloworld"]).ok();
+
+    let left = json!({"data": {"record": "{}"}});
+    kit.apply("east", &[named("ConfigMap", "v1", "mesh-failover-drill-helloworld", json!({}), left)]);
+    refused(SERVICE, "deploy/curl", "an earlier drill of helloworld.sample was not put back");
+    kit.kubectl("east", &["delete", "configmap", "-n", NAMESPACE, "mesh-failover-drill-helloworld"]).ok();
+
+    let ports = json!({"spec": {"selector": {"app": "helloworld"}, "ports": [
+        {"name": "http", "port": 5000}, {"name": "http-admin", "port": 5001, "targetPort": 5000},
+    ]}});
+    kit.apply("east", &[named("Service", "v1", "two-ports", json!({}), ports)]);
+    refused("two-ports.sample", "deploy/curl", "has several ports and none is named");
+    kit.kubectl("east", &["delete", "service", "-n", NAMESPACE, "two-ports"]).ok();
+
+    let plain = json!({"spec": {"containers": [{
+        "name": "curl", "image": "docker.io/lab/curl:1", "imagePullPolicy": "IfNotPresent",
+    }]}});
+    let uninjected = json!({"sidecar.istio.io/inject": "false"});
+    kit.apply("east", &[named("Pod", "v1", "plain", uninjected, plain)]);
+    kit.kubectl("east", &["wait", "pod/plain", "-n", NAMESPACE, "--for=condition=Ready", "--timeout=60s"]).ok();
+    refused(SERVICE, "pod/plain", "has no sidecar");
+    kit.kubectl("east", &["delete", "pod", "-n", NAMESPACE, "plain", "--wait=false"]).ok();
+
+    kit.kubectl("east", &["scale", "deployment/helloworld-v1", "-n", NAMESPACE, "--replicas=0"]).ok();
+    until("east has no endpoint", Duration::from_secs(30), || {
+        let pods = kit.kubectl("east", &["get", "pods", "-n", NAMESPACE, "-l", "app=helloworld", "-o", "name"]).ok();
+        if pods.is_empty() { Ok(()) } else { Err(pods) }
+    });
+    refused(SERVICE, "deploy/curl", "has no ready endpoint in east: there is nothing to fail");
+    kit.kubectl("east", &["scale", "deployment/helloworld-v1", "-n", NAMESPACE, "--replicas=1"]).ok();
+    kit.kubectl("east", &["rollout", "status", "deployment/helloworld-v1", "-n", NAMESPACE, "--timeout=60s"]).ok();
+    assert_put_back(&kit);
+}
+
+#[test]
+fn a_baseline_that_is_not_well_ends_the_drill_before_any_fault() {
+    let Some(kit) = mesh() else { return };
+    let broken = json!({
+        "apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
+        "metadata": {"name": "broken", "namespace": NAMESPACE},
+        "spec": {"hosts": [HOST], "http": [{
+            "fault": {"abort": {"httpStatus": 503, "percentage": {"value": 100}}},
+            "route": [{"destination": {"host": HOST}}],
+        }]},
+    });
+    kit.apply("east", &[broken]);
+    let began = Timestamp::now();
+    let ended = run(&mut drill(&kit, "scale-to-zero", &["--yes", "--no-report", "--baseline", "6s"]));
+    kit.kubectl("east", &["delete", "virtualservice", "-n", NAMESPACE, "broken"]).ok();
+    assert_eq!(ended.code, 1, "{ended}");
+    assert!(ended.stdout.contains("STOPPED"), "{ended}");
+    let scaled = kit.writes("east", began).into_iter().find(|write| write.contains("scale"));
+    assert_eq!(scaled, None, "no fault was injected");
+    assert_put_back(&kit);
+}
+
+#[test]
+fn what_cannot_be_put_back_in_time_ends_with_the_command_that_does() {
+    let Some(kit) = mesh() else { return };
+    let mut running =
+        Running::start(drill(&kit, "scale-to-zero", &["--yes", "--no-report", "--restore-timeout", "5s"]));
+    running.until_it_says(FAILED_OVER);
+    kit.lab.supervise("east", Component::KubeApiserver, Action::Pause).unwrap();
+    let ended = running.end();
+    kit.lab.supervise("east", Component::KubeApiserver, Action::Resume).unwrap();
+    assert_eq!(ended.code, 4, "{ended}");
+    assert!(
+        ended.stderr.contains(&format!("kubectl mesh-failover drill recover {SERVICE} --contexts east")),
+        "{ended}"
+    );
+    until("east answers again", Duration::from_mins(1), || {
+        let version = kit.kubectl("east", &["get", "--raw", "/readyz", "--request-timeout=3s"]);
+        if version.code == 0 { Ok(()) } else { Err(version.to_string()) }
+    });
+    let recovered = kit.mesh_failover(&["drill", "recover", SERVICE, "--contexts", "east,west", "--yes", "--force"]);
+    assert_eq!(recovered.code, 0, "{recovered}");
+    assert_put_back(&kit);
+    kit.kubectl("east", &["rollout", "status", "deployment/helloworld-v1", "-n", NAMESPACE, "--timeout=60s"]).ok();
 }
 
 #[test]
