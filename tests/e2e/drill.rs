@@ -171,6 +171,13 @@ fn errors_of_the_near_side_are_left_behind_with_its_pods_alive() {
     assert!(!report["counters"]["ejected"].as_array().unwrap().is_empty(), "{report:#}");
     let failed = report["figures"]["failed"].as_u64().unwrap();
     assert!((1..30).contains(&failed), "one error ejects, and each end of an ejection meets one more: {report:#}");
+    let run = format!("mesh-failover/{}", report["experiment"]["run"].as_str().unwrap());
+    let told = until("east's access log is whole", Duration::from_secs(10), || {
+        let lines = logged(&kit, "east", &run);
+        let told = lines.iter().filter(|line| line.contains(" 503 as ")).count() as u64;
+        if told >= failed { Ok(told) } else { Err(format!("{told} of {failed}")) }
+    });
+    assert_eq!(told, failed, "what failed is what east's proxies refused");
     assert_eq!(
         kit.kubectl("east", &["get", "pods", "-n", NAMESPACE, "-l", "app=helloworld", "-o", "name"]).ok(),
         pods,
