@@ -104,17 +104,7 @@ pub async fn conduct(
     told: &mpsc::UnboundedSender<Told>,
 ) -> Recording {
     let begun = Instant::now();
-    let recording = Recording {
-        experiment: drill.experiment.clone(),
-        started: Timestamp::now(),
-        ended: Timestamp::now(),
-        marks: Vec::new(),
-        samples: Vec::new(),
-        traffic: TrafficEnd::Whole,
-        readings: Vec::new(),
-        put_back: Vec::new(),
-        stopped: None,
-    };
+    let recording = Recording::begin(drill.experiment.clone(), Timestamp::now());
     let mut course = Course {
         drill,
         locks,

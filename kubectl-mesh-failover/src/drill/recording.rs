@@ -31,6 +31,23 @@ pub struct Recording {
     pub stopped: Option<Stop>,
 }
 
+impl Recording {
+    /// Of a drill that begins: nothing has happened yet.
+    pub fn begin(experiment: Experiment, started: Timestamp) -> Self {
+        Self {
+            experiment,
+            started,
+            ended: started,
+            marks: Vec::new(),
+            samples: Vec::new(),
+            traffic: TrafficEnd::Whole,
+            readings: Vec::new(),
+            put_back: Vec::new(),
+            stopped: None,
+        }
+    }
+}
+
 /// A moment of the drill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]

@@ -14,7 +14,7 @@ use crate::drill::conduct::Told;
 use crate::drill::experiment::Experiment;
 use crate::drill::measure::owners;
 use crate::drill::phase::Timing;
-use crate::drill::recording::{Mark, Outcome, Recording, Sample, TrafficEnd};
+use crate::drill::recording::{Mark, Outcome, Recording, Sample};
 use crate::report::wording::{seconds, share};
 
 /// How many lines [`Live::lines`] gives at most.
@@ -104,17 +104,7 @@ impl Live {
     pub fn new(experiment: &Experiment, timing: &Timing) -> Self {
         Self {
             timing: timing.clone(),
-            so_far: Recording {
-                experiment: experiment.clone(),
-                started: Timestamp::UNIX_EPOCH,
-                ended: Timestamp::UNIX_EPOCH,
-                marks: Vec::new(),
-                samples: Vec::new(),
-                traffic: TrafficEnd::Whole,
-                readings: Vec::new(),
-                put_back: Vec::new(),
-                stopped: None,
-            },
+            so_far: Recording::begin(experiment.clone(), Timestamp::UNIX_EPOCH),
             phases: Vec::new(),
             owners: BTreeMap::new(),
             notes: Vec::new(),

@@ -7,7 +7,7 @@ use mesh_shared::mesh::name::ClusterName;
 use mesh_shared::mesh::service::ServiceName;
 
 use crate::drill::experiment::{Client, Experiment, Fault, Hypothesis, Rule, Side};
-use crate::drill::recording::{HostCounters, Mark, Outcome, PutBack, Reading, Recording, Sample, Stop, TrafficEnd};
+use crate::drill::recording::{HostCounters, Mark, Outcome, PutBack, Reading, Recording, Sample, Stop};
 
 /// Pause between two requests.
 pub const PAUSE: Duration = Duration::from_millis(20);
@@ -93,15 +93,8 @@ impl Stream {
     /// A drill at its first request.
     pub fn begin(fault: Fault) -> Self {
         let recording = Recording {
-            experiment: experiment(fault),
-            started: "2026-11-24T21:40:00Z".parse().unwrap(),
             ended: "2026-11-24T21:41:00Z".parse().unwrap(),
-            marks: Vec::new(),
-            samples: Vec::new(),
-            traffic: TrafficEnd::Whole,
-            readings: Vec::new(),
-            put_back: Vec::new(),
-            stopped: None,
+            ..Recording::begin(experiment(fault), "2026-11-24T21:40:00Z".parse().unwrap())
         };
         let mut stream = Self { recording, now: Duration::ZERO, number: 0, hosts: BTreeMap::new() };
         stream.host_appears("10.0.1.11:5000");
