@@ -1,7 +1,7 @@
 //! How every verb writes: permissions, show, confirm, carry out.
 
 use futures::future::{join_all, try_join_all};
-use mesh_shared::cluster::access::missing;
+use mesh_shared::cluster::access::{Access, missing};
 use mesh_shared::cluster::apply::create_strict_dry_run;
 use mesh_shared::cluster::context::Cluster;
 use mesh_shared::error::{Error, Kind, Result};
@@ -129,11 +129,15 @@ async fn in_one_cluster(changes: &[Change], member: &Member) -> (Vec<String>, Re
 }
 
 async fn allowed(changes: &[Change], members: &[Member]) -> Result<()> {
-    let wanted: Vec<(&Cluster, _)> = members
-        .iter()
-        .map(|member| (&member.cluster, permissions::needed(changes, &member.seen.name)))
-        .filter(|(_, wanted)| !wanted.is_empty())
-        .collect();
+    let wanted = members.iter().map(|member| (&member.cluster, permissions::needed(changes, &member.seen.name)));
+    must_be_allowed(wanted.collect(), "this", "ask for them, or use a user that has them").await
+}
+
+/// Makes sure that the user may do all of this, each in its cluster. `needing` is who needs it.
+///
+/// # Errors
+/// A refusal with everything that is missing, and `remedy`.
+pub async fn must_be_allowed(wanted: Vec<(&Cluster, Vec<Access>)>, needing: &str, remedy: &str) -> Result<()> {
     let lacking = try_join_all(wanted.iter().map(|(cluster, wanted)| missing(cluster, wanted))).await?;
     let all: Vec<(&str, String)> = wanted
         .iter()
@@ -145,8 +149,8 @@ async fn allowed(changes: &[Change], members: &[Member]) -> Result<()> {
     }
     let mut contexts: Vec<&str> = all.iter().map(|(context, _)| *context).collect();
     contexts.dedup();
-    Err(Error::refused("you lack permissions that this needs")
+    Err(Error::refused(format!("you lack permissions that {needing} needs"))
         .at(format!("context {}", contexts.join(", ")))
         .because(all.iter().map(|(context, access)| format!("{context}: {access}")).collect::<Vec<_>>().join("\n"))
-        .fix("ask for them, or use a user that has them"))
+        .fix(remedy))
 }

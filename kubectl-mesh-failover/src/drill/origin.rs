@@ -70,13 +70,10 @@ impl Origins {
         self.answerers.iter().map(side).collect()
     }
 
-    /// Counters of a host that came back begin at zero again.
     fn between(&self, last: &Reading, now: &Reading) -> Counted {
         let mut counted = Counted::default();
-        for host in &now.hosts {
-            let before = last.hosts.iter().find(|other| other.address == host.address).map_or(0, |other| other.success);
-            let more = if host.success >= before { host.success - before } else { host.success };
-            if host.region == self.failed_region {
+        for (region, more) in now.successes_since(last) {
+            if region == self.failed_region {
                 counted.failed += more;
             } else {
                 counted.elsewhere += more;

@@ -112,6 +112,16 @@ pub struct Reading {
     pub hosts: Vec<HostCounters>,
 }
 
+impl Reading {
+    /// Successes of each host since an earlier reading, with its region. A host that counts less than before began at zero again.
+    pub fn successes_since<'a>(&'a self, earlier: &'a Self) -> impl Iterator<Item = (&'a str, u64)> {
+        self.hosts.iter().map(|host| {
+            let before = earlier.hosts.iter().find(|one| one.address == host.address).map_or(0, |one| one.success);
+            (host.region.as_str(), host.success.checked_sub(before).unwrap_or(host.success))
+        })
+    }
+}
+
 /// One host as the client's proxy counts. Counters are attempts, not requests: a retried one counts twice; they vanish with
 /// a host that EDS removes and begin at zero when it comes back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

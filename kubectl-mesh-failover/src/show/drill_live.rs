@@ -283,12 +283,10 @@ impl Live {
         let sides = [self.so_far.experiment.failed.region.as_str(), self.so_far.experiment.target.region.as_str()];
         let mut answers: Answers<'_> = sides.into_iter().map(|side| (side, 0)).collect();
         let [.., earlier, later] = self.so_far.readings.as_slice() else { return answers };
-        for host in &later.hosts {
-            let before = earlier.hosts.iter().find(|one| one.address == host.address).map_or(0, |one| one.success);
-            let more = host.success.checked_sub(before).unwrap_or(host.success);
-            match answers.iter_mut().find(|(name, _)| *name == host.region) {
+        for (region, more) in later.successes_since(earlier) {
+            match answers.iter_mut().find(|(name, _)| *name == region) {
                 Some((_, number)) => *number = number.saturating_add(more),
-                None => answers.push((&host.region, more)),
+                None => answers.push((region, more)),
             }
         }
         answers

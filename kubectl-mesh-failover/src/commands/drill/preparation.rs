@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use futures::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
-use mesh_shared::cluster::access::missing;
 use mesh_shared::cluster::context::{Cluster, Connection};
 use mesh_shared::cluster::exec::{self, Command};
 use mesh_shared::cluster::kinds::Target;
@@ -19,6 +18,7 @@ use tokio::time::Instant;
 use super::arguments::{RunArguments, workload};
 use crate::cli::MANAGER;
 use crate::commands::mesh::{Member, MeshArguments, Wanted, observe};
+use crate::commands::write::must_be_allowed;
 use crate::drill::conduct::Drill;
 use crate::drill::experiment::{Client, Experiment, Fault, Hypothesis, Rule};
 use crate::drill::injection::{Endpoints, writes};
@@ -335,16 +335,6 @@ async fn allowed(members: &[Member], failed: &Cluster, client: &Cluster, experim
             (client, permissions::asking(&experiment.client.namespace)),
         ])
         .collect();
-    let lacking = try_join_all(wanted.iter().map(|(cluster, wanted)| missing(cluster, wanted))).await?;
-    let all: Vec<String> = wanted
-        .iter()
-        .zip(lacking)
-        .flat_map(|((cluster, _), all)| all.into_iter().map(move |access| format!("{}: {access}", cluster.context)))
-        .collect();
-    if all.is_empty() {
-        return Ok(());
-    }
-    Err(Error::refused("you lack permissions that the drill needs")
-        .because(all.join("\n"))
-        .fix("ask for them, or use a user that has them (docs/drills.md lists all)"))
+    let remedy = "ask for them, or use a user that has them (docs/drills.md lists all)";
+    must_be_allowed(wanted, "the drill", remedy).await
 }
