@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Tests in tiers, each with what it took: tests/tiers.sh [--all] lint|unit|lab…
+# Tests in tiers, each with what it took: tests/tiers.sh [--all] lint|unit|lab|advisories…
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
@@ -37,10 +37,32 @@ cargo_deny() {
     "$root/bin/cargo-deny" "$@"
 }
 
+# actionlint by the version in its go.mod, built once.
+actionlint() {
+    local module=tests/tools/actionlint key program
+    key=$(cat $module/go.mod $module/go.sum | sha256sum | cut -c 1-20)
+    program=$MESHLAB_CACHE/tools/actionlint-$key
+    if [ ! -x "$program" ]; then
+        echo "building actionlint, once" >&2
+        go build -C $module -o "$program" github.com/rhysd/actionlint/cmd/actionlint || return
+    fi
+    "$program" "$@"
+}
+
+scripts() {
+    git ls-files '*.sh' .ci/run | xargs shellcheck --external-sources --source-path SCRIPTDIR
+}
+
 lint() {
     check cargo fmt --all --check &&
         check cargo clippy --workspace --all-targets -- -D warnings &&
-        check cargo_deny check bans licenses sources
+        check cargo_deny check bans licenses sources &&
+        check scripts &&
+        check actionlint
+}
+
+advisories() {
+    check cargo_deny check advisories
 }
 
 # Everything that needs no cluster. One selection of packages for all of cargo's runs: another would have other features, and
