@@ -11,18 +11,39 @@ meshlab=$CARGO_TARGET_DIR/debug/meshlab
 [ -z "${CI:-}" ] || export CARGO_INCREMENTAL=0
 
 passed=0 failed=0 skipped=0
-output=$(mktemp)
-trap 'rm -f "$output"' EXIT
+# What each command said, while it is being counted.
+outputs=$(mktemp --directory)
 
-# Runs a command, shows what it says, and counts the tests in it. A command that fails without one counts as one.
-check() {
-    local code one two three
-    printf '\n== %s\n' "$*"
-    "$@" 2>&1 | tee "$output"
-    code=${PIPESTATUS[0]}
-    read -r one two three < <(awk '/^test result: / { p += $4; f += $6; i += $8 } END { print p + 0, f + 0, i + 0 }' "$output")
-    ((code == 0 || two > 0)) || two=1
+# Nothing that was started outlives this: a lab takes itself down when its command is told to end.
+ended() {
+    local running
+    running=$(jobs -p)
+    if [ -n "$running" ]; then
+        # shellcheck disable=SC2086 # one word for each process
+        kill $running 2>/dev/null
+        wait
+    fi
+    rm -rf "$outputs"
+}
+trap ended EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# count CODE FILE: adds up the tests in what a command said. A command that fails without one counts as one.
+count() {
+    local one two three
+    read -r one two three < <(awk '/^test result: / { p += $4; f += $6; i += $8 } END { print p + 0, f + 0, i + 0 }' "$2")
+    (($1 == 0 || two > 0)) || two=1
     ((passed += one, failed += two, skipped += three))
+}
+
+# Runs a command, shows what it says, and counts the tests in it.
+check() {
+    local code
+    printf '\n== %s\n' "$*"
+    "$@" 2>&1 | tee "$outputs/check"
+    code=${PIPESTATUS[0]}
+    count "$code" "$outputs/check"
     return "$code"
 }
 
@@ -75,43 +96,73 @@ unit() {
     check cargo test --workspace --lib --bins "${tests[@]}"
 }
 
-# What runs in clusters. Each file of tests/e2e has a lab of its own, but for the one that brings labs up itself.
+# What runs in clusters. Each file of tests/e2e has a lab of its own, but for the one that brings labs up itself. Mostly they wait
+# for clusters: two run at a time, what takes longest first.
 lab() {
-    ran=() code=0
+    ran=() code=0 lanes=1
     if ! { cargo build --workspace --bins && cargo test --workspace --no-run && "$meshlab" build; }; then
         ((failed += 1))
         return 1
     fi
+    # Compares what is on the machine before and after.
     e2e lab_leaves_nothing
-    e2e stand_in meshlab with --clusters east
+    await 0
+    lanes=$(($(nproc) > 1 ? 2 : 1))
+    e2e killed meshlab with --clusters east,west
+    e2e stopped meshlab with --clusters east,west --balancer west=pending
+    e2e drill meshlab with --clusters east,west
+    e2e documented meshlab with --clusters east,west
     e2e refused meshlab with --clusters east,west,bare --api-only --no-operator=bare
+    e2e expose meshlab with --clusters east,west
+    e2e three meshlab with --clusters east,west,north
+    e2e join meshlab with --clusters east,west --balancer east=hostname
+    e2e locality meshlab with --clusters east,west
+    e2e stand_in meshlab with --clusters east
     if [ -n "${SAIL_CRDS:-}" ]; then
         e2e contract meshlab with --clusters today,preview --api-only --sail-versions preview=v1alpha1
     else
         skip contract 'SAIL_CRDS names no folder that holds the operator'"'"'s own CRDs in v1/ and v1alpha1/'
     fi
-    e2e join meshlab with --clusters east,west --balancer east=hostname
-    e2e expose meshlab with --clusters east,west
-    e2e locality meshlab with --clusters east,west
-    e2e stopped meshlab with --clusters east,west --balancer west=pending
-    e2e three meshlab with --clusters east,west,north
-    e2e killed meshlab with --clusters east,west
-    e2e drill meshlab with --clusters east,west
-    e2e documented meshlab with --clusters east,west
+    await 0
     nothing_forgotten
     return $code
 }
 
-# e2e NAME [meshlab with …]: the tests of tests/e2e/NAME.rs, in a lab where one is named.
+# e2e NAME [meshlab with …]: starts the tests of tests/e2e/NAME.rs, in a lab where one is named, once a lane is free.
 e2e() {
-    local name=$1 lab=()
+    local name=$1 lab=() words
     shift
     if (($# > 0)); then
         # What hangs is ended, and its lab with it.
         lab=(timeout --foreground "$patience" "$CARGO_TARGET_DIR/debug/$1" "${@:2}" --)
     fi
     ran+=("$name")
-    check "${lab[@]}" cargo test --workspace --test "$name" -- --test-threads 1 || code=1
+    words=("${lab[@]}" cargo test --workspace --test "$name" -- --test-threads 1)
+    await $((lanes - 1))
+    printf '\n== %s is begun\n' "$name"
+    {
+        begun=$SECONDS
+        printf '\n== %s\n' "${words[*]}"
+        "${words[@]}"
+        ended=$?
+        printf '== %s took %d s\n' "$name" $((SECONDS - begun))
+        exit $ended
+    } >"$outputs/$name" 2>&1 </dev/null &
+    running[$!]=$name
+}
+
+# await N: until no more than so many run; shows and counts what came to its end.
+await() {
+    local pid ended name
+    while ((${#running[@]} > $1)); do
+        wait -n -p pid "${!running[@]}"
+        ended=$?
+        name=${running[$pid]}
+        unset "running[$pid]"
+        cat "$outputs/$name"
+        count $ended "$outputs/$name"
+        ((ended == 0)) || code=1
+    done
 }
 
 # skip NAME WHY
@@ -134,6 +185,7 @@ nothing_forgotten() {
 }
 
 took=() patience=15m
+running=()
 if [ "${1:-}" = --all ]; then
     patience=60m
     export MESH_TEST_EVERY_KILL=1

@@ -4,14 +4,18 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
+#[path = "documented/page.rs"]
+mod page;
 mod support;
+#[path = "documented/typed.rs"]
+mod typed;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use page::{Block, blocks};
 use support::Kit;
-use support::page::{Block, blocks};
 
 const CLUSTERS: [&str; 2] = ["east", "west"];
 
@@ -24,10 +28,8 @@ const PAGES: [(&str, &[&str]); 6] = [
     ("docs/locality.md", &["kubectl mesh-failover expose helloworld.sample --yes"]),
     (
         "docs/drills.md",
-        &[
-            "kubectl mesh-failover locality apply helloworld.sample \
-             --failover east-region=west-region,west-region=east-region --yes",
-        ],
+        &["kubectl mesh-failover locality apply helloworld.sample \
+             --failover east-region=west-region,west-region=east-region --yes"],
     ),
 ];
 

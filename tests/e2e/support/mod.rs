@@ -11,11 +11,9 @@ pub(crate) mod ca_folder;
 pub(crate) mod judge;
 pub(crate) mod kit;
 pub(crate) mod lent;
-pub(crate) mod page;
 pub(crate) mod requests;
 pub(crate) mod sample;
 pub(crate) mod shell;
-pub(crate) mod typed;
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};

@@ -5,8 +5,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use super::Kit;
-use super::shell::Ended;
+use crate::support::Kit;
+use crate::support::shell::Ended;
 
 /// Nothing that is typed is silent for longer.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -65,7 +65,8 @@ fn read(child: &mut Child) -> mpsc::Receiver<Vec<u8>> {
 /// What somebody who agrees types at what stands on the screen.
 fn answer(screen: &str) -> Option<String> {
     // What moves or hides the cursor says nothing.
-    let screen: String = screen.split('\u{1b}').map(|part| part.trim_start_matches(['[', '?', '2', '5', 'l', 'h'])).collect();
+    let screen: String =
+        screen.split('\u{1b}').map(|part| part.trim_start_matches(['[', '?', '2', '5', 'l', 'h'])).collect();
     if screen.ends_with("[y/N] ") {
         return Some("y".to_owned());
     }
