@@ -12,6 +12,8 @@ done
 compiles() { echo '#include <stdio.h>' | cc -E - >/dev/null 2>&1; }
 packages=()
 compiles || packages+=(gcc libc6-dev)
+# Plugins are completed by kubectl in bash, whose completion stands on this.
+[ -e /usr/share/bash-completion/bash_completion ] || packages+=(bash-completion)
 command -v git >/dev/null || packages+=(git)
 command -v shellcheck >/dev/null || packages+=(shellcheck)
 if ((${#packages[@]} > 0)); then

@@ -118,6 +118,7 @@ lab() {
     e2e join meshlab with --clusters east,west --balancer east=hostname
     e2e locality meshlab with --clusters east,west
     e2e stand_in meshlab with --clusters east
+    e2e completion meshlab with --clusters east,west --api-only
     if [ -n "${SAIL_CRDS:-}" ]; then
         e2e contract meshlab with --clusters today,preview --api-only --sail-versions preview=v1alpha1
     else

@@ -2,12 +2,14 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use mesh_shared::error::Result;
 use mesh_shared::ui::arguments::ConnectionArguments;
 use mesh_shared::ui::command;
+use mesh_shared::ui::completion::{CompleteArguments, CompletionArguments};
 use mesh_shared::ui::terminal::Terminal;
 
+use crate::commands::completion;
 use crate::commands::drill::{self, DrillArguments};
 use crate::commands::expose::{self, ExposeArguments, UnexposeArguments};
 use crate::commands::list::{self, ListArguments};
@@ -49,6 +51,9 @@ enum Verb {
     Unexpose(UnexposeArguments),
     List(ListArguments),
     Locality(LocalityArguments),
+    Completion(CompletionArguments),
+    #[command(name = "__complete", hide = true)]
+    Complete(CompleteArguments),
     /// Print the version
     Version,
 }
@@ -62,6 +67,10 @@ pub(crate) fn run() -> ExitCode {
 fn execute(cli: Cli, terminal: Terminal) -> Result<u8> {
     let connection = cli.connection.connection(&format!("{MANAGER}/{}", env!("CARGO_PKG_VERSION")));
     match cli.verb {
+        Verb::Completion(arguments) => completion::completion(&arguments, terminal),
+        Verb::Complete(arguments) => {
+            command::block_on(completion::complete(&arguments, Cli::command(), connection, terminal))
+        }
         Verb::Drill(arguments) => command::block_on(drill::drill(*arguments, &cli.mesh, &connection, terminal)),
         Verb::Regions(arguments) => {
             command::block_on(regions::regions(&arguments, &cli.mesh, &connection, terminal)).map(|()| 0)
@@ -87,10 +96,8 @@ fn execute(cli: Cli, terminal: Terminal) -> Result<u8> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     #[test]
     fn the_command_line_is_consistent() {
-        super::Cli::command().debug_assert();
+        <super::Cli as clap::CommandFactory>::command().debug_assert();
     }
 }

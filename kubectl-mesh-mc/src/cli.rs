@@ -2,12 +2,14 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use mesh_shared::error::Result;
 use mesh_shared::ui::arguments::ConnectionArguments;
 use mesh_shared::ui::command;
+use mesh_shared::ui::completion::{CompleteArguments, CompletionArguments};
 use mesh_shared::ui::terminal::Terminal;
 
+use crate::commands::completion;
 use crate::commands::join::{self, JoinArguments};
 
 /// Name of our field manager, of `managed-by` labels, and of the User-Agent before the slash.
@@ -36,6 +38,9 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Join(Box<JoinArguments>),
+    Completion(CompletionArguments),
+    #[command(name = "__complete", hide = true)]
+    Complete(CompleteArguments),
     /// Print the version
     Version,
 }
@@ -46,24 +51,24 @@ pub fn run() -> ExitCode {
 }
 
 fn execute(cli: Cli, terminal: Terminal) -> Result<u8> {
+    let connection = cli.connection.connection(&format!("{MANAGER}/{}", env!("CARGO_PKG_VERSION")));
     match cli.verb {
+        Verb::Completion(arguments) => completion::completion(&arguments, terminal),
+        Verb::Complete(arguments) => {
+            command::block_on(completion::complete(&arguments, Cli::command(), connection, terminal))
+        }
         Verb::Version => {
             terminal.data(&format!("{MANAGER} {}\n", env!("CARGO_PKG_VERSION")));
             Ok(0)
         }
-        Verb::Join(arguments) => {
-            let connection = cli.connection.connection(&format!("{MANAGER}/{}", env!("CARGO_PKG_VERSION")));
-            command::block_on(join::join(*arguments, connection, terminal)).map(|()| 0)
-        }
+        Verb::Join(arguments) => command::block_on(join::join(*arguments, connection, terminal)).map(|()| 0),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     #[test]
     fn the_command_line_is_consistent() {
-        super::Cli::command().debug_assert();
+        <super::Cli as clap::CommandFactory>::command().debug_assert();
     }
 }

@@ -6,6 +6,8 @@
 #[cfg(feature = "engine")]
 pub mod cluster;
 #[cfg(feature = "engine")]
+pub mod completion;
+#[cfg(feature = "engine")]
 pub mod error;
 #[cfg(feature = "engine")]
 pub mod istio;

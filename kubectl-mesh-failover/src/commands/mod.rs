@@ -1,6 +1,7 @@
 //! A file per verb: arguments and calls.
 
 pub mod arguments;
+pub mod completion;
 pub mod drill;
 pub mod expose;
 pub mod list;

@@ -13,6 +13,8 @@ use super::experiment::Fault;
 
 /// Version of the record: an older plugin refuses a newer one.
 const SCHEMA: &str = "mesh-failover/record/v1";
+/// How the names of all records begin.
+pub const NAME_PREFIX: &str = "mesh-failover-drill-";
 /// Label of every record, by which `drill list` finds them.
 pub const LABEL: &str = "mesh-failover/record";
 /// Label of what a drill made, with the run's id.
@@ -92,7 +94,7 @@ impl Changed {
 /// Where the record of a service's drill lies: in the service's namespace of the cluster that is failed. One name for each
 /// service, so that a second drill finds it.
 pub fn place(service: &ServiceName) -> ObjectKey {
-    ObjectKey::new("ConfigMap", &service.namespace, &format!("mesh-failover-drill-{}", service.name))
+    ObjectKey::new("ConfigMap", &service.namespace, &format!("{NAME_PREFIX}{}", service.name))
 }
 
 impl Record {

@@ -1,3 +1,4 @@
 //! One file per verb: its arguments, and calls.
 
+pub mod completion;
 pub mod join;

@@ -113,6 +113,14 @@ pub fn contexts(connection: &Connection) -> Result<(Vec<String>, Option<String>)
     Ok((kubeconfig.contexts.iter().map(|named| named.name.clone()).collect(), kubeconfig.current_context))
 }
 
+/// Names of all users, in the order of the kubeconfig.
+///
+/// # Errors
+/// Where the kubeconfig is missing or broken.
+pub fn users(connection: &Connection) -> Result<Vec<String>> {
+    Ok(file::read(connection)?.auth_infos.into_iter().map(|named| named.name).collect())
+}
+
 /// A client for each of the contexts. Sends no request to a cluster; exec plugins of the kubeconfig are run.
 ///
 /// # Errors

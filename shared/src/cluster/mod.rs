@@ -12,6 +12,7 @@ pub mod forward;
 pub mod kinds;
 pub mod lease;
 pub mod list;
+pub mod names;
 pub mod observe;
 pub mod probe;
 pub mod proxy_stats;

@@ -19,6 +19,7 @@ use serde_json::Value;
 use self::ask::{Answers, ask};
 pub use self::registered::registered;
 use super::context::Cluster;
+use super::list::every_metadata;
 use super::observe::{control_planes, uid};
 use crate::error::{Error, Result};
 use crate::istio::NETWORK_LABEL;
@@ -55,6 +56,15 @@ impl Scope {
 /// A refusal where no istiod stands in the namespace, or its name is no DNS label.
 pub async fn name(cluster: &Cluster, system_namespace: &str) -> Result<ClusterName> {
     name_of(&cluster.context, system_namespace, &ask::istiods(cluster, system_namespace).await?)
+}
+
+/// The regions of a cluster's nodes, as they come.
+///
+/// # Errors
+/// Where the API server does not answer or does not let us read them.
+pub async fn regions(cluster: &Cluster) -> Result<Vec<String>> {
+    let nodes = pods::nodes(&every_metadata(cluster, "Node").await?);
+    Ok(nodes.into_values().map(|place| place.region).filter(|region| !region.is_empty()).collect())
 }
 
 /// Everything about one cluster that exposure, locality and drills decide by.

@@ -47,6 +47,27 @@ const LOCK: &str = ".lock";
 /// # Errors
 /// A usage error where neither is known.
 pub fn default_path(mesh: &MeshId) -> Result<PathBuf> {
+    Ok(of_all_meshes()?.join(mesh.as_str()))
+}
+
+/// Names of the meshes that have a folder there.
+///
+/// # Errors
+/// Where the place is not known or cannot be read.
+pub fn meshes() -> Result<Vec<String>> {
+    let folder = of_all_meshes()?;
+    let entries = match std::fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => {
+            return Err(Error::failed(format!("{} cannot be read", folder.display())).because(error.to_string()));
+        }
+    };
+    let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    Ok(names.filter(|name| MeshId::new(name.as_str()).is_ok()).collect())
+}
+
+fn of_all_meshes() -> Result<PathBuf> {
     // The specification has relative paths ignored.
     let data = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     let data = data.or_else(|| std::env::home_dir().map(|home| home.join(".local/share")));
@@ -55,7 +76,7 @@ pub fn default_path(mesh: &MeshId) -> Result<PathBuf> {
             .because("neither XDG_DATA_HOME nor HOME is set")
             .fix("name one: --ca-dir DIR")
     })?;
-    Ok(data.join("mesh-mc").join(mesh.as_str()))
+    Ok(data.join("mesh-mc"))
 }
 
 /// A CA folder that this process has for itself until it is dropped.

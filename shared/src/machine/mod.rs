@@ -2,6 +2,7 @@
 
 pub mod ca_folder;
 pub mod clock;
+pub mod completion_helper;
 pub mod holder;
 pub mod random;
 pub mod report_file;

@@ -2,6 +2,7 @@
 
 mod access;
 pub mod change;
+pub mod complete;
 pub mod event;
 pub mod execute;
 pub mod perform;

@@ -2,6 +2,7 @@
 
 pub mod arguments;
 pub mod command;
+pub mod completion;
 pub mod diff;
 pub mod format;
 pub mod hint;

@@ -1,11 +1,9 @@
 //! Commands typed into a terminal by somebody who says yes.
 
-use std::io::{Read, Write};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
 use std::time::Duration;
 
 use crate::support::Kit;
+use crate::support::screen::Screen;
 use crate::support::shell::Ended;
 
 /// Nothing that is typed is silent for longer.
@@ -17,49 +15,16 @@ impl Kit {
     pub(crate) fn type_into_terminal(&self, commands: &str) -> Ended {
         let file = self.file("typed.sh", commands);
         let bash = format!("bash -euo pipefail {}", file.display());
-        let mut command = self.command("script");
-        command.args(["--quiet", "--return", "--flush", "--command", &bash, "/dev/null"]).env("TERM", "dumb");
-        let (code, output) = answer_all(&mut command);
-        Ended::new(code, output, commands)
-    }
-}
-
-fn answer_all(command: &mut Command) -> (i32, String) {
-    let mut child =
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap_or_else(|error| panic!("script: {error}"));
-    let mut keyboard = child.stdin.take().expect("stdin is piped");
-    let screen = read(&mut child);
-    let (mut seen, mut answered) = (String::new(), 0);
-    loop {
-        match screen.recv_timeout(PATIENCE) {
-            Ok(bytes) => seen += &String::from_utf8_lossy(&bytes),
-            Err(mpsc::RecvTimeoutError::Disconnected) => break,
-            Err(mpsc::RecvTimeoutError::Timeout) => {
-                let _ = child.kill();
-                panic!("nothing for {PATIENCE:?} after: {seen}");
+        let mut screen = Screen::start(&mut self.command("script"), &bash);
+        let mut answered = 0;
+        while screen.more(PATIENCE) {
+            if let Some(answer) = answer(&screen.seen()[answered..]) {
+                answered = screen.seen().len();
+                screen.press(&answer);
             }
         }
-        if let Some(answer) = answer(&seen[answered..]) {
-            answered = seen.len();
-            let _ = keyboard.write_all(answer.as_bytes());
-        }
+        Ended::new(screen.code(), screen.seen().to_owned(), commands)
     }
-    let status = child.wait().expect("it is ours");
-    (status.code().unwrap_or(-1), seen)
-}
-
-fn read(child: &mut Child) -> mpsc::Receiver<Vec<u8>> {
-    let mut stdout = child.stdout.take().expect("stdout is piped");
-    let (sender, receiver) = mpsc::channel();
-    std::thread::spawn(move || {
-        let mut buffer = [0; 4096];
-        while let Ok(size @ 1..) = stdout.read(&mut buffer) {
-            if sender.send(buffer[..size].to_vec()).is_err() {
-                break;
-            }
-        }
-    });
-    receiver
 }
 
 /// What somebody who agrees types at what stands on the screen.

@@ -13,6 +13,7 @@ pub(crate) mod kit;
 pub(crate) mod lent;
 pub(crate) mod requests;
 pub(crate) mod sample;
+pub(crate) mod screen;
 pub(crate) mod shell;
 
 use std::thread::sleep;

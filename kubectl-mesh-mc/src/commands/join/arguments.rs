@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, ValueHint};
 use mesh_shared::cluster::context::Cluster;
 use mesh_shared::cluster::probe::PullSecret;
 use mesh_shared::error::{Error, Result};
@@ -69,7 +69,7 @@ pub struct JoinArguments {
     #[arg(long = "network", value_name = "NAME=NETWORK")]
     pub networks: Vec<String>,
     /// Folder that keeps the root's key and the intermediates [default: $XDG_DATA_HOME/mesh-mc/MESH]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub ca_dir: Option<PathBuf>,
     /// Keys of the root and of the intermediates
     #[arg(long, value_name = "ALGORITHM", default_value = "rsa-4096", value_parser = ["rsa-4096", "rsa-2048", "ecdsa-p256"])]

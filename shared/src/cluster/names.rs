@@ -1,0 +1,116 @@
+//! Names for completion: read with small requests, from all clusters at once, and given up when somebody waits too long.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use futures::stream::{FuturesUnordered, StreamExt as _};
+use serde_json::Value;
+use tokio::time::{Instant, timeout_at};
+
+use super::context::{Cluster, Connection, connect, contexts};
+use super::kinds::list_path;
+use super::list::{metadata, with_labels};
+use super::traffic;
+use crate::error::Result;
+
+/// Somebody has pressed a key and waits.
+pub const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Where names are looked for.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// How to reach clusters.
+    pub connection: Connection,
+    /// Contexts that the line names; none for the current one.
+    pub contexts: Vec<String>,
+    /// Namespace that the line names.
+    pub namespace: Option<String>,
+    /// Namespace of istiod.
+    pub system_namespace: String,
+}
+
+/// What is looked for in clusters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Services, as `NAME.NAMESPACE`, or `NAME` in the place's namespace.
+    Services,
+    /// Client workloads of the place's namespace, or of all, such as `deploy/curl`.
+    Workloads,
+    /// Namespaces.
+    Namespaces,
+    /// Names of the clusters themselves in their mesh.
+    Clusters,
+    /// Regions of nodes.
+    Regions,
+    /// ConfigMaps with a label, whose names begin so, as `REST.NAMESPACE`.
+    ConfigMaps {
+        /// The label.
+        label: &'static str,
+        /// How their names begin.
+        prefix: &'static str,
+    },
+}
+
+/// The names that came within [`PATIENCE`], each once, sorted. Who does not answer, or does not let us read, has none.
+pub async fn names(place: &Place, kind: Kind) -> Vec<String> {
+    let deadline = Instant::now() + PATIENCE;
+    let clusters = timeout_at(deadline, reachable(place)).await.unwrap_or_default();
+    let mut asked: FuturesUnordered<_> = clusters.iter().map(|cluster| of_cluster(cluster, place, kind)).collect();
+    let mut all = Vec::new();
+    while let Ok(Some(found)) = timeout_at(deadline, asked.next()).await {
+        all.extend(found.unwrap_or_default());
+    }
+    all.sort();
+    all.dedup();
+    all
+}
+
+/// Clients for what the line names; a context that cannot be used is left out.
+async fn reachable(place: &Place) -> Vec<Cluster> {
+    let wanted = match contexts(&place.connection) {
+        Ok((_, current)) if place.contexts.is_empty() => current.into_iter().collect(),
+        _ => place.contexts.clone(),
+    };
+    let connection = Connection { request_timeout: Some(PATIENCE), ..place.connection.clone() };
+    let made = join_all(wanted.iter().map(|context| connect(&connection, std::slice::from_ref(context)))).await;
+    made.into_iter().flatten().flatten().collect()
+}
+
+async fn of_cluster(cluster: &Cluster, place: &Place, kind: Kind) -> Result<Vec<String>> {
+    let namespace = place.namespace.as_deref().unwrap_or_default();
+    match kind {
+        Kind::Services => {
+            let found = objects(cluster, "Service", namespace, &[]).await?;
+            let short = !namespace.is_empty();
+            Ok(found.iter().map(|one| if short { name(one) } else { full_name(one) }).collect())
+        }
+        Kind::Workloads => {
+            let kinds = [("deploy", "Deployment"), ("sts", "StatefulSet"), ("ds", "DaemonSet")];
+            let lists = kinds.map(|(short, kind)| async move {
+                let found = objects(cluster, kind, namespace, &[]).await.unwrap_or_default();
+                found.iter().map(|one| format!("{short}/{}", name(one))).collect::<Vec<_>>()
+            });
+            Ok(join_all(lists).await.concat())
+        }
+        Kind::Namespaces => Ok(objects(cluster, "Namespace", "", &[]).await?.iter().map(name).collect()),
+        Kind::Clusters => Ok(vec![traffic::name(cluster, &place.system_namespace).await?.to_string()]),
+        Kind::Regions => traffic::regions(cluster).await,
+        Kind::ConfigMaps { label, prefix } => {
+            let found = objects(cluster, "ConfigMap", namespace, &[(label, "")]).await?;
+            Ok(found.iter().filter_map(|one| Some(full_name(one).strip_prefix(prefix)?.to_owned())).collect())
+        }
+    }
+}
+
+async fn objects(cluster: &Cluster, kind: &str, namespace: &str, labels: &[(&str, &str)]) -> Result<Vec<Value>> {
+    let (_, path) = list_path(kind, namespace)?;
+    metadata(cluster, with_labels(&path, labels)).await
+}
+
+fn name(object: &Value) -> String {
+    object["metadata"]["name"].as_str().unwrap_or_default().to_owned()
+}
+
+fn full_name(object: &Value) -> String {
+    format!("{}.{}", name(object), object["metadata"]["namespace"].as_str().unwrap_or_default())
+}

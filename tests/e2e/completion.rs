@@ -1,0 +1,184 @@
+//! kubectl completes the plugins: verbs and flags, and names as they stand in kubeconfig and clusters at that moment.
+//!
+//! Run: `meshlab with --clusters east,west --api-only -- cargo test -p mesh-tests --test completion`
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use support::Kit;
+use support::kit::target_folder;
+use support::screen::Screen;
+use support::shell::run;
+
+const CLUSTERS: [&str; 2] = ["east", "west"];
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A lab whose API servers hold what names are taken from, and a folder in which both helpers are installed.
+fn completed() -> Option<(Kit, PathBuf)> {
+    let kit = Kit::of(&CLUSTERS)?;
+    for cluster in CLUSTERS {
+        kit.apply(cluster, &objects(cluster));
+    }
+    let folder = kit.home().join("bin");
+    std::fs::create_dir_all(&folder).unwrap();
+    let dir = folder.display().to_string();
+    kit.mesh_mc(&["completion", "install", "--dir", &dir]).ok();
+    kit.mesh_failover(&["completion", "install", "--dir", &dir]).ok();
+    Some((kit, folder))
+}
+
+fn objects(cluster: &str) -> Vec<Value> {
+    let workload = |kind: &str, namespace: &str, name: &str, labels: Value, env: Value| {
+        json!({
+            "apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name, "namespace": namespace, "labels": labels},
+            "spec": {
+                "selector": {"matchLabels": {"app": name}},
+                "template": {
+                    "metadata": {"labels": {"app": name}},
+                    "spec": {"containers": [{"name": "discovery", "image": "none", "env": env}]},
+                },
+            },
+        })
+    };
+    let namespace = |name: &str| json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+    let service = |name: &str| {
+        json!({
+            "apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": "sample"},
+            "spec": {"ports": [{"port": 80}]},
+        })
+    };
+    vec![
+        namespace("istio-system"),
+        namespace("sample"),
+        workload(
+            "Deployment",
+            "istio-system",
+            "istiod",
+            json!({"app": "istiod"}),
+            json!([{"name": "CLUSTER_ID", "value": format!("{cluster}-mesh")}]),
+        ),
+        workload("Deployment", "sample", "curl", json!({}), json!([])),
+        service("helloworld"),
+        service(&format!("only-{cluster}")),
+        json!({
+            "apiVersion": "v1", "kind": "Node",
+            "metadata": {"name": "labelled", "labels": {"topology.kubernetes.io/region": format!("{cluster}-region")}},
+        }),
+        json!({
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {
+                "name": "mesh-failover-drill-helloworld", "namespace": "sample", "labels": {"mesh-failover/record": "true"},
+            },
+        }),
+    ]
+}
+
+/// A program in the test's surroundings, with the helpers in its PATH.
+fn command(kit: &Kit, folder: &Path, program: &str) -> Command {
+    let mut command = kit.command(program);
+    let path = command.get_envs().find(|(name, _)| *name == "PATH").and_then(|(_, path)| path).unwrap().to_owned();
+    let folders = [folder.to_owned()].into_iter().chain(std::env::split_paths(&path));
+    command.env("PATH", std::env::join_paths(folders).unwrap());
+    command
+}
+
+/// What kubectl offers at the end of a line: the texts, and its directive.
+fn offered(kit: &Kit, folder: &Path, line: &str) -> (BTreeSet<String>, String) {
+    let mut kubectl = command(kit, folder, "kubectl");
+    let said = run(kubectl.arg("__complete").args(line.split(' '))).ok();
+    let mut lines: Vec<&str> = said.lines().collect();
+    let directive = lines.pop().unwrap().to_owned();
+    let texts = lines.iter().map(|line| line.split('\t').next().unwrap_or_default().to_owned());
+    (texts.collect(), directive)
+}
+
+fn texts(texts: &[&str]) -> BTreeSet<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+#[test]
+fn kubectl_offers_what_may_stand_there() {
+    let Some((kit, folder)) = completed() else { return };
+    let both = "--contexts east,west";
+    for (line, wanted, directive) in [
+        ("mesh-mc ", &["join", "completion", "version"][..], ":4"),
+        ("mesh-mc join --conte", &["--contexts"], ":4"),
+        ("mesh-mc join --contexts ", &["east", "west"], ":6"),
+        ("mesh-mc join --contexts east,we", &["east,west"], ":6"),
+        ("mesh-mc join --contexts=east,", &["east,west"], ":6"),
+        ("mesh-mc join --contexts east,west --network ", &["east=", "west="], ":6"),
+        ("mesh-mc join --key-algorithm ecdsa", &["ecdsa-p256"], ":4"),
+        ("mesh-mc join --values ", &[], ":0"),
+        ("mesh-mc join --ca-dir ", &[], ":16"),
+        ("mesh-failover expose hel", &["helloworld.sample"], ":4"),
+        ("mesh-failover expose only", &["only-east.sample"], ":4"),
+        (&format!("mesh-failover expose {both} only"), &["only-east.sample", "only-west.sample"], ":4"),
+        ("mesh-failover unexpose -n sample only", &["only-east"], ":4"),
+        ("mesh-failover expose helloworld -n sam", &["sample"], ":4"),
+        (&format!("mesh-failover {both} expose x --clusters "), &["east-mesh", "west-mesh"], ":6"),
+        ("mesh-failover drill helloworld.sample --from ", &["deploy/curl"], ":4"),
+        ("mesh-failover drill helloworld.sample --fault s", &["scale-to-zero"], ":4"),
+        ("mesh-failover drill recover ", &["helloworld.sample"], ":4"),
+        (&format!("mesh-failover {both} locality apply x --failover "), &["east-region=", "west-region="], ":6"),
+        (&format!("mesh-failover {both} locality apply x --failover east-region="), &["east-region=west-region"], ":6"),
+        ("mesh-failover regions set ", &["east-mesh="], ":6"),
+        ("mesh-failover regions set east-mesh=e", &["east-mesh=east-region"], ":4"),
+        ("mesh-failover locality ", &["apply", "diff", "show", "remove"], ":4"),
+        ("mesh-failover list --kubeconfig /nowhere --contexts ", &[], ":6"),
+    ] {
+        assert_eq!(offered(&kit, &folder, line), (texts(wanted), directive.to_owned()), "{line}");
+    }
+}
+
+#[test]
+fn a_cluster_that_does_not_answer_holds_nobody_up() {
+    let Some((kit, folder)) = completed() else { return };
+    let lab =
+        |what: &str| run(kit.command(target_folder().join("meshlab")).args([what, "west", "kube-apiserver"])).ok();
+    lab("pause");
+    let begun = Instant::now();
+    let (found, _) = offered(&kit, &folder, "mesh-failover expose --contexts east,west only");
+    let took = begun.elapsed();
+    lab("resume");
+    assert_eq!(found, texts(&["only-east.sample"]));
+    assert!(took < Duration::from_secs(6), "{took:?}");
+}
+
+#[test]
+fn bash_completes_at_a_tab() {
+    let Some((kit, folder)) = completed() else { return };
+    let bash = "bash --noprofile --norc -i";
+    let mut screen = Screen::start(&mut command(&kit, &folder, "script"), bash);
+    // Ctrl-G prints the line that is being typed: what a terminal shows of it depends on the terminal.
+    screen.press("bind -x '\"\\C-g\": printf \"[%s]\\n\" \"$READLINE_LINE\"'\n");
+    screen.press(". /usr/share/bash-completion/bash_completion; . <(kubectl completion bash); echo be''gin\n");
+    screen.await_text("begin", PATIENCE);
+    for (keys, line) in [
+        ("kubectl mesh-mc jo", "kubectl mesh-mc join "),
+        // bash's own quoting of a comma.
+        ("kubectl mesh-mc join --contexts east,we", "kubectl mesh-mc join --contexts east\\,west"),
+        ("kubectl mesh-failover expose hel", "kubectl mesh-failover expose helloworld.sample "),
+        ("kubectl mesh-failover regions set east-mesh=e", "kubectl mesh-failover regions set east-mesh=east-region "),
+    ] {
+        screen.press(&format!("{keys}\t\u{7}"));
+        screen.await_text(&format!("[{line}]"), PATIENCE);
+        // Ctrl-U takes the line away.
+        screen.press("\u{15}");
+    }
+}
+
+#[test]
+fn a_helper_can_be_run_by_everybody_and_is_written_by_its_owner_alone() {
+    let Some((_kit, folder)) = completed() else { return };
+    for name in ["kubectl_complete-mesh_mc", "kubectl_complete-mesh_failover"] {
+        assert_eq!(folder.join(name).metadata().unwrap().permissions().mode() & 0o777, 0o755);
+    }
+}
