@@ -8,25 +8,40 @@ use meshlab::user::GRANT;
 
 use super::{Kit, until};
 
-/// Kinds whose objects come and go by themselves.
-const PASSING: [&str; 4] = ["events", "events.events.k8s.io", "leases.coordination.k8s.io", "componentstatuses"];
+/// Kinds whose objects come and go by themselves. What controllers make goes with what they make it for.
+const PASSING: [&str; 11] = [
+    "certificatesigningrequests.certificates.k8s.io",
+    "componentstatuses",
+    "controllerrevisions.apps",
+    "endpoints",
+    "endpointslices.discovery.k8s.io",
+    "events",
+    "events.events.k8s.io",
+    "jobs.batch",
+    "leases.coordination.k8s.io",
+    "pods",
+    "replicasets.apps",
+];
 
-/// Namespaces that no test makes.
-const OF_THE_CLUSTER: [&str; 5] = ["default", "kube-node-lease", "kube-public", "kube-system", "sail-operator"];
+/// Whether a namespace is one that tests make, and that therefore goes with them.
+pub(crate) fn is_made_by_tests(namespace: &str) -> bool {
+    ["istio-system", "istio-cni", "sample", "shop"].contains(&namespace) || namespace.starts_with("mesh-probe-")
+}
 
 impl Kit {
-    /// The clusters as they came up: whatever a test before this one did is removed, and that is proved.
+    /// The clusters as they were found: whatever a test before this one did is removed, and that is proved.
     #[track_caller]
     pub(crate) fn bare(&self) {
         for cluster in self.clusters() {
-            let file = self.lab.kubeconfig().with_file_name(format!("bare-{cluster}"));
+            let file = self.ground.kubeconfig.with_file_name(format!("bare-{cluster}"));
             if !file.exists() {
                 let first = self.inventory(cluster);
                 assert!(
                     !first.iter().any(|line| line.contains("istio-system")),
-                    "{cluster} was not bare when its first test began: meshlab down, and up again"
+                    "{cluster} was not bare when its first test began (of a lab: meshlab down, and up again)"
                 );
-                fs::write(&file, first.into_iter().collect::<Vec<_>>().join("\n")).expect("the lab's folder");
+                fs::write(&file, first.into_iter().collect::<Vec<_>>().join("\n"))
+                    .expect("the folder of the kubeconfig");
             }
         }
         std::thread::scope(|scope| {
@@ -37,7 +52,7 @@ impl Kit {
     }
 
     fn strip(&self, cluster: &str) {
-        let file = self.lab.kubeconfig().with_file_name(format!("bare-{cluster}"));
+        let file = self.ground.kubeconfig.with_file_name(format!("bare-{cluster}"));
         let wanted: BTreeSet<String> =
             fs::read_to_string(file).expect("the first inventory").lines().map(ToOwned::to_owned).collect();
         if self.inventory(cluster) == wanted {
@@ -47,7 +62,7 @@ impl Kit {
         let mut strangers: Vec<&str> = namespaces
             .lines()
             .filter_map(|line| line.strip_prefix("namespace/"))
-            .filter(|name| !OF_THE_CLUSTER.contains(name))
+            .filter(|name| is_made_by_tests(name))
             .collect();
         // Workloads first: their sandboxes are taken down by the CNI plugin that goes next.
         strangers.sort_by_key(|name| name.starts_with("istio-"));
@@ -71,17 +86,25 @@ impl Kit {
         let grants = format!("{GRANT}=true");
         self.kubectl(cluster, &["delete", "clusterrolebindings,clusterroles", "-l", &grants]).ok();
         self.kubectl(cluster, &["delete", "rolebindings,roles", "--all-namespaces", "-l", &grants]).ok();
-        // istiod writes these into every namespace, and nobody takes them back.
-        for namespace in OF_THE_CLUSTER {
-            let left = ["configmap/istio-ca-root-cert", "configmap/istio-ca-crl"];
-            self.kubectl(cluster, &[&["delete", "--ignore-not-found", "-n", namespace], &left[..]].concat()).ok();
-        }
-        until(&format!("{cluster}: bare as it came up"), Duration::from_mins(1), || {
+        self.delete_what_istiod_left(cluster, &wanted);
+        until(&format!("{cluster}: bare as it was found"), Duration::from_mins(1), || {
             let now = self.inventory(cluster);
             let more: Vec<&String> = now.difference(&wanted).collect();
             let less: Vec<&String> = wanted.difference(&now).collect();
             if more.is_empty() && less.is_empty() { Ok(()) } else { Err(format!("more: {more:?}, less: {less:?}")) }
         });
+    }
+
+    /// istiod writes these into every namespace, and nobody takes them back.
+    fn delete_what_istiod_left(&self, cluster: &str, wanted: &BTreeSet<String>) {
+        for line in self.inventory(cluster).difference(wanted) {
+            let Some((namespace, name)) = line.strip_prefix("ConfigMap ").and_then(|path| path.split_once('/')) else {
+                continue;
+            };
+            if ["istio-ca-root-cert", "istio-ca-crl"].contains(&name) {
+                self.kubectl(cluster, &["delete", "configmap", "--ignore-not-found", "-n", namespace, name]).ok();
+            }
+        }
     }
 
     fn delete_namespaces(&self, cluster: &str, names: &[&str]) {

@@ -1,7 +1,7 @@
 //! The seed's applications: helloworld v1 in one cluster, v2 in another, a client in each.
 
 use serde::Deserialize as _;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Kit;
 
@@ -18,8 +18,21 @@ const HELLOWORLD_V2: &str = include_str!("../../demo/helloworld-v2.yaml");
 const PEER_LOG: &str = include_str!("../../demo/peer-log.yaml");
 const EXPOSE: &str = include_str!("exposure.yaml");
 
+/// What the applications are run from on clusters that do not have the lab's images, unless `MESH_E2E_CURL`,
+/// `MESH_E2E_HELLOWORLD_V1` and `MESH_E2E_HELLOWORLD_V2` name others.
+const PUBLISHED: [(&str, &str); 3] = [
+    ("MESH_E2E_CURL", "docker.io/curlimages/curl:8.16.0"),
+    ("MESH_E2E_HELLOWORLD_V1", "docker.io/istio/examples-helloworld-v1:1.0"),
+    ("MESH_E2E_HELLOWORLD_V2", "docker.io/istio/examples-helloworld-v2:1.0"),
+];
+
+fn published(variable: &str) -> String {
+    let (_, image) = PUBLISHED.into_iter().find(|(name, _)| *name == variable).expect("an image");
+    std::env::var(variable).ok().filter(|named| !named.is_empty()).unwrap_or_else(|| image.to_owned())
+}
+
 /// The namespace, the service, the client, one version of the server, and proxies that log who asked.
-pub(crate) fn applications(version: &str) -> Vec<Value> {
+fn applications(version: &str) -> Vec<Value> {
     let server = match version {
         "v1" => HELLOWORLD_V1,
         "v2" => HELLOWORLD_V2,
@@ -46,10 +59,31 @@ pub(crate) struct Answers {
 }
 
 impl Kit {
+    /// The container of the client.
+    pub(crate) fn client_container(&self) -> Value {
+        if self.ground.lab.is_some() {
+            return json!({"name": "curl", "image": "docker.io/lab/curl:1", "imagePullPolicy": "IfNotPresent"});
+        }
+        // A published image runs curl and nothing else unless it is told to.
+        let sleep = ["sleep", "86400"];
+        json!({
+            "name": "curl", "image": published("MESH_E2E_CURL"), "imagePullPolicy": "IfNotPresent", "command": sleep,
+        })
+    }
+
     /// Brings the applications up in a cluster and waits until they are Available.
     #[track_caller]
     pub(crate) fn run_applications(&self, cluster: &str, version: &str) {
-        self.apply(cluster, &applications(version));
+        let mut objects = applications(version);
+        for object in objects.iter_mut().filter(|object| object["kind"] == "Deployment") {
+            let container = &mut object["spec"]["template"]["spec"]["containers"][0];
+            if container["name"] == "curl" {
+                *container = self.client_container();
+            } else if self.ground.lab.is_none() {
+                container["image"] = published(&format!("MESH_E2E_HELLOWORLD_{}", version.to_uppercase())).into();
+            }
+        }
+        self.apply(cluster, &objects);
         for name in [format!("helloworld-{version}"), "curl".to_owned()] {
             let deployment = format!("deployment/{name}");
             self.kubectl(cluster, &["rollout", "status", &deployment, "-n", NAMESPACE, "--timeout=120s"]).ok();
