@@ -88,12 +88,9 @@ lab() {
 # The same tests on clusters that stand already: two contexts of $KUBECONFIG or three, which MESH_E2E_CONTEXTS names.
 contexts() {
     ran=() code=0
-    if ! { cargo build --workspace --bins && cargo test --workspace --no-run; }; then
-        ((failed += 1))
-        return 1
-    fi
-    # What is refused is said once.
-    check "$CARGO_TARGET_DIR/debug/mesh-e2e" -- true || return
+    # What is refused is said once, and soon.
+    check cargo build --workspace --bins && check "$CARGO_TARGET_DIR/debug/mesh-e2e" -- true &&
+        check cargo test --workspace --no-run || return
     local name
     for name in ${MESH_E2E_TESTS:-join expose locality drill refused three}; do
         e2e "$name" mesh-e2e

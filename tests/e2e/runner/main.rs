@@ -53,9 +53,11 @@ fn run(arguments: &Arguments) -> Result<u8> {
         return Err(Error::usage(format!("tests run on two clusters or three, and not on {}", contexts.len()))
             .fix("MESH_E2E_CONTEXTS=CONTEXT,CONTEXT make e2e"));
     }
-    let cannot = |error: std::io::Error| Error::failed("no folder for the tests").because(error.to_string());
     // Only its owner can read what is in it: credentials, and the keys of the mesh.
-    let folder = tempfile::Builder::new().prefix("mesh-e2e-").tempdir().map_err(cannot)?;
+    let folder = tempfile::Builder::new()
+        .prefix("mesh-e2e-")
+        .tempdir()
+        .map_err(|error| Error::failed("no folder for the tests").because(error.to_string()))?;
     kubeconfig::write(&folder.path().join("kubeconfig"), contexts)?;
     let kit = Kit::on(Ground::in_folder(folder.path()));
     standing::must_be_bare(&kit, contexts)?;
@@ -65,7 +67,6 @@ fn run(arguments: &Arguments) -> Result<u8> {
     }
     let ended = command(&arguments.command, folder.path());
     let left = catch_unwind(AssertUnwindSafe(|| kit.bare()));
-    let code = ended.map_err(cannot)?;
     if left.is_err() {
         return Err(Error::failed("the clusters are not as they were before")
             .at(format!("context {}", contexts.join(", ")))
@@ -73,7 +74,9 @@ fn run(arguments: &Arguments) -> Result<u8> {
             .fix("remove what is left: istios, istiocnis, then namespaces istio-system, istio-cni, sample, shop"));
     }
     eprintln!("{} are bare again", contexts.join(", "));
-    Ok(code)
+    ended.map_err(|error| {
+        Error::failed(format!("{} was not run", arguments.command[0].display())).because(error.to_string())
+    })
 }
 
 /// Runs the command to its end and returns its exit code as a shell has it. Signals are handed on to it: what it made

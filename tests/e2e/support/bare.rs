@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use meshlab::user::GRANT;
@@ -32,30 +33,38 @@ impl Kit {
     /// The clusters as they were found: whatever a test before this one did is removed, and that is proved.
     #[track_caller]
     pub(crate) fn bare(&self) {
-        for cluster in self.clusters() {
-            let file = self.ground.kubeconfig.with_file_name(format!("bare-{cluster}"));
-            if !file.exists() {
-                let first = self.inventory(cluster);
-                assert!(
-                    !first.iter().any(|line| line.contains("istio-system")),
-                    "{cluster} was not bare when its first test began (of a lab: meshlab down, and up again)"
-                );
-                fs::write(&file, first.into_iter().collect::<Vec<_>>().join("\n"))
-                    .expect("the folder of the kubeconfig");
-            }
-        }
         std::thread::scope(|scope| {
             for cluster in self.clusters() {
-                scope.spawn(move || self.strip(cluster));
+                scope.spawn(move || match self.first_inventory(cluster) {
+                    Some(wanted) => self.strip(cluster, &wanted),
+                    None => self.remember(cluster),
+                });
             }
         });
     }
 
-    fn strip(&self, cluster: &str) {
-        let file = self.ground.kubeconfig.with_file_name(format!("bare-{cluster}"));
-        let wanted: BTreeSet<String> =
-            fs::read_to_string(file).expect("the first inventory").lines().map(ToOwned::to_owned).collect();
-        if self.inventory(cluster) == wanted {
+    /// What was in a cluster before the first test; none where nobody has looked yet.
+    pub(crate) fn first_inventory(&self, cluster: &str) -> Option<BTreeSet<String>> {
+        let text = fs::read_to_string(self.inventory_file(cluster)).ok()?;
+        Some(text.lines().map(ToOwned::to_owned).collect())
+    }
+
+    fn inventory_file(&self, cluster: &str) -> PathBuf {
+        self.ground.kubeconfig.with_file_name(format!("bare-{cluster}"))
+    }
+
+    fn remember(&self, cluster: &str) {
+        let first = self.inventory(cluster);
+        assert!(
+            !first.iter().any(|line| line.contains("istio-system")),
+            "{cluster} was not bare when its first test began (of a lab: meshlab down, and up again)"
+        );
+        let lines = first.into_iter().collect::<Vec<_>>().join("\n");
+        fs::write(self.inventory_file(cluster), lines).expect("the folder of the kubeconfig");
+    }
+
+    fn strip(&self, cluster: &str, wanted: &BTreeSet<String>) {
+        if self.inventory(cluster) == *wanted {
             return;
         }
         let namespaces = self.kubectl(cluster, &["get", "namespaces", "-o", "name"]).ok();
@@ -86,10 +95,10 @@ impl Kit {
         let grants = format!("{GRANT}=true");
         self.kubectl(cluster, &["delete", "clusterrolebindings,clusterroles", "-l", &grants]).ok();
         self.kubectl(cluster, &["delete", "rolebindings,roles", "--all-namespaces", "-l", &grants]).ok();
-        self.delete_what_istiod_left(cluster, &wanted);
+        self.delete_what_istiod_left(cluster, wanted);
         until(&format!("{cluster}: bare as it was found"), Duration::from_mins(1), || {
             let now = self.inventory(cluster);
-            let more: Vec<&String> = now.difference(&wanted).collect();
+            let more: Vec<&String> = now.difference(wanted).collect();
             let less: Vec<&String> = wanted.difference(&now).collect();
             if more.is_empty() && less.is_empty() { Ok(()) } else { Err(format!("more: {more:?}, less: {less:?}")) }
         });
