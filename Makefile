@@ -9,7 +9,8 @@ export CARGO_TARGET_DIR ?= $(cache)/target
 meshlab := $(CARGO_TARGET_DIR)/debug/meshlab
 
 .DEFAULT_GOAL := help
-.PHONY: demo down test test-all e2e bench lint image help prepare
+.PHONY: demo down test test-all e2e bench lint unit lab advisories image publish-image publish-release \
+	publish-index help prepare
 
 demo: prepare ## Two real clusters become one mesh, and a request crosses it; the lab stays up
 	@tests/demo.sh up
@@ -31,17 +32,35 @@ bench: prepare ## Measure a join and drills; WRITE=docs/performance.md puts the 
 		cargo test --workspace --bench $$bench -- $(if $(WRITE),--write $(abspath $(WRITE))) || exit; \
 	done
 
-lint: prepare ## Formatting, clippy, and the licences and sources of what we depend on
+lint: prepare ## Formatting, clippy, licences and sources of what we depend on, scripts and workflows
 	@tests/tiers.sh lint
 
+unit: prepare ## What needs no cluster
+	@tests/tiers.sh unit
+
+lab: prepare ## What needs clusters, in the lab
+	@tests/tiers.sh lab
+
+advisories: prepare ## Known weaknesses of what we depend on: asks a database in the network
+	@tests/tiers.sh advisories
+
 image: out := $(abspath $(or $(OUT),$(CARGO_TARGET_DIR)/mesh-probe.tar))
-image: prepare ## The probe's image as an OCI archive; OUT=FILE names it
+image: prepare ## The probe's image as an OCI archive: OUT=FILE, IMAGE_PLATFORMS=linux/amd64,linux/arm64
 	@cargo build --workspace --bins
-	@$(meshlab) image --out $(out)
+	@$(meshlab) image --out $(out) --platforms $(or $(IMAGE_PLATFORMS),linux/amd64)
 	@echo "the probe's image: $(out)"
 
+publish-image: ## Push the probe's image: ARCHIVE=FILE, and TO=NAME where not under its own
+	@krew/publish.sh image $(ARCHIVE) $(TO)
+
+publish-release: ## Make the release of a tag: VERSION=vX.Y.Z OUT=DIR
+	@krew/publish.sh release $(VERSION) $(OUT)
+
+publish-index: ## Offer a version in this repository's own krew index: VERSION=vX.Y.Z MANIFESTS=DIR
+	@krew/publish.sh index $(VERSION) $(MANIFESTS)
+
 help: ## Say what each target does
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 prepare:
 	@tests/prepare.sh

@@ -10,16 +10,20 @@ for program in cargo go; do
 done
 
 compiles() { echo '#include <stdio.h>' | cc -E - >/dev/null 2>&1; }
-if ! compiles; then
+packages=()
+compiles || packages+=(gcc libc6-dev)
+command -v git >/dev/null || packages+=(git)
+command -v shellcheck >/dev/null || packages+=(shellcheck)
+if ((${#packages[@]} > 0)); then
     if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
-        echo "error: there is no C compiler (Debian's packages gcc and libc6-dev); root would have it installed" >&2
+        echo "error: this machine lacks what these Debian packages bring; root would have them installed: ${packages[*]}" >&2
         exit 1
     fi
-    echo "== installing a C compiler" >&2
+    echo "== installing ${packages[*]}" >&2
     log=$(mktemp)
     trap 'rm -f "$log"' EXIT
     export DEBIAN_FRONTEND=noninteractive
-    { apt-get update -q && apt-get install -y -q --no-install-recommends gcc libc6-dev; } >"$log" 2>&1 || {
+    { apt-get update -q && apt-get install -y -q --no-install-recommends "${packages[@]}"; } >"$log" 2>&1 || {
         tail -n 20 "$log" >&2
         exit 1
     }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Tests in tiers, each with what it took: tests/tiers.sh [--all] lint|unit|lab|contexts…
+# Tests in tiers, each with what it took: tests/tiers.sh [--all] lint|unit|lab|contexts|advisories…
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
@@ -11,23 +11,44 @@ meshlab=$CARGO_TARGET_DIR/debug/meshlab
 [ -z "${CI:-}" ] || export CARGO_INCREMENTAL=0
 
 passed=0 failed=0 skipped=0
-output=$(mktemp)
-trap 'rm -f "$output"' EXIT
+# What each command said, while it is being counted.
+outputs=$(mktemp --directory)
 
-# Runs a command, shows what it says, and counts the tests in it. A command that fails without one counts as one. A test
-# that says that it was not run has not passed, whatever its harness counts; a part that was not run is one that was skipped.
-check() {
-    local code one two three
-    printf '\n== %s\n' "$*"
-    "$@" 2>&1 | tee "$output"
-    code=${PIPESTATUS[0]}
+# Nothing that was started outlives this: a lab takes itself down when its command is told to end.
+ended() {
+    local running
+    running=$(jobs -p)
+    if [ -n "$running" ]; then
+        # shellcheck disable=SC2086 # one word for each process
+        kill $running 2>/dev/null
+        wait
+    fi
+    rm -rf "$outputs"
+}
+trap ended EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# count CODE FILE: adds up the tests in what a command said. A command that fails without one counts as one. A test that says that
+# it was not run has not passed, whatever its harness counts; a part that was not run is one that was skipped.
+count() {
+    local one two three
     read -r one two three < <(awk '
         / in part not run: |^in part not run: / { i += 1; next }
         / not run: |^not run: / { p -= 1; i += 1 }
         /^test result: / { p += $4; f += $6; i += $8 }
-        END { print p + 0, f + 0, i + 0 }' "$output")
-    ((code == 0 || two > 0)) || two=1
+        END { print p + 0, f + 0, i + 0 }' "$2")
+    (($1 == 0 || two > 0)) || two=1
     ((passed += one, failed += two, skipped += three))
+}
+
+# Runs a command, shows what it says, and counts the tests in it.
+check() {
+    local code
+    printf '\n== %s\n' "$*"
+    "$@" 2>&1 | tee "$outputs/check"
+    code=${PIPESTATUS[0]}
+    count "$code" "$outputs/check"
     return "$code"
 }
 
@@ -42,10 +63,32 @@ cargo_deny() {
     "$root/bin/cargo-deny" "$@"
 }
 
+# actionlint by the version in its go.mod, built once.
+actionlint() {
+    local module=tests/tools/actionlint key program
+    key=$(cat $module/go.mod $module/go.sum | sha256sum | cut -c 1-20)
+    program=$MESHLAB_CACHE/tools/actionlint-$key
+    if [ ! -x "$program" ]; then
+        echo "building actionlint, once" >&2
+        go build -C $module -o "$program" github.com/rhysd/actionlint/cmd/actionlint || return
+    fi
+    "$program" "$@"
+}
+
+scripts() {
+    git ls-files '*.sh' .ci/run | xargs shellcheck --external-sources --source-path SCRIPTDIR
+}
+
 lint() {
     check cargo fmt --all --check &&
         check cargo clippy --workspace --all-targets -- -D warnings &&
-        check cargo_deny check bans licenses sources
+        check cargo_deny check bans licenses sources &&
+        check scripts &&
+        check actionlint
+}
+
+advisories() {
+    check cargo_deny check advisories
 }
 
 # Everything that needs no cluster. One selection of packages for all of cargo's runs: another would have other features, and
@@ -58,36 +101,42 @@ unit() {
     check cargo test --workspace --lib --bins "${tests[@]}"
 }
 
-# What runs in clusters. Each file of tests/e2e has a lab of its own, but for the one that brings labs up itself.
+# What runs in clusters. Each file of tests/e2e has a lab of its own, but for the one that brings labs up itself. Mostly they wait
+# for clusters: two run at a time, what takes longest first.
 lab() {
-    ran=() code=0
+    ran=() code=0 lanes=1
     if ! { cargo build --workspace --bins && cargo test --workspace --no-run && "$meshlab" build; }; then
         ((failed += 1))
         return 1
     fi
+    # Compares what is on the machine before and after.
     e2e lab_leaves_nothing
-    e2e stand_in meshlab with --clusters east
+    await 0
+    lanes=$(($(nproc) > 1 ? 2 : 1))
+    e2e killed meshlab with --clusters east,west
+    e2e stopped meshlab with --clusters east,west --balancer west=pending
+    e2e drill meshlab with --clusters east,west
+    e2e documented meshlab with --clusters east,west
+    e2e contexts meshlab with --clusters one,two
     e2e refused meshlab with --clusters east,west,bare --api-only --no-operator=bare
+    e2e expose meshlab with --clusters east,west
+    e2e three meshlab with --clusters east,west,north
+    e2e join meshlab with --clusters east,west --balancer east=hostname
+    e2e locality meshlab with --clusters east,west
+    e2e stand_in meshlab with --clusters east
     if [ -n "${SAIL_CRDS:-}" ]; then
         e2e contract meshlab with --clusters today,preview --api-only --sail-versions preview=v1alpha1
     else
         skip contract 'SAIL_CRDS names no folder that holds the operator'"'"'s own CRDs in v1/ and v1alpha1/'
     fi
-    e2e join meshlab with --clusters east,west --balancer east=hostname
-    e2e expose meshlab with --clusters east,west
-    e2e locality meshlab with --clusters east,west
-    e2e stopped meshlab with --clusters east,west --balancer west=pending
-    e2e three meshlab with --clusters east,west,north
-    e2e killed meshlab with --clusters east,west
-    e2e contexts meshlab with --clusters one,two
-    e2e drill meshlab with --clusters east,west
+    await 0
     nothing_forgotten
     return $code
 }
 
 # The same tests on clusters that stand already: two contexts of $KUBECONFIG or three, which MESH_E2E_CONTEXTS names.
 contexts() {
-    ran=() code=0
+    ran=() code=0 lanes=1
     # What is refused is said once, and soon.
     check cargo build --workspace --bins && check "$CARGO_TARGET_DIR/debug/mesh-e2e" -- true &&
         check cargo test --workspace --no-run || return
@@ -95,23 +144,51 @@ contexts() {
     for name in ${MESH_E2E_TESTS:-join expose locality drill refused three}; do
         e2e "$name" mesh-e2e
     done
+    await 0
     skip 'lab_leaves_nothing, stand_in' 'they test the lab itself'
+    skip documented 'what the docs say to type names the lab'"'"'s regions'
     skip contract 'clusters of both versions of the Sail API are the lab'"'"'s'
     skip killed 'a join is killed by what audit logs say, and those are read on the lab alone'
     skip stopped 'balancers, operators and networks that fail are made on the lab alone'
     return $code
 }
 
-# e2e NAME [meshlab with …|mesh-e2e]: the tests of tests/e2e/NAME.rs, in a lab or on other clusters where that is said.
+# e2e NAME [meshlab with …|mesh-e2e]: starts the tests of tests/e2e/NAME.rs, in a lab or on other clusters where that is said, once
+# a lane is free.
 e2e() {
-    local name=$1 lab=()
+    local name=$1 lab=() words
     shift
     if (($# > 0)); then
         # What hangs is ended, and its lab with it.
         lab=(timeout --foreground "$patience" "$CARGO_TARGET_DIR/debug/$1" "${@:2}" --)
     fi
     ran+=("$name")
-    check "${lab[@]}" cargo test --workspace --test "$name" -- --test-threads 1 --nocapture || code=1
+    words=("${lab[@]}" cargo test --workspace --test "$name" -- --test-threads 1 --nocapture)
+    await $((lanes - 1))
+    printf '\n== %s is begun\n' "$name"
+    {
+        begun=$SECONDS
+        printf '\n== %s\n' "${words[*]}"
+        "${words[@]}"
+        ended=$?
+        printf '== %s took %d s\n' "$name" $((SECONDS - begun))
+        exit $ended
+    } >"$outputs/$name" 2>&1 </dev/null &
+    running[$!]=$name
+}
+
+# await N: until no more than so many run; shows and counts what came to its end.
+await() {
+    local pid ended name
+    while ((${#running[@]} > $1)); do
+        wait -n -p pid "${!running[@]}"
+        ended=$?
+        name=${running[$pid]}
+        unset "running[$pid]"
+        cat "$outputs/$name"
+        count $ended "$outputs/$name"
+        ((ended == 0)) || code=1
+    done
 }
 
 # skip NAME WHY
@@ -134,6 +211,7 @@ nothing_forgotten() {
 }
 
 took=() patience=15m
+running=()
 if [ "${1:-}" = --all ]; then
     patience=60m
     export MESH_TEST_EVERY_KILL=1

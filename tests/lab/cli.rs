@@ -10,7 +10,7 @@ use anyhow::Result;
 use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::build;
+use crate::build::{self, Platform};
 use crate::node::components::Component;
 use crate::node::control::Action;
 use crate::node::processes::Side;
@@ -40,6 +40,9 @@ enum Command {
         /// The archive.
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
+        /// What its nodes run on; with several it holds an image for each, under one name.
+        #[arg(long, value_name = "PLATFORM", value_delimiter = ',', default_value = "linux/amd64")]
+        platforms: Vec<Platform>,
     },
     /// Bring clusters up in the background and return when all are Ready.
     Up {
@@ -232,7 +235,7 @@ fn run(cli: Cli, asked_for: bool) -> Result<ExitCode> {
         }
 
         Command::Build => bring::build()?,
-        Command::Image { out } => build::image::write_probe_archive(&out, &|line| tell(line))?,
+        Command::Image { out, platforms } => build::image::write_probe_archive(&out, &platforms, &|line| tell(line))?,
         Command::Up { knobs, keep } => bring::up(&id, &knobs, keep)?,
         Command::Down => bring::down(&id)?,
         Command::With { knobs, words } => return bring::with(asked_for.then_some(id), &knobs, &words),

@@ -18,17 +18,26 @@ const HELLOWORLD_V2: &str = include_str!("../../demo/helloworld-v2.yaml");
 const PEER_LOG: &str = include_str!("../../demo/peer-log.yaml");
 const EXPOSE: &str = include_str!("exposure.yaml");
 
-/// What the applications are run from on clusters that do not have the lab's images, unless `MESH_E2E_CURL`,
-/// `MESH_E2E_HELLOWORLD_V1` and `MESH_E2E_HELLOWORLD_V2` name others.
-const PUBLISHED: [(&str, &str); 3] = [
-    ("MESH_E2E_CURL", "docker.io/curlimages/curl:8.16.0"),
-    ("MESH_E2E_HELLOWORLD_V1", "docker.io/istio/examples-helloworld-v1:1.0"),
-    ("MESH_E2E_HELLOWORLD_V2", "docker.io/istio/examples-helloworld-v2:1.0"),
-];
+/// The client on clusters that do not have the lab's images, unless `MESH_E2E_CURL` names another.
+const CURL: &str = "docker.io/curlimages/curl:8.16.0";
 
-fn published(variable: &str) -> String {
-    let (_, image) = PUBLISHED.into_iter().find(|(name, _)| *name == variable).expect("an image");
-    std::env::var(variable).ok().filter(|named| !named.is_empty()).unwrap_or_else(|| image.to_owned())
+/// The server there, which says what it is told to; unless `MESH_E2E_HELLOWORLD_V1` and `MESH_E2E_HELLOWORLD_V2` name others that
+/// say `version: v1` and `version: v2` on port 5000. Istio's own helloworld computes a million roots for each answer, and drills
+/// ask 50 times a second.
+const ECHO: &str = "docker.io/hashicorp/http-echo:1.0.0";
+
+fn named(variable: &str) -> Option<String> {
+    std::env::var(variable).ok().filter(|image| !image.is_empty())
+}
+
+/// Has the server's container run from a published image.
+fn publish(container: &mut Value, version: &str) {
+    if let Some(image) = named(&format!("MESH_E2E_HELLOWORLD_{}", version.to_uppercase())) {
+        container["image"] = image.into();
+        return;
+    }
+    container["image"] = ECHO.into();
+    container["args"] = json!(["-listen=:5000", format!("-text=Hello version: {version}")]);
 }
 
 /// The namespace, the service, the client, one version of the server, and proxies that log who asked.
@@ -65,9 +74,9 @@ impl Kit {
             return json!({"name": "curl", "image": "docker.io/lab/curl:1", "imagePullPolicy": "IfNotPresent"});
         }
         // A published image runs curl and nothing else unless it is told to.
-        let sleep = ["sleep", "86400"];
+        let (image, sleep) = (named("MESH_E2E_CURL").unwrap_or_else(|| CURL.to_owned()), ["sleep", "86400"]);
         json!({
-            "name": "curl", "image": published("MESH_E2E_CURL"), "imagePullPolicy": "IfNotPresent", "command": sleep,
+            "name": "curl", "image": image, "imagePullPolicy": "IfNotPresent", "command": sleep,
         })
     }
 
@@ -80,13 +89,13 @@ impl Kit {
             if container["name"] == "curl" {
                 *container = self.client_container();
             } else if self.ground.lab.is_none() {
-                container["image"] = published(&format!("MESH_E2E_HELLOWORLD_{}", version.to_uppercase())).into();
+                publish(container, version);
             }
         }
         self.apply(cluster, &objects);
         for name in [format!("helloworld-{version}"), "curl".to_owned()] {
             let deployment = format!("deployment/{name}");
-            self.kubectl(cluster, &["rollout", "status", &deployment, "-n", NAMESPACE, "--timeout=120s"]).ok();
+            self.kubectl(cluster, &["rollout", "status", &deployment, "-n", NAMESPACE, "--timeout=300s"]).ok();
         }
     }
 

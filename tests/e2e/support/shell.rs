@@ -21,6 +21,11 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
+    /// What a program did that was not run by this file's means.
+    pub(crate) fn new(code: i32, stdout: String, words: &str) -> Self {
+        Self { code, stdout, stderr: String::new(), words: words.to_owned() }
+    }
+
     /// What it wrote to stdout, if it ended well.
     #[track_caller]
     pub(crate) fn ok(self) -> String {

@@ -6,6 +6,7 @@ mod cache;
 mod family;
 mod host;
 pub mod image;
+mod platform;
 mod process;
 mod program;
 mod report;
@@ -25,6 +26,7 @@ use self::cache::{Cache, Key, KeyOf};
 use self::family::{FAMILIES, Family};
 use self::host::Toolchain;
 use self::image::Ingredients;
+pub use self::platform::Platform;
 pub use self::report::Say;
 use self::report::timed;
 
@@ -187,22 +189,28 @@ fn rust_programs(cache: &Cache, toolchain: &Toolchain, say: &Say<'_>) -> Result<
         })?;
         single.push((name, entry));
     }
-    Ok(Programs { single, probe: probe(cache, toolchain, say)? })
+    Ok(Programs { single, probe: probe(cache, toolchain, Platform::Amd64, say)? })
 }
 
-fn probe(cache: &Cache, toolchain: &Toolchain, say: &Say<'_>) -> Result<PathBuf> {
-    let key = program::probe_key(toolchain)?;
+fn probe(cache: &Cache, toolchain: &Toolchain, platform: Platform, say: &Say<'_>) -> Result<PathBuf> {
+    let key = program::probe_key(toolchain, platform)?;
     kept_or(cache, say, program::PROBE, &key, |into| {
         timed(say, program::PROBE, "compiled", || {
-            program::compile_probe(&cache.folder().join("cargo-target"), into, &cache.log(program::PROBE))
+            program::compile_probe(platform, &cache.folder().join("cargo-target"), into, &cache.log(program::PROBE))
         })
     })
 }
 
-/// The folder of the kept probe, built where it is not there yet.
-fn probe_program(say: &Say<'_>) -> Result<PathBuf> {
+/// The folder of the kept probe for a platform, built where it is not there yet.
+fn probe_program(platform: Platform, say: &Say<'_>) -> Result<PathBuf> {
     let cache = Cache::open(&cache_root()?)?;
-    probe(&cache, &Toolchain::read()?, say)
+    if let Some((program, packages)) = platform.cross_compiler() {
+        let log = cache.log("packages");
+        if process::find_program(program).is_none() {
+            timed(say, "packages", "installed", || host::install(&packages.split(' ').collect::<Vec<_>>(), &log))?;
+        }
+    }
+    probe(&cache, &Toolchain::read()?, platform, say)
 }
 
 /// Gathers the programs of all families in one folder, by hard links: an old family that goes takes nothing away.

@@ -7,6 +7,7 @@ use anyhow::Result;
 
 use super::cache::{Key, KeyOf};
 use super::host::{Toolchain, rustc};
+use super::platform::Platform;
 use super::process::run;
 use super::versions::TARGET;
 
@@ -57,9 +58,9 @@ pub(super) fn compile_single_file(program: &str, into: &Path, log: &Path) -> Res
 }
 
 /// The library's list of modules is left out: the probe sees one of them, and a new module elsewhere changes nothing.
-pub(super) fn probe_key(toolchain: &Toolchain) -> Result<Key> {
+pub(super) fn probe_key(toolchain: &Toolchain, platform: Platform) -> Result<Key> {
     let workspace = workspace();
-    let mut key = KeyOf::new(PROBE).text(&toolchain.rust).text(&toolchain.cc).text(STATIC).text(TARGET);
+    let mut key = KeyOf::new(PROBE).text(&toolchain.rust).text(&toolchain.cc).text(STATIC).text(platform.target());
     for option in PROBE_OPTIONS {
         key = key.text(option);
     }
@@ -70,18 +71,24 @@ pub(super) fn probe_key(toolchain: &Toolchain) -> Result<Key> {
 }
 
 /// Compiles the probe for a target named aloud, so that the option for static linking reaches no build script.
-pub(super) fn compile_probe(target_folder: &Path, into: &Path, log: &Path) -> Result<()> {
+pub(super) fn compile_probe(platform: Platform, target_folder: &Path, into: &Path, log: &Path) -> Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    run(
-        Command::new(cargo)
-            .current_dir(workspace())
-            .args(PROBE_OPTIONS)
-            .args(["--target", TARGET, "--target-dir"])
-            .arg(target_folder)
-            .env_remove("CARGO_ENCODED_RUSTFLAGS")
-            .env("RUSTFLAGS", STATIC),
-        log,
-    )?;
-    std::fs::copy(target_folder.join(TARGET).join("probe").join(PROBE), into.join(PROBE))?;
+    let target = platform.target();
+    let mut command = Command::new(cargo);
+    command
+        .current_dir(workspace())
+        .args(PROBE_OPTIONS)
+        .args(["--target", target, "--target-dir"])
+        .arg(target_folder)
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .env("RUSTFLAGS", STATIC);
+    if let Some((compiler, _)) = platform.cross_compiler() {
+        run(Command::new("rustup").args(["target", "add", target]), log)?;
+        let name = target.replace('-', "_");
+        command.env(format!("CARGO_TARGET_{}_LINKER", name.to_uppercase()), compiler);
+        command.env(format!("CC_{name}"), compiler);
+    }
+    run(&mut command, log)?;
+    std::fs::copy(target_folder.join(target).join("probe").join(PROBE), into.join(PROBE))?;
     Ok(())
 }

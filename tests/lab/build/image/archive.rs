@@ -11,8 +11,10 @@ use sha2::{Digest, Sha256};
 use tar::{Builder, EntryType, Header};
 
 use super::layer::Tree;
+use crate::build::Platform;
 use crate::build::cache::hex;
 
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
@@ -46,12 +48,33 @@ impl Layout {
         Ok(Self { blobs, manifests: Vec::new() })
     }
 
-    pub(super) fn add(&mut self, image: &Image, packing: Packing) -> Result<()> {
+    /// Adds an image for one platform.
+    pub(super) fn add(&mut self, image: &Image, platform: Platform, packing: Packing) -> Result<()> {
+        let manifest = self.manifest(image, platform, packing)?;
+        self.manifests.push(named(manifest, &image.reference));
+        Ok(())
+    }
+
+    /// Adds an image that has another content for each platform: an index of its own, so that its name leads to one thing.
+    pub(super) fn add_for_each_platform(&mut self, images: &[(Platform, Image)]) -> Result<()> {
+        let Some((_, first)) = images.first() else { return Ok(()) };
+        let manifests: Vec<Value> = images
+            .iter()
+            .map(|(platform, image)| self.manifest(image, *platform, Packing::Gzip))
+            .collect::<Result<_>>()?;
+        let index = self.blob(INDEX, &json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": manifests }))?;
+        self.manifests.push(named(index, &first.reference));
+        Ok(())
+    }
+
+    /// Stores an image; gives the descriptor of its manifest.
+    fn manifest(&self, image: &Image, platform: Platform, packing: Packing) -> Result<Value> {
+        let architecture = platform.architecture();
         let (content, layer) = self.layer(&image.tree, packing)?;
         let config = self.blob(
             CONFIG,
             &json!({
-                "architecture": "amd64",
+                "architecture": architecture,
                 "os": "linux",
                 "config": image.config,
                 "rootfs": { "type": "layers", "diff_ids": [content] },
@@ -61,14 +84,8 @@ impl Layout {
             MANIFEST,
             &json!({ "schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [layer] }),
         )?;
-        let tag = image.reference.rsplit_once(':').map_or("latest", |(_, tag)| tag);
-        manifest["platform"] = json!({ "architecture": "amd64", "os": "linux" });
-        manifest["annotations"] = json!({
-            "io.containerd.image.name": image.reference,
-            "org.opencontainers.image.ref.name": tag,
-        });
-        self.manifests.push(manifest);
-        Ok(())
+        manifest["platform"] = json!({ "architecture": architecture, "os": "linux" });
+        Ok(manifest)
     }
 
     /// Writes all images as one archive, in an order that depends on their content alone.
@@ -77,7 +94,7 @@ impl Layout {
         entry(&mut archive, "oci-layout", json!({ "imageLayoutVersion": "1.0.0" }).to_string().as_bytes())?;
         let index = json!({
             "schemaVersion": 2,
-            "mediaType": "application/vnd.oci.image.index.v1+json",
+            "mediaType": INDEX,
             "manifests": self.manifests,
         });
         entry(&mut archive, "index.json", index.to_string().as_bytes())?;
@@ -131,6 +148,16 @@ impl Layout {
         fs::write(self.blobs.join(&digest), &bytes)?;
         Ok(descriptor(kind, &digest, bytes.len() as u64))
     }
+}
+
+/// A descriptor by whose annotations containerd, podman and skopeo find it.
+fn named(mut descriptor: Value, reference: &str) -> Value {
+    let tag = reference.rsplit_once(':').map_or("latest", |(_, tag)| tag);
+    descriptor["annotations"] = json!({
+        "io.containerd.image.name": reference,
+        "org.opencontainers.image.ref.name": tag,
+    });
+    descriptor
 }
 
 fn descriptor(kind: &str, digest: &str, size: u64) -> Value {
@@ -201,7 +228,7 @@ mod tests {
     fn written(packing: Packing) -> Vec<u8> {
         let folder = tempfile::tempdir().unwrap();
         let mut layout = Layout::new(folder.path()).unwrap();
-        layout.add(&image(), packing).unwrap();
+        layout.add(&image(), Platform::Amd64, packing).unwrap();
         let mut bytes = Vec::new();
         layout.write(&mut bytes).unwrap();
         bytes
@@ -221,6 +248,26 @@ mod tests {
     #[test]
     fn the_same_image_makes_the_same_bytes() {
         assert_eq!(written(Packing::Gzip), written(Packing::Gzip));
+    }
+
+    #[test]
+    fn the_name_of_an_image_for_several_platforms_leads_to_an_index_of_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut layout = Layout::new(folder.path()).unwrap();
+        layout.add_for_each_platform(&[(Platform::Amd64, image()), (Platform::Arm64, image())]).unwrap();
+        let mut bytes = Vec::new();
+        layout.write(&mut bytes).unwrap();
+        let files = files(&bytes);
+        let read = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap();
+        let top = read(&files["index.json"]);
+        assert_eq!(top["manifests"].as_array().unwrap().len(), 1);
+        assert_eq!(top["manifests"][0]["mediaType"], INDEX);
+        assert_eq!(top["manifests"][0]["annotations"]["org.opencontainers.image.ref.name"], "v1");
+        let digest = top["manifests"][0]["digest"].as_str().unwrap().replace(':', "/");
+        let index = read(&files[&format!("blobs/{digest}")]);
+        let platforms: Vec<&Value> =
+            index["manifests"].as_array().unwrap().iter().map(|entry| &entry["platform"]["architecture"]).collect();
+        assert_eq!(platforms, ["amd64", "arm64"]);
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub(super) use self::archive::Image;
 use self::archive::{Layout, Packing};
 pub(super) use self::catalog::Ingredients;
 use self::layer::Node;
+use super::Platform;
 use super::cache::KeyOf;
 
 /// The images of the lab.
@@ -52,20 +53,29 @@ pub(super) fn identify(mut key: KeyOf, images: &[Image], kept: &Path) -> Result<
 pub(super) fn write_archive(images: &[Image], layers: &Path, to: impl Write) -> Result<()> {
     let mut layout = Layout::new(layers)?;
     for image in images {
-        layout.add(image, Packing::Plain).with_context(|| format!("pack {}", image.reference))?;
+        layout.add(image, Platform::Amd64, Packing::Plain).with_context(|| format!("pack {}", image.reference))?;
     }
     layout.write(to)
 }
 
-/// Writes the product's probe as an OCI archive that any registry or node takes.
+/// Writes the product's probe as an OCI archive that any registry or node takes: one image, or one for each platform under
+/// the one name.
 ///
 /// # Errors
 /// Where the probe cannot be compiled or the file not be written.
-pub fn write_probe_archive(out: &Path, say: &super::Say<'_>) -> Result<()> {
-    let image = catalog::probe(&super::probe_program(say)?.join(super::program::PROBE));
+pub fn write_probe_archive(out: &Path, platforms: &[Platform], say: &super::Say<'_>) -> Result<()> {
     let layers = tempfile::tempdir()?;
     let mut layout = Layout::new(layers.path())?;
-    layout.add(&image, Packing::Gzip)?;
+    let images: Vec<(Platform, Image)> = platforms
+        .iter()
+        .map(|&platform| {
+            Ok((platform, catalog::probe(&super::probe_program(platform, say)?.join(super::program::PROBE))))
+        })
+        .collect::<Result<_>>()?;
+    match images.as_slice() {
+        [(platform, image)] => layout.add(image, *platform, Packing::Gzip)?,
+        several => layout.add_for_each_platform(several)?,
+    }
     if let Some(folder) = out.parent() {
         fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
     }

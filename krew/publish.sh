@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# What a release publishes, one step a call. The release workflow makes these calls; a person can too.
+#   krew/publish.sh image ARCHIVE [TO]         the probe's image, under its own name or as TO
+#   krew/publish.sh release VERSION DIR        archives, checksums and SBOMs of DIR, with the changelog's words
+#   krew/publish.sh index VERSION MANIFESTS    this repository's own krew index: plugins/ of the branch that is checked out
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+fail() {
+    { printf 'error: %s\n' "$1" && shift && printf '%s\n' "$@"; } >&2
+    exit 1
+}
+
+# The name that an archive gives to the image in it.
+name_of() {
+    tar --extract --to-stdout --file "$1" index.json |
+        grep --only-matching '"io.containerd.image.name":"[^"]*"' | cut --delimiter '"' --fields 4
+}
+
+# A name that stands for another image already is left alone: who installed a release has its image, for ever.
+image() {
+    local archive=$1 to=${2:-} options=() sources=() digest there
+    to=${to:-$(name_of "$archive")}
+    # What runs on this machine has no certificate.
+    [[ $to != 127.0.0.1:* ]] || options+=(tls-verify=false)
+    [ -z "${REGISTRY_PASSWORD:-}" ] || options+=("creds=${REGISTRY_USER:?}:$REGISTRY_PASSWORD")
+    sources=("${options[@]/#/--}")
+    digest=$(skopeo inspect --raw "oci-archive:$archive" | sha256sum | sed 's/ .*//; s/^/sha256:/')
+    if there=$(skopeo inspect --raw "${sources[@]}" "docker://$to" 2>/dev/null | sha256sum | sed 's/ .*//; s/^/sha256:/'); then
+        [ "$there" = "$digest" ] ||
+            fail "$to stands for another image already" "  it is $there, this one is $digest" \
+                "  do: raise the version in Cargo.toml, from which the image takes its name"
+        echo "$to is there already"
+    else
+        skopeo copy --all --preserve-digests "${options[@]/#/--dest-}" "oci-archive:$archive" "docker://$to"
+    fi
+    printf 'name=%s\ndigest=%s\n' "${to%:*}" "$digest" | tee --append "${DIGEST_TO:-/dev/null}"
+}
+
+# The words of CHANGELOG.md on one version.
+notes() {
+    awk -v "version=${1#v}" '
+        /^## / { inside = index($0, "## [" version "]") == 1 }
+        inside && !/^## / { print; found = found || /[^ ]/ }
+        END { exit !found }
+    ' CHANGELOG.md || fail "CHANGELOG.md says nothing of ${1#v}" "  do: call what stands under Unreleased ## [${1#v}] - DATE"
+}
+
+release() {
+    local version=$1 folder=$2 options=() words
+    # What has a dash is no release yet: 1.2.3-rc.1.
+    [[ $version != *-* ]] || options+=(--prerelease)
+    words=$(mktemp)
+    notes "$version" >"$words"
+    gh release create "$version" --verify-tag --title "$version" --notes-file "$words" "${options[@]}" \
+        "$folder"/*.tar.gz "$folder"/*.sha256 "$folder"/*.json
+    rm -f "$words"
+}
+
+index() {
+    local version=$1 manifests=$2 plugin
+    for plugin in mesh-mc mesh-failover; do
+        grep --quiet --line-regexp --fixed-strings "  version: $version" "$manifests/$plugin.yaml" ||
+            fail "$manifests/$plugin.yaml is not the manifest of $version"
+        cp "$manifests/$plugin.yaml" plugins/
+    done
+    git add plugins
+    if git diff --cached --quiet; then
+        echo "the index has $version already"
+        return
+    fi
+    git -c user.name=release -c user.email=release@users.noreply.github.com commit --quiet \
+        --message "Offer $version in the custom krew index"
+    git push --quiet origin HEAD
+    echo "the index has $version now"
+}
+
+case ${1:-} in
+    image | release | index | notes) "$@" ;;
+    *)
+        sed -n '2,5s/^# //p' "$0" >&2
+        exit 2
+        ;;
+esac
