@@ -9,7 +9,7 @@ export CARGO_TARGET_DIR ?= $(cache)/target
 meshlab := $(CARGO_TARGET_DIR)/debug/meshlab
 
 .DEFAULT_GOAL := help
-.PHONY: demo down test test-all bench lint unit lab advisories image publish-image publish-release \
+.PHONY: demo down test test-all e2e bench lint unit lab advisories image publish-image publish-release \
 	publish-index help prepare
 
 demo: prepare ## Two real clusters become one mesh, and a request crosses it; the lab stays up
@@ -23,6 +23,9 @@ test: prepare ## Lint, unit tests and lab tests, with what each tier took
 
 test-all: prepare ## The same with everything that takes long
 	@tests/tiers.sh --all lint unit lab
+
+e2e: prepare ## The end-to-end tests on clusters of yours: MESH_E2E_CONTEXTS=one,two names their contexts
+	@tests/tiers.sh contexts
 
 bench: prepare ## Measure a join and drills; WRITE=docs/performance.md puts the figures there
 	@for bench in join drill; do \

@@ -18,7 +18,8 @@ const MANAGER: &str = "kubectl-mesh-mc";
 
 fn clusters() -> Option<Kit> {
     let kit = Kit::of(&["today", "preview"])?;
-    if kit.lab.spec().sail_crds.is_none() {
+    let lab = kit.lab("clusters of both versions of the API are the lab's")?;
+    if lab.spec().sail_crds.is_none() {
         eprintln!("not run: SAIL_CRDS names no folder with the operator's CRDs, and the lab's own prove nothing");
         return None;
     }

@@ -28,12 +28,18 @@ const SERVICE: &str = "helloworld.sample";
 const INJECTED: &str = "fault: accepted";
 const FAILED_OVER: &str = "fault: done";
 
+/// Why some of it is not run elsewhere.
+const PAUSED: &str = "API servers are paused on the lab alone";
+
 /// The home of the test that made the mesh.
 static MESH: Mutex<Option<PathBuf>> = Mutex::new(None);
 
 /// A mesh with helloworld v1 in east and v2 in west, exposed to each other and governed by a rule that ejects for some seconds.
 fn mesh() -> Option<Kit> {
     let kit = Kit::of(&CLUSTERS)?;
+    if !kit.are_regions(&CLUSTERS) {
+        return None;
+    }
     let mut mesh = MESH.lock().unwrap_or_else(PoisonError::into_inner);
     let kit = if let Some(home) = &*mesh {
         kit.at(home.clone())
@@ -56,6 +62,7 @@ fn mesh() -> Option<Kit> {
 
 /// Has a rule govern the service in both clusters, and waits until the client of east goes by it.
 fn govern(kit: &Kit, outlier_detection: &Value) {
+    let [east, west] = CLUSTERS.map(|cluster| kit.region(cluster));
     let rule = json!({
         "apiVersion": "networking.istio.io/v1", "kind": "DestinationRule",
         "metadata": {"name": "helloworld", "namespace": NAMESPACE},
@@ -63,7 +70,7 @@ fn govern(kit: &Kit, outlier_detection: &Value) {
             "outlierDetection": outlier_detection,
             "loadBalancer": {"localityLbSetting": {
                 "enabled": true,
-                "failover": [{"from": "east-region", "to": "west-region"}, {"from": "west-region", "to": "east-region"}],
+                "failover": [{"from": east, "to": west}, {"from": west, "to": east}],
             }},
         }},
     });
@@ -140,15 +147,16 @@ fn a_region_that_is_scaled_away_falls_over_and_comes_back() {
     assert_eq!(ended.code, 0, "{ended}");
     let report: Value = serde_json::from_str(&ended.stdout).unwrap();
     assert_eq!(report["verdict"], "held", "{report:#}");
-    assert_eq!(answers(phase(&report, "baseline"), "west-region"), 0, "{report:#}");
-    assert_eq!(answers(phase(&report, "hold"), "east-region"), 0, "{report:#}");
-    assert!(answers(phase(&report, "hold"), "west-region") > 100, "{report:#}");
+    let [east, west] = CLUSTERS.map(|cluster| kit.region(cluster));
+    assert_eq!(answers(phase(&report, "baseline"), &west), 0, "{report:#}");
+    assert_eq!(answers(phase(&report, "hold"), &east), 0, "{report:#}");
+    assert!(answers(phase(&report, "hold"), &west) > 100, "{report:#}");
     assert!(report["putBack"].as_array().unwrap().iter().all(|one| one["restored"] == true), "{report:#}");
     assert_put_back(&kit);
     let page = std::fs::read_to_string(page).unwrap();
     assert!(page.starts_with("<!DOCTYPE html>") && page.contains(SERVICE), "{page}");
     // West's servers answered what the report says that they did; east's are gone with their log.
-    let by_west: u64 = report["phases"].as_array().unwrap().iter().map(|phase| answers(phase, "west-region")).sum();
+    let by_west: u64 = report["phases"].as_array().unwrap().iter().map(|phase| answers(phase, &west)).sum();
     let run = format!("mesh-failover/{}", report["experiment"]["run"].as_str().unwrap());
     let told = until("west's access log is whole", Duration::from_secs(10), || {
         let told = logged(&kit, "west", &run).len() as u64;
@@ -455,9 +463,7 @@ fn what_others_hold_or_an_earlier_drill_left_is_refused() {
     refused("two-ports.sample", "deploy/curl", "has several ports and none is named");
     kit.kubectl("east", &["delete", "service", "-n", NAMESPACE, "two-ports"]).ok();
 
-    let plain = json!({"spec": {"containers": [{
-        "name": "curl", "image": "docker.io/lab/curl:1", "imagePullPolicy": "IfNotPresent",
-    }]}});
+    let plain = json!({"spec": {"containers": [kit.client_container()]}});
     let uninjected = json!({"sidecar.istio.io/inject": "false"});
     kit.apply("east", &[named("Pod", "v1", "plain", uninjected, plain)]);
     kit.kubectl("east", &["wait", "pod/plain", "-n", NAMESPACE, "--for=condition=Ready", "--timeout=60s"]).ok();
@@ -492,20 +498,23 @@ fn a_baseline_that_is_not_well_ends_the_drill_before_any_fault() {
     kit.kubectl("east", &["delete", "virtualservice", "-n", NAMESPACE, "broken"]).ok();
     assert_eq!(ended.code, 1, "{ended}");
     assert!(ended.stdout.contains("STOPPED"), "{ended}");
-    let scaled = kit.writes("east", began).into_iter().find(|write| write.contains("scale"));
-    assert_eq!(scaled, None, "no fault was injected");
+    if kit.is_audited() {
+        let scaled = kit.writes("east", began).into_iter().find(|write| write.contains("scale"));
+        assert_eq!(scaled, None, "no fault was injected");
+    }
     assert_put_back(&kit);
 }
 
 #[test]
 fn what_cannot_be_put_back_in_time_ends_with_the_command_that_does() {
     let Some(kit) = mesh() else { return };
+    let Some(lab) = kit.lab(PAUSED) else { return };
     let mut running =
         Running::start(drill(&kit, "scale-to-zero", &["--yes", "--no-report", "--restore-timeout", "5s"]));
     running.until_it_says(FAILED_OVER);
-    kit.lab.supervise("east", Component::KubeApiserver, Action::Pause).unwrap();
+    lab.supervise("east", Component::KubeApiserver, Action::Pause).unwrap();
     let ended = running.end();
-    kit.lab.supervise("east", Component::KubeApiserver, Action::Resume).unwrap();
+    lab.supervise("east", Component::KubeApiserver, Action::Resume).unwrap();
     assert_eq!(ended.code, 4, "{ended}");
     assert!(
         ended.stderr.contains(&format!("kubectl mesh-failover drill recover {SERVICE} --contexts east")),

@@ -113,9 +113,9 @@ fn a_service_is_answered_from_both_sides_while_it_is_exposed_and_no_longer() {
         assert!(answers.v1 > 0 && answers.v2 > 0 && answers.other.is_empty(), "{cluster}: {answers:?}");
         assert_eq!(exposed(&kit, cluster), Some([HOST.to_owned()].into()), "{cluster}");
     }
-    // It follows the remote secrets itself, so that it runs where those addresses lead somewhere.
-    let analysis = kit.inside("east", &["istioctl", "analyze", "-n", "istio-system"]).ok();
-    assert!(!analysis.contains("cross-network-gateway"), "{analysis}");
+    if let Some(analysis) = kit.analyze("east", &["-n", "istio-system"]) {
+        assert!(!analysis.contains("cross-network-gateway"), "{analysis}");
+    }
 
     with_contexts(&kit, &["unexpose", "helloworld", "-n", "sample", "--yes"]).ok();
     assert_eq!(CLUSTERS.map(|cluster| exposed(&kit, cluster)), [None, None]);
@@ -131,7 +131,7 @@ fn what_is_exposed_is_not_written_again_and_no_secret_is_read_where_contexts_are
     let told = said(&with_contexts(&kit, &["expose", "helloworld.sample", "--yes"]));
     insta::assert_snapshot!(told, @"helloworld.sample is exposed in east and west already. Nothing to change. N s");
     kit.assert_nothing_written(began);
-    for cluster in CLUSTERS {
+    for cluster in CLUSTERS.into_iter().filter(|_| kit.is_audited()) {
         let requests = kit.requests(cluster, began);
         assert!(!requests.is_empty(), "the audit log of {cluster} has nothing of it");
         assert!(requests.iter().all(|request| request.resource != "secrets"), "{cluster}: {requests:#?}");
@@ -216,6 +216,11 @@ fn somebody_elses_gateway_of_that_name_is_left_as_it_is() {
 fn what_is_discovered_and_not_exposed_is_listed() {
     let Some(kit) = mesh() else { return };
     with_contexts(&kit, &["expose", "helloworld.sample", "--clusters", "west", "--yes"]).ok();
+    let data = with_contexts(&kit, &["list", "second.sample", "-o", "json"]).json();
+    assert_eq!(data["services"][0]["clusters"][0]["refusedFrom"], json!(["west"]));
+    if kit.lab_in_part("other services of these clusters would be in the list").is_none() {
+        return;
+    }
     let listed = with_contexts(&kit, &["list"]);
     insta::assert_snapshot!(listed.stdout, @r"
     SERVICE            CLUSTER  ENDPOINTS  EXPOSED  RESOLVES  REMARK
@@ -229,8 +234,6 @@ fn what_is_discovered_and_not_exposed_is_listed() {
     Expose: kubectl mesh-failover expose helloworld.sample
     Or keep at home: meshConfig.serviceSettings with clusterLocal: true (docs/expose.md)
     ");
-    let data = with_contexts(&kit, &["list", "second.sample", "-o", "json"]).json();
-    assert_eq!(data["services"][0]["clusters"][0]["refusedFrom"], json!(["west"]));
 }
 
 #[test]
@@ -260,14 +263,15 @@ fn a_peer_without_a_context_is_refused_and_nobody_else_is_asked() {
     let began = Timestamp::now();
     let refused = kit.mesh_failover(&["list", "--kubeconfig", &alone.display().to_string(), "--context", "east"]);
     assert_eq!(refused.code, 1, "{refused}");
-    insta::assert_snapshot!(kit.plain(&refused.stderr), @r"
+    let said = kit.plain(&refused.stderr).replace(&kit.registered_server("east", "west"), "ADDRESS");
+    insta::assert_snapshot!(said, @r"
     error: no context is known for west
       where: context east, Secret istio-remote-secret-west
-      why:   west is registered at https://10.99.0.12:6443, authority FINGERPRINT no cluster of the kubeconfig has that address or that authority
+      why:   west is registered at ADDRESS, authority FINGERPRINT no cluster of the kubeconfig has that address or that authority
       do:    name the mesh's clusters: --contexts east,CONTEXT-OF-WEST
     Nothing was written.
     ");
-    assert!(kit.requests("west", began).is_empty());
+    assert!(!kit.is_audited() || kit.requests("west", began).is_empty());
 }
 
 #[test]
@@ -341,6 +345,9 @@ fn the_manifests_are_what_would_be_written() {
 #[test]
 fn a_region_is_set_only_where_there_is_none() {
     let Some(kit) = mesh() else { return };
+    if kit.lab("labels of nodes are changed on the lab alone").is_none() {
+        return;
+    }
     let region = |cluster: &str| {
         let nodes = kit.get(cluster, &["nodes"]).unwrap();
         nodes["items"][0]["metadata"]["labels"]["topology.kubernetes.io/region"].clone()

@@ -23,12 +23,13 @@ const VERSION: &str = "v1.31.0-beta.1";
 /// A cluster without Istio that has the Sail API of today, watched.
 fn watched() -> Option<(Kit, Recorder)> {
     let kit = Kit::of(&[EAST])?;
-    if kit.lab.spec().cluster(EAST).expect("a cluster of the lab").sail != Some(SailVersion::V1) {
+    let lab = kit.lab("the stand-in is the lab's")?;
+    if lab.spec().cluster(EAST).expect("a cluster of the lab").sail != Some(SailVersion::V1) {
         eprintln!("not run: the recordings are of the Sail API v1, which the lab does not serve");
         return None;
     }
     remove_istio(&kit);
-    let recorder = Recorder::start(kit.lab.kubeconfig(), EAST, "v1");
+    let recorder = Recorder::start(kit.ground.kubeconfig.clone(), EAST, "v1");
     Some((kit, recorder))
 }
 

@@ -44,12 +44,14 @@ fn a_third_changes_nothing_of_two_that_stand_but_adds_its_remote_secret() {
 
     kit.assert_everyone_sees_everyone(&CLUSTERS);
     for (cluster, (objects, pods)) in ["east", "west"].into_iter().zip(before) {
-        let mut writes = kit.writes(cluster, began);
-        writes.retain(|write| !write.contains("mesh-probe-"));
-        assert!(
-            writes.len() == 1 && writes[0].ends_with("secrets istio-system/istio-remote-secret-north"),
-            "{cluster}: {writes:?}"
-        );
+        if kit.is_audited() {
+            let mut writes = kit.writes(cluster, began);
+            writes.retain(|write| !write.contains("mesh-probe-"));
+            assert!(
+                writes.len() == 1 && writes[0].ends_with("secrets istio-system/istio-remote-secret-north"),
+                "{cluster}: {writes:?}"
+            );
+        }
         let mut now = generations(&kit, cluster);
         assert!(now.remove("Secret istio-system/istio-remote-secret-north").is_some(), "{cluster}");
         assert_eq!(now, objects, "{cluster}");

@@ -53,7 +53,7 @@ impl User {
     }
 
     /// A role and its binding for the whole cluster, and for each namespace that a rule names.
-    fn grants(&self) -> Result<Vec<Value>> {
+    pub fn grants(&self) -> Result<Vec<Value>> {
         let mut by_namespace: BTreeMap<Option<String>, Vec<Value>> = BTreeMap::new();
         for rule in &self.rules {
             let mut rule: Map<String, Value> = rule.as_object().cloned().context("a rule is a mapping")?;

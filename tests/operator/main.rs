@@ -11,6 +11,7 @@ mod dependencies;
 mod fault;
 mod helm;
 mod istio;
+mod lock;
 mod operator;
 mod revision;
 mod sail;

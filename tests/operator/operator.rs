@@ -15,7 +15,7 @@ use crate::{
     cni,
     fault::Fault,
     helm::Helm,
-    istio, revision,
+    istio, lock, revision,
     sail::{Kind, MANAGER, Sail, Served},
     tag,
     traps::Traps,
@@ -63,6 +63,7 @@ impl Operator {
     pub(crate) async fn work(self: Arc<Self>) -> anyhow::Result<()> {
         let mut tasks = JoinSet::new();
         watches::start(&self, &mut tasks);
+        tasks.spawn(lock::hold(self.client.clone()));
         let this = Arc::clone(&self);
         tasks.spawn(async move { this.reconcile(Kind::Istio, &this.bells.istio, istio::reconcile).await });
         let this = Arc::clone(&self);

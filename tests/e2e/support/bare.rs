@@ -2,52 +2,76 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use meshlab::user::GRANT;
 
 use super::{Kit, until};
 
-/// Kinds whose objects come and go by themselves.
-const PASSING: [&str; 4] = ["events", "events.events.k8s.io", "leases.coordination.k8s.io", "componentstatuses"];
+/// Kinds whose objects come and go by themselves. What controllers make goes with what they make it for.
+const PASSING: [&str; 11] = [
+    "certificatesigningrequests.certificates.k8s.io",
+    "componentstatuses",
+    "controllerrevisions.apps",
+    "endpoints",
+    "endpointslices.discovery.k8s.io",
+    "events",
+    "events.events.k8s.io",
+    "jobs.batch",
+    "leases.coordination.k8s.io",
+    "pods",
+    "replicasets.apps",
+];
 
-/// Namespaces that no test makes.
-const OF_THE_CLUSTER: [&str; 5] = ["default", "kube-node-lease", "kube-public", "kube-system", "sail-operator"];
+/// Whether a namespace is one that tests make, and that therefore goes with them.
+pub(crate) fn is_made_by_tests(namespace: &str) -> bool {
+    ["istio-system", "istio-cni", "sample", "shop"].contains(&namespace) || namespace.starts_with("mesh-probe-")
+}
 
 impl Kit {
-    /// The clusters as they came up: whatever a test before this one did is removed, and that is proved.
+    /// The clusters as they were found: whatever a test before this one did is removed, and that is proved.
     #[track_caller]
     pub(crate) fn bare(&self) {
-        for cluster in self.clusters() {
-            let file = self.lab.kubeconfig().with_file_name(format!("bare-{cluster}"));
-            if !file.exists() {
-                let first = self.inventory(cluster);
-                assert!(
-                    !first.iter().any(|line| line.contains("istio-system")),
-                    "{cluster} was not bare when its first test began: meshlab down, and up again"
-                );
-                fs::write(&file, first.into_iter().collect::<Vec<_>>().join("\n")).expect("the lab's folder");
-            }
-        }
         std::thread::scope(|scope| {
             for cluster in self.clusters() {
-                scope.spawn(move || self.strip(cluster));
+                scope.spawn(move || match self.first_inventory(cluster) {
+                    Some(wanted) => self.strip(cluster, &wanted),
+                    None => self.remember(cluster),
+                });
             }
         });
     }
 
-    fn strip(&self, cluster: &str) {
-        let file = self.lab.kubeconfig().with_file_name(format!("bare-{cluster}"));
-        let wanted: BTreeSet<String> =
-            fs::read_to_string(file).expect("the first inventory").lines().map(ToOwned::to_owned).collect();
-        if self.inventory(cluster) == wanted {
+    /// What was in a cluster before the first test; none where nobody has looked yet.
+    pub(crate) fn first_inventory(&self, cluster: &str) -> Option<BTreeSet<String>> {
+        let text = fs::read_to_string(self.inventory_file(cluster)).ok()?;
+        Some(text.lines().map(ToOwned::to_owned).collect())
+    }
+
+    fn inventory_file(&self, cluster: &str) -> PathBuf {
+        self.ground.kubeconfig.with_file_name(format!("bare-{cluster}"))
+    }
+
+    fn remember(&self, cluster: &str) {
+        let first = self.inventory(cluster);
+        assert!(
+            !first.iter().any(|line| line.contains("istio-system")),
+            "{cluster} was not bare when its first test began (of a lab: meshlab down, and up again)"
+        );
+        let lines = first.into_iter().collect::<Vec<_>>().join("\n");
+        fs::write(self.inventory_file(cluster), lines).expect("the folder of the kubeconfig");
+    }
+
+    fn strip(&self, cluster: &str, wanted: &BTreeSet<String>) {
+        if self.inventory(cluster) == *wanted {
             return;
         }
         let namespaces = self.kubectl(cluster, &["get", "namespaces", "-o", "name"]).ok();
         let mut strangers: Vec<&str> = namespaces
             .lines()
             .filter_map(|line| line.strip_prefix("namespace/"))
-            .filter(|name| !OF_THE_CLUSTER.contains(name))
+            .filter(|name| is_made_by_tests(name))
             .collect();
         // Workloads first: their sandboxes are taken down by the CNI plugin that goes next.
         strangers.sort_by_key(|name| name.starts_with("istio-"));
@@ -71,17 +95,25 @@ impl Kit {
         let grants = format!("{GRANT}=true");
         self.kubectl(cluster, &["delete", "clusterrolebindings,clusterroles", "-l", &grants]).ok();
         self.kubectl(cluster, &["delete", "rolebindings,roles", "--all-namespaces", "-l", &grants]).ok();
-        // istiod writes these into every namespace, and nobody takes them back.
-        for namespace in OF_THE_CLUSTER {
-            let left = ["configmap/istio-ca-root-cert", "configmap/istio-ca-crl"];
-            self.kubectl(cluster, &[&["delete", "--ignore-not-found", "-n", namespace], &left[..]].concat()).ok();
-        }
-        until(&format!("{cluster}: bare as it came up"), Duration::from_mins(1), || {
+        self.delete_what_istiod_left(cluster, wanted);
+        until(&format!("{cluster}: bare as it was found"), Duration::from_mins(1), || {
             let now = self.inventory(cluster);
-            let more: Vec<&String> = now.difference(&wanted).collect();
+            let more: Vec<&String> = now.difference(wanted).collect();
             let less: Vec<&String> = wanted.difference(&now).collect();
             if more.is_empty() && less.is_empty() { Ok(()) } else { Err(format!("more: {more:?}, less: {less:?}")) }
         });
+    }
+
+    /// istiod writes these into every namespace, and nobody takes them back.
+    fn delete_what_istiod_left(&self, cluster: &str, wanted: &BTreeSet<String>) {
+        for line in self.inventory(cluster).difference(wanted) {
+            let Some((namespace, name)) = line.strip_prefix("ConfigMap ").and_then(|path| path.split_once('/')) else {
+                continue;
+            };
+            if ["istio-ca-root-cert", "istio-ca-crl"].contains(&name) {
+                self.kubectl(cluster, &["delete", "configmap", "--ignore-not-found", "-n", namespace, name]).ok();
+            }
+        }
     }
 
     fn delete_namespaces(&self, cluster: &str, names: &[&str]) {

@@ -1,5 +1,6 @@
-//! The lab that a test runs in, and the programs that it runs.
+//! The clusters that a test runs on, and the programs that it runs.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,44 +10,68 @@ use jiff::Timestamp;
 use meshlab::Lab;
 use serde_json::Value;
 
+use super::ground::Ground;
 use super::shell::{Ended, run, run_with_input};
 
 /// The clusters are one: tests hold them one after the other, however many threads there are.
 static CLUSTERS: Mutex<()> = Mutex::new(());
 
-/// A lab, a home of the test's own, and the programs as a user has them.
+/// Clusters, a home of the test's own, and the programs as a user has them.
 pub(crate) struct Kit {
-    pub(crate) lab: Lab,
+    pub(crate) ground: Ground,
     home: PathBuf,
     path: OsString,
+    /// What was said already of what is not run.
+    told: Mutex<BTreeSet<String>>,
     _alone: MutexGuard<'static, ()>,
 }
 
 impl Kit {
-    /// The lab that this process was started in, where it has these clusters. Else it says why the test is not run.
+    /// The clusters that this process was started on, where these are among them. Else it says why the test is not run.
     pub(crate) fn of(clusters: &[&str]) -> Option<Self> {
-        let alone = CLUSTERS.lock().unwrap_or_else(PoisonError::into_inner);
         let how = format!("meshlab with --clusters {} -- cargo test …", clusters.join(","));
-        let lab = match std::env::var_os("MESHLAB_ID") {
-            None => {
-                eprintln!("not run: it needs a lab ({how})");
-                return None;
-            }
-            Some(_) => Lab::attached().expect("MESHLAB_ID names a lab that runs"),
+        let Some(ground) = Ground::attached() else {
+            eprintln!("not run: it needs a lab ({how}) or clusters of yours (make e2e)");
+            return None;
         };
-        if let Some(missing) = clusters.iter().find(|name| lab.spec().cluster(name).is_err()) {
-            eprintln!("not run: the lab has no cluster {missing} ({how})");
+        if let Some(missing) = clusters.iter().find(|name| !ground.names.iter().any(|known| known == *name)) {
+            eprintln!("not run: there is no cluster {missing} ({how})");
             return None;
         }
+        Some(Self::on(ground))
+    }
+
+    /// These clusters, once no other test of this process uses any.
+    pub(crate) fn on(ground: Ground) -> Self {
+        let alone = CLUSTERS.lock().unwrap_or_else(PoisonError::into_inner);
         let ours = target_folder();
         for program in ["kubectl-mesh_mc", "kubectl-mesh_failover", "meshlab"] {
             assert!(ours.join(program).exists(), "{program} is not in {}: cargo build --workspace", ours.display());
         }
         let inherited = std::env::var_os("PATH").unwrap_or_default();
-        let folders = [ours, lab.bin().to_owned()].into_iter().chain(std::env::split_paths(&inherited));
+        let labs = ground.lab.as_ref().map(|lab| lab.bin().to_owned());
+        let folders = [Some(ours), labs].into_iter().flatten().chain(std::env::split_paths(&inherited));
         let path = std::env::join_paths(folders).expect("folders without a colon");
-        let home = home(&lab);
-        Some(Self { lab, home, path, _alone: alone })
+        let home = home(&ground);
+        Self { ground, home, path, told: Mutex::default(), _alone: alone }
+    }
+
+    /// The lab, for a test that only it can be used for. On other clusters it says that the test is not run, and why.
+    pub(crate) fn lab(&self, why: &str) -> Option<&Lab> {
+        self.lab_or_say(&format!("not run: {why}"))
+    }
+
+    /// The lab, for a part of a test. On other clusters it says that this part is not run, and why.
+    pub(crate) fn lab_in_part(&self, why: &str) -> Option<&Lab> {
+        self.lab_or_say(&format!("in part not run: {why}"))
+    }
+
+    fn lab_or_say(&self, words: &str) -> Option<&Lab> {
+        let lab = self.ground.lab.as_ref();
+        if lab.is_none() && self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(words.to_owned()) {
+            eprintln!("{words}");
+        }
+        lab
     }
 
     /// The same, at the home of a test before it.
@@ -55,9 +80,9 @@ impl Kit {
         Self { home, ..self }
     }
 
-    /// Names of all clusters of the lab.
+    /// Names of all clusters.
     pub(crate) fn clusters(&self) -> Vec<&str> {
-        self.lab.clusters().iter().map(|cluster| cluster.name.as_str()).collect()
+        self.ground.names.iter().map(String::as_str).collect()
     }
 
     /// The folder that is HOME to what the test runs.
@@ -81,22 +106,33 @@ impl Kit {
         command
             .env("HOME", self.home())
             .env("XDG_DATA_HOME", self.data())
-            .env("KUBECONFIG", self.lab.kubeconfig())
+            .env("KUBECONFIG", &self.ground.kubeconfig)
             .env("PATH", &self.path)
-            .env(
-                "MESHLAB_CACHE",
-                self.lab.kubeconfig().ancestors().nth(3).expect("the cache holds state/<id>/kubeconfig"),
-            )
             .env_remove("XDG_CACHE_HOME")
             .current_dir(self.home());
+        if let Some(lab) = &self.ground.lab {
+            let kubeconfig = lab.kubeconfig();
+            command.env("MESHLAB_CACHE", kubeconfig.ancestors().nth(3).expect("the cache holds state/<id>/kubeconfig"));
+        }
         command
     }
 
     /// The product, not yet started.
     pub(crate) fn product(&self, arguments: &[&str]) -> Command {
         let mut command = self.command(target_folder().join("kubectl-mesh_mc"));
-        command.args(arguments);
+        command.args(arguments).args(self.probe_image(arguments));
         command
+    }
+
+    /// What a join is told besides, on clusters that stood before and do not have the probe's image by its own name.
+    fn probe_image(&self, arguments: &[&str]) -> Vec<String> {
+        let image = std::env::var("MESH_E2E_PROBE_IMAGE").ok().filter(|image| !image.is_empty());
+        match image {
+            Some(image) if arguments.first() == Some(&"join") && self.ground.lab.is_none() => {
+                vec!["--probe-image".to_owned(), image]
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// The product, run to its end.
@@ -118,7 +154,7 @@ impl Kit {
 
     /// `kubectl mesh-mc …`: the product as kubectl's own lookup of plugins finds it.
     pub(crate) fn kubectl_mesh_mc(&self, arguments: &[&str]) -> Ended {
-        run(self.command(self.lab.bin().join("kubectl")).arg("mesh-mc").args(arguments))
+        run(self.command("kubectl").arg("mesh-mc").args(arguments).args(self.probe_image(arguments)))
     }
 
     /// Joins clusters with nothing but their contexts, and returns when it began.
@@ -136,7 +172,7 @@ impl Kit {
 
     /// kubectl in one cluster, not yet started.
     pub(crate) fn kubectl_command(&self, cluster: &str) -> Command {
-        let mut command = self.command(self.lab.bin().join("kubectl"));
+        let mut command = self.command("kubectl");
         command.args(["--context", cluster]);
         command
     }
@@ -161,12 +197,15 @@ impl Kit {
 
     /// istioctl in one cluster.
     pub(crate) fn istioctl(&self, cluster: &str, arguments: &[&str]) -> Ended {
-        run(self.command(self.lab.bin().join("istioctl")).args(["--context", cluster]).args(arguments))
+        run(self.command("istioctl").args(["--context", cluster]).args(arguments))
     }
 
-    /// A program inside the node of a cluster, which reaches the other nodes.
-    pub(crate) fn inside(&self, cluster: &str, words: &[&str]) -> Ended {
-        run(self.command(target_folder().join("meshlab")).args(["exec", cluster, "--"]).args(words))
+    /// What `istioctl analyze` says of a cluster. It follows the remote secrets itself, so that it is run where those
+    /// addresses are sure to lead somewhere: inside the lab's node.
+    pub(crate) fn analyze(&self, cluster: &str, arguments: &[&str]) -> Option<String> {
+        self.lab_in_part("istioctl analyze follows the remote secrets, whose addresses may lead nowhere from here")?;
+        let mut command = self.command(target_folder().join("meshlab"));
+        Some(run(command.args(["exec", cluster, "--", "istioctl", "analyze"]).args(arguments)).ok())
     }
 
     /// openssl.
@@ -184,7 +223,7 @@ impl Kit {
     /// A text without what differs from run to run: ports, folders, certificates, UIDs, times.
     pub(crate) fn plain(&self, text: &str) -> String {
         let text = text.replace(&self.home().display().to_string(), "HOME");
-        let text = text.replace(&self.lab.kubeconfig().display().to_string(), "KUBECONFIG");
+        let text = text.replace(&self.ground.kubeconfig.display().to_string(), "KUBECONFIG");
         text.split_inclusive([' ', '\n']).map(plain_word).collect()
     }
 }
@@ -213,15 +252,20 @@ fn plain_word(word: &str) -> String {
 
 /// The folder that cargo builds into, in which the product and `meshlab` stand.
 pub(crate) fn target_folder() -> PathBuf {
-    let test = std::env::current_exe().expect("this program has a path");
-    test.ancestors().nth(2).expect("target/<profile>/deps/<test>").to_owned()
+    let own = std::env::current_exe().expect("this program has a path");
+    let folder = own.parent().expect("a folder");
+    // Tests stand one deeper than programs.
+    if folder.ends_with("deps") {
+        folder.parent().expect("target/<profile>/deps").to_owned()
+    } else {
+        folder.to_owned()
+    }
 }
 
-/// A folder that goes with the lab.
-fn home(lab: &Lab) -> PathBuf {
-    let kubeconfig = lab.kubeconfig();
-    let folder = kubeconfig.parent().expect("the lab's folder");
-    let home = tempfile::Builder::new().prefix("home-").tempdir_in(folder).expect("a folder in the lab's").keep();
+/// A folder that goes with the lab, or with the run.
+fn home(ground: &Ground) -> PathBuf {
+    let folder = ground.kubeconfig.parent().expect("the folder of the kubeconfig");
+    let home = tempfile::Builder::new().prefix("home-").tempdir_in(folder).expect("a folder beside it").keep();
     std::fs::create_dir(home.join("data")).expect("the home can be written to");
     home
 }

@@ -1,4 +1,4 @@
-//! Kubeconfigs that are not quite the lab's.
+//! Kubeconfigs that are not quite the one of the clusters.
 
 use std::path::PathBuf;
 
@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::Kit;
 
 impl Kit {
-    /// The lab's kubeconfig, changed, as a file of the test's own.
+    /// The kubeconfig of the clusters, changed, as a file of the test's own.
     pub(crate) fn kubeconfig_with(&self, name: &str, change: impl FnOnce(&mut Value)) -> PathBuf {
-        let text = std::fs::read_to_string(self.lab.kubeconfig()).expect("the lab's kubeconfig");
+        let text = std::fs::read_to_string(&self.ground.kubeconfig).expect("the kubeconfig of the clusters");
         let mut config: Value = serde_yaml::from_str(&text).expect("YAML");
         change(&mut config);
         self.file(name, &serde_yaml::to_string(&config).expect("YAML"))
@@ -36,17 +36,23 @@ impl Kit {
         })
     }
 
-    /// A kubeconfig in which these clusters are called by another user, who is made in each.
+    /// A kubeconfig in which these clusters are called by another user, who is made in each. In the lab that one shows a
+    /// certificate, elsewhere it is the administrator who asks to be taken for it.
     #[track_caller]
     pub(crate) fn kubeconfig_as(&self, clusters: &[&str], user: &User) -> PathBuf {
         self.kubeconfig_with("user.yaml", |config| {
             for cluster in clusters {
-                let made = self.lab.user(cluster, user).expect("a user");
-                let mut made: Value = serde_yaml::from_str(&made).expect("YAML");
-                // Each has a certificate of its own.
+                let mut made = match &self.ground.lab {
+                    Some(lab) => {
+                        let made = lab.user(cluster, user).expect("a user");
+                        serde_yaml::from_str::<Value>(&made).expect("YAML")["users"][0].clone()
+                    }
+                    None => self.impersonated(cluster, user, config),
+                };
+                // Each has an entry of its own.
                 let name = format!("{cluster}-{}", user.name);
-                made["users"][0]["name"] = name.as_str().into();
-                config["users"].as_array_mut().expect("users").push(made["users"][0].clone());
+                made["name"] = name.as_str().into();
+                config["users"].as_array_mut().expect("users").push(made);
                 for entry in config["contexts"].as_array_mut().expect("contexts") {
                     if entry["name"] == *cluster {
                         entry["context"]["user"] = name.as_str().into();
@@ -54,5 +60,16 @@ impl Kit {
                 }
             }
         })
+    }
+
+    #[track_caller]
+    fn impersonated(&self, cluster: &str, user: &User, config: &Value) -> Value {
+        assert!(!user.expired, "only the lab makes certificates");
+        self.apply(cluster, &user.grants().expect("rules"));
+        let admin = format!("{cluster}-admin");
+        let users = config["users"].as_array().expect("users");
+        let mut made = users.iter().find(|entry| entry["name"] == admin.as_str()).expect("the administrator").clone();
+        made["user"]["as"] = user.name.as_str().into();
+        made
     }
 }

@@ -1,4 +1,4 @@
-//! What every test of a lab that runs needs: the real programs, the judges, and clusters that are bare again.
+//! What every test on clusters needs: the real programs, the judges, and clusters that are bare again.
 //!
 //! What is true is said by kubectl, istioctl, openssl and the logs of the API servers and proxies, never by our own
 //! output alone. A step waits for a state that has a name, and then one assertion is made.
@@ -8,6 +8,7 @@
 
 pub(crate) mod bare;
 pub(crate) mod ca_folder;
+pub(crate) mod ground;
 pub(crate) mod judge;
 pub(crate) mod kit;
 pub(crate) mod lent;
