@@ -75,6 +75,7 @@ lab() {
     e2e three meshlab with --clusters east,west,north
     e2e killed meshlab with --clusters east,west
     e2e drill meshlab with --clusters east,west
+    e2e permissions meshlab with --clusters east,west
     nothing_forgotten
     return $code
 }

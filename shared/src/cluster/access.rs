@@ -7,7 +7,37 @@ use serde_json::{Value, json};
 
 use super::context::Cluster;
 use super::request::Call;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
+
+/// Where the files of docs/permissions are found by everyone.
+const FILES: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/raw/main/docs/permissions");
+
+/// A file of docs/permissions, by its name: the roles that one job needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RoleFile(pub &'static str);
+
+impl RoleFile {
+    /// For a failure before the first write: where a permission was missing, a refusal that names this file as well; any other
+    /// failure as it is.
+    pub fn explain(self, error: Error) -> Error {
+        if error.kind != Kind::Forbidden {
+            return error;
+        }
+        let refusal = Error { kind: Kind::Refused, ..error };
+        remedies(&[self]).into_iter().fold(refusal, Error::fix)
+    }
+}
+
+/// What a command needs in one cluster, and the file that grants it.
+#[derive(Debug, Clone)]
+pub struct Needed<'a> {
+    /// The cluster.
+    pub cluster: &'a Cluster,
+    /// What has to be allowed there.
+    pub accesses: Vec<Access>,
+    /// Where it is granted.
+    pub file: RoleFile,
+}
 
 /// One permission.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -22,6 +52,8 @@ pub struct Access {
     pub subresource: String,
     /// Empty for what has no namespace.
     pub namespace: String,
+    /// The one object that it is for, mostly empty: a rule may name it in `resourceNames`.
+    pub name: String,
 }
 
 impl Access {
@@ -33,7 +65,15 @@ impl Access {
             resource: resource.into(),
             subresource: String::new(),
             namespace: namespace.into(),
+            name: String::new(),
         }
+    }
+
+    /// The same for one object alone.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Self {
+        self.name = name.into();
+        self
     }
 
     /// The same for a subresource.
@@ -53,6 +93,7 @@ impl Access {
                 "resource": self.resource,
                 "subresource": self.subresource,
                 "namespace": self.namespace,
+                "name": self.name,
             }},
         })
     }
@@ -68,15 +109,73 @@ impl std::fmt::Display for Access {
         if !self.subresource.is_empty() {
             write!(f, "/{}", self.subresource)?;
         }
+        if !self.name.is_empty() {
+            write!(f, " {}", self.name)?;
+        }
         if self.namespace.is_empty() { Ok(()) } else { write!(f, " in {}", self.namespace) }
     }
 }
 
-/// Those of the permissions that the user does not have, each asked once by a `SelfSubjectAccessReview`.
+/// Makes sure that the user may do all of this, before any of it is done. `needing` is who needs it, such as `the drill`.
 ///
 /// # Errors
-/// Where the API server does not answer the question.
-pub async fn missing(cluster: &Cluster, wanted: &[Access]) -> Result<Vec<Access>> {
+/// A refusal with everything that is missing, and the files that grant it.
+pub async fn must_be_allowed(needed: &[Needed<'_>], needing: &str) -> Result<()> {
+    let lacking = try_join_all(needed.iter().map(|needed| missing(needed.cluster, &needed.accesses))).await?;
+    let all = needed.iter().zip(lacking).flat_map(|(needed, lacking)| {
+        let context = needed.cluster.context.as_str();
+        lacking.into_iter().map(move |access| Lacking { context, access, file: needed.file })
+    });
+    refusal(all.collect(), needing).map_or(Ok(()), Err)
+}
+
+/// A permission that is missing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Lacking<'a> {
+    context: &'a str,
+    access: Access,
+    file: RoleFile,
+}
+
+fn refusal(all: Vec<Lacking<'_>>, needing: &str) -> Option<Error> {
+    // What may not be done to any object need not be said of one of them.
+    let of_any = |one: &Lacking<'_>| {
+        let access = one.access.clone().named("");
+        all.iter().any(|other| other.context == one.context && other.access == access)
+    };
+    let all: Vec<&Lacking<'_>> = all.iter().filter(|one| one.access.name.is_empty() || !of_any(one)).collect();
+    if all.is_empty() {
+        return None;
+    }
+    let (mut contexts, mut files, mut lines) = (Vec::new(), Vec::new(), Vec::new());
+    for Lacking { context, access, file } in all {
+        let line = format!("{context}: {access}");
+        if !contexts.contains(context) {
+            contexts.push(*context);
+        }
+        if !files.contains(file) {
+            files.push(*file);
+        }
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    let error = Error::refused(format!("you lack permissions that {needing} needs"))
+        .at(format!("context {}", contexts.join(", ")))
+        .because(lines.join("\n"));
+    Some(remedies(&files).into_iter().fold(error, Error::fix))
+}
+
+/// How an administrator grants what the files hold.
+fn remedies(files: &[RoleFile]) -> Vec<String> {
+    let this = if files.len() == 1 { "this" } else { "these" };
+    let sentence = format!("have an administrator apply {this} there, and bind you to the roles (docs/permissions):");
+    let commands = files.iter().map(|file| format!("kubectl apply -f {FILES}/{}", file.0));
+    std::iter::once(sentence).chain(commands).collect()
+}
+
+/// Those of the permissions that the user does not have, each asked once by a `SelfSubjectAccessReview`.
+async fn missing(cluster: &Cluster, wanted: &[Access]) -> Result<Vec<Access>> {
     let mut wanted = wanted.to_vec();
     wanted.sort();
     wanted.dedup();
@@ -104,5 +203,39 @@ mod tests {
         );
         assert_eq!(Access::new("create", "", "pods", "a").subresource("exec").to_string(), "create pods/exec in a");
         assert_eq!(Access::new("create", "", "namespaces", "").to_string(), "create namespaces");
+        assert_eq!(Access::new("get", "", "namespaces", "").named("a").to_string(), "get namespaces a");
+    }
+
+    #[test]
+    fn what_is_missing_is_said_once_with_every_file_that_grants_it() {
+        let lacking = |context, resource, file| Lacking {
+            context,
+            access: Access::new("create", "", resource, "a"),
+            file: RoleFile(file),
+        };
+        let all = vec![
+            lacking("east", "leases", "one.yaml"),
+            lacking("west", "leases", "one.yaml"),
+            lacking("east", "leases", "one.yaml"),
+            lacking("east", "pods", "two.yaml"),
+            Lacking { access: Access::new("create", "", "pods", "a").named("b"), ..lacking("east", "", "two.yaml") },
+        ];
+        let error = refusal(all, "the drill").unwrap();
+        assert_eq!(error.what, "you lack permissions that the drill needs");
+        assert_eq!(error.place.as_deref(), Some("context east, west"));
+        let why = "east: create leases in a\nwest: create leases in a\neast: create pods in a";
+        assert_eq!(error.why.as_deref(), Some(why));
+        let commands: Vec<&str> = error.remedy.iter().skip(1).filter_map(|line| line.rsplit('/').next()).collect();
+        assert_eq!(commands, ["one.yaml", "two.yaml"]);
+        assert_eq!(refusal(Vec::new(), "the drill"), None);
+    }
+
+    #[test]
+    fn only_what_is_forbidden_is_explained_by_a_file() {
+        let file = RoleFile("one.yaml");
+        let explained = file.explain(Error::new(Kind::Forbidden, "no"));
+        assert_eq!(explained.kind, Kind::Refused);
+        assert!(explained.remedy.iter().any(|line| line.ends_with("/docs/permissions/one.yaml")), "{explained:?}");
+        assert_eq!(file.explain(Error::failed("no")), Error::failed("no"));
     }
 }

@@ -207,7 +207,7 @@ impl Fault {
             401 => Error::refused(format!("the API server of {context} does not accept the credentials"))
                 .because(self.message)
                 .fix(format!("log in again, then try: kubectl --context {context} auth whoami")),
-            403 => Error::refused(format!("not allowed in {context}: {}", call.describe()))
+            403 => Error::new(Kind::Forbidden, format!("not allowed in {context}: {}", call.describe()))
                 .because(self.message)
                 .fix("ask for this permission, or use a context that has it"),
             404 => Error::failed(format!("{context} has no {}", call.object())).because(self.message),

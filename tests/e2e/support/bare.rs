@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use meshlab::user::GRANT;
 
-use super::{Kit, until};
+use super::{Kit, granted, until};
 
 /// Kinds whose objects come and go by themselves.
 const PASSING: [&str; 4] = ["events", "events.events.k8s.io", "leases.coordination.k8s.io", "componentstatuses"];
@@ -68,9 +68,10 @@ impl Kit {
             });
         }
         self.delete_namespaces(cluster, &istio);
-        let grants = format!("{GRANT}=true");
-        self.kubectl(cluster, &["delete", "clusterrolebindings,clusterroles", "-l", &grants]).ok();
-        self.kubectl(cluster, &["delete", "rolebindings,roles", "--all-namespaces", "-l", &grants]).ok();
+        for grants in [format!("{GRANT}=true"), granted::LABEL.to_owned()] {
+            self.kubectl(cluster, &["delete", "clusterrolebindings,clusterroles", "-l", &grants]).ok();
+            self.kubectl(cluster, &["delete", "rolebindings,roles", "--all-namespaces", "-l", &grants]).ok();
+        }
         // istiod writes these into every namespace, and nobody takes them back.
         for namespace in OF_THE_CLUSTER {
             let left = ["configmap/istio-ca-root-cert", "configmap/istio-ca-crl"];

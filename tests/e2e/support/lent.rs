@@ -39,7 +39,7 @@ impl Kit {
     /// A kubeconfig in which these clusters are called by another user, who is made in each.
     #[track_caller]
     pub(crate) fn kubeconfig_as(&self, clusters: &[&str], user: &User) -> PathBuf {
-        self.kubeconfig_with("user.yaml", |config| {
+        self.kubeconfig_with(&format!("{}.yaml", user.name), |config| {
             for cluster in clusters {
                 let made = self.lab.user(cluster, user).expect("a user");
                 let mut made: Value = serde_yaml::from_str(&made).expect("YAML");

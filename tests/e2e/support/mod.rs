@@ -8,10 +8,12 @@
 
 pub(crate) mod bare;
 pub(crate) mod ca_folder;
+pub(crate) mod granted;
 pub(crate) mod judge;
 pub(crate) mod kit;
 pub(crate) mod lent;
 pub(crate) mod requests;
+pub(crate) mod running;
 pub(crate) mod sample;
 pub(crate) mod shell;
 
