@@ -1,11 +1,14 @@
 //! What the user may do, asked before anything is done.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use futures::future::try_join_all;
 use http::Method;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::context::Cluster;
+use super::fault::ASK_FOR_IT;
 use super::request::Call;
 use crate::error::{Error, Kind, Result};
 
@@ -23,8 +26,9 @@ impl RoleFile {
         if error.kind != Kind::Forbidden {
             return error;
         }
-        let refusal = Error { kind: Kind::Refused, ..error };
-        remedies(&[self]).into_iter().fold(refusal, Error::fix)
+        let further = error.remedy.iter().filter(|line| *line != ASK_FOR_IT).cloned();
+        let remedy = remedies(&[self]).into_iter().chain(further).collect();
+        Error { kind: Kind::Refused, remedy, ..error }
     }
 }
 
@@ -83,6 +87,17 @@ impl Access {
         self
     }
 
+    /// All but the verb: `deployments.apps in istio-system`.
+    fn object(&self) -> String {
+        let mut text = self.resource.clone();
+        let parts = [(".", &self.group), ("/", &self.subresource), (" ", &self.name), (" in ", &self.namespace)];
+        for (before, part) in parts.into_iter().filter(|(_, part)| !part.is_empty()) {
+            text.push_str(before);
+            text.push_str(part);
+        }
+        text
+    }
+
     fn review(&self) -> Value {
         json!({
             "apiVersion": "authorization.k8s.io/v1",
@@ -102,17 +117,7 @@ impl Access {
 impl std::fmt::Display for Access {
     /// `patch deployments.apps in istio-system`, `create pods/exec in mesh-probe`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {}", self.verb, self.resource)?;
-        if !self.group.is_empty() {
-            write!(f, ".{}", self.group)?;
-        }
-        if !self.subresource.is_empty() {
-            write!(f, "/{}", self.subresource)?;
-        }
-        if !self.name.is_empty() {
-            write!(f, " {}", self.name)?;
-        }
-        if self.namespace.is_empty() { Ok(()) } else { write!(f, " in {}", self.namespace) }
+        write!(f, "{} {}", self.verb, self.object())
     }
 }
 
@@ -126,7 +131,7 @@ pub async fn must_be_allowed(needed: &[Needed<'_>], needing: &str) -> Result<()>
         let context = needed.cluster.context.as_str();
         lacking.into_iter().map(move |access| Lacking { context, access, file: needed.file })
     });
-    refusal(all.collect(), needing).map_or(Ok(()), Err)
+    refusal(&all.collect::<Vec<_>>(), needing).map_or(Ok(()), Err)
 }
 
 /// A permission that is missing.
@@ -137,7 +142,7 @@ struct Lacking<'a> {
     file: RoleFile,
 }
 
-fn refusal(all: Vec<Lacking<'_>>, needing: &str) -> Option<Error> {
+fn refusal(all: &[Lacking<'_>], needing: &str) -> Option<Error> {
     // What may not be done to any object need not be said of one of them.
     let of_any = |one: &Lacking<'_>| {
         let access = one.access.clone().named("");
@@ -147,19 +152,22 @@ fn refusal(all: Vec<Lacking<'_>>, needing: &str) -> Option<Error> {
     if all.is_empty() {
         return None;
     }
-    let (mut contexts, mut files, mut lines) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut contexts, mut files) = (Vec::new(), Vec::new());
+    let mut verbs: BTreeMap<(usize, String), BTreeSet<&str>> = BTreeMap::new();
     for Lacking { context, access, file } in all {
-        let line = format!("{context}: {access}");
-        if !contexts.contains(context) {
+        let index = contexts.iter().position(|known| known == context).unwrap_or(contexts.len());
+        if index == contexts.len() {
             contexts.push(*context);
         }
         if !files.contains(file) {
             files.push(*file);
         }
-        if !lines.contains(&line) {
-            lines.push(line);
-        }
+        verbs.entry((index, access.object())).or_default().insert(&access.verb);
     }
+    let line = |((index, object), verbs): (&(usize, String), &BTreeSet<&str>)| {
+        format!("{}: {} {object}", contexts[*index], verbs.iter().copied().collect::<Vec<_>>().join(", "))
+    };
+    let lines: Vec<String> = verbs.iter().map(line).collect();
     let error = Error::refused(format!("you lack permissions that {needing} needs"))
         .at(format!("context {}", contexts.join(", ")))
         .because(lines.join("\n"));
@@ -213,21 +221,22 @@ mod tests {
             access: Access::new("create", "", resource, "a"),
             file: RoleFile(file),
         };
-        let all = vec![
+        let all = [
             lacking("east", "leases", "one.yaml"),
             lacking("west", "leases", "one.yaml"),
             lacking("east", "leases", "one.yaml"),
             lacking("east", "pods", "two.yaml"),
+            Lacking { access: Access::new("get", "", "leases", "a"), ..lacking("east", "", "one.yaml") },
             Lacking { access: Access::new("create", "", "pods", "a").named("b"), ..lacking("east", "", "two.yaml") },
         ];
-        let error = refusal(all, "the drill").unwrap();
+        let error = refusal(&all, "the drill").unwrap();
         assert_eq!(error.what, "you lack permissions that the drill needs");
         assert_eq!(error.place.as_deref(), Some("context east, west"));
-        let why = "east: create leases in a\nwest: create leases in a\neast: create pods in a";
+        let why = "east: create, get leases in a\neast: create pods in a\nwest: create leases in a";
         assert_eq!(error.why.as_deref(), Some(why));
         let commands: Vec<&str> = error.remedy.iter().skip(1).filter_map(|line| line.rsplit('/').next()).collect();
         assert_eq!(commands, ["one.yaml", "two.yaml"]);
-        assert_eq!(refusal(Vec::new(), "the drill"), None);
+        assert_eq!(refusal(&[], "the drill"), None);
     }
 
     #[test]

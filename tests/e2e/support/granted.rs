@@ -77,15 +77,26 @@ pub(crate) fn rights(grants: &[Grant]) -> Vec<Right> {
     grants.iter().flat_map(|(file, bindings)| of_file(file, bindings)).collect()
 }
 
-/// What a file says of rights that no request of the tests needs: `(role, right)`, each with a reason behind it.
-pub(crate) fn not_seen(file: &str) -> Vec<(String, String)> {
+/// A right of which a file says why no request of the tests needs it.
+pub(crate) struct Explained {
+    /// The role that the words stand in.
+    pub(crate) role: String,
+    /// Such as `get deployments.apps/scale`.
+    pub(crate) words: String,
+    /// Whether a request may need it all the same, now and then.
+    pub(crate) sometimes: bool,
+}
+
+/// Every right that a file explains so: `# not seen: RIGHT: REASON` or `# not always seen: RIGHT: REASON`.
+pub(crate) fn explained(file: &str) -> Vec<Explained> {
     let mut all = Vec::new();
     for chunk in read(file).split("\n---\n") {
         let role = documents(chunk).remove(0);
-        for line in chunk.lines().filter_map(|line| line.strip_prefix("# not seen: ")) {
-            let (right, reason) = line.split_once(": ").unwrap_or_else(|| panic!("{file}: no reason: {line}"));
-            assert!(!reason.is_empty(), "{file}: {line}");
-            all.push((name_of(&role), right.to_owned()));
+        for line in chunk.lines() {
+            let never = line.strip_prefix("# not seen: ");
+            let Some(said) = never.or(line.strip_prefix("# not always seen: ")) else { continue };
+            let (words, _reason) = said.split_once(": ").unwrap_or_else(|| panic!("{file}: no reason: {line}"));
+            all.push(Explained { role: name_of(&role), words: words.to_owned(), sometimes: never.is_none() });
         }
     }
     all

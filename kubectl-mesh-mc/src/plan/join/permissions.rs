@@ -47,7 +47,7 @@ fn of(action: &Action, system: &str, observed: &ObservedCluster) -> Vec<Access> 
         Action::StartProbe => vec![
             Access::new("create", "", "namespaces", ""),
             Access::new("create", "", "pods", ""),
-            Access::new("list", "", "pods", ""),
+            Access::new("watch", "", "pods", ""),
             Access::new("create", "", "pods", "").subresource("exec"),
             Access::new("get", "", "pods", "").subresource("exec"),
             Access::new("delete", "", "namespaces", ""),
