@@ -116,6 +116,7 @@ lab() {
     e2e killed meshlab with --clusters east,west
     e2e stopped meshlab with --clusters east,west --balancer west=pending
     e2e drill meshlab with --clusters east,west
+    e2e permissions meshlab with --clusters east,west
     e2e documented meshlab with --clusters east,west
     e2e contexts meshlab with --clusters one,two
     e2e refused meshlab with --clusters east,west,bare --api-only --no-operator=bare

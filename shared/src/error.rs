@@ -9,6 +9,8 @@ pub enum Kind {
     Usage,
     /// A check before the first write said no: nothing was changed. Exit code 1.
     Refused,
+    /// The API server does not let the user do it: that one request changed nothing. Exit code 1.
+    Forbidden,
     /// Something failed on the way. Exit code 1.
     Failed,
     /// Somebody else changed the object between our reading and our writing: nothing was written to it, and the same
@@ -84,7 +86,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self.kind {
             Kind::Usage => 2,
-            Kind::Refused | Kind::Failed | Kind::Conflict => 1,
+            Kind::Refused | Kind::Forbidden | Kind::Failed | Kind::Conflict => 1,
             Kind::NotRestored => 4,
             Kind::Interrupted(signal) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
         }

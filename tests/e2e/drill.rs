@@ -7,19 +7,19 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use meshlab::node::components::Component;
 use meshlab::node::control::Action;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::{Value, json};
+use support::running::Running;
 use support::sample::{HOST, NAMESPACE};
-use support::shell::{Ended, finish, run};
+use support::shell::{Ended, run};
 use support::{Kit, until};
 
 const CLUSTERS: [&str; 2] = ["east", "west"];
@@ -205,59 +205,6 @@ fn the_seeds_own_rule_does_not_fail_over_on_errors_and_the_report_says_why() {
     assert!(ended.stdout.contains("FAILED") && ended.stdout.contains("10 % of 2 hosts"), "{ended}");
     assert!(ended.stdout.contains(&format!("kubectl mesh-failover locality apply {SERVICE}")), "{ended}");
     assert_put_back(&kit);
-}
-
-/// A drill that runs, and what it says.
-struct Running {
-    command: Command,
-    child: Child,
-    lines: std::io::Lines<BufReader<std::process::ChildStderr>>,
-    said: String,
-}
-
-impl Running {
-    fn start(mut command: Command) -> Self {
-        let mut child =
-            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
-        let lines = BufReader::new(child.stderr.take().expect("stderr is piped")).lines();
-        Self { command, child, lines, said: String::new() }
-    }
-
-    /// Reads on until a line has this in it.
-    #[track_caller]
-    fn until_it_says(&mut self, words: &str) {
-        for line in self.lines.by_ref() {
-            let line = line.expect("stderr is text");
-            self.said.push_str(&line);
-            self.said.push('\n');
-            if line.contains(words) {
-                return;
-            }
-        }
-        panic!("it never said {words:?}: {}", self.said);
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).expect("it runs");
-    }
-
-    fn end(self) -> Ended {
-        let Self { command, mut child, mut lines, said } = self;
-        let reading = std::thread::spawn(move || {
-            let mut said = said;
-            for line in lines.by_ref().map_while(Result::ok) {
-                said.push_str(&line);
-                said.push('\n');
-            }
-            said
-        });
-        let mut stdout = String::new();
-        child.stdout.take().expect("stdout is piped").read_to_string(&mut stdout).expect("text");
-        let mut ended = finish(&command, child);
-        ended.stdout = stdout;
-        ended.stderr = reading.join().expect("stderr was read");
-        ended
-    }
 }
 
 #[test]

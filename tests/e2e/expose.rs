@@ -318,7 +318,8 @@ fn a_permission_that_is_missing_in_one_cluster_stops_it_in_both() {
     error: you lack permissions that this needs
       where: context west
       why:   west: create gateways.networking.istio.io in istio-system
-      do:    ask for them, or use a user that has them
+      do:    have an administrator apply this there, and bind you to the roles (docs/permissions):
+             kubectl apply -f https://github.com/kubectl-mesh/kubectl-mesh/raw/main/docs/permissions/mesh-failover-expose.yaml
     Nothing was written.
     ");
     kit.assert_nothing_written(began);

@@ -14,16 +14,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use meshlab::User;
 use meshlab::spec::Balancer;
 use serde_json::{Value, json};
-use support::requests::describe;
 use support::sample::{Answers, NAMESPACE, exposure};
 use support::{Kit, ca_folder, until};
 
 const CLUSTERS: [&str; 2] = ["east", "west"];
-/// Who makes the mesh.
-const USER: &str = "joiner";
 
 /// The home of the test that made the mesh, while it stands.
 static MESH: Mutex<Option<PathBuf>> = Mutex::new(None);
@@ -36,44 +32,11 @@ fn mesh() -> Option<Kit> {
         return Some(kit.at(home.clone()));
     }
     kit.bare();
-    let user = documented_user(&kit);
-    kit.kubectl_mesh_mc(&["join", "--contexts", "east,west", "--yes", "--kubeconfig", &user]).ok();
+    kit.kubectl_mesh_mc(&["join", "--contexts", "east,west", "--yes"]).ok();
     kit.run_applications("east", "v1");
     kit.run_applications("west", "v2");
     *mesh = Some(kit.home().to_owned());
     Some(kit)
-}
-
-/// The kubeconfig of a user who has in both clusters what docs/join-permissions.yaml says, and nothing else.
-fn documented_user(kit: &Kit) -> String {
-    let rules = User::rules_from(include_str!("../../docs/join-permissions.yaml")).unwrap();
-    for cluster in CLUSTERS {
-        // A Role needs its namespace.
-        for namespace in ["istio-system", "istio-cni"] {
-            kit.kubectl(cluster, &["create", "namespace", namespace]).ok();
-        }
-    }
-    let user = User { name: USER.into(), rules, expired: false };
-    kit.kubeconfig_as(&CLUSTERS, &user).display().to_string()
-}
-
-#[test]
-fn a_user_with_the_documented_permissions_and_no_others_makes_the_mesh() {
-    let Some(kit) = mesh() else { return };
-    // The mesh was made by it, wherever this runs.
-    if !kit.is_audited() {
-        return;
-    }
-    for cluster in CLUSTERS {
-        let mut asked = kit.requests(cluster, Timestamp::UNIX_EPOCH);
-        asked.retain(|event| event.user == USER);
-        let denied: Vec<String> = asked.iter().filter(|event| event.code == 403).map(describe).collect();
-        assert!(denied.is_empty(), "{cluster}: {denied:?}");
-        let wrote = |resource: &str| asked.iter().any(|event| event.is_mutating() && event.resource == resource);
-        for resource in ["namespaces", "pods", "secrets", "istios", "istiocnis", "deployments", "services"] {
-            assert!(wrote(resource), "{cluster}: somebody else wrote {resource}");
-        }
-    }
 }
 
 #[test]

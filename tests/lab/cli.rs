@@ -119,7 +119,7 @@ enum Command {
         /// What the user is called.
         #[arg(long)]
         name: String,
-        /// A YAML list of rules as in a ClusterRole; one with `namespace: NAME` holds only there.
+        /// A YAML list of rules as in a ClusterRole, which hold in the whole cluster.
         #[arg(long, value_name = "FILE")]
         rules: Option<PathBuf>,
         /// With a client certificate whose time is over.

@@ -1,9 +1,7 @@
 //! Users of a cluster with as few rights as a test wants.
 
-use std::collections::BTreeMap;
-
-use anyhow::{Context, Result, ensure};
-use serde_json::{Map, Value, json};
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use crate::client;
@@ -20,8 +18,8 @@ pub const GRANT: &str = "meshlab-user";
 pub struct User {
     /// What it is called.
     pub name: String,
-    /// Its rights: rules of RBAC as in a ClusterRole; one with a `namespace` holds only there. Where there are none it
-    /// may do what every authenticated user may.
+    /// Its rights in the whole cluster: rules as in a ClusterRole. Where there are none it may do what every authenticated user
+    /// may, and what somebody binds to its name.
     pub rules: Vec<Value>,
     /// Its certificate is over.
     pub expired: bool,
@@ -40,7 +38,7 @@ impl User {
         check_name("user", &self.name)?;
         if !self.rules.is_empty() {
             let client = client::connect(&state.kubeconfig(), Some(&cluster.name)).await?;
-            for object in self.grants()? {
+            for object in self.grants() {
                 client::apply(&client, &object).await?;
             }
         }
@@ -52,35 +50,20 @@ impl User {
         kubeconfig::render(&[Entry { user: self.name.clone(), identity, ..admin }])
     }
 
-    /// A role and its binding for the whole cluster, and for each namespace that a rule names.
-    pub fn grants(&self) -> Result<Vec<Value>> {
-        let mut by_namespace: BTreeMap<Option<String>, Vec<Value>> = BTreeMap::new();
-        for rule in &self.rules {
-            let mut rule: Map<String, Value> = rule.as_object().cloned().context("a rule is a mapping")?;
-            let namespace = match rule.remove("namespace") {
-                Some(namespace) => Some(namespace.as_str().context("`namespace` of a rule is a name")?.to_owned()),
-                None => None,
-            };
-            ensure!(rule.contains_key("verbs"), "a rule has verbs");
-            by_namespace.entry(namespace).or_default().push(Value::Object(rule));
-        }
-        let version = "rbac.authorization.k8s.io/v1";
+    /// A ClusterRole and its binding.
+    pub fn grants(&self) -> [Value; 2] {
+        let group = "rbac.authorization.k8s.io";
+        let version = format!("{group}/v1");
         let name = format!("{GRANT}-{}", self.name);
-        let mut objects = Vec::new();
-        for (namespace, rules) in by_namespace {
-            let kind = if namespace.is_some() { "Role" } else { "ClusterRole" };
-            let mut metadata = json!({"name": name, "labels": {GRANT: "true"}});
-            if let Some(namespace) = namespace {
-                metadata["namespace"] = namespace.into();
-            }
-            objects.push(json!({"apiVersion": version, "kind": kind, "metadata": metadata, "rules": rules}));
-            objects.push(json!({
-                "apiVersion": version, "kind": format!("{kind}Binding"), "metadata": metadata,
-                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name},
-                "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": self.name}],
-            }));
-        }
-        Ok(objects)
+        let metadata = json!({"name": name, "labels": {GRANT: "true"}});
+        [
+            json!({"apiVersion": version, "kind": "ClusterRole", "metadata": metadata, "rules": self.rules}),
+            json!({
+                "apiVersion": version, "kind": "ClusterRoleBinding", "metadata": metadata,
+                "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": name},
+                "subjects": [{"apiGroup": group, "kind": "User", "name": self.name}],
+            }),
+        ]
     }
 }
 
@@ -89,25 +72,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rule_with_a_namespace_holds_only_there() {
-        let rules = User::rules_from(
-            "- {apiGroups: [''], resources: [nodes], verbs: [list]}\n\
-             - {namespace: a, apiGroups: [''], resources: [secrets], verbs: [get]}\n",
-        )
-        .unwrap();
-        let user = User { name: "reader".to_owned(), rules, expired: false };
-        let kinds: Vec<(String, Value)> = user
-            .grants()
-            .unwrap()
-            .iter()
-            .map(|object| (object["kind"].as_str().unwrap().to_owned(), object["metadata"]["namespace"].clone()))
-            .collect();
-        let expected = [
-            ("ClusterRole", Value::Null),
-            ("ClusterRoleBinding", Value::Null),
-            ("Role", "a".into()),
-            ("RoleBinding", "a".into()),
-        ];
-        assert_eq!(kinds, expected.map(|(kind, namespace)| (kind.to_owned(), namespace)));
+    fn rules_are_a_list_or_stand_in_a_role() {
+        let list = "- {apiGroups: [''], resources: [nodes], verbs: [list]}\n";
+        let role = format!("kind: ClusterRole\nrules:\n{list}");
+        assert_eq!(User::rules_from(list).unwrap(), User::rules_from(&role).unwrap());
+        assert!(User::rules_from("kind: ClusterRole\n").is_err());
     }
 }

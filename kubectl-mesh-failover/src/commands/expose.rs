@@ -13,6 +13,7 @@ use super::arguments::{ServiceArguments, WriteArguments};
 use super::mesh::{MeshArguments, Wanted, observe};
 use super::write::{Consent, Proposal, carry_out, consent};
 use crate::plan::expose::{self as plan, ExposePlan, ExposeRequest};
+use crate::plan::permissions::EXPOSE;
 use crate::show;
 
 const EXAMPLES: &str = "Examples:
@@ -112,13 +113,14 @@ async fn settle(
 ) -> Result<Option<ExposePlan>> {
     let (mut conflicts, mut first) = (0, None::<ExposePlan>);
     loop {
-        let members = observe(mesh, connection, &wanted(request.service)).await?;
+        let members = observe(mesh, connection, &wanted(request.service), terminal).await?;
         let seen: Vec<&ObservedTraffic> = members.iter().map(|member| &member.seen).collect();
         let plan = planner(request, &seen)?;
         let proposal = Proposal {
             overview: show::expose::overview(&plan, request.service),
             changes: plan.changes.clone(),
             manifests: plan.manifests.clone(),
+            granted_by: EXPOSE,
         };
         // Who said yes once said it to this service in these clusters, however often another run comes first.
         if first.is_none() && consent(&proposal, &members, arguments, terminal).await? == Consent::Shown {

@@ -41,7 +41,7 @@ pub async fn list(
     let namespace = arguments.namespace.as_deref();
     let service = arguments.service.as_ref().map(|text| ServiceName::parse(text, namespace)).transpose()?;
     let wanted = Wanted { service: service.clone(), ..Wanted::default() };
-    let members = observe(mesh, connection, &wanted).await?;
+    let members = observe(mesh, connection, &wanted, terminal).await?;
     let seen: Vec<&ObservedTraffic> = members.iter().map(|member| &member.seen).collect();
     let services = plan::list(&ListRequest { service: service.as_ref(), namespace }, &seen);
     terminal.data(&show::list::render(&services, arguments.table.output));

@@ -19,6 +19,7 @@ use crate::plan::locality::drift::drift;
 use crate::plan::locality::removal::remove as plan_removal;
 use crate::plan::locality::report::report;
 use crate::plan::locality::{LocalityPlan, LocalityRequest, TakeOver, apply as plan_apply, known, refuse_conflicts};
+use crate::plan::permissions::LOCALITY;
 use crate::show;
 
 const EXAMPLES: &str = "Examples:
@@ -153,7 +154,7 @@ async fn apply(
         Some(fields) if fields.is_empty() => TakeOver::Everything,
         Some(fields) => TakeOver::Fields(fields.clone()),
     };
-    let members = observe(mesh, connection, &wanted(&request.service)).await?;
+    let members = observe(mesh, connection, &wanted(&request.service), terminal).await?;
     let plan = plan_apply(&request, &seen(&members))?;
     refuse_conflicts(&plan, &request.take_over)?;
     let proposal = proposal(&plan);
@@ -171,7 +172,7 @@ async fn diff(
     terminal: Terminal,
 ) -> Result<u8> {
     let request = arguments.rule.request(&arguments.service)?;
-    let members = observe(mesh, connection, &wanted(&request.service)).await?;
+    let members = observe(mesh, connection, &wanted(&request.service), terminal).await?;
     let plan = plan_apply(&request, &seen(&members))?;
     let drift = drift(&request.service, &seen(&members));
     let same = plan.changes().is_empty() && drift.is_empty();
@@ -186,7 +187,7 @@ async fn show_rules(
     terminal: Terminal,
 ) -> Result<()> {
     let service = arguments.service.name()?;
-    let members = observe(mesh, connection, &wanted(&service)).await?;
+    let members = observe(mesh, connection, &wanted(&service), terminal).await?;
     let seen = seen(&members);
     known(&service, &seen)?;
     terminal.data(&show::locality::report(&report(&service, MANAGER, &seen), arguments.table.output));
@@ -200,7 +201,7 @@ async fn remove(
     terminal: Terminal,
 ) -> Result<()> {
     let service = arguments.service.name()?;
-    let members = observe(mesh, connection, &wanted(&service)).await?;
+    let members = observe(mesh, connection, &wanted(&service), terminal).await?;
     let plan = plan_removal(&service, MANAGER, &seen(&members));
     let proposal = proposal(&plan);
     // What is given back was valid before.
@@ -212,7 +213,12 @@ async fn remove(
 }
 
 fn proposal(plan: &LocalityPlan) -> Proposal {
-    Proposal { overview: show::locality::overview(plan), changes: plan.changes(), manifests: plan.manifests() }
+    Proposal {
+        overview: show::locality::overview(plan),
+        changes: plan.changes(),
+        manifests: plan.manifests(),
+        granted_by: LOCALITY,
+    }
 }
 
 impl RuleArguments {

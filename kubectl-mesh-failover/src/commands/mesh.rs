@@ -1,14 +1,18 @@
 //! Which clusters a command is about: `--contexts`, or the current context's peers.
 
 use futures::future::try_join_all;
-use futures::try_join;
+use futures::{TryFutureExt, try_join};
 use mesh_shared::cluster::context::{Cluster, Connection, connect, entries};
 use mesh_shared::cluster::traffic::{self, Scope};
 use mesh_shared::error::{Error, Result};
+use mesh_shared::mesh::name::ClusterName;
 use mesh_shared::mesh::service::ServiceName;
 use mesh_shared::observed::traffic::ObservedTraffic;
+use mesh_shared::ui::terminal::Terminal;
 
 use crate::plan::peers::{self, Identity};
+use crate::plan::permissions::{PEERS, VIEW};
+use crate::show;
 
 /// The clusters of the mesh.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -46,12 +50,18 @@ pub struct Wanted {
     pub peers: bool,
 }
 
-/// The clusters of the mesh, in the order in which they were named or found, each observed. Nothing is written.
+/// The clusters of the mesh, in the order in which they were named or found, each observed. Nothing is written. Where the user
+/// may not read all namespaces, that is said.
 ///
 /// # Errors
 /// Where a context cannot be used or its API server not reached; where two contexts are one cluster or two clusters have one
 /// name; without `--contexts`, where a peer cannot be matched to a context, with the flag that names it.
-pub async fn observe(arguments: &MeshArguments, connection: &Connection, wanted: &Wanted) -> Result<Vec<Member>> {
+pub async fn observe(
+    arguments: &MeshArguments,
+    connection: &Connection,
+    wanted: &Wanted,
+    terminal: Terminal,
+) -> Result<Vec<Member>> {
     let clusters = clusters(arguments, connection).await?;
     let scope = Scope {
         system_namespace: arguments.istio_namespace.clone(),
@@ -59,7 +69,11 @@ pub async fn observe(arguments: &MeshArguments, connection: &Connection, wanted:
         namespaces: wanted.namespaces.clone(),
         peers: wanted.peers,
     };
-    let seen = try_join_all(clusters.iter().map(|cluster| traffic::observe(cluster, &scope))).await?;
+    let seen = try_join_all(clusters.iter().map(|cluster| traffic::observe(cluster, &scope))).await;
+    let seen = seen.map_err(|error| VIEW.explain(error))?;
+    if let Some(note) = show::members::narrowed(&seen) {
+        terminal.say(&note);
+    }
     let identities: Vec<Identity<'_>> =
         seen.iter().map(|seen| Identity { context: &seen.context, uid: &seen.uid, name: seen.name.as_str() }).collect();
     peers::distinct(&identities)?;
@@ -83,16 +97,23 @@ pub async fn clusters(arguments: &MeshArguments, connection: &Connection) -> Res
             .fix("name it: --context NAME, or name all clusters: --contexts A,B,…")
     })?;
     let first = connect(connection, std::slice::from_ref(&begin)).await?.remove(0);
-    let (own, registered) = try_join!(traffic::name(&first, namespace), traffic::registered(&first, namespace))?;
+    let (own, registered) = try_join!(
+        name(&first, namespace),
+        traffic::registered(&first, namespace).map_err(|error| PEERS.explain(error)),
+    )?;
     let Some(entry) = entries.iter().find(|entry| entry.context == begin) else {
         return Err(Error::usage(format!("context {begin:?} names no cluster of the kubeconfig")));
     };
     let peers = peers::contexts_of_peers(&registered, &own, &entries, entry)?;
     let contexts: Vec<String> = peers.iter().map(|peer| peer.context.clone()).collect();
     let others = connect(connection, &contexts).await?;
-    let names = try_join_all(others.iter().map(|cluster| traffic::name(cluster, namespace))).await?;
+    let names = try_join_all(others.iter().map(|cluster| name(cluster, namespace))).await?;
     for (peer, name) in peers.iter().zip(&names) {
         peers::confirmed(peer, name, &begin)?;
     }
     Ok(std::iter::once(first).chain(others).collect())
+}
+
+async fn name(cluster: &Cluster, system_namespace: &str) -> Result<ClusterName> {
+    traffic::name(cluster, system_namespace).await.map_err(|error| VIEW.explain(error))
 }

@@ -11,6 +11,7 @@ use mesh_shared::ui::terminal::Terminal;
 use super::arguments::{TableArguments, WriteArguments};
 use super::mesh::{Member, MeshArguments, Wanted, observe};
 use super::write::{Consent, Proposal, carry_out, consent};
+use crate::plan::permissions::REGIONS_SET;
 use crate::plan::regions as plan;
 use crate::plan::regions::set::Assignment;
 use crate::show;
@@ -57,7 +58,7 @@ pub async fn regions(
     terminal: Terminal,
 ) -> Result<()> {
     let begun = Instant::now();
-    let members = observe(mesh, connection, &Wanted::default()).await?;
+    let members = observe(mesh, connection, &Wanted::default(), terminal).await?;
     if let Some(RegionsVerb::Set(arguments)) = &arguments.verb {
         return set(arguments, &members, begun, terminal).await;
     }
@@ -75,6 +76,7 @@ async fn set(arguments: &SetArguments, members: &[Member], begun: Instant, termi
         overview: show::regions::overview(&plan),
         changes: plan.changes.clone(),
         manifests: plan.manifests.clone(),
+        granted_by: REGIONS_SET,
     };
     if consent(&proposal, members, &arguments.write, terminal).await? == Consent::Given {
         carry_out(&proposal.changes, members).await?;

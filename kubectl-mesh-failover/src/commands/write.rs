@@ -1,9 +1,8 @@
 //! How every verb writes: permissions, show, confirm, carry out.
 
 use futures::future::{join_all, try_join_all};
-use mesh_shared::cluster::access::{Access, missing};
+use mesh_shared::cluster::access::{Needed, RoleFile, must_be_allowed};
 use mesh_shared::cluster::apply::create_strict_dry_run;
-use mesh_shared::cluster::context::Cluster;
 use mesh_shared::error::{Error, Kind, Result};
 use mesh_shared::mesh::name::ClusterName;
 use mesh_shared::plan::change::Change;
@@ -19,7 +18,7 @@ use crate::plan::permissions;
 use crate::show;
 
 /// What a verb would do.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Proposal {
     /// What was found and what will be done, in one screen.
     pub overview: String,
@@ -27,6 +26,8 @@ pub struct Proposal {
     pub changes: Vec<Change>,
     /// Every object that a write makes or changes, as it would be then: what `-o` prints.
     pub manifests: Vec<(ClusterName, Value)>,
+    /// The file of docs/permissions that grants the writes.
+    pub granted_by: RoleFile,
 }
 
 /// Whether a verb may go on.
@@ -49,7 +50,7 @@ pub async fn consent(
     arguments: &WriteArguments,
     terminal: Terminal,
 ) -> Result<Consent> {
-    allowed(&proposal.changes, members).await?;
+    allowed(proposal, members).await?;
     ask(proposal, members, arguments, terminal)
 }
 
@@ -64,12 +65,12 @@ pub async fn consent_if_valid(
     arguments: &WriteArguments,
     terminal: Terminal,
 ) -> Result<Consent> {
-    allowed(&proposal.changes, members).await?;
+    allowed(proposal, members).await?;
     let checks = proposal.manifests.iter().filter_map(|(cluster, manifest)| {
         let member = members.iter().find(|member| member.seen.name == *cluster)?;
         Some(create_strict_dry_run(&member.cluster, manifest, MANAGER))
     });
-    try_join_all(checks).await?;
+    try_join_all(checks).await.map_err(|error| proposal.granted_by.explain(error))?;
     ask(proposal, members, arguments, terminal)
 }
 
@@ -128,29 +129,11 @@ async fn in_one_cluster(changes: &[Change], member: &Member) -> (Vec<String>, Re
     (done, Ok(()))
 }
 
-async fn allowed(changes: &[Change], members: &[Member]) -> Result<()> {
-    let wanted = members.iter().map(|member| (&member.cluster, permissions::needed(changes, &member.seen.name)));
-    must_be_allowed(wanted.collect(), "this", "ask for them, or use a user that has them").await
-}
-
-/// Makes sure that the user may do all of this, each in its cluster. `needing` is who needs it.
-///
-/// # Errors
-/// A refusal with everything that is missing, and `remedy`.
-pub async fn must_be_allowed(wanted: Vec<(&Cluster, Vec<Access>)>, needing: &str, remedy: &str) -> Result<()> {
-    let lacking = try_join_all(wanted.iter().map(|(cluster, wanted)| missing(cluster, wanted))).await?;
-    let all: Vec<(&str, String)> = wanted
-        .iter()
-        .zip(&lacking)
-        .flat_map(|((cluster, _), lacking)| lacking.iter().map(|access| (cluster.context.as_str(), access.to_string())))
-        .collect();
-    if all.is_empty() {
-        return Ok(());
-    }
-    let mut contexts: Vec<&str> = all.iter().map(|(context, _)| *context).collect();
-    contexts.dedup();
-    Err(Error::refused(format!("you lack permissions that {needing} needs"))
-        .at(format!("context {}", contexts.join(", ")))
-        .because(all.iter().map(|(context, access)| format!("{context}: {access}")).collect::<Vec<_>>().join("\n"))
-        .fix(remedy))
+async fn allowed(proposal: &Proposal, members: &[Member]) -> Result<()> {
+    let needed = members.iter().map(|member| Needed {
+        cluster: &member.cluster,
+        accesses: permissions::needed(&proposal.changes, &member.seen.name),
+        file: proposal.granted_by,
+    });
+    must_be_allowed(&needed.collect::<Vec<_>>(), "this").await
 }

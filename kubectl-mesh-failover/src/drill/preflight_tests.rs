@@ -46,6 +46,7 @@ fn seen(cluster: &str, region: &str, ready: bool) -> ObservedTraffic {
         gateways: vec![],
         east_west: vec![],
         destination_rules: vec![],
+        narrowed_to: BTreeSet::new(),
     }
 }
 

@@ -1,12 +1,27 @@
-//! What a user must be allowed to do in a cluster for the changes of a plan.
+//! What a user must be allowed to do in a cluster for the changes of a plan, and the files of docs/permissions.
 
 use std::collections::BTreeSet;
 
-use mesh_shared::cluster::access::Access;
+use mesh_shared::cluster::access::{Access, RoleFile};
 use mesh_shared::cluster::kinds::Target;
 use mesh_shared::mesh::name::ClusterName;
 use mesh_shared::observed::cluster::ObjectKey;
 use mesh_shared::plan::change::{Change, Write};
+
+/// Grants what every verb reads.
+pub const VIEW: RoleFile = RoleFile("mesh-failover-view.yaml");
+/// Grants finding the mesh's clusters by its remote secrets, without `--contexts`.
+pub const PEERS: RoleFile = RoleFile("mesh-failover-peers.yaml");
+/// Grants `expose` and `unexpose`.
+pub const EXPOSE: RoleFile = RoleFile("mesh-failover-expose.yaml");
+/// Grants `locality apply` and `locality remove`.
+pub const LOCALITY: RoleFile = RoleFile("mesh-failover-locality.yaml");
+/// Grants `regions set`.
+pub const REGIONS_SET: RoleFile = RoleFile("mesh-failover-regions-set.yaml");
+/// Grants `drill` and `drill recover`.
+pub const DRILL: RoleFile = RoleFile("mesh-failover-drill.yaml");
+/// Grants `drill list`.
+pub const DRILL_LIST: RoleFile = RoleFile("mesh-failover-drill-list.yaml");
 
 /// The permissions that the changes in one cluster need, each once.
 pub fn needed(changes: &[Change], cluster: &ClusterName) -> Vec<Access> {
@@ -14,7 +29,12 @@ pub fn needed(changes: &[Change], cluster: &ClusterName) -> Vec<Access> {
     for change in changes.iter().filter(|change| change.cluster == *cluster) {
         let write = &change.write;
         match write {
-            Write::Create { manifest } => all.extend(access(&Target::of(manifest), &["create"], None)),
+            // The API server does not know the name of what a POST creates when it asks whether that is allowed.
+            Write::Create { manifest } => {
+                let mut target = Target::of(manifest);
+                target.key.name.clear();
+                all.extend(access(&target, &["create"], None));
+            }
             // Server-side apply is a patch, and a create where the object is not there yet.
             Write::Apply { manifest } => all.extend(access(&Target::of(manifest), &["create", "patch"], None)),
             // What stands is read where a patch is refused, to say what it is.
@@ -37,7 +57,8 @@ fn access(target: &Target, verbs: &[&str], subresource: Option<&str>) -> Vec<Acc
     verbs
         .iter()
         .map(|verb| {
-            let access = Access::new(verb, target.group(), target.resource(), &target.key.namespace);
+            let key = &target.key;
+            let access = Access::new(verb, target.group(), target.resource(), &key.namespace).named(&key.name);
             match subresource {
                 Some(subresource) => access.subresource(subresource),
                 None => access,
@@ -48,6 +69,8 @@ fn access(target: &Target, verbs: &[&str], subresource: Option<&str>) -> Vec<Acc
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use serde_json::json;
 
     use super::*;
@@ -66,6 +89,17 @@ mod tests {
         let changes = [change(&east, Write::Create { manifest: gateway }), change(&west, scale)];
         let words = |cluster| needed(&changes, cluster).iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(words(&east), ["create gateways.networking.istio.io in istio-system"]);
-        assert_eq!(words(&west), ["get deployments.apps/scale in sample", "patch deployments.apps/scale in sample"]);
+        assert_eq!(
+            words(&west),
+            ["get deployments.apps/scale a in sample", "patch deployments.apps/scale a in sample"]
+        );
+    }
+
+    #[test]
+    fn the_files_that_errors_name_are_there() {
+        for file in [VIEW, PEERS, EXPOSE, LOCALITY, REGIONS_SET, DRILL, DRILL_LIST] {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/permissions").join(file.0);
+            assert!(path.is_file(), "{}", path.display());
+        }
     }
 }

@@ -43,6 +43,7 @@ pub fn cluster(name: &str) -> ObservedTraffic {
             ready: 1,
         }],
         destination_rules: Vec::new(),
+        narrowed_to: BTreeSet::new(),
     };
     let gateway = PodSeen { labels, containers: Vec::new(), ..pod(&seen, "istio-system", "gateway") };
     seen.pods.push(gateway);

@@ -6,4 +6,5 @@ pub mod drill_live;
 pub mod expose;
 pub mod list;
 pub mod locality;
+pub mod members;
 pub mod regions;

@@ -23,7 +23,7 @@ use mesh_shared::ui::{progress, prompt};
 use self::arguments::DryRun;
 pub use self::arguments::{JoinArguments, Output};
 use crate::cli::MANAGER;
-use crate::plan::join::{JoinPlan, JoinRequest, mesh_id, plan};
+use crate::plan::join::{JoinPlan, JoinRequest, mesh_id, permissions, plan};
 use crate::show;
 
 /// Brings the contexts into one mesh: observe, plan, show, confirm, execute, tell.
@@ -39,7 +39,7 @@ pub async fn join(arguments: JoinArguments, connection: Connection, terminal: Te
     let folder = arguments.ca_dir.clone().map_or_else(|| ca_folder::default_path(&mesh), Ok)?;
     let plan = plan(&request, &observed, &ca_folder::observe(&folder, clock::now()))?;
     preflight::strict_dry_run(&plan, &clusters).await?;
-    preflight::permissions(&plan, &clusters, &request).await?;
+    preflight::permissions(&plan, &clusters, &observed, &request).await?;
     let overview = show::join::overview(&plan, &observed);
     if let Some(Output::Yaml | Output::Json) = arguments.output {
         let manifests = show::manifests::render(&plan, &request, &folder, &arguments)?;
@@ -81,7 +81,8 @@ async fn observe_all(
             ObjectKey::new("Deployment", system, gateway::NAME),
         ],
     };
-    let mut observed = try_join_all(clusters.iter().map(|cluster| observe(cluster, &scope))).await?;
+    let asked = try_join_all(clusters.iter().map(|cluster| observe(cluster, &scope))).await;
+    let mut observed = asked.map_err(|error| permissions::JOIN.explain(error))?;
     for (cluster, seen) in clusters.iter().zip(&mut observed) {
         arguments.add_given_address(request, cluster, seen)?;
         seen.note_ended_runs(|namespace| probe::run_id(namespace).is_some_and(has_ended));

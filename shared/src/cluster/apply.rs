@@ -128,7 +128,9 @@ fn lacks_namespace(fault: &Fault, target: &Target) -> bool {
 
 /// A dry run comes before every write.
 fn refusal(mut error: Error) -> Error {
-    error.kind = Kind::Refused;
+    if error.kind != Kind::Forbidden {
+        error.kind = Kind::Refused;
+    }
     error
 }
 

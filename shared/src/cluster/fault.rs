@@ -8,6 +8,9 @@ use super::context::Cluster;
 use super::request::Call;
 use crate::error::{Error, Kind};
 
+/// What is to be done where nobody knows which file grants what is forbidden.
+pub(crate) const ASK_FOR_IT: &str = "ask for this permission, or use a context that has it";
+
 /// Why a request was not answered as it was meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Cause {
@@ -207,9 +210,9 @@ impl Fault {
             401 => Error::refused(format!("the API server of {context} does not accept the credentials"))
                 .because(self.message)
                 .fix(format!("log in again, then try: kubectl --context {context} auth whoami")),
-            403 => Error::refused(format!("not allowed in {context}: {}", call.describe()))
+            403 => Error::new(Kind::Forbidden, format!("not allowed in {context}: {}", call.describe()))
                 .because(self.message)
-                .fix("ask for this permission, or use a context that has it"),
+                .fix(ASK_FOR_IT),
             404 => Error::failed(format!("{context} has no {}", call.object())).because(self.message),
             409 if self.fields.iter().any(|field| field.reason == "FieldManagerConflict") => {
                 let owners: Vec<String> =

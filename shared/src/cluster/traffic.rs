@@ -43,6 +43,17 @@ pub struct Scope {
 }
 
 impl Scope {
+    /// The namespaces that matter to the service, where the user may not read all: istiod's, the service's, and those that were
+    /// asked for; none where all services are wanted.
+    fn near(&self) -> BTreeSet<String> {
+        let asked = self.pod_namespaces().into_iter().flatten();
+        let mut near: BTreeSet<String> = asked.map(str::to_owned).collect();
+        if !near.is_empty() {
+            near.insert(self.system_namespace.clone());
+        }
+        near
+    }
+
     /// The namespaces whose pods are read, each once; none where those of all are.
     fn pod_namespaces(&self) -> Option<BTreeSet<&str>> {
         let service = self.service.as_ref()?;
@@ -96,6 +107,7 @@ fn assemble(context: &str, scope: &Scope, answers: Answers) -> Result<ObservedTr
         east_west: east_west::gateways(&answers.labelled_services, &pods),
         gateways: answers.gateways,
         destination_rules: answers.destination_rules,
+        narrowed_to: answers.narrowed_to,
         name,
         nodes,
         pods,

@@ -8,7 +8,7 @@ pub mod readiness;
 mod token;
 mod workload;
 
-pub use control_plane::{cni, control_plane};
+pub use control_plane::{DAEMON_SET, cni, control_plane};
 pub use gateway::gateway_address;
 pub use token::{service_account, token_filled};
 pub use workload::{deployment_available, injection};

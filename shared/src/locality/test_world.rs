@@ -38,6 +38,7 @@ pub(crate) fn cluster(name: &str) -> ObservedTraffic {
             ready: 1,
         }],
         destination_rules: Vec::new(),
+        narrowed_to: BTreeSet::new(),
     }
 }
 

@@ -41,6 +41,9 @@ pub struct ObservedTraffic {
     pub east_west: Vec<EastWestGateway>,
     /// Every `DestinationRule`, whole.
     pub destination_rules: Vec<Value>,
+    /// Where the user may not read those of all namespaces: the namespaces in which alone gateways, their pods and Services, and
+    /// `DestinationRule`s were looked for. Empty where all were.
+    pub narrowed_to: BTreeSet<String>,
 }
 
 /// Fields of istiod's mesh configuration (ConfigMap `istio` or `istio-<revision>`, key `mesh`).

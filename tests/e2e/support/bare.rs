@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use meshlab::user::GRANT;
 
-use super::{Kit, until};
+use super::{Kit, granted, until};
 
 /// Kinds whose objects come and go by themselves. What controllers make goes with what they make it for.
 const PASSING: [&str; 11] = [
@@ -92,9 +92,10 @@ impl Kit {
             });
         }
         self.delete_namespaces(cluster, &istio);
-        let grants = format!("{GRANT}=true");
-        self.kubectl(cluster, &["delete", "clusterrolebindings,clusterroles", "-l", &grants]).ok();
-        self.kubectl(cluster, &["delete", "rolebindings,roles", "--all-namespaces", "-l", &grants]).ok();
+        for grants in [format!("{GRANT}=true"), granted::LABEL.to_owned()] {
+            self.kubectl(cluster, &["delete", "clusterrolebindings,clusterroles", "-l", &grants]).ok();
+            self.kubectl(cluster, &["delete", "rolebindings,roles", "--all-namespaces", "-l", &grants]).ok();
+        }
         self.delete_what_istiod_left(cluster, wanted);
         until(&format!("{cluster}: bare as it was found"), Duration::from_mins(1), || {
             let now = self.inventory(cluster);

@@ -40,7 +40,7 @@ impl Kit {
     /// certificate, elsewhere it is the administrator who asks to be taken for it.
     #[track_caller]
     pub(crate) fn kubeconfig_as(&self, clusters: &[&str], user: &User) -> PathBuf {
-        self.kubeconfig_with("user.yaml", |config| {
+        self.kubeconfig_with(&format!("{}.yaml", user.name), |config| {
             for cluster in clusters {
                 let mut made = match &self.ground.lab {
                     Some(lab) => {
@@ -65,7 +65,7 @@ impl Kit {
     #[track_caller]
     fn impersonated(&self, cluster: &str, user: &User, config: &Value) -> Value {
         assert!(!user.expired, "only the lab makes certificates");
-        self.apply(cluster, &user.grants().expect("rules"));
+        self.apply(cluster, &user.grants());
         let admin = format!("{cluster}-admin");
         let users = config["users"].as_array().expect("users");
         let mut made = users.iter().find(|entry| entry["name"] == admin.as_str()).expect("the administrator").clone();

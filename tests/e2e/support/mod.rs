@@ -8,11 +8,13 @@
 
 pub(crate) mod bare;
 pub(crate) mod ca_folder;
+pub(crate) mod granted;
 pub(crate) mod ground;
 pub(crate) mod judge;
 pub(crate) mod kit;
 pub(crate) mod lent;
 pub(crate) mod requests;
+pub(crate) mod running;
 pub(crate) mod sample;
 pub(crate) mod screen;
 pub(crate) mod shell;

@@ -55,7 +55,8 @@ pub(crate) fn exposure() -> Value {
     documents(EXPOSE).remove(0)
 }
 
-fn documents(yaml: &str) -> Vec<Value> {
+/// The documents of a file of YAML.
+pub(crate) fn documents(yaml: &str) -> Vec<Value> {
     serde_yaml::Deserializer::from_str(yaml).map(|document| Value::deserialize(document).expect("YAML")).collect()
 }
 

@@ -5,7 +5,7 @@ use futures::future::try_join_all;
 use mesh_shared::cluster::context::{Cluster, Connection};
 use mesh_shared::cluster::lease;
 use mesh_shared::cluster::list::every;
-use mesh_shared::error::Result;
+use mesh_shared::error::{Error, Kind, Result};
 use mesh_shared::machine::clock;
 use mesh_shared::ui::terminal::Terminal;
 
@@ -13,12 +13,16 @@ use crate::commands::arguments::TableArguments;
 use crate::commands::mesh::{MeshArguments, clusters};
 use crate::drill::lock;
 use crate::drill::record::{LABEL, Record};
+use crate::plan::permissions::DRILL_LIST;
 use crate::show;
 use crate::show::drill::Listed;
 
 /// List the drills that run, and what earlier ones left
 #[derive(Debug, Args)]
 pub struct ListArguments {
+    /// Look in one namespace alone [default: all]
+    #[arg(short, long, value_name = "NAMESPACE")]
+    namespace: Option<String>,
     #[command(flatten)]
     table: TableArguments,
 }
@@ -34,15 +38,28 @@ pub(super) async fn list(
     terminal: Terminal,
 ) -> Result<u8> {
     let clusters = clusters(mesh, connection).await?;
-    let all = try_join_all(clusters.iter().map(of_cluster)).await?;
+    let namespace = arguments.namespace.as_deref().unwrap_or_default();
+    let all = try_join_all(clusters.iter().map(|cluster| of_cluster(cluster, namespace))).await;
+    let all = all.map_err(|error| explained(error, namespace))?;
     terminal.data(&show::drill::list(&all.concat(), arguments.table.output));
     Ok(0)
 }
 
-async fn of_cluster(cluster: &Cluster) -> Result<Vec<Listed>> {
+/// Where a permission is missing, the file that grants it; and that one namespace needs less than all.
+fn explained(error: Error, namespace: &str) -> Error {
+    let all_is_forbidden = error.kind == Kind::Forbidden && namespace.is_empty();
+    let error = DRILL_LIST.explain(error);
+    if all_is_forbidden {
+        error.fix("or look where you may: kubectl mesh-failover drill list -n NAMESPACE")
+    } else {
+        error
+    }
+}
+
+async fn of_cluster(cluster: &Cluster, namespace: &str) -> Result<Vec<Listed>> {
     let mut all = Vec::new();
     let now = clock::now();
-    for object in every(cluster, "ConfigMap", "", &[(LABEL, "true")]).await? {
+    for object in every(cluster, "ConfigMap", namespace, &[(LABEL, "true")]).await? {
         let (record, _) = Record::read(&object)?;
         let target = lock::place(&record.service, &record.system_namespace)?;
         let alive = lease::read(cluster, &target).await?.is_some_and(|lease| lease.is_alive(now));

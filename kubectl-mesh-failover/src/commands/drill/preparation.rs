@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use futures::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
+use mesh_shared::cluster::access::{Access, Needed, must_be_allowed};
 use mesh_shared::cluster::context::{Cluster, Connection};
 use mesh_shared::cluster::exec::{self, Command};
 use mesh_shared::cluster::kinds::Target;
@@ -13,12 +14,12 @@ use mesh_shared::machine::{clock, holder, random};
 use mesh_shared::mesh::service::ServiceName;
 use mesh_shared::observed::traffic::{ObservedTraffic, PodSeen};
 use mesh_shared::observed::workload::Workload;
+use mesh_shared::ui::terminal::Terminal;
 use tokio::time::Instant;
 
 use super::arguments::{RunArguments, workload};
 use crate::cli::MANAGER;
 use crate::commands::mesh::{Member, MeshArguments, Wanted, observe};
-use crate::commands::write::must_be_allowed;
 use crate::drill::conduct::Drill;
 use crate::drill::experiment::{Client, Experiment, Fault, Hypothesis, Rule};
 use crate::drill::injection::{Endpoints, writes};
@@ -28,6 +29,7 @@ use crate::drill::record::{self, Record};
 use crate::drill::traffic::Curl;
 use crate::drill::{permissions, preflight, rule};
 use crate::plan::locality::reading::{self, ClientOf};
+use crate::plan::permissions::DRILL;
 use crate::show;
 
 /// A pod that comes back is to be ready by then, where no ejection lasts longer.
@@ -87,17 +89,26 @@ impl Prepared {
 ///
 /// # Errors
 /// The first refusal.
-pub async fn prepare(arguments: &RunArguments, mesh: &MeshArguments, connection: &Connection) -> Result<Prepared> {
+pub async fn prepare(
+    arguments: &RunArguments,
+    mesh: &MeshArguments,
+    connection: &Connection,
+    terminal: Terminal,
+) -> Result<Prepared> {
     let service = arguments.service.name()?;
     let from_namespace = arguments.from_namespace.clone().unwrap_or_else(|| service.namespace.clone());
-    let wanted = Wanted { service: Some(service.clone()), namespaces: vec![from_namespace], ..Wanted::default() };
-    let members = observe(mesh, connection, &wanted).await?;
+    let wanted =
+        Wanted { service: Some(service.clone()), namespaces: vec![from_namespace.clone()], ..Wanted::default() };
+    let members = observe(mesh, connection, &wanted, terminal).await?;
     let seen: Vec<&ObservedTraffic> = members.iter().map(|member| &member.seen).collect();
-    preflight::whole_mesh(&seen, &known_clusters(&members).await?)?;
     let at = preflight::cluster(&seen, &arguments.cluster, "--cluster")?;
     let from = arguments.from_cluster.as_deref().unwrap_or(at.name.as_str());
     let client_at = preflight::cluster(&seen, from, "--from-cluster")?;
     let (failed, client_cluster) = (edge(&members, at)?, edge(&members, client_at)?);
+    let failing = permissions::failing(&service, arguments.fault);
+    let asking = permissions::asking(&from_namespace);
+    allowed(&members, &service, &[(failed, failing), (client_cluster, asking)]).await?;
+    preflight::whole_mesh(&seen, &known_clusters(&members).await?)?;
     nobody_drills(&members, &service).await?;
     nothing_left_over(&members, &service).await?;
 
@@ -106,11 +117,14 @@ pub async fn prepare(arguments: &RunArguments, mesh: &MeshArguments, connection:
     let failed_side = preflight::failed_side(at, &service)?;
     let pods = preflight::pods(at, &service);
     let endpoints = Endpoints { selector: seen_service.selector.clone(), port: preflight::target_port(port, &pods)? };
-    let (owners, also) = futures::try_join!(
+    let behind = futures::try_join!(
         workloads::owners(failed, &service.namespace, &pods),
         workloads::other_services(failed, &service, &pods),
-    )?;
+    );
+    let (owners, also) = behind.map_err(|error| DRILL.explain(error))?;
     let changed = preflight::changes(&owners, &service, arguments.fault, arguments.consent.allow_owner)?;
+
+    allowed(&[], &service, &[(failed, permissions::changing(&changed))]).await?;
 
     let asker = asker(arguments, client_cluster, client_at, &service).await?;
     let from = ClientOf {
@@ -148,8 +162,6 @@ pub async fn prepare(arguments: &RunArguments, mesh: &MeshArguments, connection:
         hold: arguments.traffic.hold,
         rule,
     };
-    allowed(&members, failed, client_cluster, &experiment).await?;
-
     let started = clock::now();
     let record = Record {
         holder: holder::name(&run),
@@ -275,7 +287,8 @@ async fn asker<'a>(
     if kind == "Pod" {
         pods.retain(|pod| pod.name == name);
     } else {
-        let selector = workloads::selector(cluster, kind, namespace, name).await?;
+        let selector = workloads::selector(cluster, kind, namespace, name).await;
+        let selector = selector.map_err(|error| DRILL.explain(error))?;
         pods.retain(|pod| selector.iter().all(|(key, value)| pod.labels.get(key) == Some(value)));
     }
     let pod = preflight::client(&pods, &arguments.from, at)?;
@@ -326,15 +339,13 @@ async fn curl(cluster: &Cluster, pod: &PodSeen, container: &str) -> Result<(Curl
     Ok((curl, shell))
 }
 
-/// The user may do all that the drill does, and above all may put it back.
-async fn allowed(members: &[Member], failed: &Cluster, client: &Cluster, experiment: &Experiment) -> Result<()> {
-    let locks = members.iter().map(|member| (&member.cluster, permissions::locking(&member.seen.system_namespace)));
-    let wanted: Vec<_> = locks
-        .chain([
-            (failed, permissions::failing(experiment)),
-            (client, permissions::asking(&experiment.client.namespace)),
-        ])
-        .collect();
-    let remedy = "ask for them, or use a user that has them (docs/drills.md lists all)";
-    must_be_allowed(wanted, "the drill", remedy).await
+/// The user may do all that the drill does, and above all may put it back: what it does in all of the mesh's clusters, and in
+/// single ones.
+async fn allowed(members: &[Member], service: &ServiceName, single: &[(&Cluster, Vec<Access>)]) -> Result<()> {
+    let everywhere =
+        members.iter().map(|member| (&member.cluster, permissions::everywhere(&member.seen.system_namespace, service)));
+    let single = single.iter().map(|(cluster, accesses)| (*cluster, accesses.clone()));
+    let needed: Vec<Needed<'_>> =
+        everywhere.chain(single).map(|(cluster, accesses)| Needed { cluster, accesses, file: DRILL }).collect();
+    must_be_allowed(&needed, "the drill").await
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use futures::future::try_join_all;
+use mesh_shared::cluster::access::{Needed, must_be_allowed};
 use mesh_shared::cluster::context::{Cluster, Connection, connect, contexts};
 use mesh_shared::cluster::kinds::Target;
 use mesh_shared::cluster::{apply, lease};
@@ -17,11 +18,12 @@ use tokio::time::Instant;
 
 use crate::commands::arguments::ServiceArguments;
 use crate::commands::mesh::MeshArguments;
-use crate::drill::lock;
 use crate::drill::put_back::{close, put_back, recover_line};
 use crate::drill::record::{self, Record};
 use crate::drill::recording::PutBack;
 use crate::drill::restore;
+use crate::drill::{lock, permissions};
+use crate::plan::permissions::DRILL;
 use crate::show;
 
 /// Put back what a drill left whose client died
@@ -65,12 +67,15 @@ pub(super) async fn recover(
 ) -> Result<u8> {
     let service = arguments.service.name()?;
     let clusters = connect(connection, &named(mesh, connection)?).await?;
-    let Some((cluster, record, uid)) = find(&clusters, &service).await? else {
-        nothing_elsewhere(&clusters, mesh, &service).await?;
+    let found = find(&clusters, &service).await.map_err(|error| DRILL.explain(error))?;
+    let Some((cluster, record, uid)) = found else {
+        nothing_elsewhere(&clusters, mesh, &service).await.map_err(|error| DRILL.explain(error))?;
         let all: Vec<&str> = clusters.iter().map(|cluster| cluster.context.as_str()).collect();
         terminal.say(&format!("No drill of {service} left anything in {}.", all.join(", ")));
         return Ok(0);
     };
+    let accesses = permissions::recovering(&service, &record.system_namespace, &record.changed);
+    must_be_allowed(&[Needed { cluster: &cluster, accesses, file: DRILL }], "putting it back").await?;
     let target = lock::place(&service, &record.system_namespace)?;
     let held = lease::read(&cluster, &target).await?;
     let alive = held.as_ref().filter(|lease| lease.is_alive(clock::now()));

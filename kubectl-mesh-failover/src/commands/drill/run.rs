@@ -37,7 +37,7 @@ pub async fn run(
     terminal: Terminal,
 ) -> Result<u8> {
     let page = reserve(arguments)?;
-    let prepared = prepare(arguments, mesh, connection).await?;
+    let prepared = prepare(arguments, mesh, connection, terminal).await?;
     let overview = show::drill::overview(&prepared);
     if arguments.consent.dry_run {
         terminal.data(&format!("{overview}\nNothing was changed: --dry-run.\n"));

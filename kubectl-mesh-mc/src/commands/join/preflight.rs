@@ -2,10 +2,11 @@
 //! of it.
 
 use futures::future::try_join_all;
-use mesh_shared::cluster::access::missing;
+use mesh_shared::cluster::access::{Needed, must_be_allowed};
 use mesh_shared::cluster::apply::create_strict_dry_run;
 use mesh_shared::cluster::context::Cluster;
-use mesh_shared::error::{Error, Result};
+use mesh_shared::error::Result;
+use mesh_shared::observed::cluster::ObservedCluster;
 
 use crate::cli::MANAGER;
 use crate::plan::join::{JoinPlan, JoinRequest, permissions};
@@ -18,31 +19,26 @@ pub(super) async fn strict_dry_run(plan: &JoinPlan, clusters: &[Cluster]) -> Res
         let manifests = plane.into_iter().flat_map(|plane| [&plane.istio, &plane.cni]).flatten();
         manifests.map(move |manifest| create_strict_dry_run(cluster, manifest, MANAGER))
     });
-    try_join_all(checks).await.map(|_| ())
+    try_join_all(checks).await.map(|_| ()).map_err(|error| permissions::JOIN.explain(error))
 }
 
 /// Refuses where the user may not do one of the plan's actions.
-pub(super) async fn permissions(plan: &JoinPlan, clusters: &[Cluster], request: &JoinRequest) -> Result<()> {
-    let wanted: Vec<_> = plan.members.iter().map(|member| permissions::needed(plan, &member.name, request)).collect();
-    let lacking = try_join_all(clusters.iter().zip(&wanted).map(|(cluster, wanted)| missing(cluster, wanted))).await?;
-    let all: Vec<String> = plan
-        .members
-        .iter()
-        .zip(&lacking)
-        .flat_map(|(member, lacking)| lacking.iter().map(move |access| format!("{}: {access}", member.name)))
+pub(super) async fn permissions(
+    plan: &JoinPlan,
+    clusters: &[Cluster],
+    observed: &[ObservedCluster],
+    request: &JoinRequest,
+) -> Result<()> {
+    let members = plan.members.iter().zip(clusters).zip(observed);
+    let needed: Vec<Needed<'_>> = members
+        .flat_map(|((member, cluster), observed)| {
+            let by_file = permissions::needed(plan, &member.name, observed, request);
+            by_file.into_iter().map(move |(file, accesses)| Needed {
+                cluster,
+                accesses: accesses.into_iter().collect(),
+                file,
+            })
+        })
         .collect();
-    if all.is_empty() {
-        return Ok(());
-    }
-    let contexts: Vec<&str> = plan
-        .members
-        .iter()
-        .zip(&lacking)
-        .filter(|(_, lacking)| !lacking.is_empty())
-        .map(|(member, _)| member.context.as_str())
-        .collect();
-    Err(Error::refused("you lack permissions that the join needs")
-        .at(format!("context {}", contexts.join(", ")))
-        .because(all.join("\n"))
-        .fix("ask for them, or use a user that has them (docs/join.md lists all)"))
+    must_be_allowed(&needed, "the join").await
 }

@@ -1,84 +1,107 @@
-//! What a user must be allowed to do in a cluster for a plan.
+//! What a user must be allowed to do in a cluster for a plan, and which file of docs/permissions grants it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use mesh_shared::cluster::access::Access;
+use mesh_shared::cluster::access::{Access, RoleFile};
 use mesh_shared::cluster::kinds::Target;
-use mesh_shared::istio::sail;
+use mesh_shared::cluster::wait::DAEMON_SET;
+use mesh_shared::istio::{gateway, sail};
 use mesh_shared::mesh::name::ClusterName;
+use mesh_shared::observed::cluster::{ObjectKey, ObservedCluster};
 use mesh_shared::plan::action::Action;
 use serde_json::Value;
 
 use super::{JoinPlan, JoinRequest};
 
-/// The permissions that the steps of one cluster need, each once.
-pub fn needed(plan: &JoinPlan, cluster: &ClusterName, request: &JoinRequest) -> Vec<Access> {
+/// Grants a join with `--no-probe`.
+pub const JOIN: RoleFile = RoleFile("mesh-mc-join.yaml");
+/// Grants the probe.
+pub const PROBE: RoleFile = RoleFile("mesh-mc-probe.yaml");
+
+/// The permissions that the steps of one cluster need, each once, by the file that grants them.
+pub fn needed(
+    plan: &JoinPlan,
+    cluster: &ClusterName,
+    observed: &ObservedCluster,
+    request: &JoinRequest,
+) -> BTreeMap<RoleFile, BTreeSet<Access>> {
     let system = request.system_namespace.as_str();
-    let mut all = BTreeSet::new();
+    let mut all: BTreeMap<RoleFile, BTreeSet<Access>> = BTreeMap::new();
     for (_, step) in plan.steps.iter().filter(|(_, step)| step.cluster.as_ref() == Some(cluster)) {
-        match &step.action {
-            Action::Apply { manifest } => all.extend(apply(manifest)),
-            Action::CreateCacerts { namespace } => {
-                all.insert(Access::new("create", "", "secrets", namespace));
-            }
-            Action::WriteRemoteSecret { .. } => {
-                all.insert(Access::new("create", "", "secrets", system));
-                all.insert(Access::new("patch", "", "secrets", system));
-            }
-            Action::StartProbe => {
-                all.insert(Access::new("create", "", "namespaces", ""));
-                all.insert(Access::new("create", "", "pods", ""));
-                all.insert(Access::new("get", "", "pods", ""));
-                all.extend(["create", "get"].map(|verb| Access::new(verb, "", "pods", "").subresource("exec")));
-                all.insert(Access::new("delete", "", "namespaces", ""));
-            }
-            Action::RemoveLeftoverProbes { .. } | Action::RemoveProbe => {
-                all.insert(Access::new("delete", "", "namespaces", ""));
-            }
-            Action::AwaitInjection { .. } => {
-                all.insert(Access::new("create", "", "pods", system));
-            }
-            Action::AwaitToken { .. } => {
-                all.insert(Access::new("get", "", "secrets", system));
-            }
-            Action::VerifyDiscovery { .. } => {
-                all.insert(Access::new("list", "", "pods", system));
-                all.extend(
-                    ["create", "get"].map(|verb| Access::new(verb, "", "pods", system).subresource("portforward")),
-                );
-            }
-            Action::AwaitCni { namespace } => {
-                all.insert(Access::new("list", sail::GROUP, "istiocnis", ""));
-                all.insert(Access::new("list", "apps", "daemonsets", namespace));
-            }
-            Action::AwaitControlPlane { .. } => {
-                all.extend(["istios", "istiorevisions"].map(|kind| Access::new("list", sail::GROUP, kind, "")));
-                all.insert(Access::new("list", "apps", "deployments", system));
-            }
-            Action::AwaitGateway => {
-                all.insert(Access::new("list", "apps", "deployments", system));
-            }
-            Action::AwaitGatewayAddress => {
-                all.insert(Access::new("list", "", "services", system));
-            }
-            Action::AwaitReaderAccount { .. } => {
-                all.insert(Access::new("list", "", "serviceaccounts", system));
-            }
-            Action::ProveAddresses { .. }
-            | Action::ProveToken { .. }
-            | Action::SettleAddresses { .. }
-            | Action::VerifyGateways { .. }
-            | Action::MakeKey { .. }
-            | Action::MakeRoot { .. }
-            | Action::IssueIntermediate { .. } => {}
-        }
+        let file = match &step.action {
+            Action::StartProbe | Action::RemoveProbe | Action::RemoveLeftoverProbes { .. } => PROBE,
+            _ => JOIN,
+        };
+        all.entry(file).or_default().extend(of(&step.action, system, observed));
     }
-    all.into_iter().collect()
+    all
 }
 
-/// Server-side apply is a patch, and a create where the object is not there yet.
-fn apply(manifest: &Value) -> [Access; 2] {
+/// What one action needs.
+fn of(action: &Action, system: &str, observed: &ObservedCluster) -> Vec<Access> {
+    let on = |verb: &str, resource: &str| Access::new(verb, "", resource, system);
+    match action {
+        Action::Apply { manifest } => apply(manifest, observed),
+        Action::CreateCacerts { namespace } => vec![Access::new("create", "", "secrets", namespace)],
+        Action::WriteRemoteSecret { .. } => vec![on("create", "secrets"), on("patch", "secrets")],
+        Action::StartProbe => vec![
+            Access::new("create", "", "namespaces", ""),
+            Access::new("create", "", "pods", ""),
+            Access::new("watch", "", "pods", ""),
+            Access::new("create", "", "pods", "").subresource("exec"),
+            Access::new("get", "", "pods", "").subresource("exec"),
+            Access::new("delete", "", "namespaces", ""),
+        ],
+        Action::RemoveLeftoverProbes { .. } | Action::RemoveProbe => vec![Access::new("delete", "", "namespaces", "")],
+        Action::AwaitInjection { .. } => vec![on("create", "pods")],
+        Action::AwaitToken { .. } => vec![on("list", "secrets")],
+        Action::VerifyDiscovery { .. } => vec![
+            on("list", "pods"),
+            on("create", "pods").subresource("portforward"),
+            on("get", "pods").subresource("portforward"),
+        ],
+        Action::AwaitCni { namespace } => vec![
+            Access::new("list", sail::GROUP, "istiocnis", ""),
+            Access::new("list", "apps", "daemonsets", namespace).named(DAEMON_SET),
+        ],
+        Action::AwaitControlPlane { .. } => vec![
+            Access::new("list", sail::GROUP, "istios", ""),
+            Access::new("list", sail::GROUP, "istiorevisions", ""),
+            Access::new("list", "apps", "deployments", system),
+        ],
+        Action::AwaitGateway => vec![Access::new("list", "apps", "deployments", system)],
+        Action::AwaitGatewayAddress => vec![on("list", "services").named(gateway::NAME)],
+        Action::AwaitReaderAccount { .. } => vec![on("list", "serviceaccounts")],
+        Action::ProveAddresses { .. }
+        | Action::ProveToken { .. }
+        | Action::SettleAddresses { .. }
+        | Action::VerifyGateways { .. }
+        | Action::MakeKey { .. }
+        | Action::MakeRoot { .. }
+        | Action::IssueIntermediate { .. } => Vec::new(),
+    }
+}
+
+/// Server-side apply is a patch, and a create where the object is not there yet. Both are asked for by the object's name, which
+/// the API server knows of an apply, so that a rule may name it (`withAuthorization` in apiserver's endpoints/handlers/patch.go).
+fn apply(manifest: &Value, observed: &ObservedCluster) -> Vec<Access> {
     let target = Target::of(manifest);
-    let namespace = target.key.namespace.clone();
-    ["create", "patch"].map(|verb| Access::new(verb, target.group(), target.resource(), &namespace))
+    let of = |verb| Access::new(verb, target.group(), target.resource(), &target.key.namespace).named(&target.key.name);
+    let stands = observed.objects.contains_key(&ObjectKey::of(manifest));
+    if stands { vec![of("patch")] } else { vec![of("create"), of("patch")] }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn the_files_that_errors_name_are_there() {
+        for file in [JOIN, PROBE] {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/permissions").join(file.0);
+            assert!(path.is_file(), "{}", path.display());
+        }
+    }
 }

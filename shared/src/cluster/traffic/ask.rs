@@ -1,7 +1,7 @@
 //! The requests of an observation: nearly all at once; the pods of gateways and the mesh configuration of another revision
 //! follow, once it is known which.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::try_join_all;
 use futures::try_join;
@@ -11,7 +11,7 @@ use super::{Scope, governing, labels, text};
 use crate::cluster::context::Cluster;
 use crate::cluster::kinds::list_path;
 use crate::cluster::list::{every, every_metadata, metadata, one, served, with_labels};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::istio::NETWORK_LABEL;
 use crate::istio::remote_secret::LABEL;
 use crate::observed::cluster::ObjectKey;
@@ -35,6 +35,8 @@ pub(super) struct Answers {
     pub(super) labelled_services: Vec<Value>,
     pub(super) gateways: Vec<Value>,
     pub(super) destination_rules: Vec<Value>,
+    /// As in `ObservedTraffic`.
+    pub(super) narrowed_to: BTreeSet<String>,
 }
 
 /// The istiods of a namespace.
@@ -53,20 +55,22 @@ pub(super) async fn ask(cluster: &Cluster, scope: &Scope) -> Result<Answers> {
             remote_secrets(cluster, scope),
         )
     };
-    let rules = async { try_join!(istio(cluster, "Gateway"), istio(cluster, "DestinationRule")) };
+    let near = scope.near();
+    let rules = async { try_join!(istio(cluster, "Gateway", &near), istio(cluster, "DestinationRule", &near)) };
     let workloads = async {
         try_join!(
             every(cluster, "Service", of_service, &[]),
             every(cluster, "EndpointSlice", of_service, &[]),
             wanted_pods(cluster, scope),
-            gateways(cluster),
+            gateways(cluster, &near),
         )
     };
     let (
         (namespaces, nodes, (istiods, mesh_config), remote_secrets),
-        (gateways, destination_rules),
-        (services, slices, mut pods, (labelled_services, of_gateways)),
+        ((gateways, all_gateways), (destination_rules, all_rules)),
+        (services, slices, mut pods, (labelled_services, of_gateways, all_of_gateways)),
     ) = try_join!(place, rules, workloads)?;
+    let whole = all_gateways && all_rules && all_of_gateways;
     for pod in of_gateways {
         if !pods.iter().any(|known| ObjectKey::of(known) == ObjectKey::of(&pod)) {
             pods.push(pod);
@@ -84,6 +88,7 @@ pub(super) async fn ask(cluster: &Cluster, scope: &Scope) -> Result<Answers> {
         labelled_services,
         gateways,
         destination_rules,
+        narrowed_to: if whole { BTreeSet::new() } else { near },
     })
 }
 
@@ -116,11 +121,12 @@ async fn wanted_pods(cluster: &Cluster, scope: &Scope) -> Result<Vec<Value>> {
     }
 }
 
-/// Services that carry a network's label, their pods, and the other pods that have the label by which Gateways mostly select.
-async fn gateways(cluster: &Cluster) -> Result<(Vec<Value>, Vec<Value>)> {
-    let (services, mut pods) = try_join!(
-        every(cluster, "Service", "", &[(NETWORK_LABEL, "")]),
-        every(cluster, "Pod", "", &[(GATEWAY_LABEL, "")]),
+/// Services that carry a network's label, their pods and the other pods that have the label by which Gateways mostly select, and
+/// whether all namespaces were read.
+async fn gateways(cluster: &Cluster, near: &BTreeSet<String>) -> Result<(Vec<Value>, Vec<Value>, bool)> {
+    let ((services, all_services), (mut pods, all_pods)) = try_join!(
+        all_or_near(near, async |namespace: &str| every(cluster, "Service", namespace, &[(NETWORK_LABEL, "")]).await),
+        all_or_near(near, async |namespace: &str| every(cluster, "Pod", namespace, &[(GATEWAY_LABEL, "")]).await),
     )?;
     let asked = services.iter().filter_map(|service| {
         let selector = labels(&service["spec"]["selector"]);
@@ -128,7 +134,21 @@ async fn gateways(cluster: &Cluster) -> Result<(Vec<Value>, Vec<Value>)> {
         is_new.then(|| pods_of(cluster, text(&service["metadata"]["namespace"]), selector))
     });
     pods.extend(try_join_all(asked).await?.concat());
-    Ok((services, pods))
+    Ok((services, pods, all_services && all_pods))
+}
+
+/// What is read of all namespaces; where that is forbidden and some matter more than others, of these. And whether it was all.
+async fn all_or_near(
+    near: &BTreeSet<String>,
+    read: impl AsyncFn(&str) -> Result<Vec<Value>>,
+) -> Result<(Vec<Value>, bool)> {
+    match read("").await {
+        Err(error) if error.kind == Kind::Forbidden && !near.is_empty() => {
+            let found = try_join_all(near.iter().map(|namespace| read(namespace))).await?;
+            Ok((found.concat(), false))
+        }
+        found => found.map(|found| (found, true)),
+    }
 }
 
 async fn pods_of(cluster: &Cluster, namespace: String, selector: BTreeMap<String, String>) -> Result<Vec<Value>> {
@@ -136,15 +156,52 @@ async fn pods_of(cluster: &Cluster, namespace: String, selector: BTreeMap<String
     every(cluster, "Pod", &namespace, &selector).await
 }
 
-/// Objects of Istio's networking API, in all namespaces.
+/// Objects of Istio's networking API, and whether all namespaces were read.
 ///
 /// # Errors
 /// A refusal where the cluster does not serve the kind.
-async fn istio(cluster: &Cluster, kind: &str) -> Result<Vec<Value>> {
-    served(cluster, kind, "", &[]).await?.ok_or_else(|| {
-        Error::refused(format!("{} does not serve Istio's {kind}", cluster.context))
-            .at(format!("context {}, API networking.istio.io/v1", cluster.context))
-            .because("Istio is not installed there, or is older than 1.22")
-            .fix("make the cluster part of a mesh: kubectl mesh-mc join")
-    })
+async fn istio(cluster: &Cluster, kind: &str, near: &BTreeSet<String>) -> Result<(Vec<Value>, bool)> {
+    let read = async |namespace: &str| {
+        served(cluster, kind, namespace, &[]).await?.ok_or_else(|| {
+            Error::refused(format!("{} does not serve Istio's {kind}", cluster.context))
+                .at(format!("context {}, API networking.istio.io/v1", cluster.context))
+                .because("Istio is not installed there, or is older than 1.22")
+                .fix("make the cluster part of a mesh: kubectl mesh-mc join")
+        })
+    };
+    all_or_near(near, read).await
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::cluster::trial::{Answer, answering};
+
+    fn rules(name: &str) -> Answer {
+        Answer::Status(200, json!({"items": [{"metadata": {"name": name}}]}))
+    }
+
+    fn forbidden() -> Answer {
+        Answer::Status(403, json!({"kind": "Status", "reason": "Forbidden", "message": "cannot list"}))
+    }
+
+    #[tokio::test]
+    async fn who_may_not_read_all_namespaces_reads_those_that_matter_to_the_service() {
+        let near: BTreeSet<String> = ["istio-system", "sample"].map(str::to_owned).into();
+        let (cluster, asked) = answering([forbidden(), rules("a"), rules("b")]);
+        let (found, whole) = istio(&cluster, "DestinationRule", &near).await.unwrap();
+        assert_eq!((found.len(), whole), (2, false));
+        let paths: Vec<String> = asked.lock().unwrap().iter().map(|(_, path, _)| path.clone()).collect();
+        let of = |namespace: &str| format!("/apis/networking.istio.io/v1{namespace}/destinationrules?limit=500");
+        assert_eq!(paths, [of(""), of("/namespaces/istio-system"), of("/namespaces/sample")]);
+    }
+
+    #[tokio::test]
+    async fn where_every_service_is_wanted_a_part_is_not_enough() {
+        let (cluster, _) = answering([forbidden()]);
+        let error = istio(&cluster, "DestinationRule", &BTreeSet::new()).await.unwrap_err();
+        assert_eq!(error.kind, Kind::Forbidden);
+    }
 }

@@ -13,7 +13,8 @@ use crate::error::{Error, Result};
 use crate::istio::sail::GROUP;
 
 const CNI: &str = "default";
-const DAEMON_SET: &str = "istio-cni-node";
+/// The CNI plugin's DaemonSet, as Istio's chart calls it.
+pub const DAEMON_SET: &str = "istio-cni-node";
 /// Where the operator puts what names no namespace of its own.
 const DEFAULT_NAMESPACES: (&str, &str) = ("istio-system", "istio-cni");
 
