@@ -9,7 +9,7 @@ export CARGO_TARGET_DIR ?= $(cache)/target
 meshlab := $(CARGO_TARGET_DIR)/debug/meshlab
 
 .DEFAULT_GOAL := help
-.PHONY: demo down test test-all bench lint image help prepare
+.PHONY: demo down test test-all bench lint reference image help prepare
 
 demo: prepare ## Two real clusters become one mesh, and a request crosses it; the lab stays up
 	@tests/demo.sh up
@@ -30,6 +30,10 @@ bench: prepare ## Measure a join and drills; WRITE=docs/performance.md puts the 
 
 lint: prepare ## Formatting, clippy, and the licences and sources of what we depend on
 	@tests/tiers.sh lint
+
+reference: prepare ## Write docs/reference, docs/man and the snapshots of help anew, from the arguments
+	@MESH_REFERENCE_WRITE=1 INSTA_UPDATE=always cargo test --workspace --bins --no-fail-fast cli::tests
+	@INSTA_UPDATE=always cargo test --workspace --no-fail-fast --test help
 
 image: out := $(abspath $(or $(OUT),$(CARGO_TARGET_DIR)/mesh-probe.tar))
 image: prepare ## The probe's image as an OCI archive; OUT=FILE names it

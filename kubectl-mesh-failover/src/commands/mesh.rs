@@ -14,10 +14,14 @@ use crate::plan::peers::{self, Identity};
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Mesh")]
 pub struct MeshArguments {
-    /// Contexts of the mesh's clusters [default: the current context and its peers, found from its remote secrets]
+    /// Contexts of the mesh's clusters
+    ///
+    /// By default the current context and its peers, which are found from its remote secrets.
     #[arg(long, value_name = "A,B,…", value_delimiter = ',', global = true)]
     pub contexts: Vec<String>,
-    /// Context to begin at where --contexts is not given [default: the kubeconfig's current one]
+    /// One of them, whose peers are found
+    ///
+    /// From its remote secrets, where --contexts is not given. By default the kubeconfig's current context.
     #[arg(long, value_name = "NAME", global = true, conflicts_with = "contexts")]
     pub context: Option<String>,
     /// Namespace of istiod

@@ -4,14 +4,15 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use super::hint;
 use super::terminal::Terminal;
+use super::{help, hint};
 use crate::error::{Error, Result};
 
 /// Runs what the command line says, and ends with the code that it gives; an error has its own ([`crate::error::Error::exit_code`]).
 pub fn run<C: Parser>(execute: impl FnOnce(C, Terminal) -> Result<u8>) -> ExitCode {
     let terminal = Terminal::detect();
-    let command = match C::try_parse() {
+    let parsed = help::shaped(C::command()).try_get_matches().and_then(|matches| C::from_arg_matches(&matches));
+    let command = match parsed {
         Ok(command) => command,
         Err(error) => {
             let _ = error.print();

@@ -4,6 +4,7 @@ pub mod arguments;
 pub mod command;
 pub mod diff;
 pub mod format;
+pub mod help;
 pub mod hint;
 pub mod live;
 pub mod progress;
