@@ -53,7 +53,9 @@ fn render(page: &Page, all: &[Page]) -> String {
     for (heading, groups) in [("ARGUMENTS", arguments), ("OPTIONS", options)] {
         if !groups.is_empty() {
             roff.control("SH", [heading]);
-            groups.iter().for_each(|group| flags(&mut roff, group));
+            for group in groups {
+                flags(&mut roff, group);
+            }
         }
     }
     for (heading, lines) in &page.sections {

@@ -12,29 +12,40 @@ const LINE: usize = 120;
 pub fn reference(command: &Command) -> String {
     let all = pages(command);
     let Some((plugin, verbs)) = all.split_first() else { return String::new() };
-    let mut text = format!(
-        "<!-- Written by `make reference` from the arguments in the sources: change them there. -->\n# {}\n",
+    let mut blocks = vec![heading(plugin), description(plugin), contents(plugin, verbs)];
+    blocks.extend(sections(plugin));
+    blocks.extend(flags(plugin, false));
+    for page in verbs {
+        blocks.push(format!("## {}\n{}", page.line, description(page)));
+        blocks.push(code(&page.usage.join("\n")));
+        blocks.extend(flags(page, false));
+        blocks.extend(sections(page));
+    }
+    blocks.push("## Common to every verb".to_owned());
+    blocks.extend(flags(plugin, true));
+    blocks.push("Exit codes, where a verb tells none of its own:".to_owned());
+    blocks.push(table("exit codes", help::EXIT_CODES));
+    blocks.join("\n\n") + "\n"
+}
+
+fn heading(plugin: &Page) -> String {
+    format!(
+        "<!-- Written by `make reference` from the arguments in the sources: change them there. -->\n# {}",
         plugin.line
-    );
-    text += &description(plugin);
-    text += "\n| verb | |\n|---|---|\n";
-    for page in verbs {
-        text += &format!("| [{}]({}) | {} |\n", verb(page, plugin), anchor(&page.line), cell(&page.about));
-    }
-    text += &format!(
-        "\nWhat is [common to every verb](#common-to-every-verb) is told once, at the end.\n{}",
-        sections(plugin)
-    );
-    text += &flags(plugin, false);
-    for page in verbs {
-        text += &format!("\n## {}\n{}", page.line, description(page));
-        text += &format!("\n```\n{}\n```\n", page.usage.join("\n"));
-        text += &flags(page, false);
-        text += &sections(page);
-    }
-    text += "\n## Common to every verb\n";
-    text += &flags(plugin, true);
-    text + "\nExit codes, where a verb tells none of its own:\n" + &table("exit codes", help::EXIT_CODES)
+    )
+}
+
+fn contents(plugin: &Page, verbs: &[Page]) -> String {
+    let row = |page: &Page| format!("| [{}]({}) | {} |", verb(page, plugin), anchor(&page.line), cell(&page.about));
+    let rows: Vec<String> = verbs.iter().map(row).collect();
+    format!(
+        "| verb | |\n|---|---|\n{}\n\nWhat is [common to every verb](#common-to-every-verb) is told once, at the end.",
+        rows.join("\n")
+    )
+}
+
+fn code(lines: &str) -> String {
+    format!("```\n{lines}\n```")
 }
 
 fn verb<'a>(page: &'a Page, plugin: &Page) -> &'a str {
@@ -48,8 +59,8 @@ fn anchor(heading: &str) -> String {
 
 fn description(page: &Page) -> String {
     let sentence = |(index, text): (usize, &String)| if index == 0 { format!("{text}.") } else { linked(text) };
-    let wrapped = |part| format!("{}\n", format::wrapped(&sentence(part), LINE).join("\n"));
-    page.description.iter().enumerate().map(wrapped).collect::<Vec<_>>().join("\n")
+    let wrapped = |part| format::wrapped(&sentence(part), LINE).join("\n");
+    page.description.iter().enumerate().map(wrapped).collect::<Vec<_>>().join("\n\n")
 }
 
 /// Files of `docs/` as links from the folder below it.
@@ -62,15 +73,16 @@ fn linked(text: &str) -> String {
 }
 
 /// A table per group, of what the verbs below take too, or of the rest.
-fn flags(page: &Page, global: bool) -> String {
-    let mut text = String::new();
+fn flags(page: &Page, global: bool) -> Vec<String> {
+    let mut tables = Vec::new();
     for group in &page.groups {
         let rows: Vec<String> = group.flags.iter().filter(|flag| flag.global == global).map(row).collect();
         if !rows.is_empty() {
-            text += &format!("\n| {} | | default |\n|---|---|---|\n{}", group.heading.to_lowercase(), rows.concat());
+            let heading = group.heading.to_lowercase();
+            tables.push(format!("| {heading} | | default |\n|---|---|---|\n{}", rows.join("\n")));
         }
     }
-    text
+    tables
 }
 
 fn row(flag: &Flag) -> String {
@@ -79,7 +91,7 @@ fn row(flag: &Flag) -> String {
         first.push('.');
     }
     let default = flag.default.as_deref().unwrap_or_default();
-    format!("| `{}` | {} | {} |\n", flag.form, cell(&parts.join(" ")), cell(default))
+    format!("| `{}` | {} | {} |", flag.form, cell(&parts.join(" ")), cell(default))
 }
 
 /// Text that ends no cell and begins no tag.
@@ -87,26 +99,19 @@ fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('<', "&lt;").replace('\n', " ")
 }
 
-fn sections(page: &Page) -> String {
-    let mut text = String::new();
-    for (heading, lines) in &page.sections {
-        if heading == "Examples" {
-            text += &format!("\n```\n{lines}\n```\n");
-        } else if lines != help::EXIT_CODES {
-            text += &table(heading, lines);
-        }
-    }
-    text
+fn sections(page: &Page) -> Vec<String> {
+    let own = page.sections.iter().filter(|(_, lines)| lines != help::EXIT_CODES);
+    own.map(|(heading, lines)| if heading == "Examples" { code(lines) } else { table(heading, lines) }).collect()
 }
 
 /// Lines of a word and what it says.
 fn table(heading: &str, lines: &str) -> String {
-    let mut text = format!("\n| {} | |\n|---|---|\n", heading.to_lowercase());
-    for line in lines.lines() {
+    let row = |line: &str| {
         let (one, two) = line.split_once("  ").unwrap_or((line, ""));
-        text += &format!("| {} | {} |\n", cell(one.trim()), cell(two.trim()));
-    }
-    text
+        format!("| {} | {} |", cell(one.trim()), cell(two.trim()))
+    };
+    let rows: Vec<String> = lines.lines().map(row).collect();
+    format!("| {} | |\n|---|---|\n{}", heading.to_lowercase(), rows.join("\n"))
 }
 
 #[cfg(test)]

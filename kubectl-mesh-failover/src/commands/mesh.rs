@@ -89,7 +89,8 @@ pub async fn clusters(arguments: &MeshArguments, connection: &Connection) -> Res
     let first = connect(connection, std::slice::from_ref(&begin)).await?.remove(0);
     let (own, registered) = try_join!(traffic::name(&first, namespace), traffic::registered(&first, namespace))?;
     let Some(entry) = entries.iter().find(|entry| entry.context == begin) else {
-        return Err(Error::usage(format!("context {begin:?} names no cluster of the kubeconfig")));
+        return Err(Error::usage(format!("context {begin:?} names no cluster of the kubeconfig"))
+            .fix("name another: --context NAME; see them all: kubectl config get-contexts"));
     };
     let peers = peers::contexts_of_peers(&registered, &own, &entries, entry)?;
     let contexts: Vec<String> = peers.iter().map(|peer| peer.context.clone()).collect();

@@ -295,7 +295,8 @@ pub async fn reach(
             Err(error) => {
                 return Err(Error::failed(format!("the probe in {} cannot be understood", cluster.context))
                     .at(format!("context {}, Pod {namespace}/{NAME}", cluster.context))
-                    .because(error.to_string()));
+                    .because(error.to_string())
+                    .fix("have the probe's image of this version: --probe-image IMAGE, or go without: --no-probe"));
             }
         }
     }
@@ -307,7 +308,7 @@ pub async fn reach(
 /// Where the API server does not answer, or the namespace is not a probe's.
 pub async fn remove(cluster: &Cluster, namespace: &str) -> Result<()> {
     if !namespace.starts_with(PREFIX) {
-        return Err(Error::failed(format!("namespace {namespace} is not a probe's")));
+        return Err(Error::failed(format!("namespace {namespace} is not a probe's")).report());
     }
     delete(cluster, &Target::new("Namespace", "", namespace)?, None).await.map(|_| ())
 }

@@ -73,8 +73,11 @@ pub fn page(command: Command, asked: &HelpArguments, colour: bool) -> Result<Str
     let mut at = &mut command;
     for verb in &asked.verbs {
         let line = at.get_bin_name().unwrap_or_default().to_owned();
+        let known: Vec<String> = at.get_subcommands().map(|known| known.get_name().to_owned()).collect();
         at = at.find_subcommand_mut(verb).ok_or_else(|| {
-            Error::usage(format!("{line} has no verb {verb:?}")).fix(format!("see those that there are: {line} --help"))
+            Error::usage(format!("{line} has no verb {verb:?}"))
+                .meant(verb, known.iter().map(String::as_str))
+                .fix(format!("see what there is: {line} --help"))
         })?;
     }
     let help = at.render_long_help();

@@ -169,13 +169,19 @@ pub enum ReportFormat {
     Json,
 }
 
+/// How the kinds of clients are written in short.
+const KINDS: [&str; 5] = ["deploy", "sts", "ds", "rs", "pod"];
+
 /// A client workload: kind as Kubernetes writes it, and name.
 ///
 /// # Errors
 /// A usage error where it is written otherwise than kubectl does.
 pub fn workload(text: &str) -> Result<(&'static str, &str)> {
     let wrong = || {
+        let (kind, name) = text.split_once('/').unwrap_or((text, "NAME"));
+        let known = KINDS.map(|short| format!("{short}/{name}"));
         Error::usage(format!("--from {text:?} names no workload"))
+            .meant(&format!("{kind}/{name}"), known.iter().map(String::as_str))
             .fix("write it as deploy/NAME, sts/NAME, ds/NAME, rs/NAME or pod/NAME")
     };
     let (kind, name) = text.split_once('/').ok_or_else(wrong)?;
@@ -190,15 +196,18 @@ pub fn workload(text: &str) -> Result<(&'static str, &str)> {
     if name.is_empty() || name.contains('/') { Err(wrong()) } else { Ok((kind, name)) }
 }
 
-fn parse_fault(text: &str) -> Result<Fault, String> {
+fn parse_fault(text: &str) -> Result<Fault> {
+    let wrong = |why: &str| Error::usage(format!("{text:?} is no fault")).because(why);
     match text.split_once('=') {
         None if text == "scale-to-zero" => Ok(Fault::ScaleToZero),
         None if text == "upstream-errors" => Ok(Fault::UpstreamErrors { percent: 100 }),
         Some(("upstream-errors", percent)) => match percent.trim_end_matches('%').parse() {
             Ok(percent @ 1..=100) => Ok(Fault::UpstreamErrors { percent }),
-            _ => Err("its percentage is between 1 and 100".into()),
+            _ => Err(wrong("its percentage is between 1 and 100").fix("write it as upstream-errors=PERCENT")),
         },
-        _ => Err("it is scale-to-zero or upstream-errors[=PERCENT]".into()),
+        _ => Err(wrong("there are scale-to-zero and upstream-errors")
+            .meant(text, ["scale-to-zero", "upstream-errors"])
+            .fix("write it as scale-to-zero or upstream-errors[=PERCENT]")),
     }
 }
 

@@ -106,7 +106,7 @@ pub(super) async fn recover(
         return Ok(0);
     }
     if !arguments.yes && !prompt::confirm(terminal, "Put this back?")? {
-        return Err(Error::refused("you said no"));
+        return Err(Error::refused("you said no").fix("see what would be put back: --dry-run"));
     }
     if let Some(held) = alive {
         lease::take_over(&cluster, &target, held, &holder::name(&record.run)).await?;

@@ -246,8 +246,8 @@ impl JoinArguments {
 
 fn named<T: Clone + Send + Sync + 'static>(
     parse: fn(String) -> Result<T>,
-) -> impl Fn(&str) -> std::result::Result<T, String> + Clone + Send + Sync {
-    move |text| parse(text.to_owned()).map_err(|error| error.to_string())
+) -> impl Fn(&str) -> Result<T> + Clone + Send + Sync {
+    move |text| parse(text.to_owned())
 }
 
 /// `KEY=VALUE` arguments; the last `=` parts them where the key is a context, since contexts may hold one.
