@@ -11,8 +11,9 @@ const LINE: usize = 78;
 /// more is told.
 pub fn faults(command: &Command) -> Vec<String> {
     let mut faults: Vec<String> = pages(command).iter().flat_map(|page| faults_of(command, page)).collect();
-    for page in help_pages(command, 100) {
-        if page.short.lines().last().is_none_or(|last| !last.ends_with(" --help")) {
+    for page in help_pages(command, 80) {
+        let wanted = format!("{} --help", page.verb);
+        if page.short.lines().last().is_none_or(|last| !last.ends_with(&wanted)) {
             faults.push(format!("-h of {:?} does not end in where more is told", page.verb));
         }
     }

@@ -55,7 +55,9 @@ fn with<'a>(more: &[&'a str]) -> Vec<&'a str> {
 #[test]
 fn a_context_that_is_not_in_the_kubeconfig() {
     let Some(kit) = clusters() else { return };
-    insta::assert_snapshot!(refusal(&kit, USAGE, &["join", "--contexts", "east,nowhere", "--yes"]));
+    let said =
+        ["east,nowhere", "east,wset"].map(|contexts| refusal(&kit, USAGE, &["join", "--contexts", contexts, "--yes"]));
+    insta::assert_snapshot!(said.join("\n"));
 }
 
 #[test]

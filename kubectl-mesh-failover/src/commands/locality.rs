@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use mesh_shared::cluster::context::Connection;
-use mesh_shared::error::Result;
+use mesh_shared::error::{Error, Result};
 use mesh_shared::locality::failover;
 use mesh_shared::mesh::service::ServiceName;
 use mesh_shared::observed::traffic::ObservedTraffic;
@@ -309,8 +309,10 @@ fn seen(members: &[Member]) -> Vec<&ObservedTraffic> {
 }
 
 /// Istio takes no shorter one.
-fn at_least_a_millisecond(text: &str) -> std::result::Result<Duration, String> {
-    parse_duration(text).and_then(|duration| {
-        if duration < Duration::from_millis(1) { Err("it has to be 1ms or more".into()) } else { Ok(duration) }
-    })
+fn at_least_a_millisecond(text: &str) -> Result<Duration> {
+    let short = || {
+        Error::usage(format!("{text:?} is too short")).because("Istio takes no shorter one").fix("write 1ms or more")
+    };
+    parse_duration(text)
+        .and_then(|duration| if duration < Duration::from_millis(1) { Err(short()) } else { Ok(duration) })
 }

@@ -60,14 +60,16 @@ pub struct PullSecret {
 }
 
 impl std::str::FromStr for PullSecret {
-    type Err = String;
+    type Err = Error;
 
-    fn from_str(text: &str) -> std::result::Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self> {
         match text.split_once('/') {
             Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() && !name.contains('/') => {
                 Ok(Self { namespace: namespace.into(), name: name.into() })
             }
-            _ => Err("write it as NAMESPACE/NAME".into()),
+            _ => Err(Error::usage(format!("{text:?} names no Secret"))
+                .because("a namespace and a name are wanted")
+                .fix("write it as NAMESPACE/NAME")),
         }
     }
 }

@@ -46,7 +46,7 @@ pub fn shaped(command: Command) -> Command {
 }
 
 fn shaped_below(command: Command, line: &str) -> Command {
-    let command = command.after_help(format!("Connection flags, examples and exit codes: {line} --help"));
+    let command = command.after_help(format!("All flags, examples, exit codes: {line} --help"));
     command.mut_subcommands(|verb| {
         let line = format!("{line} {}", verb.get_name());
         shaped_below(verb, &line)
@@ -108,12 +108,9 @@ mod tests {
         command.build();
         let verb = command.find_subcommand_mut("drill").unwrap().find_subcommand_mut("recover").unwrap();
         let short = verb.render_help().to_string();
-        assert_eq!(
-            short.lines().last(),
-            Some("Connection flags, examples and exit codes: kubectl plugin drill recover --help")
-        );
+        assert_eq!(short.lines().last(), Some("All flags, examples, exit codes: kubectl plugin drill recover --help"));
         let long = verb.render_long_help().to_string();
-        assert!(long.contains("Examples:\n  # All") && !long.contains("Connection flags"), "{long}");
+        assert!(long.contains("Examples:\n  # All") && !long.contains("All flags"), "{long}");
     }
 
     #[test]

@@ -211,27 +211,34 @@ fn parse_fault(text: &str) -> Result<Fault> {
     }
 }
 
-fn parse_path(text: &str) -> Result<String, String> {
+fn parse_path(text: &str) -> Result<String> {
+    let wrong = |why: &str| Error::usage(format!("{text:?} is no path")).because(why);
     match text {
-        text if !text.starts_with('/') => Err("it begins with /".into()),
-        text if text.contains('#') => Err("a fragment is never sent".into()),
-        text if text.chars().any(|c| c.is_whitespace() || c.is_control()) => Err("it has a space in it".into()),
+        text if !text.starts_with('/') => Err(wrong("it does not begin with /").fix(format!("write it as /{text}"))),
+        text if text.contains('#') => Err(wrong("a fragment is never sent").fix("leave out # and what is behind it")),
+        text if text.chars().any(|c| c.is_whitespace() || c.is_control()) => {
+            Err(wrong("it has a space or a control character in it").fix("write a space as %20"))
+        }
         text => Ok(text.to_owned()),
     }
 }
 
-fn parse_pattern(text: &str) -> Result<Regex, String> {
+fn parse_pattern(text: &str) -> Result<Regex> {
+    let wrong = |why: String| Error::usage(format!("{text:?} tells nobody apart")).because(why);
     match Regex::new(text) {
-        Ok(pattern) if pattern.is_match("") => Err("it matches nothing at all as well, and so tells nobody".into()),
+        Ok(pattern) if pattern.is_match("") => Err(wrong("it matches an empty text as well".into())
+            .fix("write what stands in every answer, such as 'version: v[0-9]'")),
         Ok(pattern) => Ok(pattern),
-        Err(error) => Err(error.to_string()),
+        Err(error) => Err(wrong(error.to_string()).fix("correct it; what is meant as itself has a \\ before it")),
     }
 }
 
-fn parse_percent(text: &str) -> Result<f64, String> {
+fn parse_percent(text: &str) -> Result<f64> {
     match text.trim_end_matches('%').parse::<f64>() {
         Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(percent),
-        _ => Err("it is between 0 and 100".into()),
+        _ => Err(Error::usage(format!("{text:?} is no percentage"))
+            .because("it is not between 0 and 100")
+            .fix("write it as 99 or 99.9")),
     }
 }
 

@@ -131,7 +131,6 @@ fn offered(version: &str, sail: &SailApi, member: &Member) -> Result<String> {
     Err(Error::refused(format!("the operator of {} does not know Istio version {named}", member.name))
         .at(format!("context {}, CRD istios.{}", member.context, sail::GROUP))
         .because(format!("it has {}", sail.istio_versions.join(", ")))
-        .meant(&named, sail.istio_versions.iter().map(String::as_str))
         .fix("choose one of them with --istio-version, or leave it out for the operator's default"))
 }
 
