@@ -9,7 +9,7 @@ export CARGO_TARGET_DIR ?= $(cache)/target
 meshlab := $(CARGO_TARGET_DIR)/debug/meshlab
 
 .DEFAULT_GOAL := help
-.PHONY: demo down test test-all e2e bench lint unit lab advisories image publish-image publish-release \
+.PHONY: demo down test test-all e2e bench lint unit lab advisories reference image publish-image publish-release \
 	publish-index help prepare
 
 demo: prepare ## Two real clusters become one mesh, and a request crosses it; the lab stays up
@@ -43,6 +43,10 @@ lab: prepare ## What needs clusters, in the lab
 
 advisories: prepare ## Known weaknesses of what we depend on: asks a database in the network
 	@tests/tiers.sh advisories
+
+reference: prepare ## Write docs/reference, docs/man and the snapshots of help anew, from the arguments
+	@MESH_REFERENCE_WRITE=1 INSTA_UPDATE=always cargo test --workspace --bins --no-fail-fast cli::tests
+	@INSTA_UPDATE=always cargo test --workspace --no-fail-fast --test help
 
 image: out := $(abspath $(or $(OUT),$(CARGO_TARGET_DIR)/mesh-probe.tar))
 image: prepare ## The probe's image as an OCI archive: OUT=FILE, IMAGE_PLATFORMS=linux/amd64,linux/arm64

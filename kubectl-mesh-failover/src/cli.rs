@@ -7,6 +7,7 @@ use mesh_shared::error::Result;
 use mesh_shared::ui::arguments::ConnectionArguments;
 use mesh_shared::ui::command;
 use mesh_shared::ui::completion::{CompleteArguments, CompletionArguments};
+use mesh_shared::ui::help::{self, HelpArguments};
 use mesh_shared::ui::terminal::Terminal;
 
 use crate::commands::completion;
@@ -20,7 +21,39 @@ use crate::commands::regions::{self, RegionsArguments};
 /// Name of our field manager, of `managed-by` labels, and of the User-Agent before the slash.
 pub const MANAGER: &str = "kubectl-mesh-failover";
 
-/// Decides where traffic goes when a region fails, and proves it by drills
+const EXAMPLES: &str = "\
+# Let the clusters reach a service of each other
+kubectl mesh-failover expose helloworld.sample --contexts east,west
+
+# Have it fall over between their regions
+kubectl mesh-failover locality apply helloworld.sample \\
+    --failover eu-west=eu-north,eu-north=eu-west
+
+# Prove it
+kubectl mesh-failover drill helloworld.sample --fault upstream-errors \\
+    --cluster east --from deploy/curl";
+
+const ENVIRONMENT: &str = "\
+KUBECONFIG  kubeconfig files, where --kubeconfig names none
+NO_COLOR    no colours";
+
+const EXIT_CODES: &str = "\
+0        done; of a drill: the hypothesis held
+1        refused or failed; of locality diff: there are differences
+2        wrong command line
+3        of a drill: the hypothesis did not hold
+4        of a drill: what it changed is not put back
+128 + N  interrupted by signal N";
+
+const HELP_EXAMPLES: &str = "\
+# The same as kubectl mesh-failover drill recover --help
+kubectl mesh-failover help drill recover";
+
+const VERSION_EXAMPLES: &str = "\
+# Which version is installed
+kubectl mesh-failover version";
+
+/// Decide where traffic goes when a region fails, and prove it by drills
 ///
 /// Exposes services to the other clusters of an Istio mesh, writes the rules by which their traffic falls over, and proves by
 /// drills that it does: a drill fails one region, measures what happens, and always puts back what it changed. The mesh is made
@@ -32,7 +65,12 @@ pub const MANAGER: &str = "kubectl-mesh-failover";
     display_name = "kubectl mesh-failover",
     version,
     disable_help_subcommand = true,
-    after_help = "Exit codes: 0 done or held, 1 refused or failed, 2 command line, 3 hypothesis failed, 4 not restored, 128 + signal interrupted."
+    after_long_help = [
+        help::section("Examples", EXAMPLES),
+        help::section("Environment", ENVIRONMENT),
+        help::section("Exit codes", EXIT_CODES),
+    ]
+    .join("\n\n")
 )]
 struct Cli {
     #[command(subcommand)]
@@ -55,7 +93,10 @@ enum Verb {
     #[command(name = "__complete", hide = true)]
     Complete(CompleteArguments),
     /// Print the version
+    #[command(after_long_help = help::ending(VERSION_EXAMPLES, help::EXIT_CODES))]
     Version,
+    #[command(after_long_help = help::ending(HELP_EXAMPLES, help::EXIT_CODES))]
+    Help(HelpArguments),
 }
 
 /// Runs what the command line says. Exit codes: 0 done or held, 1 refused or failed, 2 command line, 3 hypothesis failed, 4 not
@@ -91,13 +132,12 @@ fn execute(cli: Cli, terminal: Terminal) -> Result<u8> {
             terminal.data(&format!("{MANAGER} {}\n", env!("CARGO_PKG_VERSION")));
             Ok(0)
         }
+        Verb::Help(asked) => {
+            terminal.data(&help::page(Cli::command(), &asked, terminal.on_stdout().colour)?);
+            Ok(0)
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    #[test]
-    fn the_command_line_is_consistent() {
-        <super::Cli as clap::CommandFactory>::command().debug_assert();
-    }
-}
+mod tests;

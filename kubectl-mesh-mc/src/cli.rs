@@ -7,6 +7,7 @@ use mesh_shared::error::Result;
 use mesh_shared::ui::arguments::ConnectionArguments;
 use mesh_shared::ui::command;
 use mesh_shared::ui::completion::{CompleteArguments, CompletionArguments};
+use mesh_shared::ui::help::{self, HelpArguments};
 use mesh_shared::ui::terminal::Terminal;
 
 use crate::commands::completion;
@@ -15,7 +16,27 @@ use crate::commands::join::{self, JoinArguments};
 /// Name of our field manager, of `managed-by` labels, and of the User-Agent before the slash.
 pub const MANAGER: &str = "kubectl-mesh-mc";
 
-/// Turns several clusters into one Istio mesh
+const EXAMPLES: &str = "\
+# Make one mesh of two clusters
+kubectl mesh-mc join --contexts east,west
+
+# All about a verb
+kubectl mesh-mc help join";
+
+const ENVIRONMENT: &str = "\
+KUBECONFIG     kubeconfig files, where --kubeconfig names none
+XDG_DATA_HOME  where mesh-mc/MESH keeps a mesh's root, else ~/.local/share
+NO_COLOR       no colours";
+
+const HELP_EXAMPLES: &str = "\
+# The same as kubectl mesh-mc join --help
+kubectl mesh-mc help join";
+
+const VERSION_EXAMPLES: &str = "\
+# Which version is installed
+kubectl mesh-mc version";
+
+/// Turn several clusters into one Istio mesh
 ///
 /// Shared root and intermediate certificates, control planes of the Sail operator (OpenShift Service Mesh 3), east-west
 /// gateways and remote credentials, in one command that can be interrupted and run again.
@@ -26,7 +47,12 @@ pub const MANAGER: &str = "kubectl-mesh-mc";
     display_name = "kubectl mesh-mc",
     version,
     disable_help_subcommand = true,
-    after_help = "Exit codes: 0 done, 1 refused or failed, 2 command line, 128 + signal interrupted."
+    after_long_help = [
+        help::section("Examples", EXAMPLES),
+        help::section("Environment", ENVIRONMENT),
+        help::section("Exit codes", help::EXIT_CODES),
+    ]
+    .join("\n\n")
 )]
 struct Cli {
     #[command(subcommand)]
@@ -42,7 +68,10 @@ enum Verb {
     #[command(name = "__complete", hide = true)]
     Complete(CompleteArguments),
     /// Print the version
+    #[command(after_long_help = help::ending(VERSION_EXAMPLES, help::EXIT_CODES))]
     Version,
+    #[command(after_long_help = help::ending(HELP_EXAMPLES, help::EXIT_CODES))]
+    Help(HelpArguments),
 }
 
 /// Runs what the command line says. Exit codes: 0 done, 1 refused or failed, 2 command line, 128 + signal interrupted.
@@ -61,14 +90,13 @@ fn execute(cli: Cli, terminal: Terminal) -> Result<u8> {
             terminal.data(&format!("{MANAGER} {}\n", env!("CARGO_PKG_VERSION")));
             Ok(0)
         }
+        Verb::Help(asked) => {
+            terminal.data(&help::page(Cli::command(), &asked, terminal.on_stdout().colour)?);
+            Ok(0)
+        }
         Verb::Join(arguments) => command::block_on(join::join(*arguments, connection, terminal)).map(|()| 0),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    #[test]
-    fn the_command_line_is_consistent() {
-        <super::Cli as clap::CommandFactory>::command().debug_assert();
-    }
-}
+mod tests;

@@ -18,6 +18,8 @@ pub mod machine;
 #[cfg(feature = "engine")]
 pub mod mesh;
 #[cfg(feature = "engine")]
+pub mod near;
+#[cfg(feature = "engine")]
 pub mod observed;
 #[cfg(feature = "engine")]
 pub mod pki;

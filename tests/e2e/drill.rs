@@ -320,8 +320,11 @@ fn what_must_not_begin_is_refused_before_anything_is_written() {
             .collect()
     };
     for (service, more, words, code) in [
-        ("nothing.sample", "--from deploy/curl", "there is no service nothing.sample", 1),
+        ("nothing.sample", "--from deploy/curl", "no cluster has a Service nothing.sample", 1),
         (SERVICE, "--from deploy/none", "there is no Deployment sample/none", 1),
+        (SERVICE, "--from deploy/crul", "did you mean curl?", 1),
+        (SERVICE, "--from dep/curl", "did you mean deploy/curl?", 2),
+        (SERVICE, "--from deploy/curl --from-cluster esat", "did you mean east?", 2),
         (SERVICE, "--from deploy/curl --contexts east", "no context is named for west", 1),
         (SERVICE, "--from deploy/helloworld-v1", "has no curl that a drill can use", 1),
         (SERVICE, "--from deploy/curl --port 1", "has no port 1", 1),

@@ -289,7 +289,7 @@ fn one_cluster_under_two_contexts_is_refused() {
 }
 
 #[test]
-fn a_service_that_is_not_there_is_refused() {
+fn a_service_that_is_not_there_is_refused_with_what_was_probably_meant() {
     let Some(kit) = mesh() else { return };
     let began = Timestamp::now();
     let refused = with_contexts(&kit, &["expose", "nothing.sample", "--yes"]);
@@ -298,9 +298,13 @@ fn a_service_that_is_not_there_is_refused() {
     error: no cluster has a Service nothing.sample
       where: context east, west
       why:   namespace sample has helloworld, second
-      do:    name one that is there: kubectl mesh-failover list
+      do:    see what there is: kubectl mesh-failover list
     Nothing was written.
     ");
+    for (slip, meant) in [("helloword.sample", "helloworld.sample"), ("helloworld.smple", "helloworld.sample")] {
+        let refused = with_contexts(&kit, &["expose", slip, "--yes"]);
+        assert!(refused.stderr.contains(&format!("did you mean {meant}?")), "{refused}");
+    }
     kit.assert_nothing_written(began);
 }
 

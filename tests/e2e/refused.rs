@@ -61,8 +61,9 @@ fn with<'a>(more: &[&'a str]) -> Vec<&'a str> {
 #[test]
 fn a_context_that_is_not_in_the_kubeconfig() {
     let Some(kit) = clusters() else { return };
-    let said = refusal(&kit, USAGE, &["join", "--contexts", "east,nowhere", "--yes"]);
-    insta::assert_snapshot!(said.replace(&kit.clusters().join(", "), "ALL CONTEXTS"));
+    let said =
+        ["east,nowhere", "east,wset"].map(|contexts| refusal(&kit, USAGE, &["join", "--contexts", contexts, "--yes"]));
+    insta::assert_snapshot!(said.join("\n").replace(&kit.clusters().join(", "), "ALL CONTEXTS"));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use mesh_shared::mesh::service::ServiceName;
 /// The service that a verb is about.
 #[derive(Debug, Clone, Args)]
 pub struct ServiceArguments {
-    /// The service: NAME.NAMESPACE, its full host, or NAME with -n
+    /// The service: NAME.NAMESPACE, its host, or NAME with -n
     #[arg(value_name = "SERVICE")]
     pub service: String,
     /// Namespace of the service
@@ -27,12 +27,15 @@ impl ServiceArguments {
 
 /// What every verb takes that writes to clusters.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Write")]
 pub struct WriteArguments {
     /// Write nothing: client shows the plan
-    #[arg(long, value_name = "MODE", value_enum, default_value_t = DryRun::None)]
+    #[arg(long, value_name = "MODE", value_enum, default_value_t = DryRun::None, hide_possible_values = true)]
     pub dry_run: DryRun,
-    /// Print the objects of each cluster as they would be, instead of writing them
-    #[arg(short, long, value_name = "FORMAT", value_enum)]
+    /// Print manifests instead of writing: yaml or json
+    ///
+    /// The objects of each cluster, as they would be.
+    #[arg(short, long, value_name = "FORMAT", value_enum, hide_possible_values = true)]
     pub output: Option<ManifestFormat>,
     /// Answer yes to the question
     #[arg(short, long)]
@@ -59,9 +62,10 @@ pub enum ManifestFormat {
 
 /// What every verb takes that shows a table.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Output")]
 pub struct TableArguments {
-    /// How it is printed
-    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = TableFormat::Table)]
+    /// table, wide, json or yaml
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = TableFormat::Table, hide_possible_values = true)]
     pub output: TableFormat,
 }
 

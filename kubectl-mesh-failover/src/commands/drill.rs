@@ -9,6 +9,7 @@ mod run;
 use clap::{ArgMatches, Args, Command, FromArgMatches, Subcommand};
 use mesh_shared::cluster::context::Connection;
 use mesh_shared::error::{Error, Result};
+use mesh_shared::ui::help;
 use mesh_shared::ui::terminal::Terminal;
 
 use self::arguments::RunArguments;
@@ -17,7 +18,35 @@ pub use self::preparation::Prepared;
 use self::recover::RecoverArguments;
 use super::mesh::MeshArguments;
 
-/// Fail one cluster's endpoints of a service, measure what its clients meet, put everything back
+const EXAMPLES: &str = "\
+# Scale helloworld of east to zero, and back
+kubectl mesh-failover drill helloworld.sample --fault scale-to-zero \\
+    --cluster east --from deploy/curl --path /hello
+
+# All answers of east become errors; the answers' own text tells who answered
+kubectl mesh-failover drill helloworld.sample --fault upstream-errors \\
+    --cluster east --from deploy/curl --match 'version: v[0-9]'
+
+# Check everything and show what would be done
+kubectl mesh-failover drill helloworld.sample --fault upstream-errors=30 \\
+    --cluster east --from deploy/curl --dry-run
+
+# In a pipeline: the exit code says whether it held
+kubectl mesh-failover drill helloworld.sample --fault scale-to-zero \\
+    --cluster east --from deploy/curl --yes -o json
+
+# Put back what a drill left whose client was killed
+kubectl mesh-failover drill recover helloworld.sample --contexts east";
+
+const EXIT_CODES: &str = "\
+0        the hypothesis held
+1        refused or failed
+2        wrong command line
+3        the hypothesis did not hold
+4        what was changed is not put back
+128 + N  interrupted by signal N, and put back";
+
+/// Fail a service in one cluster, measure, put everything back
 ///
 /// An experiment with a hypothesis: in the baseline requests succeed, after the fault the failover target answers them, and
 /// after the fault's end traffic comes back. What is changed is recorded in the cluster first and put back on success, failure
@@ -27,14 +56,7 @@ use super::mesh::MeshArguments;
 #[command(
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
-    after_help = "Exit codes: 0 the hypothesis held, 1 refused or failed, 2 command line, 3 it did not hold, 4 not restored, 128 + signal interrupted and restored.",
-    after_long_help = "\
-Examples:
-  kubectl mesh-failover drill helloworld.sample --fault scale-to-zero --cluster east --from deploy/curl --path /hello
-  kubectl mesh-failover drill helloworld.sample --fault upstream-errors=100 --cluster east --from deploy/curl --match 'version: v[0-9]'
-  kubectl mesh-failover drill recover helloworld.sample --contexts east
-
-Exit codes: 0 the hypothesis held, 1 refused or failed, 2 command line, 3 it did not hold, 4 not restored, 128 + signal interrupted and restored."
+    after_long_help = help::ending(EXAMPLES, EXIT_CODES)
 )]
 pub struct DrillArguments {
     #[command(subcommand)]

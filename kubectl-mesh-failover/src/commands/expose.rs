@@ -7,6 +7,7 @@ use mesh_shared::cluster::context::Connection;
 use mesh_shared::error::{Kind, Result};
 use mesh_shared::mesh::service::ServiceName;
 use mesh_shared::observed::traffic::ObservedTraffic;
+use mesh_shared::ui::help;
 use mesh_shared::ui::terminal::Terminal;
 
 use super::arguments::{ServiceArguments, WriteArguments};
@@ -16,15 +17,25 @@ use crate::plan::expose::{self as plan, ExposePlan, ExposeRequest};
 use crate::plan::permissions::EXPOSE;
 use crate::show;
 
-const EXAMPLES: &str = "Examples:
-  # In every cluster that has endpoints of it: failover is mutual
-  kubectl mesh-failover expose helloworld.sample --contexts east,west
+const EXAMPLES: &str = "\
+# In every cluster that has endpoints of it: failover is mutual
+kubectl mesh-failover expose helloworld.sample --contexts east,west
 
-  # What would be written, as manifests
-  kubectl mesh-failover expose helloworld.sample -o yaml
+# In one cluster alone: the others fall over to it
+kubectl mesh-failover expose helloworld.sample --clusters west
 
-  # What is exposed, and what is discovered and not exposed
-  kubectl mesh-failover list";
+# What would be written, as manifests
+kubectl mesh-failover expose helloworld.sample -o yaml
+
+# What is exposed, and what is discovered and not exposed
+kubectl mesh-failover list";
+
+const UNEXPOSE_EXAMPLES: &str = "\
+# In every cluster
+kubectl mesh-failover unexpose helloworld.sample --contexts east,west
+
+# In one cluster alone
+kubectl mesh-failover unexpose helloworld.sample --clusters west";
 
 /// So often another run may be met that changes the same Gateway.
 const MOST_CONFLICTS: usize = 10;
@@ -34,26 +45,31 @@ const MOST_CONFLICTS: usize = 10;
 /// Keeps one Gateway cross-network-gateway in istiod's namespace of each cluster that has endpoints of the service, with exactly
 /// the hosts that are exposed, on the east-west gateway. A host that another Gateway opens there is left to that one.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_long_help = help::ending(EXAMPLES, help::EXIT_CODES))]
 pub struct ExposeArguments {
     #[command(flatten)]
     service: ServiceArguments,
-    /// Clusters that expose it, by their names in the mesh [default: all that have endpoints of it]
+    /// Clusters that expose it
+    ///
+    /// By their names in the mesh. By default all that have endpoints of it.
     #[arg(long, value_name = "A,B,…", value_delimiter = ',')]
     clusters: Vec<String>,
     #[command(flatten)]
     write: WriteArguments,
 }
 
-/// Take a service back: the other clusters do not reach it any more
+/// Take a service back, so that others do not reach it
 ///
 /// Removes the host from our Gateway cross-network-gateway of each cluster, and the Gateway with its last host. Where another
 /// Gateway opens the service too, that is said.
 #[derive(Debug, Args)]
+#[command(after_long_help = help::ending(UNEXPOSE_EXAMPLES, help::EXIT_CODES))]
 pub struct UnexposeArguments {
     #[command(flatten)]
     service: ServiceArguments,
-    /// Clusters that take it back, by their names in the mesh [default: all]
+    /// Clusters that take it back
+    ///
+    /// By their names in the mesh. By default all.
     #[arg(long, value_name = "A,B,…", value_delimiter = ',')]
     clusters: Vec<String>,
     #[command(flatten)]

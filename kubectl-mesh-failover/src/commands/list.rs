@@ -5,6 +5,7 @@ use mesh_shared::cluster::context::Connection;
 use mesh_shared::error::Result;
 use mesh_shared::mesh::service::ServiceName;
 use mesh_shared::observed::traffic::ObservedTraffic;
+use mesh_shared::ui::help;
 use mesh_shared::ui::terminal::Terminal;
 
 use super::arguments::TableArguments;
@@ -12,13 +13,22 @@ use super::mesh::{MeshArguments, Wanted, observe};
 use crate::plan::list::{self as plan, ListRequest};
 use crate::show;
 
+const EXAMPLES: &str = "\
+# Every service of the mesh
+kubectl mesh-failover list --contexts east,west
+
+# One namespace, or one service, with the Gateways that open it
+kubectl mesh-failover list -n sample
+kubectl mesh-failover list helloworld.sample -o wide";
+
 /// Show what is reachable from where
 ///
 /// Every service with injected workloads in every cluster: its endpoints (ready/all), whether it is exposed there and by which
 /// Gateway, whether its name resolves there, and whether other clusters discover it although it is not exposed.
 #[derive(Debug, Args)]
+#[command(after_long_help = help::ending(EXAMPLES, help::EXIT_CODES))]
 pub struct ListArguments {
-    /// One service alone: NAME.NAMESPACE, its full host, or NAME with -n
+    /// One service: NAME.NAMESPACE, its host, or NAME with -n
     #[arg(value_name = "SERVICE")]
     service: Option<String>,
     /// One namespace alone

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use mesh_shared::cluster::context::Connection;
-use mesh_shared::error::Result;
+use mesh_shared::error::{Error, Result};
 use mesh_shared::locality::failover;
 use mesh_shared::mesh::service::ServiceName;
 use mesh_shared::observed::traffic::ObservedTraffic;
 use mesh_shared::ui::arguments::parse_duration;
+use mesh_shared::ui::help;
 use mesh_shared::ui::terminal::Terminal;
 
 use super::arguments::{ServiceArguments, TableArguments, WriteArguments};
@@ -22,25 +23,76 @@ use crate::plan::locality::{LocalityPlan, LocalityRequest, TakeOver, apply as pl
 use crate::plan::permissions::LOCALITY;
 use crate::show;
 
-const EXAMPLES: &str = "Examples:
-  # Two regions, each the other's failover
-  kubectl mesh-failover locality apply helloworld.sample --contexts east,west
+const EXAMPLES: &str = "\
+# Two regions, each the other's failover
+kubectl mesh-failover locality apply helloworld.sample --contexts east,west
 
-  # Three: clients in eu-west go to eu-north first, then anywhere
-  kubectl mesh-failover locality apply helloworld.sample --failover eu-west=eu-north
+# What governs whom, and whether it fails over
+kubectl mesh-failover locality show helloworld.sample
 
-  # What governs whom, and whether it fails over
-  kubectl mesh-failover locality show helloworld.sample
+# Whether every cluster still says what apply would write
+kubectl mesh-failover locality diff helloworld.sample
 
-  # Whether every cluster still says what apply would write (exit 1 where not)
-  kubectl mesh-failover locality diff helloworld.sample";
+# All of it taken out again
+kubectl mesh-failover locality remove helloworld.sample";
+
+const EXIT_CODES: &str = "\
+0        done; of diff: no differences
+1        refused or failed; of diff: differences
+2        wrong command line
+128 + N  interrupted by signal N";
+
+const APPLY_EXAMPLES: &str = "\
+# Two regions, each the other's failover
+kubectl mesh-failover locality apply helloworld.sample --contexts east,west
+
+# Three: clients in eu-west go to eu-north first, then anywhere
+kubectl mesh-failover locality apply helloworld.sample \\
+    --failover eu-west=eu-north
+
+# Eject a host after three errors in a row, for 10 seconds at first
+kubectl mesh-failover locality apply helloworld.sample \\
+    --consecutive-5xx-errors 3 --base-ejection-time 10s
+
+# A rule of somebody else's ejects too few hosts: change that field of it
+kubectl mesh-failover locality apply helloworld.sample \\
+    --take-over=spec.trafficPolicy.outlierDetection.maxEjectionPercent
+
+# What would be written, as manifests
+kubectl mesh-failover locality apply helloworld.sample -o yaml";
+
+const DIFF_EXAMPLES: &str = "\
+# Whether every cluster says what apply would write, and nothing has drifted
+kubectl mesh-failover locality diff helloworld.sample
+
+# What other pairs would change
+kubectl mesh-failover locality diff helloworld.sample \\
+    --failover eu-west=eu-north";
+
+const DIFF_EXIT_CODES: &str = "\
+0        no differences
+1        differences, or refused or failed
+2        wrong command line
+128 + N  interrupted by signal N";
+
+const SHOW_EXAMPLES: &str = "\
+# What governs whom, and whether it fails over
+kubectl mesh-failover locality show helloworld.sample
+
+# For a program
+kubectl mesh-failover locality show helloworld.sample -o json";
+
+const REMOVE_EXAMPLES: &str = "\
+# Look at what is given back, then give it back
+kubectl mesh-failover locality remove helloworld.sample --dry-run=client
+kubectl mesh-failover locality remove helloworld.sample";
 
 /// Say where a service's traffic goes when a region fails
 ///
 /// One DestinationRule per cluster and service: failover pairs, and outlier detection that ejects and yet leaves one host. A rule
 /// of your own for exactly the host is edited in place, everything in it staying; else one is made in the service's namespace.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_long_help = help::ending(EXAMPLES, EXIT_CODES))]
 pub struct LocalityArguments {
     #[command(subcommand)]
     verb: LocalityVerb,
@@ -57,42 +109,58 @@ enum LocalityVerb {
 /// What a rule is to say.
 #[derive(Debug, Args)]
 struct RuleArguments {
-    /// Region that takes over, by the region that fails [default: each the other's, where the service is in two]
+    /// Which region takes over from which
+    ///
+    /// May be repeated. By default each the other's, where the service is in two regions.
     #[arg(long, value_name = "FROM=TO[,…]", value_delimiter = ',')]
     failover: Vec<String>,
-    /// Errors in a row that eject a host [default: what stands, else 5]
+    /// Errors in a row that eject a host
+    ///
+    /// By default what stands, else 5.
     #[arg(long = "consecutive-5xx-errors", value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     consecutive_5xx: Option<u32>,
-    /// How often Envoy looks whether a host may come back [default: what stands, else 1s]
+    /// How often Envoy looks at its hosts
+    ///
+    /// Then it ends ejections that are over. By default what stands, else 1s.
     #[arg(long, value_name = "DURATION", value_parser = at_least_a_millisecond)]
     interval: Option<Duration>,
-    /// How long a host is out the first time [default: what stands, else 30s]
+    /// How long a host is out the first time
+    ///
+    /// By default what stands, else 30s.
     #[arg(long, value_name = "DURATION", value_parser = at_least_a_millisecond)]
     base_ejection_time: Option<Duration>,
-    /// Of a hundred hosts, how many may be out [default: what stands if it is enough, else 99: all but one]
+    /// Of a hundred hosts, how many may be out
+    ///
+    /// By default what stands if it is enough for a failover, else 99: all but one.
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u32).range(1..=100))]
     max_ejection_percent: Option<u32>,
 }
 
-/// Write the failover of a service into every cluster that has its namespace
+/// Write the failover of a service into every cluster
 ///
-/// Shows what differs from what stands, asks once, and writes nothing where nothing differs. Fields of somebody else's are not
+/// Into each that has the service's namespace. Shows what differs from what stands, asks once, and writes nothing where nothing differs. Fields of somebody else's are not
 /// changed but by --take-over; what stood there is noted in the rule, and remove gives it back.
 #[derive(Debug, Args)]
+#[command(after_long_help = help::ending(APPLY_EXAMPLES, help::EXIT_CODES))]
 struct ApplyArguments {
     #[command(flatten)]
     service: ServiceArguments,
     #[command(flatten)]
     rule: RuleArguments,
-    /// Change fields of somebody else's: those that are named, or all that have to change
-    #[arg(long, value_name = "FIELD,…", num_args = 0.., require_equals = true, value_delimiter = ',')]
+    /// Change fields of somebody else's
+    ///
+    /// Those that are named, or all that have to change. What stood there is noted in the rule, and remove gives it back.
+    #[arg(long, value_name = "FIELD", num_args = 0.., require_equals = true, value_delimiter = ',')]
     take_over: Option<Vec<String>>,
     #[command(flatten)]
     write: WriteArguments,
 }
 
-/// What apply would change, and where the clusters do not say the same (exit 1), or nothing (exit 0)
+/// Show what apply would change, and where clusters differ
+///
+/// Changes nothing. For pipelines: the exit code says whether there are differences.
 #[derive(Debug, Args)]
+#[command(after_long_help = help::ending(DIFF_EXAMPLES, DIFF_EXIT_CODES))]
 struct DiffArguments {
     #[command(flatten)]
     service: ServiceArguments,
@@ -100,11 +168,12 @@ struct DiffArguments {
     rule: RuleArguments,
 }
 
-/// Which rule governs the clients of a service, and what it does
+/// Show which rule governs whom, and what it does
 ///
 /// Per cluster and client namespace: the client's own rules come first, then those of the service's namespace, then those of the
 /// root namespace. Says whether errors make the traffic leave a region, and why not.
 #[derive(Debug, Args)]
+#[command(after_long_help = help::ending(SHOW_EXAMPLES, help::EXIT_CODES))]
 struct ShowArguments {
     #[command(flatten)]
     service: ServiceArguments,
@@ -117,6 +186,7 @@ struct ShowArguments {
 /// Rules that apply made go, unless others put something into them; rules that it edited are given back as they were. What others
 /// added or changed since stays, and is told.
 #[derive(Debug, Args)]
+#[command(after_long_help = help::ending(REMOVE_EXAMPLES, help::EXIT_CODES))]
 struct RemoveArguments {
     #[command(flatten)]
     service: ServiceArguments,
@@ -245,8 +315,10 @@ fn seen(members: &[Member]) -> Vec<&ObservedTraffic> {
 }
 
 /// Istio takes no shorter one.
-fn at_least_a_millisecond(text: &str) -> std::result::Result<Duration, String> {
-    parse_duration(text).and_then(|duration| {
-        if duration < Duration::from_millis(1) { Err("it has to be 1ms or more".into()) } else { Ok(duration) }
-    })
+fn at_least_a_millisecond(text: &str) -> Result<Duration> {
+    let short = || {
+        Error::usage(format!("{text:?} is too short")).because("Istio takes no shorter one").fix("write 1ms or more")
+    };
+    parse_duration(text)
+        .and_then(|duration| if duration < Duration::from_millis(1) { Err(short()) } else { Ok(duration) })
 }

@@ -18,10 +18,14 @@ use crate::show;
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Mesh")]
 pub struct MeshArguments {
-    /// Contexts of the mesh's clusters [default: the current context and its peers, found from its remote secrets]
+    /// Contexts of the mesh's clusters
+    ///
+    /// By default the current context and its peers, which are found from its remote secrets.
     #[arg(long, value_name = "A,B,…", value_delimiter = ',', global = true)]
     pub contexts: Vec<String>,
-    /// Context to begin at where --contexts is not given [default: the kubeconfig's current one]
+    /// One of them, whose peers are found
+    ///
+    /// From its remote secrets, where --contexts is not given. By default the kubeconfig's current context.
     #[arg(long, value_name = "NAME", global = true, conflicts_with = "contexts")]
     pub context: Option<String>,
     /// Namespace of istiod
@@ -102,7 +106,8 @@ pub async fn clusters(arguments: &MeshArguments, connection: &Connection) -> Res
         traffic::registered(&first, namespace).map_err(|error| PEERS.explain(error)),
     )?;
     let Some(entry) = entries.iter().find(|entry| entry.context == begin) else {
-        return Err(Error::usage(format!("context {begin:?} names no cluster of the kubeconfig")));
+        return Err(Error::usage(format!("context {begin:?} names no cluster of the kubeconfig"))
+            .fix("name another: --context NAME; see them all: kubectl config get-contexts"));
     };
     let peers = peers::contexts_of_peers(&registered, &own, &entries, entry)?;
     let contexts: Vec<String> = peers.iter().map(|peer| peer.context.clone()).collect();

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use mesh_shared::cluster::context::Connection;
 use mesh_shared::error::Result;
 use mesh_shared::observed::traffic::ObservedTraffic;
+use mesh_shared::ui::help;
 use mesh_shared::ui::terminal::Terminal;
 
 use super::arguments::{TableArguments, WriteArguments};
@@ -16,12 +17,34 @@ use crate::plan::regions as plan;
 use crate::plan::regions::set::Assignment;
 use crate::show;
 
-/// Show the regions and zones of every cluster, and what has none
+const EXAMPLES: &str = "\
+# Regions and zones of every cluster
+kubectl mesh-failover regions --contexts east,west
+
+# For a program
+kubectl mesh-failover regions -o json
+
+# The nodes of east have no region: give them one
+kubectl mesh-failover regions set east=eu-west";
+
+const SET_EXAMPLES: &str = "\
+# One cluster, or several
+kubectl mesh-failover regions set east=eu-west
+kubectl mesh-failover regions set east=eu-west west=eu-north
+
+# What would be written
+kubectl mesh-failover regions set east=eu-west --dry-run=client";
+
+/// Show regions and zones of every cluster, and what has none
 ///
 /// Regions come from the nodes' label topology.kubernetes.io/region, or from a pod's own topology.istio.io/locality. Locality load
 /// balancing does not apply to what has none.
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_long_help = help::ending(EXAMPLES, help::EXIT_CODES)
+)]
 pub struct RegionsArguments {
     #[command(subcommand)]
     verb: Option<RegionsVerb>,
@@ -39,8 +62,11 @@ enum RegionsVerb {
 /// Adds the label topology.kubernetes.io/region to the nodes of a cluster that have none, and never changes one. Says what must
 /// restart for it to take effect.
 #[derive(Debug, Args)]
+#[command(after_long_help = help::ending(SET_EXAMPLES, help::EXIT_CODES))]
 pub struct SetArguments {
-    /// A cluster, by its name in the mesh, and the region of its nodes
+    /// A cluster and the region of its nodes
+    ///
+    /// The cluster by its name in the mesh. Several may be given.
     #[arg(value_name = "CLUSTER=REGION", required = true)]
     assignments: Vec<Assignment>,
     #[command(flatten)]

@@ -91,7 +91,7 @@ fn ask(proposal: &Proposal, members: &[Member], arguments: &WriteArguments, term
     if arguments.yes || prompt::confirm(terminal, &show::changes::question(proposal.changes.len()))? {
         Ok(Consent::Given)
     } else {
-        Err(Error::refused("you said no"))
+        Err(Error::refused("you said no").fix("look at all of it first: --dry-run=client, or -o yaml"))
     }
 }
 

@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn who_drills_already_is_named() {
         let service = ServiceName { namespace: "sample".into(), name: "helloworld".into() };
-        let error = Error::new(Kind::Conflict, "Lease x is held by ada").because("ada took it 12 s ago");
+        let error = Error::of(Kind::Conflict, "Lease x is held by ada").because("ada took it 12 s ago").fix("wait");
         let refusal = refusal(error, &service);
         assert_eq!(refusal.what, "a drill of helloworld.sample runs already");
         assert_eq!((refusal.kind, refusal.why.as_deref()), (Kind::Refused, Some("ada took it 12 s ago")));

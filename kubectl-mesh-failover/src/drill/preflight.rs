@@ -10,6 +10,7 @@ use mesh_shared::ui::format::list;
 
 use super::experiment::{Fault, Rule, Side};
 use super::record::Changed;
+use crate::plan::members::no_service;
 
 /// Every cluster of the mesh has a context here: a peer that was left out could run a drill of its own, or be the one that
 /// traffic goes to. `known` are the clusters that the istiods know.
@@ -36,6 +37,7 @@ pub fn cluster<'a>(seen: &[&'a ObservedTraffic], wanted: &str, flag: &str) -> Re
     found.copied().ok_or_else(|| {
         let all: Vec<&str> = seen.iter().map(|cluster| cluster.name.as_str()).collect();
         Error::usage(format!("{flag} {wanted}: no cluster of the mesh has this name"))
+            .meant(wanted, all.iter().copied())
             .fix(format!("name one of {}", all.join(", ")))
     })
 }
@@ -51,13 +53,12 @@ pub fn service<'a>(seen: &[&ObservedTraffic], at: &'a ObservedTraffic, name: &Se
             .filter(|cluster| cluster.services.contains_key(name))
             .map(|cluster| cluster.name.as_str())
             .collect();
-        let error = Error::refused(format!("there is no service {name} in {}", at.name))
-            .at(format!("context {}, namespace {}", at.context, name.namespace));
         if elsewhere.is_empty() {
-            error.fix(format!("see what there is: kubectl --context {} get services -A", at.context))
-        } else {
-            error.fix(format!("it is in {}: --cluster {}", list(&elsewhere), elsewhere[0]))
+            return no_service(name, seen);
         }
+        Error::refused(format!("there is no service {name} in {}", at.name))
+            .at(format!("context {}, namespace {}", at.context, name.namespace))
+            .fix(format!("it is in {}: --cluster {}", list(&elsewhere), elsewhere[0]))
     })
 }
 
@@ -72,13 +73,19 @@ pub fn port<'a>(service: &'a ServiceSeen, name: &ServiceName, wanted: Option<&st
     };
     match (wanted, service.ports.as_slice()) {
         (None, [only]) => Ok(only),
-        (None, []) => Err(Error::refused(format!("{name} has no port"))),
+        (None, []) => {
+            Err(Error::refused(format!("{name} has no port"))
+                .fix("give its Service the port by which clients reach it"))
+        }
         (None, _) => Err(Error::refused(format!("{name} has several ports and none is named"))
             .because(told())
             .fix("name one: --port")),
         (Some(wanted), ports) => {
             ports.iter().find(|port| port.name == wanted || port.port.to_string() == wanted).ok_or_else(|| {
-                Error::refused(format!("{name} has no port {wanted}")).because(told()).fix("name one of these: --port")
+                Error::refused(format!("{name} has no port {wanted}"))
+                    .because(told())
+                    .meant(wanted, ports.iter().map(|port| port.name.as_str()))
+                    .fix("name one of these: --port")
             })
         }
     }
@@ -175,7 +182,9 @@ pub fn governed(rule: Option<&Rule>, service: &ServiceName, (from, to): (&str, &
 pub fn client<'a>(pods: &[&'a PodSeen], workload: &str, at: &ObservedTraffic) -> Result<&'a PodSeen> {
     let place = || format!("context {}", at.context);
     let Some(ready) = pods.iter().find(|pod| pod.ready) else {
-        return Err(Error::refused(format!("{workload} has no ready pod in {}", at.name)).at(place()));
+        return Err(Error::refused(format!("{workload} has no ready pod in {}", at.name))
+            .at(place())
+            .fix("bring one up, or name another client: --from, --from-namespace, --from-cluster"));
     };
     pods.iter().find(|pod| pod.ready && pod.sidecar).copied().ok_or_else(|| {
         Error::refused(format!("the client {}/{} has no sidecar", ready.namespace, ready.name))
@@ -229,7 +238,8 @@ pub fn changes(owners: &Owners, service: &ServiceName, fault: Fault, allow_owner
         });
     }
     if changes.is_empty() {
-        return Err(Error::refused(format!("no workload stands behind {service} here")));
+        return Err(Error::refused(format!("no workload stands behind {service} here"))
+            .fix("use the other fault, which scales nothing: --fault upstream-errors"));
     }
     Ok(changes)
 }

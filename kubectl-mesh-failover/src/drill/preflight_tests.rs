@@ -42,6 +42,7 @@ fn seen(cluster: &str, region: &str, ready: bool) -> ObservedTraffic {
         namespaces: BTreeSet::new(),
         nodes: BTreeMap::new(),
         services: [(name(), service)].into(),
+        namesakes: BTreeSet::new(),
         pods: vec![pod_seen(&pod, region, true, true)],
         gateways: vec![],
         east_west: vec![],

@@ -76,7 +76,7 @@ async fn attempt(cluster: &Cluster, record: &Record, changed: &Changed) -> Resul
     carry_out(cluster, &write, MANAGER).await?;
     let live = get(cluster, &target).await?;
     if matches!(restore::decide(record, changed, live.as_ref()), Decision::Restore(_)) {
-        return Err(Error::failed(format!("{} is not yet as it was", target.key)));
+        return Err(Error::failed(format!("{} is not yet as it was", target.key)).fix("see who else changes it"));
     }
     Ok(restore::told(record, changed, live.as_ref()))
 }

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use self::standing::Standing;
 use super::exposure::{Opening, binding, openings};
-use super::members::chosen;
+use super::members::{chosen, no_service};
 use crate::cli::MANAGER;
 
 /// What is to be done, and in which of the clusters.
@@ -150,7 +150,7 @@ pub fn unexpose(request: &ExposeRequest<'_>, seen: &[&ObservedTraffic]) -> Resul
     }
     let known = seen.iter().any(|cluster| cluster.services.contains_key(request.service));
     if !known && plan.clusters.iter().all(|cluster| cluster.outcome == Outcome::NotExposed) {
-        return Err(unknown(request.service, seen));
+        return Err(no_service(request.service, seen));
     }
     Ok(plan)
 }
@@ -201,7 +201,7 @@ fn serving<'a>(request: &ExposeRequest<'_>, seen: &[&'a ObservedTraffic]) -> Res
         |cluster: &&&ObservedTraffic| cluster.services.get(service).is_some_and(|seen| !seen.endpoints.is_empty());
     let named = chosen(request.clusters, seen)?;
     if !seen.iter().any(|cluster| cluster.services.contains_key(service)) {
-        return Err(unknown(service, seen));
+        return Err(no_service(service, seen));
     }
     let serving: Vec<&ObservedTraffic> = seen.iter().filter(has).copied().collect();
     if serving.is_empty() {
@@ -224,27 +224,6 @@ fn serving<'a>(request: &ExposeRequest<'_>, seen: &[&'a ObservedTraffic]) -> Res
                 .fix("leave it out of --clusters, or start its pods there first"))
         }
     }
-}
-
-fn unknown(service: &ServiceName, seen: &[&ObservedTraffic]) -> Error {
-    let mut there: Vec<&str> = seen
-        .iter()
-        .flat_map(|cluster| cluster.services.keys())
-        .filter(|known| known.namespace == service.namespace)
-        .map(|known| known.name.as_str())
-        .collect();
-    there.sort_unstable();
-    there.dedup();
-    let contexts: Vec<&str> = seen.iter().map(|cluster| cluster.context.as_str()).collect();
-    let why = if there.is_empty() {
-        format!("namespace {} has no Service in any cluster", service.namespace)
-    } else {
-        format!("namespace {} has {}", service.namespace, there.join(", "))
-    };
-    Error::refused(format!("no cluster has a Service {service}"))
-        .at(format!("context {}", contexts.join(", ")))
-        .because(why)
-        .fix("name one that is there: kubectl mesh-failover list")
 }
 
 fn notes(service: &ServiceName, seen: &[&ObservedTraffic], serving: &[&ObservedTraffic]) -> Vec<String> {

@@ -21,6 +21,8 @@ use mesh_shared::plan::change::Change;
 use mesh_shared::plan::diff::all_differences;
 use serde_json::Value;
 
+use super::members::no_service;
+
 /// What the user wants of a service's failover.
 #[derive(Debug, Clone)]
 pub struct LocalityRequest {
@@ -216,11 +218,7 @@ pub fn known(service: &ServiceName, observed: &[&ObservedTraffic]) -> Result<()>
     if observed.iter().any(|seen| seen.services.contains_key(service)) {
         return Ok(());
     }
-    let contexts: Vec<&str> = observed.iter().map(|seen| seen.context.as_str()).collect();
-    Err(Error::refused(format!("no cluster has a Service {service}"))
-        .at(format!("context {}", contexts.join(", ")))
-        .because(format!("there is no Service {} in namespace {}", service.name, service.namespace))
-        .fix("check the name, as NAME.NAMESPACE: kubectl get services -A"))
+    Err(no_service(service, observed))
 }
 
 #[cfg(test)]

@@ -1,6 +1,10 @@
-//! Which of the mesh's clusters a command is about.
+//! Which of the mesh's clusters and services a command is about.
+
+use std::collections::BTreeSet;
 
 use mesh_shared::error::{Error, Result};
+use mesh_shared::mesh::service::ServiceName;
+use mesh_shared::near::near;
 use mesh_shared::observed::traffic::ObservedTraffic;
 
 /// The clusters of these names in the order of the mesh, or all of them where none is named.
@@ -21,5 +25,62 @@ pub fn no_member(what: &str, name: &str, seen: &[&ObservedTraffic]) -> Error {
     let all: Vec<&str> = seen.iter().map(|cluster| cluster.name.as_str()).collect();
     Error::usage(format!("{what} names cluster {name:?}, which is not in the mesh"))
         .because(format!("the clusters are {}", all.join(", ")))
+        .meant(name, all)
         .fix("name clusters as the mesh does, not by their contexts")
+}
+
+/// The error for a service that stands in no cluster: with what its namespace has, and the names that are near there, or else
+/// the namespaces that have one of this name.
+pub fn no_service(service: &ServiceName, seen: &[&ObservedTraffic]) -> Error {
+    let all: BTreeSet<&ServiceName> = seen.iter().flat_map(|cluster| cluster.services.keys()).collect();
+    let there: Vec<&str> =
+        all.iter().filter(|known| known.namespace == service.namespace).map(|known| known.name.as_str()).collect();
+    let contexts: Vec<&str> = seen.iter().map(|cluster| cluster.context.as_str()).collect();
+    let why = if there.is_empty() {
+        format!("namespace {} has no Service in any cluster", service.namespace)
+    } else {
+        format!("namespace {} has {}", service.namespace, there.join(", "))
+    };
+    let mut meant: Vec<String> =
+        near(&service.name, there).into_iter().map(|name| format!("{name}.{}", service.namespace)).collect();
+    if meant.is_empty() {
+        let namespaces: BTreeSet<&str> =
+            seen.iter().flat_map(|cluster| &cluster.namesakes).map(String::as_str).collect();
+        meant = namespaces.into_iter().take(3).map(|namespace| format!("{}.{namespace}", service.name)).collect();
+    }
+    let draft = Error::refused(format!("no cluster has a Service {service}"))
+        .at(format!("context {}", contexts.join(", ")))
+        .because(why);
+    let see = "see what there is: kubectl mesh-failover list";
+    if meant.is_empty() { draft.fix(see) } else { draft.fix(format!("did you mean {}?", meant.join(" or "))).fix(see) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::sample::{cluster, with_service};
+
+    fn missing(name: &str, namesakes: &[&str]) -> Vec<String> {
+        let mut east = with_service(cluster("east"), "helloworld.sample", "http", 1);
+        east.namesakes = namesakes.iter().map(ToString::to_string).collect();
+        no_service(&ServiceName::parse(name, None).unwrap(), &[&east]).remedy
+    }
+
+    #[test]
+    fn a_service_that_is_misspelt_is_told_its_near_names() {
+        assert_eq!(missing("helloword.sample", &[])[0], "did you mean helloworld.sample?");
+        assert_eq!(missing("curl.sample", &[]), ["see what there is: kubectl mesh-failover list"]);
+    }
+
+    #[test]
+    fn a_service_of_another_namespace_is_told() {
+        assert_eq!(missing("frontend.sample", &["shop", "web"])[0], "did you mean frontend.shop or frontend.web?");
+    }
+
+    #[test]
+    fn a_cluster_that_is_misspelt_is_told_its_near_name() {
+        let (east, west) = (cluster("east"), cluster("west"));
+        let error = chosen(&["esat".to_owned()], &[&east, &west]).unwrap_err();
+        assert_eq!(error.remedy[0], "did you mean east?");
+    }
 }

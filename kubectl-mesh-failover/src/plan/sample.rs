@@ -31,6 +31,7 @@ pub fn cluster(name: &str) -> ObservedTraffic {
         namespaces: ["istio-system".to_owned(), "sample".to_owned()].into(),
         nodes: BTreeMap::from([(format!("{name}-node"), region(&format!("{name}-1")))]),
         services: BTreeMap::new(),
+        namesakes: BTreeSet::new(),
         pods: Vec::new(),
         gateways: Vec::new(),
         east_west: vec![EastWestGateway {

@@ -10,7 +10,7 @@ use super::document::Document;
 /// Where it cannot be written as JSON, which no document of a drill is known to do.
 pub fn render(document: &Document) -> Result<String> {
     let text = serde_json::to_string_pretty(document)
-        .map_err(|error| Error::failed("the report cannot be written as JSON").because(error.to_string()))?;
+        .map_err(|error| Error::failed("the report cannot be written as JSON").because(error.to_string()).report())?;
     Ok(text + "\n")
 }
 

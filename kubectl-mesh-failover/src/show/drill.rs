@@ -146,7 +146,7 @@ pub fn not_restored(all: &[PutBack], line: &str) -> Error {
             format!("{}: {} was {}, is {}: {fault}", one.object, one.field, one.before, one.after)
         })
         .collect();
-    Error::new(Kind::NotRestored, "what the drill changed is not as it was before")
+    Error::of(Kind::NotRestored, "what the drill changed is not as it was before")
         .because(stays.join("\n"))
         .fix("look at it, then:")
         .fix(line)

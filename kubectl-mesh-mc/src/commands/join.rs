@@ -54,7 +54,7 @@ pub async fn join(arguments: JoinArguments, connection: Connection, terminal: Te
     if changes > 0 {
         terminal.say(&overview);
         if !arguments.yes && !prompt::confirm(terminal, &show::join::question(changes))? {
-            return Err(Error::refused("you said no"));
+            return Err(Error::refused("you said no").fix("look at all of it first: --dry-run=client, or -o yaml"));
         }
     }
     let begun = if changes > 0 { Instant::now() } else { begun };

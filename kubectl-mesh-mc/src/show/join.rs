@@ -214,6 +214,9 @@ pub fn end(plan: &JoinPlan, observed: &[ObservedCluster], took: Duration) -> Str
 
 /// The error with what stands because of this run, and how to go on.
 pub fn with_what_was_written(error: Error, written: &[Written]) -> Error {
+    // What stands says more than that something may.
+    let remedy = if matches!(error.kind, Kind::Interrupted(_)) { Vec::new() } else { error.remedy };
+    let error = Error { remedy, ..error };
     let lasting: Vec<&Written> = written.iter().filter(|written| !written.passing).collect();
     let passing = written.len() > lasting.len();
     if lasting.is_empty() {

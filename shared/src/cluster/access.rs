@@ -27,7 +27,8 @@ impl RoleFile {
             return error;
         }
         let further = error.remedy.iter().filter(|line| *line != ASK_FOR_IT).cloned();
-        let remedy = remedies(&[self]).into_iter().chain(further).collect();
+        let (sentence, commands) = remedies(&[self]);
+        let remedy = std::iter::once(sentence).chain(commands).chain(further).collect();
         Error { kind: Kind::Refused, remedy, ..error }
     }
 }
@@ -171,15 +172,15 @@ fn refusal(all: &[Lacking<'_>], needing: &str) -> Option<Error> {
     let error = Error::refused(format!("you lack permissions that {needing} needs"))
         .at(format!("context {}", contexts.join(", ")))
         .because(lines.join("\n"));
-    Some(remedies(&files).into_iter().fold(error, Error::fix))
+    let (sentence, commands) = remedies(&files);
+    Some(commands.into_iter().fold(error.fix(sentence), Error::fix))
 }
 
-/// How an administrator grants what the files hold.
-fn remedies(files: &[RoleFile]) -> Vec<String> {
+/// How an administrator grants what the files hold: a sentence, and the commands.
+fn remedies(files: &[RoleFile]) -> (String, Vec<String>) {
     let this = if files.len() == 1 { "this" } else { "these" };
     let sentence = format!("have an administrator apply {this} there, and bind you to the roles (docs/permissions):");
-    let commands = files.iter().map(|file| format!("kubectl apply -f {FILES}/{}", file.0));
-    std::iter::once(sentence).chain(commands).collect()
+    (sentence, files.iter().map(|file| format!("kubectl apply -f {FILES}/{}", file.0)).collect())
 }
 
 /// Those of the permissions that the user does not have, each asked once by a `SelfSubjectAccessReview`.
@@ -242,9 +243,10 @@ mod tests {
     #[test]
     fn only_what_is_forbidden_is_explained_by_a_file() {
         let file = RoleFile("one.yaml");
-        let explained = file.explain(Error::new(Kind::Forbidden, "no"));
+        let explained = file.explain(Error::of(Kind::Forbidden, "no").fix(ASK_FOR_IT));
         assert_eq!(explained.kind, Kind::Refused);
         assert!(explained.remedy.iter().any(|line| line.ends_with("/docs/permissions/one.yaml")), "{explained:?}");
-        assert_eq!(file.explain(Error::failed("no")), Error::failed("no"));
+        let other = Error::failed("no").fix("try again");
+        assert_eq!(file.explain(other.clone()), other);
     }
 }

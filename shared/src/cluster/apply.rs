@@ -157,7 +157,7 @@ pub async fn patch(
         Err(fault) => fault,
     };
     if fault.is_not_found() {
-        return Err(Error::new(Kind::Conflict, format!("{} in {} is not there any more", target.key, cluster.context))
+        return Err(Error::of(Kind::Conflict, format!("{} in {} is not there any more", target.key, cluster.context))
             .at(format!("context {}, {}", cluster.context, target.key))
             .because(fault.message)
             .fix("run the same command again"));
@@ -167,7 +167,7 @@ pub async fn patch(
         && let Some(live) = cluster.maybe(Call::get(&path).about(target)).await?
         && let Some(differs) = first_failed_test(&live, operations)
     {
-        return Err(Error::new(
+        return Err(Error::of(
             Kind::Conflict,
             format!("{} in {} was changed by someone else meanwhile", target.key, cluster.context),
         )

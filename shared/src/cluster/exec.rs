@@ -43,7 +43,9 @@ pub struct Command<'a> {
 pub async fn run(cluster: &Cluster, command: &Command<'_>, stdin: &[u8], deadline: Instant) -> Result<String> {
     let name = command.argv.join(" ");
     let at = place(cluster, &format!("pod {}/{}", command.namespace, command.pod));
-    let failed = |why: String| Error::failed(format!("{name:?} failed in a pod")).at(at.clone()).because(why);
+    let failed = |why: String| {
+        Error::failed(format!("{name:?} failed in a pod")).at(at.clone()).because(why).fix(look_at(cluster, command))
+    };
     match timeout_at(deadline, attempt(cluster, command, stdin)).await {
         Ok(Ok(output)) => Ok(output),
         Ok(Err(why)) => Err(failed(why)),
@@ -76,6 +78,7 @@ pub async fn start(cluster: &Cluster, command: &Command<'_>) -> Result<mpsc::Rec
         Error::failed(format!("{:?} does not start in a pod", command.argv.first().copied().unwrap_or_default()))
             .at(place(cluster, &format!("pod {}/{}", command.namespace, command.pod)))
             .because(Fault::from_client(&error).message)
+            .fix(look_at(cluster, command))
     })?;
     let (sender, receiver) = mpsc::channel(1024);
     tokio::spawn(async move {
@@ -107,6 +110,15 @@ pub async fn start(cluster: &Cluster, command: &Command<'_>) -> Result<mpsc::Rec
         process.abort();
     });
     Ok(receiver)
+}
+
+/// What to do where a command does not run.
+fn look_at(cluster: &Cluster, command: &Command<'_>) -> String {
+    let Command { namespace, pod, .. } = command;
+    format!(
+        "look at the pod, then run the same command again:\nkubectl --context {} describe pod -n {namespace} {pod}",
+        cluster.context
+    )
 }
 
 async fn pass(

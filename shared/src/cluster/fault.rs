@@ -160,7 +160,7 @@ impl Fault {
                     said => said.to_owned(),
                 })
                 .fix("check that the cluster runs and that this machine can reach the address in the kubeconfig"),
-            Cause::TimedOut(after) => Error::new(
+            Cause::TimedOut(after) => Error::of(
                 call.kind(),
                 format!("the API server of {} did not answer within {}", cluster.context, seconds(after)),
             )
@@ -183,7 +183,7 @@ impl Fault {
                 .because(self.message)
                 .fix(format!("log in again, then try: kubectl --context {} version", cluster.context)),
             Cause::Broken => {
-                Error::new(call.kind(), format!("the connection to the API server of {} broke", cluster.context))
+                Error::of(call.kind(), format!("the connection to the API server of {} broke", cluster.context))
                     .at(place)
                     .because(self.message)
                     .fix("run the same command again: it goes on where it stopped")
@@ -192,6 +192,7 @@ impl Fault {
                 Error::failed(format!("the answer of {}'s API server cannot be read", cluster.context))
                     .at(place)
                     .because(self.message)
+                    .fix("check that the kubeconfig's address is that of an API server, with nothing before it that answers itself")
             }
             Cause::Status(code) => self.status_error(code, cluster, call).at(place),
         }
@@ -210,18 +211,20 @@ impl Fault {
             401 => Error::refused(format!("the API server of {context} does not accept the credentials"))
                 .because(self.message)
                 .fix(format!("log in again, then try: kubectl --context {context} auth whoami")),
-            403 => Error::new(Kind::Forbidden, format!("not allowed in {context}: {}", call.describe()))
+            403 => Error::of(Kind::Forbidden, format!("not allowed in {context}: {}", call.describe()))
                 .because(self.message)
                 .fix(ASK_FOR_IT),
-            404 => Error::failed(format!("{context} has no {}", call.object())).because(self.message),
+            404 => Error::failed(format!("{context} has no {}", call.object()))
+                .because(self.message)
+                .fix("check that it stands and that its kind is installed, then run the same command again"),
             409 if self.fields.iter().any(|field| field.reason == "FieldManagerConflict") => {
                 let owners: Vec<String> =
                     self.fields.iter().map(|field| format!("{} ({})", field.path, field.message)).collect();
-                Error::new(Kind::Failed, format!("{} in {context} is owned in part by someone else", call.object()))
+                Error::of(Kind::Failed, format!("{} in {context} is owned in part by someone else", call.object()))
                     .because(owners.join("; "))
                     .fix("let its owner set these fields, or take them out of the owner's hands, then run the command again")
             }
-            409 => Error::new(
+            409 => Error::of(
                 Kind::Conflict,
                 format!("{} in {context} was changed by someone else meanwhile", call.object()),
             )
@@ -236,7 +239,8 @@ impl Fault {
                 .because(self.wrong_fields().unwrap_or(self.message))
                 .fix("correct the value that is named"),
             _ => Error::failed(format!("the API server of {context} answered {code} to {}", call.describe()))
-                .because(self.message),
+                .because(self.message)
+                .fix("look at the state of that API server, then run the same command again"),
         }
     }
 }

@@ -79,6 +79,7 @@ pub async fn replicas(cluster: &Cluster, namespace: &str, deadline: Instant) -> 
             Error::failed("istiod's answer is of an unknown form")
                 .at(place(cluster, &format!("pod {namespace}/{pod}")))
                 .because(error.to_string())
+                .report()
         };
         Ok(Replica {
             clusters: list_of(clusters).map_err(unknown)?,
@@ -109,6 +110,8 @@ pub async fn get(cluster: &Cluster, namespace: &str, pod: &str, path: &str, dead
         Error::failed(format!("istiod does not answer {path}"))
             .at(place(cluster, &format!("pod {namespace}/{pod}, port {PORT}")))
             .because(why)
+            .fix("look at that istiod, then run the same command again:")
+            .fix(format!("kubectl --context {} logs -n {namespace} {pod}", cluster.context))
     };
     match timeout_at(deadline, ask(cluster, namespace, pod, path)).await {
         Ok(answer) => answer.map_err(failed),

@@ -93,7 +93,7 @@ impl Target {
             return Ok(format!("{}/{plural}", root(&self.api_version)));
         }
         if self.key.namespace.is_empty() {
-            return Err(Error::failed(format!("{} has no namespace", self.key)));
+            return Err(Error::failed(format!("{} has no namespace", self.key)).report());
         }
         in_path(&self.key.namespace)?;
         Ok(format!("{}/namespaces/{}/{plural}", root(&self.api_version), self.key.namespace))
@@ -132,14 +132,15 @@ fn row(kind: &str) -> Result<&'static (&'static str, &'static str, &'static str,
     KINDS
         .iter()
         .find(|(name, ..)| *name == kind)
-        .ok_or_else(|| Error::failed(format!("kind {kind:?} is not known to this program")))
+        .ok_or_else(|| Error::failed(format!("kind {kind:?} is not known to this program")).report())
 }
 
 /// Names that come from a cluster become parts of a path: nothing that could leave its place passes.
 pub(crate) fn in_path(name: &str) -> Result<()> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | ':');
     if name.is_empty() || name == "." || name == ".." || !name.chars().all(fits) {
-        return Err(Error::failed(format!("{name:?} cannot be the name of an object")));
+        return Err(Error::failed(format!("{name:?} cannot be the name of an object"))
+            .fix("write it as Kubernetes has it: letters, digits, '-' and '.'"));
     }
     Ok(())
 }

@@ -116,6 +116,7 @@ pub(super) fn uid(context: &str, kube_system: &Value) -> Result<String> {
         Error::refused(format!("{context} does not say which cluster it is"))
             .at(format!("context {context}, Namespace kube-system"))
             .because("the answer has no metadata.uid: is this address an API server of Kubernetes?")
+            .fix("correct the address of this context's cluster in the kubeconfig")
     })
 }
 

@@ -60,14 +60,16 @@ pub struct PullSecret {
 }
 
 impl std::str::FromStr for PullSecret {
-    type Err = String;
+    type Err = Error;
 
-    fn from_str(text: &str) -> std::result::Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self> {
         match text.split_once('/') {
             Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() && !name.contains('/') => {
                 Ok(Self { namespace: namespace.into(), name: name.into() })
             }
-            _ => Err("write it as NAMESPACE/NAME".into()),
+            _ => Err(Error::usage(format!("{text:?} names no Secret"))
+                .because("a namespace and a name are wanted")
+                .fix("write it as NAMESPACE/NAME")),
         }
     }
 }
@@ -295,7 +297,8 @@ pub async fn reach(
             Err(error) => {
                 return Err(Error::failed(format!("the probe in {} cannot be understood", cluster.context))
                     .at(format!("context {}, Pod {namespace}/{NAME}", cluster.context))
-                    .because(error.to_string()));
+                    .because(error.to_string())
+                    .fix("have the probe's image of this version: --probe-image IMAGE, or go without: --no-probe"));
             }
         }
     }
@@ -307,7 +310,7 @@ pub async fn reach(
 /// Where the API server does not answer, or the namespace is not a probe's.
 pub async fn remove(cluster: &Cluster, namespace: &str) -> Result<()> {
     if !namespace.starts_with(PREFIX) {
-        return Err(Error::failed(format!("namespace {namespace} is not a probe's")));
+        return Err(Error::failed(format!("namespace {namespace} is not a probe's")).report());
     }
     delete(cluster, &Target::new("Namespace", "", namespace)?, None).await.map(|_| ())
 }

@@ -112,6 +112,9 @@ struct Locality {
     region: String,
 }
 
+/// What to do where the proxy does not answer.
+const LOOK: &str = "look at the log of that pod's container istio-proxy, then run the same command again";
+
 impl ProxyStats {
     /// Connects to the proxy of a pod.
     ///
@@ -119,7 +122,8 @@ impl ProxyStats {
     /// Where the pod cannot be reached by port-forward.
     pub async fn connect(cluster: &Cluster, namespace: &str, pod: &str) -> Result<Self> {
         let place = place(cluster, &format!("pod {namespace}/{pod}, port {PORT}"));
-        let failed = |why: String| Error::failed("the client's proxy cannot be asked").at(&place).because(why);
+        let failed =
+            |why: String| Error::failed("the client's proxy cannot be asked").at(&place).because(why).fix(LOOK);
         let connecting = async {
             let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), namespace);
             let mut forwarder =
@@ -149,6 +153,7 @@ impl ProxyStats {
         answer
             .and_then(|bytes| hosts_of(&bytes, envoy_cluster))
             .map_err(|why| Error::failed("the client's proxy does not tell its counters").at(&self.place).because(why))
+            .map_err(|draft| draft.fix(LOOK))
     }
 
     async fn ask(&mut self, path: &str) -> Result<Bytes, String> {

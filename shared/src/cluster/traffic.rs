@@ -104,6 +104,7 @@ fn assemble(context: &str, scope: &Scope, answers: Answers) -> Result<ObservedTr
         peers: peers(&answers.remote_secrets, &name),
         namespaces: answers.namespaces.iter().map(|object| text(&object["metadata"]["name"])).collect(),
         services: services::services(&answers.services, &answers.slices),
+        namesakes: answers.namesakes.iter().map(|object| text(&object["metadata"]["namespace"])).collect(),
         east_west: east_west::gateways(&answers.labelled_services, &pods),
         gateways: answers.gateways,
         destination_rules: answers.destination_rules,

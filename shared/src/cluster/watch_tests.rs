@@ -11,6 +11,10 @@ fn forbidden() -> Answer {
     Answer::Status(403, json!({"kind": "Status", "reason": "Forbidden", "message": "cannot watch", "code": 403}))
 }
 
+fn late(last: String) -> Error {
+    Error::failed(last).fix("wait")
+}
+
 async fn names(answers: impl IntoIterator<Item = Answer>, source: Source) -> Result<Vec<String>> {
     let (cluster, _) = answering(answers);
     let deadline = Instant::now() + Duration::from_secs(2);
@@ -21,7 +25,7 @@ async fn names(answers: impl IntoIterator<Item = Answer>, source: Source) -> Res
             Verdict::Done(state[0].keys().cloned().collect())
         }
     };
-    until(&cluster, &[source], deadline, judge, Error::failed).await
+    until(&cluster, &[source], deadline, judge, late).await
 }
 
 #[tokio::test]
@@ -53,7 +57,7 @@ async fn the_deadline_tells_what_was_missing_last() {
     let (cluster, _) = answering([Answer::Never]);
     let deadline = Instant::now() + Duration::from_millis(100);
     let judge = |_: &State| Verdict::<()>::Wait("0 of 1 pods are available".into());
-    let error = until(&cluster, &[Source::all("/api/v1/pods")], deadline, judge, Error::failed).await.unwrap_err();
+    let error = until(&cluster, &[Source::all("/api/v1/pods")], deadline, judge, late).await.unwrap_err();
     assert_eq!(error.what, "0 of 1 pods are available");
 }
 
@@ -72,7 +76,7 @@ async fn a_kind_that_is_not_served_is_asked_for_less_and_less_often() {
     let (cluster, asked) = answering(std::iter::repeat_with(not_found).take(20));
     let deadline = Instant::now() + Duration::from_millis(1300);
     let judge = |_: &State| Verdict::<()>::Wait("nothing".into());
-    assert!(until(&cluster, &[Source::all("/api/v1/pods")], deadline, judge, Error::failed).await.is_err());
+    assert!(until(&cluster, &[Source::all("/api/v1/pods")], deadline, judge, late).await.is_err());
     // At 0, 0.2 and 0.6 s. Every 0.2 s it would be seven times.
     let asked = asked.lock().unwrap().len();
     assert!((2..=3).contains(&asked), "{asked} times");

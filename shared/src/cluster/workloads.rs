@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::apply::get;
 use super::context::Cluster;
 use super::kinds::Target;
+use super::list::every;
 use super::request::{Call, items};
 use crate::error::{Error, Result};
 use crate::mesh::service::ServiceName;
@@ -69,11 +70,19 @@ pub async fn owners(cluster: &Cluster, namespace: &str, pods: &[&PodSeen]) -> Re
 /// As [`owners`]; where it is not there.
 pub async fn selector(cluster: &Cluster, kind: &str, namespace: &str, name: &str) -> Result<BTreeMap<String, String>> {
     let target = Target::new(kind, namespace, name)?;
-    let object = get(cluster, &target).await?.ok_or_else(|| {
-        Error::refused(format!("there is no {} in {}", target.key, cluster.context))
+    let Some(object) = get(cluster, &target).await? else {
+        // It only helps: where it may not be read, nothing is near.
+        let others = every(cluster, kind, namespace, &[]).await.unwrap_or_default();
+        let others = others.iter().filter_map(|object| object["metadata"]["name"].as_str());
+        return Err(Error::refused(format!("there is no {} in {}", target.key, cluster.context))
             .at(format!("context {}, namespace {namespace}", cluster.context))
-            .fix(format!("see what there is: kubectl --context {} -n {namespace} get deployments", cluster.context))
-    })?;
+            .meant(name, others)
+            .fix(format!(
+                "see what there is: kubectl --context {} -n {namespace} get {}",
+                cluster.context,
+                target.resource()
+            )));
+    };
     Ok(labels(&object["spec"]["selector"]["matchLabels"]))
 }
 

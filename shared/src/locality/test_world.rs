@@ -26,6 +26,7 @@ pub(crate) fn cluster(name: &str) -> ObservedTraffic {
         namespaces: ["istio-system", "sample", "shop"].map(str::to_owned).into(),
         nodes: BTreeMap::new(),
         services: [(service(), seen_service())].into(),
+        namesakes: BTreeSet::new(),
         pods: Vec::new(),
         gateways: Vec::new(),
         east_west: vec![EastWestGateway {

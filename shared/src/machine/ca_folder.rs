@@ -25,7 +25,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use private_dir::{PrivateDir, UNFINISHED};
 pub use state::{CaFolderState, FolderFault, KeptRoot, SignedFor, observe};
-use state::{folder_faults, read_record, refuse_lost_root, write_record};
+use state::{folder_faults, read_record, refuse_lost_root, unusable, write_record};
 
 use crate::error::{Error, Result};
 use crate::mesh::name::{ClusterName, MeshId};
@@ -60,7 +60,9 @@ pub fn meshes() -> Result<Vec<String>> {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => {
-            return Err(Error::failed(format!("{} cannot be read", folder.display())).because(error.to_string()));
+            return Err(Error::failed(format!("{} cannot be read", folder.display()))
+                .because(error.to_string())
+                .fix("let its owner be you: chown -R \"$(id -u)\" FOLDER"));
         }
     };
     let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
@@ -97,16 +99,15 @@ impl CaFolder {
             None => PrivateDir::create(path)?,
         };
         if let Some(fault) = folder_faults(&folder).into_iter().next() {
-            let error =
-                Error::refused("the CA folder cannot be used").at(path.display().to_string()).because(fault.what);
-            return Err(fault.fix.into_iter().fold(error, Error::fix));
+            return Err(unusable(path, fault.what, &fault.fix));
         }
         let lock = folder.lock_file(LOCK)?;
         while let Err(errno) = flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             if errno != rustix::io::Errno::WOULDBLOCK {
                 return Err(Error::failed("cannot lock the CA folder")
                     .at(path.display().to_string())
-                    .because(errno.to_string()));
+                    .because(errno.to_string())
+                    .fix("name a folder on a disk of this machine: --ca-dir DIR"));
             }
             if Instant::now() >= deadline {
                 return Err(Error::refused("the CA folder is in use")
@@ -134,7 +135,11 @@ impl CaFolder {
         };
         let key = PrivateKey::from_pem(&key)
             .map_err(|error| error.at(self.folder.path().join(ROOT_KEY).display().to_string()))?;
-        Root::from_parts(certificate, key, at).map(Some).map_err(|error| error.at(self.place()))
+        Root::from_parts(certificate, key, at).map(Some).map_err(|draft| {
+            draft
+                .at(self.place())
+                .fix("restore the root from a backup of the folder, or name another folder: --ca-dir DIR")
+        })
     }
 
     /// Keeps a new root. Where one is kept already, that one is returned and the new one dropped.
@@ -182,7 +187,8 @@ impl CaFolder {
         let root = read_certificate(&self.folder, ROOT_CERT)?;
         if root.as_ref() != Some(&issued.root) {
             return Err(Error::failed(format!("intermediate of {cluster} is not signed by the root of the CA folder"))
-                .at(self.place()));
+                .at(self.place())
+                .report());
         }
         self.put_aside(cluster.as_str())?;
         self.record(cluster, uid, &issued)?;
@@ -209,7 +215,8 @@ impl CaFolder {
         let key = PrivateKey::from_pem(&key).map_err(|error| error.at(place.clone()))?;
         let Some(root) = read_certificate(&self.folder, ROOT_CERT)? else {
             return Err(Error::refused(format!("the root of the intermediate of {cluster} is not in the CA folder"))
-                .at(self.place()));
+                .at(self.place())
+                .fix("restore the root from a backup of the folder"));
         };
         let issued = Issued { certificate, key, root };
         issued.verify(at).map_err(|error| {
@@ -265,8 +272,11 @@ impl CaFolder {
 /// The one certificate of a file, or none where there is no such file.
 fn read_certificate(folder: &PrivateDir, name: &str) -> Result<Option<Certificate>> {
     let Some(text) = folder.read(name)? else { return Ok(None) };
-    let fault =
-        |why: String| Error::refused(format!("cannot read {}", folder.path().join(name).display())).because(why);
+    let fault = |why: String| {
+        Error::refused(format!("cannot read {}", folder.path().join(name).display()))
+            .because(why)
+            .fix("restore it from a backup of the folder, or name another folder: --ca-dir DIR")
+    };
     match parse_bundle(&text).map_err(|error| fault(error.to_string()))?.as_slice() {
         [one] => Ok(Some(one.clone())),
         several => Err(fault(format!("it holds {} certificates where one is wanted", several.len()))),

@@ -10,13 +10,13 @@ use crate::pki::key::{KeyAlgorithm, PrivateKey};
 
 /// A new private key. RSA of 4096 bits takes 0.2 to 1 s: not for a thread that others wait on.
 pub fn new_key(algorithm: KeyAlgorithm) -> Result<PrivateKey> {
-    let rsa = |size| RsaKeyPair::generate(size).map_err(|_| Error::failed("no RSA key could be made"));
+    let rsa = |size| RsaKeyPair::generate(size).map_err(|_| Error::failed("no RSA key could be made").report());
     match algorithm {
         KeyAlgorithm::Rsa4096 => PrivateKey::from_rsa(rsa(KeySize::Rsa4096)?),
         KeyAlgorithm::Rsa2048 => PrivateKey::from_rsa(rsa(KeySize::Rsa2048)?),
         KeyAlgorithm::EcdsaP256 => PrivateKey::from_p256(
             EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING)
-                .map_err(|_| Error::failed("no ECDSA key could be made"))?,
+                .map_err(|_| Error::failed("no ECDSA key could be made").report())?,
         ),
     }
 }
@@ -24,15 +24,20 @@ pub fn new_key(algorithm: KeyAlgorithm) -> Result<PrivateKey> {
 /// A new serial number of 128 bits.
 pub fn new_serial() -> Result<Serial> {
     let mut bytes = [0; 16];
-    rand::fill(&mut bytes).map_err(|_| Error::failed("this machine gives no random bytes"))?;
+    rand::fill(&mut bytes).map_err(|_| no_random())?;
     Ok(Serial::from_random(bytes))
 }
 
 /// Four hexadecimal digits that tell one run from others.
 pub fn run_id() -> Result<String> {
     let mut bytes = [0; 2];
-    rand::fill(&mut bytes).map_err(|_| Error::failed("this machine gives no random bytes"))?;
+    rand::fill(&mut bytes).map_err(|_| no_random())?;
     Ok(format!("{:04x}", u16::from_be_bytes(bytes)))
+}
+
+fn no_random() -> Error {
+    Error::failed("this machine gives no random bytes")
+        .fix("see that /dev/urandom can be read, then run the same command again")
 }
 
 #[cfg(test)]

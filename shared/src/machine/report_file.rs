@@ -39,8 +39,11 @@ impl ReportFile {
     /// Where the disk does not take it.
     pub fn write(mut self, text: &str) -> Result<PathBuf> {
         let path = self.path.clone();
-        let failed =
-            |why: String| Error::failed(format!("the report cannot be written to {}", path.display())).because(why);
+        let failed = |why: String| {
+            Error::failed(format!("the report cannot be written to {}", path.display()))
+                .because(why)
+                .fix("the result is printed above; name a place with more room next time: --report FILE")
+        };
         self.file.write_all(text.as_bytes()).map_err(|error| failed(error.to_string()))?;
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
         self.file.as_file().set_permissions(mode).map_err(|error| failed(error.to_string()))?;

@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
+use crate::error::{Error, Result};
+
 /// Go's durations as kubectl and Istio take them: `90s`, `5m`, `1h30m`, `500ms`, or bare seconds.
 ///
 /// # Errors
-/// A text that says what is wrong.
-pub fn parse_duration(text: &str) -> Result<Duration, String> {
+/// A usage error that says what is wrong.
+pub fn parse_duration(text: &str) -> Result<Duration> {
+    let wrong =
+        |why: &str| Error::usage(format!("{text:?} is no duration")).because(why).fix("write it as 90s, 5m or 1h30m");
     if let Ok(seconds) = text.parse::<u64>() {
         return Ok(Duration::from_secs(seconds));
     }
@@ -22,14 +26,14 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
             "s" => 1.0,
             "m" => 60.0,
             "h" => 3600.0,
-            _ => return Err("write it as 90s, 5m or 1h30m".into()),
+            _ => return Err(wrong("its unit is none of ms, s, m and h")),
         };
-        let number: f64 = number.parse().map_err(|_| "write it as 90s, 5m or 1h30m")?;
-        let part = Duration::try_from_secs_f64(number * seconds).map_err(|_| "it is too long")?;
-        total = total.checked_add(part).ok_or("it is too long")?;
+        let number: f64 = number.parse().map_err(|_| wrong("a number is missing"))?;
+        let part = Duration::try_from_secs_f64(number * seconds).map_err(|_| wrong("it is too long"))?;
+        total = total.checked_add(part).ok_or_else(|| wrong("it is too long"))?;
         rest = next;
     }
-    if text.is_empty() { Err("it is empty".into()) } else { Ok(total) }
+    if text.is_empty() { Err(wrong("it is empty")) } else { Ok(total) }
 }
 
 /// The duration as a manifest holds it: `90s`, or `1500ms` where it is no whole number of seconds.

@@ -31,6 +31,8 @@ pub struct ObservedTraffic {
     pub nodes: BTreeMap<String, Locality>,
     /// All services of the namespace of the one that was asked for, or of all namespaces.
     pub services: BTreeMap<ServiceName, ServiceSeen>,
+    /// Namespaces that have a service of the name that was asked for, where its own has none.
+    pub namesakes: BTreeSet<String>,
     /// The pods in the namespaces of these services and of what else was asked for, and gateways' pods (those with a label
     /// `istio` or selected by an east-west gateway's Service) of all namespaces. Those that have ended are left out.
     pub pods: Vec<PodSeen>,

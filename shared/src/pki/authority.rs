@@ -14,7 +14,7 @@ use super::issuer::with_issuer;
 use super::key::PrivateKey;
 use super::verify::{verify_chain, verify_key, verify_root};
 use super::workload::verify_workload;
-use crate::error::{Error, Result};
+use crate::error::{Draft, Error, Result};
 use crate::mesh::name::ClusterName;
 
 /// Ten years, for the root and for intermediates.
@@ -65,7 +65,7 @@ impl Issued {
     ///
     /// # Errors
     /// Refused with the first thing that does not hold.
-    pub fn verify(&self, at: Timestamp) -> Result<()> {
+    pub fn verify(&self, at: Timestamp) -> Result<(), Draft> {
         let refused = |why: String| {
             Error::refused(format!(
                 "intermediate {} of root {} cannot be used",
@@ -90,14 +90,14 @@ impl Root {
         params.distinguished_name = name(&[(DnType::OrganizationName, "Istio"), (DnType::CommonName, "Root CA")]);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let signed = params.self_signed(&key).map_err(not_signed)?;
-        Self::from_parts(read(signed.der().to_vec())?, key, now)
+        Self::from_parts(read(signed.der().to_vec())?, key, now).map_err(Draft::report)
     }
 
     /// The root of a certificate and a key that were kept or given.
     ///
     /// # Errors
     /// Refused where the key is not the certificate's or the certificate is no root that a mesh can use at that time.
-    pub fn from_parts(certificate: Certificate, key: PrivateKey, at: Timestamp) -> Result<Self> {
+    pub fn from_parts(certificate: Certificate, key: PrivateKey, at: Timestamp) -> Result<Self, Draft> {
         let checked = verify_key(&certificate, &key).and_then(|()| verify_root(&certificate, at));
         match checked {
             Ok(()) => Ok(Self { certificate, key }),
@@ -187,7 +187,7 @@ fn days(count: i64) -> SignedDuration {
 
 fn date(moment: Timestamp) -> Result<OffsetDateTime> {
     OffsetDateTime::from_unix_timestamp(moment.as_second())
-        .map_err(|error| Error::failed("a certificate's time is out of range").because(error.to_string()))
+        .map_err(|error| Error::failed("a certificate's time is out of range").because(error.to_string()).report())
 }
 
 fn read(der: Vec<u8>) -> Result<Certificate> {
@@ -195,12 +195,12 @@ fn read(der: Vec<u8>) -> Result<Certificate> {
 }
 
 fn unreadable(fault: super::chain::BundleFault) -> Error {
-    Error::failed("a certificate cannot be read").because(fault.to_string())
+    Error::failed("a certificate cannot be read").because(fault.to_string()).report()
 }
 
 #[allow(clippy::needless_pass_by_value)]
 fn not_signed(error: rcgen::Error) -> Error {
-    Error::failed("a certificate cannot be signed").because(error.to_string())
+    Error::failed("a certificate cannot be signed").because(error.to_string()).report()
 }
 
 #[cfg(test)]
@@ -331,7 +331,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_key_of_another_root_is_refused() {
-        let error = Root::from_parts(root().certificate, key(), now()).err().unwrap();
+        let error = Root::from_parts(root().certificate, key(), now()).err().unwrap().report();
         assert_eq!(error.why.as_deref(), Some("the private key is not the one of the certificate O=Istio, CN=Root CA"));
     }
 

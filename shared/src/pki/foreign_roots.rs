@@ -6,7 +6,7 @@ use super::authority::tests::{cluster, issued_by, key, now, openssl, openssl_ver
 use super::authority::{Issued, Root};
 use super::chain::parse_bundle;
 use super::key::PrivateKey;
-use crate::error::Result;
+use crate::error::{Draft, Result};
 use crate::machine::random::new_serial;
 
 /// A root made by openssl with this section of a distinguished name, and further options of the configuration.
@@ -27,7 +27,7 @@ fn openssl_root(name: &str, string_mask: &str, extensions: &str, options: &[&str
 fn read_root(folder: &Path) -> Result<Root> {
     let certificate = parse_bundle(&std::fs::read(folder.join("root-cert.pem")).unwrap()).unwrap().remove(0);
     let key = PrivateKey::from_pem(&std::fs::read(folder.join("root-key.pem")).unwrap())?;
-    Root::from_parts(certificate, key, now())
+    Root::from_parts(certificate, key, now()).map_err(Draft::report)
 }
 
 fn issue(root: &Root) -> Result<Issued> {

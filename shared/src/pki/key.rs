@@ -54,7 +54,10 @@ impl FromStr for KeyAlgorithm {
 
     fn from_str(text: &str) -> Result<Self> {
         Self::ALL.into_iter().find(|algorithm| algorithm.to_string() == text).ok_or_else(|| {
-            Error::usage(format!("key algorithm {text:?} is unknown")).fix("use rsa-4096, rsa-2048 or ecdsa-p256")
+            let known = Self::ALL.map(|algorithm| algorithm.to_string());
+            Error::usage(format!("key algorithm {text:?} is unknown"))
+                .meant(text, known.iter().map(String::as_str))
+                .fix("use rsa-4096, rsa-2048 or ecdsa-p256")
         })
     }
 }
@@ -73,6 +76,10 @@ enum Pair {
     P384(EcdsaKeyPair),
 }
 
+/// What a key that cannot be used is replaced by.
+const WANTED: &str =
+    "put a key there in PEM that is RSA of 2048 to 8192 bits or ECDSA on P-256 or P-384, or the folder's backup";
+
 impl PrivateKey {
     /// The first private key in a PEM text, in PKCS#8, PKCS#1 or SEC1.
     ///
@@ -81,14 +88,16 @@ impl PrivateKey {
     /// The error never holds a byte of the text; the caller adds where it came from.
     pub fn from_pem(text: &[u8]) -> Result<Self> {
         if text.len() > MOST_BYTES {
-            return Err(Error::refused("the private key is unreadable").because("the text is larger than 64 KiB"));
+            return Err(Error::refused("the private key is unreadable")
+                .because("the text is larger than 64 KiB")
+                .fix(WANTED));
         }
-        let blocks = pem::parse_many(text)
-            .map_err(|_| Error::refused("the private key is unreadable").because("the text is not well-formed PEM"))?;
-        let block = blocks
-            .into_iter()
-            .find(|block| block.tag().ends_with("PRIVATE KEY"))
-            .ok_or_else(|| Error::refused("there is no private key").because("no PEM block is a PRIVATE KEY"))?;
+        let blocks = pem::parse_many(text).map_err(|_| {
+            Error::refused("the private key is unreadable").because("the text is not well-formed PEM").fix(WANTED)
+        })?;
+        let block = blocks.into_iter().find(|block| block.tag().ends_with("PRIVATE KEY")).ok_or_else(|| {
+            Error::refused("there is no private key").because("no PEM block is a PRIVATE KEY").fix(WANTED)
+        })?;
         let encrypted = block.tag() == "ENCRYPTED PRIVATE KEY"
             || block.headers().get("Proc-Type").is_some_and(|value| value.contains("ENCRYPTED"));
         if encrypted {
@@ -106,7 +115,8 @@ impl PrivateKey {
         let bits = pair.public_modulus_len() * 8;
         if !(2048..=8192).contains(&bits) {
             return Err(Error::refused("the private key cannot be used")
-                .because(format!("it is RSA of {bits} bits; 2048 to 8192 are accepted")));
+                .because(format!("it is RSA of {bits} bits; 2048 to 8192 are accepted"))
+                .fix(WANTED));
         }
         let der = AsDer::<aws_lc_rs::encoding::Pkcs8V1Der<'_>>::as_der(&pair).map_err(|_| broken())?;
         Ok(Self { pkcs8: Zeroizing::new(der.as_ref().to_vec()), pair: Pair::Rsa(pair) })
@@ -129,6 +139,7 @@ impl PrivateKey {
         let pair = EcdsaKeyPair::from_private_key_der(&ECDSA_P384_SHA384_ASN1_SIGNING, der).map_err(|_| {
             Error::refused("the private key cannot be used")
                 .because("it is broken, or neither RSA of 2048 to 8192 bits nor ECDSA on P-256 or P-384")
+                .fix(WANTED)
         })?;
         let der = pair.to_pkcs8v1().map_err(|_| broken())?;
         Ok(Self { pkcs8: Zeroizing::new(der.as_ref().to_vec()), pair: Pair::P384(pair) })
@@ -184,7 +195,7 @@ impl rcgen::SigningKey for PrivateKey {
 }
 
 fn broken() -> Error {
-    Error::failed("the private key cannot be encoded")
+    Error::failed("the private key cannot be encoded").report()
 }
 
 #[cfg(test)]

@@ -122,7 +122,8 @@ pub(super) async fn write_remote_secret(world: &World, member: &Handle, peer: &C
 
 fn credential(world: &World, peer: &ClusterName) -> Result<(ApiAddress, Arc<ReaderCredential>)> {
     let notes = world.board.notes();
-    let missing = |what: &str| Error::failed(format!("{what} of {peer} was not found out before it was needed"));
+    let missing =
+        |what: &str| Error::failed(format!("{what} of {peer} was not found out before it was needed")).report();
     let address = notes.settled.get(peer).cloned().ok_or_else(|| missing("the API address"))?;
     let reader = notes.tokens.get(peer).cloned().ok_or_else(|| missing("the reader's token"))?;
     Ok((address, reader))
@@ -146,7 +147,7 @@ pub(super) async fn ask(
     targets: Vec<Target>,
 ) -> Result<Vec<Answer>> {
     let namespace = world.board.notes().probes.get(name).cloned();
-    let namespace = namespace.ok_or_else(|| Error::failed(format!("no probe runs in {name}")))?;
+    let namespace = namespace.ok_or_else(|| Error::failed(format!("no probe runs in {name}")).report())?;
     let deadline = (Instant::now() + PER_ADDRESS * 3).min(world.deadline.max(Instant::now() + PER_ADDRESS));
     probe::reach(&member.cluster, &namespace, &targets, deadline).await
 }

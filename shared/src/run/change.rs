@@ -16,7 +16,7 @@ pub async fn carry_out(cluster: &Cluster, write: &Write, manager: &str) -> Resul
     match write {
         Write::Create { manifest } => match apply::create(cluster, manifest, manager).await? {
             Created::New(object) => Ok(Some(object)),
-            Created::Exists => Err(Error::new(Kind::Conflict, format!("{} stands already", write.object()))
+            Created::Exists => Err(Error::of(Kind::Conflict, format!("{} stands already", write.object()))
                 .at(format!("context {}", cluster.context))
                 .because("somebody else made it meanwhile")
                 .fix("run the same command again")),

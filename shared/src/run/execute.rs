@@ -10,6 +10,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::GO_ON;
 use super::event::Event;
 use super::perform::{self, Written};
 use super::world::World;
@@ -99,7 +100,7 @@ async fn run(
                 None => return,
             },
             number = &mut signal, if outcome.result.is_ok() => {
-                outcome.result = Err(Error::new(Kind::Interrupted(number), "interrupted"));
+                outcome.result = Err(Error::of(Kind::Interrupted(number), "interrupted").fix(GO_ON));
                 cancel.cancel();
                 end_of_grace = Some(Instant::now() + GRACE);
             }

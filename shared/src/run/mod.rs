@@ -1,5 +1,8 @@
 //! Observe → plan → show → confirm → apply → verify: what drives the two edges. It speaks to the terminal through events alone.
 
+/// What to do after a run that was stopped.
+const GO_ON: &str = "run the same command again: it goes on from what stands";
+
 mod access;
 pub mod change;
 pub mod complete;

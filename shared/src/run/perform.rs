@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::event::Event;
 use super::world::{Handle, World};
-use super::{access, trust, verify};
+use super::{GO_ON, access, trust, verify};
 use crate::cluster::{apply, probe, wait};
 use crate::error::{Error, Kind, Result};
 use crate::istio::gateway;
@@ -44,7 +44,7 @@ pub async fn perform(
     } else {
         tokio::select! {
             result = work => result,
-            () = cancel.cancelled() => Err(Error::new(Kind::Interrupted(15), "stopped")),
+            () = cancel.cancelled() => Err(Error::of(Kind::Interrupted(15), "stopped").fix(GO_ON)),
         }
     };
     let wrote = result?;
@@ -163,7 +163,7 @@ async fn act(id: StepId, step: &Step, world: &World, events: &UnboundedSender<Ev
 }
 
 fn own<'a>(step: &'a Step, world: &'a World) -> Result<(&'a ClusterName, &'a Handle)> {
-    let name = step.cluster.as_ref().ok_or_else(|| Error::failed("the plan has a step without a cluster"))?;
+    let name = step.cluster.as_ref().ok_or_else(|| Error::failed("the plan has a step without a cluster").report())?;
     Ok((name, world.member(name)?))
 }
 

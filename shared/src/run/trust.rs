@@ -71,14 +71,18 @@ pub(super) async fn create_cacerts(
     namespace: &str,
 ) -> Result<bool> {
     let issued = world.board.notes().issued.get(name).cloned();
-    let issued = issued.ok_or_else(|| Error::failed(format!("{name} has no intermediate yet")))?;
+    let issued = issued.ok_or_else(|| Error::failed(format!("{name} has no intermediate yet")).report())?;
     let manifest = to_manifest("v1", "Secret", &cacerts::cacerts(&issued, namespace, &world.manager));
     match apply::create(&member.cluster, &manifest, &world.manager).await? {
         Created::New(_) => Ok(true),
         Created::Exists => {
             let standing = apply::get(&member.cluster, &Target::of(&manifest)).await?.unwrap_or_default();
-            let standing = serde_json::from_value(standing)
-                .map_err(|error| Error::failed("Secret cacerts is not understood").because(error.to_string()))?;
+            let standing = serde_json::from_value(standing).map_err(|error| {
+                Error::failed("Secret cacerts is not understood")
+                    .at(format!("context {}, namespace {namespace}", member.cluster.context))
+                    .because(error.to_string())
+                    .fix("find out who made it; run the join again to see what differs")
+            })?;
             let roots = cacerts::read(&standing, clock::now()).roots;
             if roots.contains(&issued.root.fingerprint) {
                 return Ok(false);
@@ -109,7 +113,11 @@ async fn root(world: &World, folder: &Arc<CaFolder>) -> Result<Arc<Root>> {
     }
     let own = folder.clone();
     let root = blocking(move || own.load_root(clock::now())).await?;
-    let root = Arc::new(root.ok_or_else(|| Error::failed("the CA folder has no root any more"))?);
+    let root = Arc::new(root.ok_or_else(|| {
+        Error::failed("the CA folder has no root any more")
+            .at(world.ca_folder.display().to_string())
+            .fix("find out what removed it, and restore the folder from a backup")
+    })?);
     world.board.notes().root = Some(root.clone());
     Ok(root)
 }
@@ -118,6 +126,6 @@ async fn root(world: &World, folder: &Arc<CaFolder>) -> Result<Arc<Root>> {
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
-        Err(error) => Err(Error::failed("making certificates stopped").because(error.to_string())),
+        Err(error) => Err(Error::failed("making certificates stopped").because(error.to_string()).report()),
     }
 }

@@ -75,7 +75,7 @@ pub(super) async fn gateways(world: &World, name: &ClusterName, member: &Handle,
     for peer in peers {
         let addresses = world.board.notes().gateways.get(peer).cloned().unwrap_or_default();
         let first = addresses.into_iter().next();
-        let address = first.ok_or_else(|| Error::failed(format!("the gateway of {peer} has no address")))?;
+        let address = first.ok_or_else(|| Error::failed(format!("the gateway of {peer} has no address")).report())?;
         asked.push((peer, address));
     }
     let targets = || {

@@ -56,7 +56,9 @@ impl World {
     /// # Errors
     /// Where a plan names a cluster that is not among the members, which is a fault of ours.
     pub fn member(&self, name: &ClusterName) -> Result<&Handle> {
-        self.members.get(name).ok_or_else(|| Error::failed(format!("the plan names {name}, which is no member")))
+        self.members
+            .get(name)
+            .ok_or_else(|| Error::failed(format!("the plan names {name}, which is no member")).report())
     }
 }
 

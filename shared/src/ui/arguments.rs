@@ -6,30 +6,36 @@ use std::time::Duration;
 use crate::cluster::context::Connection;
 pub use crate::mesh::duration::parse_duration;
 
-/// kubectl's connection flags.
+/// kubectl's connection flags, which `-h` leaves to `--help`.
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Connection")]
 pub struct ConnectionArguments {
-    /// Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config]
-    #[arg(long, value_name = "FILE", global = true)]
+    /// Kubeconfig file
+    ///
+    /// By default every file of $KUBECONFIG, else ~/.kube/config.
+    #[arg(long, value_name = "FILE", global = true, hide_short_help = true)]
     pub kubeconfig: Option<PathBuf>,
     /// Kubeconfig user to use in every context
-    #[arg(long, value_name = "NAME", global = true)]
+    #[arg(long, value_name = "NAME", global = true, hide_short_help = true)]
     pub user: Option<String>,
     /// User to impersonate
-    #[arg(long = "as", value_name = "USER", global = true)]
+    #[arg(long = "as", value_name = "USER", global = true, hide_short_help = true)]
     pub as_user: Option<String>,
-    /// Group to impersonate; may be repeated
-    #[arg(long = "as-group", value_name = "GROUP", global = true)]
+    /// Group to impersonate
+    ///
+    /// May be repeated.
+    #[arg(long = "as-group", value_name = "GROUP", global = true, hide_short_help = true)]
     pub as_groups: Vec<String>,
     /// UID to impersonate
-    #[arg(long = "as-uid", value_name = "UID", global = true)]
+    #[arg(long = "as-uid", value_name = "UID", global = true, hide_short_help = true)]
     pub as_uid: Option<String>,
-    /// How long one request may take, such as 10s
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration, global = true)]
+    /// How long one request may take
+    ///
+    /// Such as 500ms, 10s or 1m. By default 10s.
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, global = true, hide_short_help = true)]
     pub request_timeout: Option<Duration>,
     /// Do not verify the API servers' certificates
-    #[arg(long, global = true)]
+    #[arg(long, global = true, hide_short_help = true)]
     pub insecure_skip_tls_verify: bool,
 }
 

@@ -3,6 +3,9 @@
 use super::terminal::Terminal;
 use crate::error::{Error, Kind, Result};
 
+/// What to do who left a question unanswered.
+const AGAIN: &str = "nothing was changed; run the same command again when you have decided";
+
 /// Asks, and returns whether the answer was yes. No is the default.
 ///
 /// # Errors
@@ -21,7 +24,7 @@ pub fn confirm(terminal: Terminal, question: &str) -> Result<bool> {
         .map(|answer| answer.unwrap_or(false))
         .map_err(|error| {
             // A terminal in raw mode turns Ctrl-C into this error instead of a signal.
-            Error::new(Kind::Interrupted(2), "interrupted").because(error.to_string())
+            Error::of(Kind::Interrupted(2), "interrupted").because(error.to_string()).fix(AGAIN)
         })
 }
 
@@ -40,6 +43,6 @@ pub fn confirm_by_name(terminal: Terminal, name: &str, flag: &str) -> Result<boo
         .with_prompt(question)
         .allow_empty(true)
         .interact_text()
-        .map_err(|error| Error::new(Kind::Interrupted(2), "interrupted").because(error.to_string()))?;
+        .map_err(|error| Error::of(Kind::Interrupted(2), "interrupted").because(error.to_string()).fix(AGAIN))?;
     Ok(typed.trim() == name)
 }

@@ -23,8 +23,11 @@ pub(crate) fn write(path: &Path, contexts: &[String]) -> Result<()> {
             whole[part].as_array_mut().expect("a list").push(entry[part].clone());
         }
     }
-    std::fs::write(path, whole.to_string())
-        .map_err(|error| Error::failed(format!("{} cannot be written", path.display())).because(error.to_string()))
+    std::fs::write(path, whole.to_string()).map_err(|error| {
+        Error::failed(format!("{} cannot be written", path.display()))
+            .because(error.to_string())
+            .fix("make room where files for a while lie, or name another place: TMPDIR")
+    })
 }
 
 /// What kubectl says of one context, with everything that its kubeconfig refers to.

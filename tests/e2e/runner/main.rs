@@ -54,10 +54,11 @@ fn run(arguments: &Arguments) -> Result<u8> {
             .fix("MESH_E2E_CONTEXTS=CONTEXT,CONTEXT make e2e"));
     }
     // Only its owner can read what is in it: credentials, and the keys of the mesh.
-    let folder = tempfile::Builder::new()
-        .prefix("mesh-e2e-")
-        .tempdir()
-        .map_err(|error| Error::failed("no folder for the tests").because(error.to_string()))?;
+    let folder = tempfile::Builder::new().prefix("mesh-e2e-").tempdir().map_err(|error| {
+        Error::failed("no folder for the tests")
+            .because(error.to_string())
+            .fix("make room where files for a while lie, or name another place: TMPDIR")
+    })?;
     kubeconfig::write(&folder.path().join("kubeconfig"), contexts)?;
     let kit = Kit::on(Ground::in_folder(folder.path()));
     standing::must_be_bare(&kit, contexts)?;
@@ -75,7 +76,9 @@ fn run(arguments: &Arguments) -> Result<u8> {
     }
     eprintln!("{} are bare again", contexts.join(", "));
     ended.map_err(|error| {
-        Error::failed(format!("{} was not run", arguments.command[0].display())).because(error.to_string())
+        Error::failed(format!("{} was not run", arguments.command[0].display()))
+            .because(error.to_string())
+            .fix("name a program that is in your PATH")
     })
 }
 

@@ -16,25 +16,38 @@ use crate::drill::experiment::Fault;
 pub struct RunArguments {
     #[command(flatten)]
     pub service: ServiceArguments,
-    /// What is done to the service's endpoints: scale-to-zero, or upstream-errors[=PERCENT]
+    /// scale-to-zero, or upstream-errors[=PERCENT]
+    ///
+    /// What is done to the service's endpoints: their workloads are scaled to zero, or so many of their answers become errors, all
+    /// where no percentage is given.
     #[arg(long, value_name = "FAULT", value_parser = parse_fault)]
     pub fault: Fault,
     /// Cluster whose endpoints are failed
     #[arg(long, value_name = "CLUSTER")]
     pub cluster: String,
-    /// Client workload whose own container sends the requests, such as deploy/curl
+    /// Client workload, such as deploy/curl
+    ///
+    /// Its own container sends the requests: it needs curl.
     #[arg(long, value_name = "WORKLOAD")]
     pub from: String,
-    /// Namespace of the client [default: the service's]
+    /// Namespace of the client
+    ///
+    /// By default the service's.
     #[arg(long, value_name = "NAMESPACE")]
     pub from_namespace: Option<String>,
-    /// Cluster of the client [default: the one that is failed]
+    /// Cluster of the client
+    ///
+    /// By default the one that is failed.
     #[arg(long, value_name = "CLUSTER")]
     pub from_cluster: Option<String>,
-    /// Container of the client that has curl [default: its first one]
+    /// Container of the client that has curl
+    ///
+    /// By default its first one.
     #[arg(long, value_name = "NAME")]
     pub from_container: Option<String>,
-    /// Port of the service, by number or name, where it has several
+    /// Port of the service, where it has several
+    ///
+    /// By number or name.
     #[arg(long, value_name = "PORT")]
     pub port: Option<String>,
     #[command(flatten)]
@@ -54,16 +67,20 @@ pub struct TrafficArguments {
     /// Path that is asked for
     #[arg(long, value_name = "PATH", default_value = "/", value_parser = parse_path)]
     pub path: String,
-    /// Pattern whose match in an answer tells who answered; without it the client proxy's counters tell, more coarsely
+    /// Pattern whose match in an answer tells who answered
+    ///
+    /// Without it the client proxy's counters tell, more coarsely.
     #[arg(long = "match", value_name = "REGEX", value_parser = parse_pattern)]
     pub pattern: Option<Regex>,
     /// Requests per second
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=500))]
     pub rate: u32,
-    /// How long the steady state is watched before the fault
+    /// How long is watched before the fault
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
     pub baseline: Duration,
-    /// How long the fault stays once traffic has failed over
+    /// How long the failover is held
+    ///
+    /// So long the fault stays once traffic has failed over.
     #[arg(long, value_name = "DURATION", default_value = "20s", value_parser = parse_duration)]
     pub hold: Duration,
 }
@@ -72,53 +89,70 @@ pub struct TrafficArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Hypothesis")]
 pub struct HypothesisArguments {
-    /// Least share of requests that succeed in the baseline, in percent
+    /// Success before the fault
+    ///
+    /// The least share of the baseline's requests that has to be answered.
     #[arg(long, value_name = "PERCENT", default_value_t = 99.0, value_parser = parse_percent)]
     pub min_success: f64,
-    /// Least share that the failover target answers once traffic has failed over, in percent
+    /// Share of the failover's target
+    ///
+    /// The least of the traffic that it has to answer once that has failed over.
     #[arg(long, value_name = "PERCENT", default_value_t = 99.0, value_parser = parse_percent)]
     pub min_failover: f64,
-    /// How long after the first effect that may take
+    /// Time to fail over
+    ///
+    /// Counted from the first effect of the fault.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
     pub failover_within: Duration,
-    /// How long after the fault's end the baseline's split may take to come back [default: the longest time that an ejection
-    /// can last; 1m at least after scaling to zero, since pods have to start]
+    /// Time to fall back after the fault
+    ///
+    /// Until traffic is split as in the baseline. By default the longest time that an ejection can last; 1m at least after scaling to zero, since pods have to start.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub failback_within: Option<Duration>,
-    /// End the drill and put everything back at once when so many requests have failed
+    /// End when so many requests have failed
+    ///
+    /// Everything is put back then too.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub max_errors: Option<u64>,
 }
 
 /// Whether it may begin.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Consent")]
+#[command(next_help_heading = "Write")]
 pub struct ConsentArguments {
-    /// Check everything, show what would be done, and change nothing
+    /// Check all, show the plan, change nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// The service's name, in place of typing it when asked
+    /// The service's name, in place of typing it
     #[arg(long, value_name = "SERVICE")]
     pub confirm: Option<String>,
     /// Answer yes to the question
     #[arg(short, long)]
     pub yes: bool,
-    /// Scale a workload in spite of KEDA or a GitOps controller that may put its replicas back
+    /// Scale in spite of a controller that scales
+    ///
+    /// KEDA or a GitOps controller may put its replicas back during the drill.
     #[arg(long)]
     pub allow_owner: bool,
-    /// How long putting back is tried where the cluster does not answer
+    /// How long putting back is tried
+    ///
+    /// Where the cluster does not answer.
     #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = parse_duration)]
     pub restore_timeout: Duration,
 }
 
 /// What is told at the end.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Report")]
+#[command(next_help_heading = "Output")]
 pub struct ReportArguments {
-    /// How the result is printed
-    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = ReportFormat::Text)]
+    /// text or json
+    ///
+    /// How the result is printed; docs/drills.md describes every field of the JSON.
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = ReportFormat::Text, hide_possible_values = true)]
     pub output: ReportFormat,
-    /// Where the HTML page goes [default: drill-SERVICE-TIME.html in this folder]
+    /// Where the HTML page goes
+    ///
+    /// By default drill-SERVICE-TIME.html in this folder.
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
     /// Write no HTML page
@@ -135,13 +169,19 @@ pub enum ReportFormat {
     Json,
 }
 
+/// How the kinds of clients are written in short.
+const KINDS: [&str; 5] = ["deploy", "sts", "ds", "rs", "pod"];
+
 /// A client workload: kind as Kubernetes writes it, and name.
 ///
 /// # Errors
 /// A usage error where it is written otherwise than kubectl does.
 pub fn workload(text: &str) -> Result<(&'static str, &str)> {
     let wrong = || {
+        let (kind, name) = text.split_once('/').unwrap_or((text, "NAME"));
+        let known = KINDS.map(|short| format!("{short}/{name}"));
         Error::usage(format!("--from {text:?} names no workload"))
+            .meant(&format!("{kind}/{name}"), known.iter().map(String::as_str))
             .fix("write it as deploy/NAME, sts/NAME, ds/NAME, rs/NAME or pod/NAME")
     };
     let (kind, name) = text.split_once('/').ok_or_else(wrong)?;
@@ -156,39 +196,49 @@ pub fn workload(text: &str) -> Result<(&'static str, &str)> {
     if name.is_empty() || name.contains('/') { Err(wrong()) } else { Ok((kind, name)) }
 }
 
-fn parse_fault(text: &str) -> Result<Fault, String> {
+fn parse_fault(text: &str) -> Result<Fault> {
+    let wrong = |why: &str| Error::usage(format!("{text:?} is no fault")).because(why);
     match text.split_once('=') {
         None if text == "scale-to-zero" => Ok(Fault::ScaleToZero),
         None if text == "upstream-errors" => Ok(Fault::UpstreamErrors { percent: 100 }),
         Some(("upstream-errors", percent)) => match percent.trim_end_matches('%').parse() {
             Ok(percent @ 1..=100) => Ok(Fault::UpstreamErrors { percent }),
-            _ => Err("its percentage is between 1 and 100".into()),
+            _ => Err(wrong("its percentage is between 1 and 100").fix("write it as upstream-errors=PERCENT")),
         },
-        _ => Err("it is scale-to-zero or upstream-errors[=PERCENT]".into()),
+        _ => Err(wrong("there are scale-to-zero and upstream-errors")
+            .meant(text, ["scale-to-zero", "upstream-errors"])
+            .fix("write it as scale-to-zero or upstream-errors[=PERCENT]")),
     }
 }
 
-fn parse_path(text: &str) -> Result<String, String> {
+fn parse_path(text: &str) -> Result<String> {
+    let wrong = |why: &str| Error::usage(format!("{text:?} is no path")).because(why);
     match text {
-        text if !text.starts_with('/') => Err("it begins with /".into()),
-        text if text.contains('#') => Err("a fragment is never sent".into()),
-        text if text.chars().any(|c| c.is_whitespace() || c.is_control()) => Err("it has a space in it".into()),
+        text if !text.starts_with('/') => Err(wrong("it does not begin with /").fix(format!("write it as /{text}"))),
+        text if text.contains('#') => Err(wrong("a fragment is never sent").fix("leave out # and what is behind it")),
+        text if text.chars().any(|c| c.is_whitespace() || c.is_control()) => {
+            Err(wrong("it has a space or a control character in it").fix("write a space as %20"))
+        }
         text => Ok(text.to_owned()),
     }
 }
 
-fn parse_pattern(text: &str) -> Result<Regex, String> {
+fn parse_pattern(text: &str) -> Result<Regex> {
+    let wrong = |why: String| Error::usage(format!("{text:?} tells nobody apart")).because(why);
     match Regex::new(text) {
-        Ok(pattern) if pattern.is_match("") => Err("it matches nothing at all as well, and so tells nobody".into()),
+        Ok(pattern) if pattern.is_match("") => Err(wrong("it matches an empty text as well".into())
+            .fix("write what stands in every answer, such as 'version: v[0-9]'")),
         Ok(pattern) => Ok(pattern),
-        Err(error) => Err(error.to_string()),
+        Err(error) => Err(wrong(error.to_string()).fix("correct it; what is meant as itself has a \\ before it")),
     }
 }
 
-fn parse_percent(text: &str) -> Result<f64, String> {
+fn parse_percent(text: &str) -> Result<f64> {
     match text.trim_end_matches('%').parse::<f64>() {
         Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(percent),
-        _ => Err("it is between 0 and 100".into()),
+        _ => Err(Error::usage(format!("{text:?} is no percentage"))
+            .because("it is not between 0 and 100")
+            .fix("write it as 99 or 99.9")),
     }
 }
 

@@ -7,6 +7,7 @@ use mesh_shared::cluster::lease;
 use mesh_shared::cluster::list::every;
 use mesh_shared::error::{Error, Kind, Result};
 use mesh_shared::machine::clock;
+use mesh_shared::ui::help;
 use mesh_shared::ui::terminal::Terminal;
 
 use crate::commands::arguments::TableArguments;
@@ -17,8 +18,13 @@ use crate::plan::permissions::DRILL_LIST;
 use crate::show;
 use crate::show::drill::Listed;
 
-/// List the drills that run, and what earlier ones left
+const EXAMPLES: &str = "\
+# In every cluster of the mesh
+kubectl mesh-failover drill list --contexts east,west";
+
+/// List drills that run, and what earlier ones left
 #[derive(Debug, Args)]
+#[command(after_long_help = help::ending(EXAMPLES, help::EXIT_CODES))]
 pub struct ListArguments {
     /// Look in one namespace alone [default: all]
     #[arg(short, long, value_name = "NAMESPACE")]

@@ -209,7 +209,7 @@ async fn known_clusters(members: &[Member]) -> Result<BTreeSet<String>> {
 
 fn edge<'a>(members: &'a [Member], seen: &ObservedTraffic) -> Result<&'a Cluster> {
     let found = members.iter().find(|member| member.seen.uid == seen.uid);
-    found.map(|member| &member.cluster).ok_or_else(|| Error::failed(format!("{} is no member", seen.name)))
+    found.map(|member| &member.cluster).ok_or_else(|| Error::failed(format!("{} is no member", seen.name)).report())
 }
 
 fn hypothesis(arguments: &RunArguments, rule: Option<&Rule>) -> Hypothesis {
@@ -314,6 +314,7 @@ fn container(pod: &PodSeen, wanted: Option<&str>, at: &ObservedTraffic) -> Resul
         Error::refused(format!("the client {}/{} has no such container", pod.namespace, pod.name))
             .at(format!("context {}", at.context))
             .because(format!("it has {}", pod.containers.join(", ")))
+            .meant(wanted.unwrap_or_default(), pod.containers.iter().map(String::as_str))
             .fix("name one: --from-container")
     })
 }

@@ -12,8 +12,8 @@ use mesh_shared::error::{Error, Result};
 use mesh_shared::machine::{clock, holder};
 use mesh_shared::mesh::service::ServiceName;
 use mesh_shared::ui::arguments::parse_duration;
-use mesh_shared::ui::prompt;
 use mesh_shared::ui::terminal::Terminal;
+use mesh_shared::ui::{help, prompt};
 use tokio::time::Instant;
 
 use crate::commands::arguments::ServiceArguments;
@@ -26,32 +26,55 @@ use crate::drill::{lock, permissions};
 use crate::plan::permissions::DRILL;
 use crate::show;
 
+const EXAMPLES: &str = "\
+# The drill failed east, and its client died
+kubectl mesh-failover drill recover helloworld.sample --contexts east
+
+# See what would be put back
+kubectl mesh-failover drill recover helloworld.sample --contexts east \\
+    --dry-run
+
+# Somebody scaled the workload meanwhile: leave that, and close the record
+kubectl mesh-failover drill recover helloworld.sample --contexts east \\
+    --keep-current";
+
+const EXIT_CODES: &str = "\
+0        put back, or nothing was left
+1        refused or failed
+2        wrong command line
+4        a difference stays
+128 + N  interrupted by signal N";
+
 /// Put back what a drill left whose client died
 ///
 /// Needs the failed cluster alone: its context is named by --contexts, or is the current one. What somebody else has changed
 /// meanwhile is reported and left.
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Exit codes: 0 put back, or nothing was left; 1 refused or failed; 2 command line; 4 a difference stays."
-)]
+#[command(after_long_help = help::ending(EXAMPLES, EXIT_CODES))]
 pub struct RecoverArguments {
     #[command(flatten)]
     service: ServiceArguments,
     /// Answer yes to the question
-    #[arg(short, long)]
+    #[arg(short, long, help_heading = "Write")]
     yes: bool,
-    /// Show what would be put back, and change nothing
-    #[arg(long)]
+    /// Show what would be put back
+    ///
+    /// And change nothing.
+    #[arg(long, help_heading = "Write")]
     dry_run: bool,
-    /// Take the drill over from a client that still lives
-    #[arg(long)]
+    /// Take over from a client that still lives
+    #[arg(long, help_heading = "Write")]
     force: bool,
-    /// Close the record although somebody else's change stays
-    #[arg(long)]
+    /// Close it although another's change stays
+    ///
+    /// What somebody else has changed meanwhile is left as it is, and the drill's record is taken away.
+    #[arg(long, help_heading = "Write")]
     keep_current: bool,
-    /// How long putting back is tried where the cluster does not answer
-    #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = parse_duration)]
+    /// How long putting back is tried
+    ///
+    /// Where the cluster does not answer.
+    #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = parse_duration, help_heading = "Write")]
     restore_timeout: Duration,
 }
 
@@ -88,7 +111,7 @@ pub(super) async fn recover(
         return Ok(0);
     }
     if !arguments.yes && !prompt::confirm(terminal, "Put this back?")? {
-        return Err(Error::refused("you said no"));
+        return Err(Error::refused("you said no").fix("see what would be put back: --dry-run"));
     }
     if let Some(held) = alive {
         lease::take_over(&cluster, &target, held, &holder::name(&record.run)).await?;

@@ -93,7 +93,9 @@ fn consent(arguments: &RunArguments, prepared: &Prepared, terminal: Terminal) ->
         Some(text) => *text == name || *text == arguments.service.service,
         None => prompt::confirm_by_name(terminal, &name, "--confirm")?,
     };
-    if said { Ok(()) } else { Err(Error::refused(format!("what was typed is not {name}"))) }
+    let refusal =
+        || Error::refused(format!("what was typed is not {name}")).fix(format!("type it, or: --confirm={name}"));
+    if said { Ok(()) } else { Err(refusal()) }
 }
 
 /// Writes the record, before anything is changed. Its UID.
@@ -121,9 +123,9 @@ async fn watched(drill: Arc<Drill>, locks: Arc<Locks>, outside: Outside, termina
             let all = put_back(&drill.failed, &drill.record, deadline, &|text| terminal.say(&text)).await;
             let restored = all.iter().all(|one| one.restored);
             let kind = if restored { Kind::Failed } else { Kind::NotRestored };
-            let error = Error::new(kind, "the drill broke off by a fault of this program").because(panic.to_string());
-            let line = recover_line(&drill.record, &drill.failed.context);
-            Err(if restored { error.fix("everything was put back; this closes its record:") } else { error }.fix(line))
+            let draft = Error::of(kind, "the drill broke off").because(panic.to_string());
+            let first = if restored { "everything was put back; this closes its record:" } else { "put it back:" };
+            Err(draft.fix(first).fix(recover_line(&drill.record, &drill.failed.context)).report())
         }
     }
 }

@@ -63,6 +63,7 @@ pub fn pairs(request: &LocalityRequest, observed: &[&ObservedTraffic]) -> Result
     }
     Err(Error::refused(format!("there is no region {}", listed(&unknown)))
         .because(format!("no node and no workload of the mesh's clusters is there; its regions are {}", listed(&all)))
+        .meant(unknown.first().map_or("", String::as_str), all.iter().map(String::as_str))
         .fix("name regions as they are, or label the nodes first: kubectl mesh-failover regions"))
 }
 

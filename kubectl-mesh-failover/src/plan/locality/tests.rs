@@ -234,6 +234,7 @@ fn distribute_is_refused_where_it_stands() {
 fn regions_that_do_not_exist_are_refused_with_those_that_do() {
     insta::assert_snapshot!(refusal(&["east-1=west-2"], &world()), @r"
     there is no region west-2: no node and no workload of the mesh's clusters is there; its regions are east-1 and west-1
+    did you mean west-1?
     name regions as they are, or label the nodes first: kubectl mesh-failover regions
     ");
 }

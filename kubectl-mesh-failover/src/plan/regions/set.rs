@@ -25,16 +25,20 @@ pub struct Assignment {
 }
 
 impl std::str::FromStr for Assignment {
-    type Err = String;
+    type Err = Error;
 
     /// Reads `CLUSTER=REGION`. The region is the value of a label.
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (cluster, region) = text.split_once('=').ok_or("write it as CLUSTER=REGION")?;
+    fn from_str(text: &str) -> Result<Self> {
+        let wrong = |why: &str| Error::usage(format!("{text:?} gives no cluster a region")).because(why);
+        let (cluster, region) =
+            text.split_once('=').ok_or_else(|| wrong("it has no '='").fix("write it as CLUSTER=REGION"))?;
         let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         let ends = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
         let fits = region.len() <= LABEL_LENGTH && region.chars().all(inner);
         if cluster.is_empty() || !fits || !ends(region.chars().next()) || !ends(region.chars().last()) {
-            return Err("a region is a label's value: at most 63 letters, digits, '-', '_' and '.', the first and last a letter or digit".into());
+            return Err(wrong("a region is the value of a label").fix(
+                "write it in at most 63 letters, digits, '-', '_' and '.', the first and last a letter or digit",
+            ));
         }
         Ok(Self { cluster: cluster.to_owned(), region: region.to_owned() })
     }

@@ -15,97 +15,128 @@ use mesh_shared::observed::cluster::{AddressSource, ApiAddress, ObservedCluster}
 use mesh_shared::pki::key::KeyAlgorithm;
 use mesh_shared::probe::DEFAULT_IMAGE;
 use mesh_shared::ui::arguments::parse_duration;
+use mesh_shared::ui::help;
 use serde_json::Value;
 
 use crate::plan::join::JoinRequest;
 use crate::plan::join::members;
 
-const EXAMPLES: &str = "Examples:
-  # Two clusters, one mesh: shows the plan and asks once
-  kubectl mesh-mc join --contexts east,west
+const EXAMPLES: &str = "\
+# Two clusters, one mesh: shows the plan and asks once
+kubectl mesh-mc join --contexts east,west
 
-  # In a pipeline: never asks
-  kubectl mesh-mc join --contexts east,west --yes
+# In a pipeline: never asks
+kubectl mesh-mc join --contexts east,west --yes
 
-  # A third cluster joins the two
-  kubectl mesh-mc join --contexts east,west,north
+# A third cluster joins the two
+kubectl mesh-mc join --contexts east,west,north
 
-  # What would be written, as manifests
-  kubectl mesh-mc join --contexts east,west -o yaml
+# What would be written, as manifests
+kubectl mesh-mc join --contexts east,west -o yaml
 
-Exit codes: 0 done, 1 refused or failed, 2 command line, 128 + signal interrupted.";
+# Peers reach west's API server by another address than its kubeconfig does
+kubectl mesh-mc join --contexts east,west \\
+    --api-server west=https://api.west.example.com:6443";
 
 /// Bring two or more clusters into one mesh
 ///
 /// Looks at all clusters before it writes to any, shows in one screen what it will do, asks once, and proves at the end that
 /// every control plane sees every other. It can be interrupted anywhere and run again: it goes on from what stands. On a
-/// finished mesh it changes nothing.
+/// finished mesh it changes nothing. docs/join.md tells what each phase writes.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_long_help = help::ending(EXAMPLES, help::EXIT_CODES))]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct JoinArguments {
     /// Contexts of the kubeconfig, two or more
-    #[arg(long, value_name = "CONTEXT", value_delimiter = ',', required = true)]
+    #[arg(long, value_name = "A,B,…", value_delimiter = ',', required = true, help_heading = "Mesh")]
     pub contexts: Vec<String>,
-    /// Name of the mesh [default: that of a control plane that stands, else mesh1]
-    #[arg(long, value_name = "NAME", value_parser = named(MeshId::new))]
+    /// Name of the mesh
+    ///
+    /// By default that of a control plane that stands, else mesh1.
+    #[arg(long, value_name = "NAME", value_parser = named(MeshId::new), help_heading = "Mesh")]
     pub mesh_id: Option<MeshId>,
-    /// Istio version, as the operator names it [default: the operator's own]
-    #[arg(long, value_name = "VERSION")]
-    pub istio_version: Option<String>,
-    /// A value for Istio, such as pilot.replicaCount=2; may be repeated
-    #[arg(long = "set", value_name = "PATH=VALUE")]
-    pub set: Vec<String>,
-    /// A value for Istio that stays text, such as pilot.env.KEY=true; may be repeated
-    #[arg(long = "set-string", value_name = "PATH=TEXT")]
-    pub set_string: Vec<String>,
-    /// File with values for Istio; may be repeated, later ones win
-    #[arg(long = "values", value_name = "FILE")]
-    pub values: Vec<PathBuf>,
-    /// Name of a cluster in the mesh [default: the context's name made a DNS label]
-    #[arg(long = "cluster-name", value_name = "CONTEXT=NAME")]
+    /// Name of a cluster in the mesh
+    ///
+    /// By default the context's name made a DNS label. May be repeated.
+    #[arg(long = "cluster-name", value_name = "CONTEXT=NAME", help_heading = "Mesh")]
     pub cluster_names: Vec<String>,
-    /// Network of a cluster [default: network-NAME]
-    #[arg(long = "network", value_name = "NAME=NETWORK")]
+    /// Network of a cluster
+    ///
+    /// By default network-NAME, or the one that it is in already. May be repeated.
+    #[arg(long = "network", value_name = "NAME=NETWORK", help_heading = "Mesh")]
     pub networks: Vec<String>,
-    /// Folder that keeps the root's key and the intermediates [default: $XDG_DATA_HOME/mesh-mc/MESH]
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub ca_dir: Option<PathBuf>,
-    /// Keys of the root and of the intermediates
-    #[arg(long, value_name = "ALGORITHM", default_value = "rsa-4096", value_parser = ["rsa-4096", "rsa-2048", "ecdsa-p256"])]
-    pub key_algorithm: String,
-    /// Annotation of the gateways' Services; may be repeated
-    #[arg(long = "gateway-annotation", value_name = "KEY=VALUE")]
-    pub gateway_annotations: Vec<String>,
-    /// Give the gateways addresses that only the cloud's own network reaches
-    #[arg(long)]
-    pub gateway_internal: bool,
-    /// Address at which peers reach a cluster's API server [default: found and proved]
-    #[arg(long = "api-server", value_name = "NAME=URL")]
+    /// API server of a cluster as peers reach it
+    ///
+    /// By default found in the cluster, and proved from the others. May be repeated.
+    #[arg(long = "api-server", value_name = "NAME=URL", help_heading = "Mesh")]
     pub api_servers: Vec<String>,
-    /// Start no probe pods: addresses are taken unproved
-    #[arg(long)]
+    /// Folder that keeps the root's key
+    ///
+    /// The intermediates are kept there too. By default $XDG_DATA_HOME/mesh-mc/MESH, else ~/.local/share/mesh-mc/MESH.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Certificates")]
+    pub ca_dir: Option<PathBuf>,
+    /// Kind of the keys
+    ///
+    /// Those of the root and of the intermediates: rsa-4096, rsa-2048 or ecdsa-p256.
+    #[arg(long, value_name = "ALGORITHM", default_value = "rsa-4096", value_parser = ["rsa-4096", "rsa-2048", "ecdsa-p256"],
+        hide_possible_values = true, help_heading = "Certificates")]
+    pub key_algorithm: String,
+    /// Version of Istio, as the operator names it
+    ///
+    /// By default the operator's own.
+    #[arg(long, value_name = "VERSION", help_heading = "Istio")]
+    pub istio_version: Option<String>,
+    /// Value for Istio, such as pilot.replicaCount=2
+    ///
+    /// Written as helm's --set takes it. May be repeated, and wins over --values.
+    #[arg(long = "set", value_name = "PATH=VALUE", help_heading = "Istio")]
+    pub set: Vec<String>,
+    /// Value for Istio that stays text
+    ///
+    /// Such as pilot.env.KEY=true. May be repeated, and wins over --set.
+    #[arg(long = "set-string", value_name = "PATH=TEXT", help_heading = "Istio")]
+    pub set_string: Vec<String>,
+    /// File with values for Istio
+    ///
+    /// May be repeated: later ones win.
+    #[arg(long = "values", value_name = "FILE", help_heading = "Istio")]
+    pub values: Vec<PathBuf>,
+    /// Annotation of the gateways' Services
+    ///
+    /// May be repeated.
+    #[arg(long = "gateway-annotation", value_name = "KEY=VALUE", help_heading = "Gateways")]
+    pub gateway_annotations: Vec<String>,
+    /// Reach them in the cloud's network alone
+    ///
+    /// Gives the gateways' Services the annotations by which the clouds that are known do so.
+    #[arg(long, help_heading = "Gateways")]
+    pub gateway_internal: bool,
+    /// Start no probe pods, prove no address
+    #[arg(long, help_heading = "Probe")]
     pub no_probe: bool,
-    /// Image of the probe pods
-    #[arg(long, value_name = "IMAGE", default_value = DEFAULT_IMAGE)]
+    #[arg(long, value_name = "IMAGE", default_value = DEFAULT_IMAGE, hide_default_value = true, help_heading = "Probe",
+        help = "Image of the probe pods", long_help = format!("Image of the probe pods\n\nBy default {DEFAULT_IMAGE}."))]
     pub probe_image: String,
-    /// Secret in every cluster by which the probe's image is pulled
-    #[arg(long, value_name = "NAMESPACE/NAME")]
+    /// Secret by which the probe's image is pulled
+    ///
+    /// It has to stand in every cluster; named as NAMESPACE/NAME.
+    #[arg(long, value_name = "SECRET", help_heading = "Probe")]
     pub image_pull_secret: Option<PullSecret>,
     /// Write nothing: client shows the plan
-    #[arg(long, value_name = "MODE", value_enum, default_value_t = DryRun::None)]
+    #[arg(long, value_name = "MODE", value_enum, default_value_t = DryRun::None, hide_possible_values = true,
+        help_heading = "Write")]
     pub dry_run: DryRun,
-    /// Print the manifests of each cluster instead of writing them
-    #[arg(short, long, value_name = "FORMAT", value_enum)]
+    /// Print manifests instead of writing: yaml or json
+    #[arg(short, long, value_name = "FORMAT", value_enum, hide_possible_values = true, help_heading = "Write")]
     pub output: Option<Output>,
     /// Print Secrets too, with their keys
-    #[arg(long, requires = "output")]
+    #[arg(long, requires = "output", help_heading = "Write")]
     pub show_secrets: bool,
     /// Answer yes to the question
-    #[arg(short, long)]
+    #[arg(short, long, help_heading = "Write")]
     pub yes: bool,
     /// How long the whole join may take
-    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = parse_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = parse_duration, help_heading = "Write")]
     pub timeout: Duration,
 }
 
@@ -215,8 +246,8 @@ impl JoinArguments {
 
 fn named<T: Clone + Send + Sync + 'static>(
     parse: fn(String) -> Result<T>,
-) -> impl Fn(&str) -> std::result::Result<T, String> + Clone + Send + Sync {
-    move |text| parse(text.to_owned()).map_err(|error| error.to_string())
+) -> impl Fn(&str) -> Result<T> + Clone + Send + Sync {
+    move |text| parse(text.to_owned())
 }
 
 /// `KEY=VALUE` arguments; the last `=` parts them where the key is a context, since contexts may hold one.

@@ -74,6 +74,7 @@ pub(super) fn members(request: &JoinRequest, observed: &[ObservedCluster]) -> Re
     if let Some(unknown) = request.cluster_names.keys().find(|context| !contexts.contains(&context.as_str())) {
         return Err(Error::usage(format!("--cluster-name names context {unknown:?}, which is not joined"))
             .because(format!("the contexts are {}", contexts.join(", ")))
+            .meant(unknown, contexts)
             .fix("name one of these, or join that one too: --contexts"));
     }
     let mut members = Vec::new();
@@ -97,6 +98,7 @@ pub fn not_joined<'a>(flag: &str, unknown: &str, members: impl Iterator<Item = &
     let names: Vec<&str> = members.map(ClusterName::as_str).collect();
     Error::usage(format!("{flag} names cluster {unknown:?}, which is not joined"))
         .because(format!("the clusters are {}", names.join(", ")))
+        .meant(unknown, names)
         .fix("name one of these, or join that one too: --contexts")
 }
 

@@ -72,7 +72,9 @@ pub(super) fn trust(
         .collect();
     let shown = folder.path.display().to_string();
     if issue.is_empty() {
-        let Some(root) = in_use else { return Err(Error::failed("every cluster has cacerts and none has a root")) };
+        let Some(root) = in_use else {
+            return Err(Error::failed("every cluster has cacerts and none has a root").report());
+        };
         return Ok(TrustPlan { root: RootSource::Clusters { root }, issue, kept: Vec::new(), folder: shown });
     }
     folder.refuse_faults()?;

@@ -84,6 +84,7 @@ pub(super) fn must_have(kubeconfig: &Kubeconfig, context: &str) -> Result<()> {
         if names.is_empty() { "it has no context at all".to_owned() } else { format!("it has {}", names.join(", ")) };
     Err(Error::usage(format!("the kubeconfig has no context {context:?}"))
         .because(clean(&there))
+        .meant(context, names)
         .fix("see them all: kubectl config get-contexts"))
 }
 

@@ -29,6 +29,8 @@ pub(super) struct Answers {
     /// Metadata of the remote secrets.
     pub(super) remote_secrets: Vec<Value>,
     pub(super) services: Vec<Value>,
+    /// Those of the name that was asked for, where its own namespace has none.
+    pub(super) namesakes: Vec<Value>,
     pub(super) slices: Vec<Value>,
     pub(super) pods: Vec<Value>,
     /// Services with a network's label, in all namespaces.
@@ -76,6 +78,7 @@ pub(super) async fn ask(cluster: &Cluster, scope: &Scope) -> Result<Answers> {
             pods.push(pod);
         }
     }
+    let namesakes = namesakes(cluster, scope, &services).await;
     Ok(Answers {
         namespaces,
         nodes,
@@ -83,6 +86,7 @@ pub(super) async fn ask(cluster: &Cluster, scope: &Scope) -> Result<Answers> {
         mesh_config,
         remote_secrets,
         services,
+        namesakes,
         slices,
         pods,
         labelled_services,
@@ -109,6 +113,16 @@ async fn remote_secrets(cluster: &Cluster, scope: &Scope) -> Result<Vec<Value>> 
     }
     let (_, path) = list_path("Secret", &scope.system_namespace)?;
     metadata(cluster, with_labels(&path, &[(LABEL, "true")])).await
+}
+
+/// They only help to say what was probably meant: where they may not be read, there are none.
+async fn namesakes(cluster: &Cluster, scope: &Scope, services: &[Value]) -> Vec<Value> {
+    let Some(wanted) = &scope.service else { return Vec::new() };
+    if services.iter().any(|service| service["metadata"]["name"] == wanted.name.as_str()) {
+        return Vec::new();
+    }
+    let Ok((_, path)) = list_path("Service", "") else { return Vec::new() };
+    metadata(cluster, format!("{path}?fieldSelector=metadata.name%3D{}", wanted.name)).await.unwrap_or_default()
 }
 
 async fn wanted_pods(cluster: &Cluster, scope: &Scope) -> Result<Vec<Value>> {

@@ -12,8 +12,12 @@ use crate::observed::traffic::MeshConfig;
 /// Where the text is no YAML.
 pub(super) fn read(config_map: Option<&Value>, istiod: Option<&Value>, namespace: &str) -> Result<MeshConfig> {
     let yaml = config_map.and_then(|map| map["data"]["mesh"].as_str()).unwrap_or("{}");
-    let mesh: Value = serde_yaml::from_str(yaml)
-        .map_err(|error| Error::refused("the mesh configuration cannot be read").because(error.to_string()))?;
+    let mesh: Value = serde_yaml::from_str(yaml).map_err(|error| {
+        Error::refused("the mesh configuration cannot be read")
+            .at(format!("ConfigMap istio in {namespace}, key mesh"))
+            .because(error.to_string())
+            .fix("correct what the control plane was given as its mesh configuration (meshConfig)")
+    })?;
     let set = |value: &Value| (!value.is_null()).then(|| value.clone());
     let settings = array(&mesh["serviceSettings"]).iter();
     Ok(MeshConfig {

@@ -9,7 +9,7 @@ use crate::cluster::apply::get;
 use crate::cluster::context::Cluster;
 use crate::cluster::kinds::Target;
 use crate::cluster::watch::{Source, State, Verdict, until};
-use crate::error::{Error, Result};
+use crate::error::{Draft, Error, Result};
 use crate::istio::sail::GROUP;
 
 const CNI: &str = "default";
@@ -159,7 +159,7 @@ impl<'a> Case<'a> {
         Verdict::Never(self.failed(why).fix(format!("{fix}, then run the same command again")))
     }
 
-    fn failed(&self, why: String) -> Error {
+    fn failed(&self, why: String) -> Draft {
         Error::failed(format!("the control plane of {} does not come up", self.cluster.context))
             .at(format!("context {}, {}", self.cluster.context, self.place))
             .because(why)

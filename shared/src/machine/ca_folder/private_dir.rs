@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use rustix::process::geteuid;
 use zeroize::Zeroizing;
 
-use crate::error::{Error, Result};
+use crate::error::{Draft, Error, Result};
 
 const OWNER_ONLY: u32 = 0o077;
 
@@ -38,29 +38,29 @@ impl PrivateDir {
         match openat(parent, name, flags, Mode::empty()) {
             Ok(handle) => Ok(Some(Self { handle: handle.into(), path })),
             Err(Errno::NOENT) => Ok(None),
-            Err(Errno::LOOP | Errno::NOTDIR) => Err(cannot("open", &path)
+            Err(Errno::LOOP | Errno::NOTDIR) => Err(refused("open", &path)
                 .because("it is a symbolic link or no folder")
                 .fix("name the folder itself: --ca-dir DIR")),
-            Err(errno) => Err(cannot("open", &path).because(errno.to_string())),
+            Err(errno) => Err(cannot("open", &path, errno.to_string())),
         }
     }
 
     /// Makes the folder and what is missing above it, each 0700 and on disk before the next.
     pub(super) fn create(path: &Path) -> Result<Self> {
-        let absolute = std::path::absolute(path).map_err(|error| cannot("make", path).because(error.to_string()))?;
+        let absolute = std::path::absolute(path).map_err(|error| cannot("make", path, error.to_string()))?;
         let missing: Vec<&Path> = absolute.ancestors().take_while(|ancestor| !ancestor.exists()).collect();
         for folder in missing.into_iter().rev() {
             match mkdirat(CWD, folder, Mode::RWXU) {
                 Ok(()) | Err(Errno::EXIST) => {}
-                Err(errno) => return Err(cannot("make", folder).because(errno.to_string())),
+                Err(errno) => return Err(cannot("make", folder, errno.to_string())),
             }
             if let Some(parent) = folder.parent() {
                 let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
                 let synced = openat(CWD, parent, flags, Mode::empty()).and_then(fsync);
-                synced.map_err(|errno| cannot("keep", folder).because(errno.to_string()))?;
+                synced.map_err(|errno| cannot("keep", folder, errno.to_string()))?;
             }
         }
-        Self::open(path)?.ok_or_else(|| cannot("make", path).because("it vanished"))
+        Self::open(path)?.ok_or_else(|| cannot("make", path, "it vanished"))
     }
 
     /// The folder of this name in this one, or none.
@@ -71,8 +71,8 @@ impl PrivateDir {
     /// Makes a folder in this one; there must be none yet.
     pub(super) fn make_folder(&self, name: &str) -> Result<Self> {
         let path = self.path.join(name);
-        mkdirat(&self.handle, name, Mode::RWXU).map_err(|errno| cannot("make", &path).because(errno.to_string()))?;
-        self.folder(name)?.ok_or_else(|| cannot("make", &path).because("it vanished"))
+        mkdirat(&self.handle, name, Mode::RWXU).map_err(|errno| cannot("make", &path, errno.to_string()))?;
+        self.folder(name)?.ok_or_else(|| cannot("make", &path, "it vanished"))
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -81,12 +81,12 @@ impl PrivateDir {
 
     /// Owner and mode.
     pub(super) fn status(&self) -> Result<Metadata> {
-        self.handle.metadata().map_err(|error| cannot("examine", &self.path).because(error.to_string()))
+        self.handle.metadata().map_err(|error| cannot("examine", &self.path, error.to_string()))
     }
 
     /// The names in this folder, in no order.
     pub(super) fn names(&self) -> Result<Vec<String>> {
-        let failed = |errno: Errno| cannot("list", &self.path).because(errno.to_string());
+        let failed = |errno: Errno| cannot("list", &self.path, errno.to_string());
         let mut names = Vec::new();
         for entry in Dir::read_from(&self.handle).map_err(failed)? {
             let name = entry.map_err(failed)?.file_name().to_string_lossy().into_owned();
@@ -109,7 +109,7 @@ impl PrivateDir {
 
     fn read_file(&self, name: &str, forbidden: u32, fault: &str) -> Result<Option<Zeroizing<Vec<u8>>>> {
         let path = self.path.join(name);
-        let failed = |why: String| cannot("read", &path).because(why);
+        let failed = |why: String| cannot("read", &path, why);
         // A pipe in place of a file must not make us wait for its writer.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = match openat(&self.handle, name, flags, Mode::empty()) {
@@ -126,7 +126,8 @@ impl PrivateDir {
             return Err(failed(format!("it belongs to the user with number {}", status.uid())));
         }
         if status.mode() & forbidden != 0 {
-            return Err(failed(format!("{fault} (mode {:04o})", status.mode() & 0o7777))
+            return Err(refused("read", &path)
+                .because(format!("{fault} (mode {:04o})", status.mode() & 0o7777))
                 .fix("see who could have done so, then close it:")
                 .fix(format!("chmod 600 {}", path.display())));
         }
@@ -146,7 +147,7 @@ impl PrivateDir {
         let linked = linkat(&self.handle, &written, &self.handle, name, AtFlags::empty());
         let removed = unlinkat(&self.handle, &written, AtFlags::empty());
         let path = self.path.join(name);
-        linked.and(removed).map_err(|errno| cannot("write", &path).because(errno.to_string()))?;
+        linked.and(removed).map_err(|errno| cannot("write", &path, errno.to_string()))?;
         self.sync()
     }
 
@@ -159,7 +160,7 @@ impl PrivateDir {
     fn write_unplaced(&self, name: &str, content: &[u8]) -> Result<String> {
         let written = format!("{UNFINISHED}{name}");
         let path = self.path.join(&written);
-        let failed = |why: String| cannot("write", &path).because(why);
+        let failed = |why: String| cannot("write", &path, why);
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let handle = openat(&self.handle, &written, flags, Mode::RUSR | Mode::WUSR);
         let mut file = File::from(handle.map_err(|errno| failed(errno.to_string()))?);
@@ -171,14 +172,14 @@ impl PrivateDir {
     pub(super) fn rename(&self, from: &str, to: &str) -> Result<()> {
         let path = self.path.join(from);
         renameat(&self.handle, from, &self.handle, to)
-            .map_err(|errno| cannot("rename", &path).because(format!("to {to}: {errno}")))?;
+            .map_err(|errno| cannot("rename", &path, format!("to {to}: {errno}")))?;
         self.sync()
     }
 
     /// Removes what a run that was killed had not put in its place: no other run and no cluster ever saw it.
     pub(super) fn remove_unfinished(&self) -> Result<()> {
         for name in self.names()?.into_iter().filter(|name| name.starts_with(UNFINISHED)) {
-            let failed = |errno: Errno| cannot("remove", &self.path.join(&name)).because(errno.to_string());
+            let failed = |errno: Errno| cannot("remove", &self.path.join(&name), errno.to_string());
             match unlinkat(&self.handle, &name, AtFlags::empty()) {
                 Err(Errno::ISDIR | Errno::PERM) => {
                     if let Some(folder) = self.folder(&name)? {
@@ -199,7 +200,7 @@ impl PrivateDir {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let path = self.path.join(name);
         openat(&self.handle, name, flags, Mode::RUSR | Mode::WUSR)
-            .map_err(|errno| cannot("lock", &path).because(errno.to_string()))
+            .map_err(|errno| cannot("lock", &path, errno.to_string()))
     }
 
     /// Whether anything bears this name.
@@ -209,13 +210,18 @@ impl PrivateDir {
 
     /// Puts names on disk, after what they lead to.
     pub(super) fn sync(&self) -> Result<()> {
-        fsync(&self.handle).map_err(|errno| cannot("keep", &self.path).because(errno.to_string()))
+        fsync(&self.handle).map_err(|errno| cannot("keep", &self.path, errno.to_string()))
     }
 }
 
 /// Names of what is not in its place yet begin so.
 pub(super) const UNFINISHED: &str = ".unfinished-";
 
-fn cannot(act: &str, path: &Path) -> Error {
+fn refused(act: &str, path: &Path) -> Draft {
     Error::refused(format!("cannot {act} {}", path.display()))
+}
+
+/// What the system or the disk does not allow.
+fn cannot(act: &str, path: &Path, why: impl Into<String>) -> Error {
+    refused(act, path).because(why).fix("mend that, or name a folder of your own on this machine: --ca-dir DIR")
 }

@@ -73,8 +73,7 @@ impl CaFolderState {
     pub fn refuse_faults(&self) -> Result<()> {
         let Some(first) = self.faults.first() else { return Ok(()) };
         let all: Vec<&str> = self.faults.iter().map(|fault| fault.what.as_str()).collect();
-        let error = Error::refused("the CA folder cannot be used").at(self.path.display().to_string());
-        Err(first.fix.iter().fold(error.because(all.join("; ")), Error::fix))
+        Err(unusable(&self.path, all.join("; "), &first.fix))
     }
 
     /// Refuses a folder whose root has signed, but for none of these clusters: it is another mesh's, and using it would
@@ -124,6 +123,14 @@ pub fn observe(path: &Path, at: Timestamp) -> CaFolderState {
         }
     }
     state
+}
+
+/// The refusal of a folder, with these lines of what to do.
+pub(super) fn unusable(path: &Path, why: String, fix: &[String]) -> Error {
+    let draft = Error::refused("the CA folder cannot be used").at(path.display().to_string()).because(why);
+    let mut lines = fix.iter();
+    let first = lines.next().map_or("name another folder: --ca-dir DIR", String::as_str);
+    lines.fold(draft.fix(first), Error::fix)
 }
 
 impl From<Error> for FolderFault {
@@ -218,6 +225,7 @@ fn read_root(folder: &PrivateDir, at: Timestamp) -> Result<Option<KeptRoot>> {
         Error::refused(format!("root {} cannot be used", certificate.fingerprint))
             .at(folder.path().display().to_string())
             .because(why)
+            .fix("restore the root from a backup of the folder, or name another folder: --ca-dir DIR")
     };
     verify_root(&certificate, at).map_err(|fault| unusable(fault.to_string()))?;
     let key = folder.read_key(ROOT_KEY)?.map(|pem| PrivateKey::from_pem(&pem)).transpose()?;
@@ -267,6 +275,6 @@ pub(super) fn read_record(folder: &PrivateDir) -> Result<Vec<SignedFor>> {
 
 pub(super) fn write_record(folder: &PrivateDir, clusters: Vec<SignedFor>) -> Result<()> {
     let text = serde_json::to_string_pretty(&Record { clusters })
-        .map_err(|error| Error::failed(format!("cannot write {RECORD}")).because(error.to_string()))?;
+        .map_err(|error| Error::failed(format!("cannot write {RECORD}")).because(error.to_string()).report())?;
     folder.write_over(RECORD, format!("{text}\n").as_bytes())
 }

@@ -1,0 +1,69 @@
+//! The whole command line as users read it: every page of help, and the manuals in docs/.
+//!
+//! A change that is meant is accepted by `make reference`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use clap::CommandFactory;
+use mesh_reference::{faults, help_pages, man_pages, misfits, reference, settle};
+use mesh_shared::ui::help;
+
+/// Beside the snapshots of `tests/help.rs`.
+const SNAPSHOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snapshots/pages");
+
+fn command() -> clap::Command {
+    help::shaped(super::Cli::command())
+}
+
+fn docs(folder: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(folder)
+}
+
+#[test]
+fn the_command_line_is_consistent() {
+    command().debug_assert();
+}
+
+#[test]
+fn every_page_of_help_is_as_it_was_accepted() {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(SNAPSHOTS);
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    let mut names = BTreeSet::new();
+    for page in help_pages(&command(), 80) {
+        let name = format!("mesh-failover {}", page.verb).trim_end().replace(' ', "-");
+        let text = format!(
+            "$ kubectl mesh-failover {0} -h\n{1}\n$ kubectl mesh-failover {0} --help\n{2}",
+            page.verb, page.short, page.long
+        );
+        settings.bind(|| insta::assert_snapshot!(name.clone(), text));
+        names.insert(format!("{name}.snap"));
+    }
+    let there = std::fs::read_dir(SNAPSHOTS).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let left: Vec<String> = there.filter(|name| !names.contains(name)).collect();
+    assert_eq!(left, [""; 0], "snapshots of no verb: delete them");
+}
+
+#[test]
+fn every_verb_says_what_it_does_with_examples_that_parse_and_its_exit_codes() {
+    assert_eq!(faults(&command()), [""; 0]);
+}
+
+#[test]
+fn every_page_fits_narrow_and_wide_terminals() {
+    assert_eq!(misfits(&command(), 80), [""; 0]);
+    assert_eq!(misfits(&command(), 100), [""; 0]);
+}
+
+#[test]
+fn the_man_pages_are_current() {
+    settle(&docs("man"), "kubectl-mesh-failover", &man_pages(&command())).unwrap_or_else(|fault| panic!("{fault}"));
+}
+
+#[test]
+fn the_reference_is_current() {
+    let wanted = BTreeMap::from([("mesh-failover.md".to_owned(), reference(&command()))]);
+    settle(&docs("reference"), "mesh-failover", &wanted).unwrap_or_else(|fault| panic!("{fault}"));
+}
