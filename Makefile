@@ -9,7 +9,7 @@ export CARGO_TARGET_DIR ?= $(cache)/target
 meshlab := $(CARGO_TARGET_DIR)/debug/meshlab
 
 .DEFAULT_GOAL := help
-.PHONY: demo down test test-all bench lint image help prepare
+.PHONY: demo down test test-all bench lint image dist dist-build dist-manifests help prepare
 
 demo: prepare ## Two real clusters become one mesh, and a request crosses it; the lab stays up
 	@tests/demo.sh up
@@ -37,8 +37,20 @@ image: prepare ## The probe's image as an OCI archive; OUT=FILE names it
 	@$(meshlab) image --out $(out)
 	@echo "the probe's image: $(out)"
 
+# Each takes VERSION=v1.2.3 and OUT=DIR; PLATFORMS="linux-amd64 …" and BASE_URL=ADDRESS where it asks for them.
+export VERSION OUT PLATFORMS BASE_URL
+
+dist: prepare ## Packages for krew of VERSION=v1.2.3, in OUT=DIR (dist/ if unset)
+	@krew/dist.sh all
+
+dist-build: prepare ## Of these only archives and SBOMs, for PLATFORMS="linux-amd64 linux-arm64"
+	@krew/dist.sh build
+
+dist-manifests: ## Of these only krew's manifests, for the archives in OUT as BASE_URL=ADDRESS serves them
+	@krew/dist.sh manifests
+
 help: ## Say what each target does
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 prepare:
 	@tests/prepare.sh

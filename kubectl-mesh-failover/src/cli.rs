@@ -7,7 +7,9 @@ use mesh_shared::error::Result;
 use mesh_shared::ui::arguments::ConnectionArguments;
 use mesh_shared::ui::command;
 use mesh_shared::ui::terminal::Terminal;
+use mesh_shared::ui::version::{self, VersionArguments};
 
+use crate::BUILD;
 use crate::commands::drill::{self, DrillArguments};
 use crate::commands::expose::{self, ExposeArguments, UnexposeArguments};
 use crate::commands::list::{self, ListArguments};
@@ -28,7 +30,7 @@ pub const MANAGER: &str = "kubectl-mesh-failover";
     name = "kubectl-mesh_failover",
     bin_name = "kubectl mesh-failover",
     display_name = "kubectl mesh-failover",
-    version,
+    version = BUILD.words(),
     disable_help_subcommand = true,
     after_help = "Exit codes: 0 done or held, 1 refused or failed, 2 command line, 3 hypothesis failed, 4 not restored, 128 + signal interrupted."
 )]
@@ -49,8 +51,7 @@ enum Verb {
     Unexpose(UnexposeArguments),
     List(ListArguments),
     Locality(LocalityArguments),
-    /// Print the version
-    Version,
+    Version(VersionArguments),
 }
 
 /// Runs what the command line says. Exit codes: 0 done or held, 1 refused or failed, 2 command line, 3 hypothesis failed, 4 not
@@ -60,7 +61,7 @@ pub(crate) fn run() -> ExitCode {
 }
 
 fn execute(cli: Cli, terminal: Terminal) -> Result<u8> {
-    let connection = cli.connection.connection(&format!("{MANAGER}/{}", env!("CARGO_PKG_VERSION")));
+    let connection = cli.connection.connection(&format!("{MANAGER}/{}", BUILD.version()));
     match cli.verb {
         Verb::Drill(arguments) => command::block_on(drill::drill(*arguments, &cli.mesh, &connection, terminal)),
         Verb::Regions(arguments) => {
@@ -78,8 +79,8 @@ fn execute(cli: Cli, terminal: Terminal) -> Result<u8> {
         Verb::Locality(arguments) => {
             command::block_on(locality::locality(&arguments, &cli.mesh, &connection, terminal))
         }
-        Verb::Version => {
-            terminal.data(&format!("{MANAGER} {}\n", env!("CARGO_PKG_VERSION")));
+        Verb::Version(arguments) => {
+            terminal.data(&version::version(&arguments, &BUILD.words(), &BUILD.about()));
             Ok(0)
         }
     }

@@ -7,7 +7,9 @@ use mesh_shared::error::Result;
 use mesh_shared::ui::arguments::ConnectionArguments;
 use mesh_shared::ui::command;
 use mesh_shared::ui::terminal::Terminal;
+use mesh_shared::ui::version::{self, VersionArguments};
 
+use crate::BUILD;
 use crate::commands::join::{self, JoinArguments};
 
 /// Name of our field manager, of `managed-by` labels, and of the User-Agent before the slash.
@@ -22,7 +24,7 @@ pub const MANAGER: &str = "kubectl-mesh-mc";
     name = "kubectl-mesh_mc",
     bin_name = "kubectl mesh-mc",
     display_name = "kubectl mesh-mc",
-    version,
+    version = BUILD.words(),
     disable_help_subcommand = true,
     after_help = "Exit codes: 0 done, 1 refused or failed, 2 command line, 128 + signal interrupted."
 )]
@@ -36,8 +38,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Join(Box<JoinArguments>),
-    /// Print the version
-    Version,
+    Version(VersionArguments),
 }
 
 /// Runs what the command line says. Exit codes: 0 done, 1 refused or failed, 2 command line, 128 + signal interrupted.
@@ -47,12 +48,12 @@ pub fn run() -> ExitCode {
 
 fn execute(cli: Cli, terminal: Terminal) -> Result<u8> {
     match cli.verb {
-        Verb::Version => {
-            terminal.data(&format!("{MANAGER} {}\n", env!("CARGO_PKG_VERSION")));
+        Verb::Version(arguments) => {
+            terminal.data(&version::version(&arguments, &BUILD.words(), &BUILD.about()));
             Ok(0)
         }
         Verb::Join(arguments) => {
-            let connection = cli.connection.connection(&format!("{MANAGER}/{}", env!("CARGO_PKG_VERSION")));
+            let connection = cli.connection.connection(&format!("{MANAGER}/{}", BUILD.version()));
             command::block_on(join::join(*arguments, connection, terminal)).map(|()| 0)
         }
     }

@@ -10,3 +10,4 @@ pub mod progress;
 pub mod prompt;
 pub mod table;
 pub mod terminal;
+pub mod version;
