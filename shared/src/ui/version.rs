@@ -40,7 +40,7 @@ fn text(words: &str, about: &About) -> String {
     };
     let tested = about.tested_against;
     let operator = match tested.sail_operator {
-        SailOperator::StandIn => "its own CRDs; in its place acted a stand-in that installs Istio's charts",
+        SailOperator::StandIn => "on the operator's own CRDs; a stand-in acted as the operator",
     };
     format!(
         "kubectl {plugin} {words}
@@ -48,9 +48,9 @@ commit    {commit}
 platform  {platform}
 
 tested against
-  Kubernetes     {kubernetes}
-  Istio          {istio}, {data_plane} mode
-  Sail operator  {api}: {operator}
+  Kubernetes  {kubernetes}
+  Istio       {istio}, {data_plane} mode
+  Sail API    {api}, {operator}
 not tested by this project: the Sail operator itself, OpenShift, load balancers of clouds
 ",
         plugin = about.plugin,
@@ -58,7 +58,7 @@ not tested by this project: the Sail operator itself, OpenShift, load balancers 
         kubernetes = tested.kubernetes,
         istio = tested.istio,
         data_plane = tested.data_plane,
-        api = tested.sail_api.join(", "),
+        api = tested.sail_api.join(" and "),
     )
 }
 
