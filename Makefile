@@ -9,7 +9,7 @@ export CARGO_TARGET_DIR ?= $(cache)/target
 meshlab := $(CARGO_TARGET_DIR)/debug/meshlab
 
 .DEFAULT_GOAL := help
-.PHONY: demo down test test-all e2e bench lint unit lab advisories reference image publish-image publish-release \
+.PHONY: demo down test test-all e2e bench lint unit lab advisories reference image dist dist-build dist-manifests publish-image publish-release \
 	publish-index help prepare
 
 demo: prepare ## Two real clusters become one mesh, and a request crosses it; the lab stays up
@@ -53,6 +53,18 @@ image: prepare ## The probe's image as an OCI archive: OUT=FILE, IMAGE_PLATFORMS
 	@cargo build --workspace --bins
 	@$(meshlab) image --out $(out) --platforms $(or $(IMAGE_PLATFORMS),linux/amd64)
 	@echo "the probe's image: $(out)"
+
+# Each takes VERSION=v1.2.3 and OUT=DIR; PLATFORMS="linux-amd64 …" and BASE_URL=ADDRESS where it asks for them.
+export VERSION OUT PLATFORMS BASE_URL
+
+dist: prepare ## Packages for krew of VERSION=v1.2.3, in OUT=DIR (dist/ if unset)
+	@krew/dist.sh all
+
+dist-build: prepare ## Of these only archives and SBOMs, for PLATFORMS="linux-amd64 linux-arm64"
+	@krew/dist.sh build
+
+dist-manifests: ## Of these only krew's manifests, for the archives in OUT as BASE_URL=ADDRESS serves them
+	@krew/dist.sh manifests
 
 publish-image: ## Push the probe's image: ARCHIVE=FILE, and TO=NAME where not under its own
 	@krew/publish.sh image $(ARCHIVE) $(TO)

@@ -6,10 +6,12 @@ use clap::{CommandFactory, Parser, Subcommand};
 use mesh_shared::error::Result;
 use mesh_shared::ui::arguments::ConnectionArguments;
 use mesh_shared::ui::command;
-use mesh_shared::ui::completion::{CompleteArguments, CompletionArguments};
+use mesh_shared::ui::completion::{CompleteArguments, CompletionArguments, examples};
 use mesh_shared::ui::help::{self, HelpArguments};
 use mesh_shared::ui::terminal::Terminal;
+use mesh_shared::ui::version::{self, VersionArguments};
 
+use crate::BUILD;
 use crate::commands::completion;
 use crate::commands::drill::{self, DrillArguments};
 use crate::commands::expose::{self, ExposeArguments, UnexposeArguments};
@@ -63,7 +65,7 @@ kubectl mesh-failover version";
     name = "kubectl-mesh_failover",
     bin_name = "kubectl mesh-failover",
     display_name = "kubectl mesh-failover",
-    version,
+    version = BUILD.words(),
     disable_help_subcommand = true,
     after_long_help = [
         help::section("Examples", EXAMPLES),
@@ -89,12 +91,12 @@ enum Verb {
     Unexpose(UnexposeArguments),
     List(ListArguments),
     Locality(LocalityArguments),
+    #[command(after_long_help = help::ending(&examples("mesh-failover"), help::EXIT_CODES))]
     Completion(CompletionArguments),
     #[command(name = "__complete", hide = true)]
     Complete(CompleteArguments),
-    /// Print the version
     #[command(after_long_help = help::ending(VERSION_EXAMPLES, help::EXIT_CODES))]
-    Version,
+    Version(VersionArguments),
     #[command(after_long_help = help::ending(HELP_EXAMPLES, help::EXIT_CODES))]
     Help(HelpArguments),
 }
@@ -106,7 +108,7 @@ pub(crate) fn run() -> ExitCode {
 }
 
 fn execute(cli: Cli, terminal: Terminal) -> Result<u8> {
-    let connection = cli.connection.connection(&format!("{MANAGER}/{}", env!("CARGO_PKG_VERSION")));
+    let connection = cli.connection.connection(&format!("{MANAGER}/{}", BUILD.version()));
     match cli.verb {
         Verb::Completion(arguments) => completion::completion(&arguments, terminal),
         Verb::Complete(arguments) => {
@@ -128,8 +130,8 @@ fn execute(cli: Cli, terminal: Terminal) -> Result<u8> {
         Verb::Locality(arguments) => {
             command::block_on(locality::locality(&arguments, &cli.mesh, &connection, terminal))
         }
-        Verb::Version => {
-            terminal.data(&format!("{MANAGER} {}\n", env!("CARGO_PKG_VERSION")));
+        Verb::Version(arguments) => {
+            terminal.data(&version::version(&arguments, &BUILD.words(), &BUILD.about()));
             Ok(0)
         }
         Verb::Help(asked) => {

@@ -9,6 +9,11 @@ mod show;
 
 use std::process::ExitCode;
 
+use mesh_shared::release::Build;
+
+/// What this build is.
+const BUILD: Build = mesh_shared::this_build!("mesh-failover");
+
 fn main() -> ExitCode {
     cli::run()
 }

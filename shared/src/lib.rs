@@ -27,6 +27,8 @@ pub mod pki;
 pub mod plan;
 pub mod probe;
 #[cfg(feature = "engine")]
+pub mod release;
+#[cfg(feature = "engine")]
 pub mod run;
 #[cfg(feature = "engine")]
 pub mod ui;

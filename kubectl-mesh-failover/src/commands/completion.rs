@@ -7,7 +7,7 @@ use mesh_shared::completion::subject::{Names, Subject};
 use mesh_shared::error::Result;
 use mesh_shared::machine::completion_helper::install;
 use mesh_shared::run::complete::{Completed, answer};
-use mesh_shared::ui::completion::{CompleteArguments, CompletionArguments, CompletionVerb, installed};
+use mesh_shared::ui::completion::{CompleteArguments, CompletionArguments, Task, installed};
 use mesh_shared::ui::terminal::Terminal;
 
 use crate::drill::record;
@@ -15,13 +15,11 @@ use crate::drill::record;
 /// Puts the helper into place, or prints what a shell is to source. The exit code.
 ///
 /// # Errors
-/// Where the helper cannot be put into place.
+/// Where the helper cannot be put into place, or the arguments do not fit together.
 pub fn completion(arguments: &CompletionArguments, terminal: Terminal) -> Result<u8> {
-    if let CompletionVerb::Install { dir } = &arguments.verb {
-        terminal.say(&installed(&install("mesh_failover", dir.as_deref())?));
-    }
-    if let Some(source) = arguments.verb.source() {
-        terminal.data(&format!("{source}\n"));
+    match arguments.task()? {
+        Task::Install(folder) => terminal.say(&installed(&install("mesh_failover", folder)?)),
+        Task::Print(line) => terminal.data(&format!("{line}\n")),
     }
     Ok(0)
 }

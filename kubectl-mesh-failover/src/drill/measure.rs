@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::experiment::Experiment;
 use super::recording::Recording;
+use crate::BUILD;
 use crate::report::document::{Document, Figures, SCHEMA};
 use counters::Window;
 use course::Course;
@@ -36,7 +37,7 @@ pub fn measure(recording: &Recording) -> Document {
     let verdict = judgement::verdict(&facts, &hypothesis);
     Document {
         schema: SCHEMA,
-        version: env!("CARGO_PKG_VERSION"),
+        version: BUILD.version(),
         started: recording.started,
         ended: recording.ended,
         verdict,

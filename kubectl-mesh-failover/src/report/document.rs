@@ -18,7 +18,7 @@ pub struct Document {
     /// [`SCHEMA`].
     pub schema: &'static str,
     /// Version of the plugin.
-    pub version: &'static str,
+    pub version: String,
     /// When the drill began.
     pub started: Timestamp,
     /// When it ended.

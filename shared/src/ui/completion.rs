@@ -1,42 +1,43 @@
 //! The verb `completion`, which both plugins have, and the hidden one that kubectl's helper calls.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::{Args, Subcommand, ValueHint};
+use clap::{Args, ValueEnum, ValueHint};
 
+use crate::error::{Error, Result};
 use crate::machine::completion_helper::Written;
 
 const BASH: &str = "source <(kubectl completion bash)";
 const ZSH: &str = "source <(kubectl completion zsh)";
 const FISH: &str = "kubectl completion fish | source";
 
-/// Complete verbs, flags and names by kubectl's own completion
+/// Complete verbs, flags and names at a TAB
 ///
-/// kubectl completes a plugin through a helper of its own in PATH. It then offers verbs and flags, and the names that stand in
-/// your kubeconfig and in the clusters: contexts, services, workloads, regions. Clusters are only read, for two seconds at most.
+/// kubectl completes a plugin through a helper in PATH, which `install` puts there: beside the plugin, else into ~/.local/bin if
+/// that is in PATH. A file of somebody else's stays. Offered are verbs and flags, and the names that stand in your kubeconfig and
+/// in the clusters: contexts, services, workloads, regions. Clusters are only read, for two seconds at most.
 #[derive(Debug, Args)]
 pub struct CompletionArguments {
-    /// What is wanted.
-    #[command(subcommand)]
-    pub verb: CompletionVerb,
+    /// What is wanted: install, bash, zsh or fish
+    ///
+    /// install puts the helper where kubectl finds it. For bash, zsh and fish it prints what they source: kubectl's own
+    /// completion, which asks the helper.
+    #[arg(value_name = "WHAT", value_enum, hide_possible_values = true)]
+    what: What,
+    /// Folder of PATH for the helper
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    dir: Option<PathBuf>,
 }
 
-/// `completion …`.
-#[derive(Debug, Subcommand)]
-pub enum CompletionVerb {
-    /// Put the helper where kubectl finds it
-    ///
-    /// It is written beside the plugin, else into ~/.local/bin if that is in PATH. A file of somebody else's stays.
-    Install {
-        /// Folder of PATH that it goes into
-        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-        dir: Option<PathBuf>,
-    },
-    /// Print what bash is to source
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum What {
+    /// Put the helper where kubectl finds it.
+    Install,
+    /// Print what bash sources.
     Bash,
-    /// Print what zsh is to source
+    /// Print what zsh sources.
     Zsh,
-    /// Print what fish is to source
+    /// Print what fish sources.
     Fish,
 }
 
@@ -48,16 +49,41 @@ pub struct CompleteArguments {
     pub words: Vec<String>,
 }
 
-impl CompletionVerb {
-    /// What a shell is to source; none for the verb that installs.
-    pub fn source(&self) -> Option<&'static str> {
-        match self {
-            Self::Install { .. } => None,
-            Self::Bash => Some(BASH),
-            Self::Zsh => Some(ZSH),
-            Self::Fish => Some(FISH),
+/// What the verb is to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task<'a> {
+    /// Put the helper into this folder, or into one that fits.
+    Install(Option<&'a Path>),
+    /// Print this line.
+    Print(&'static str),
+}
+
+impl CompletionArguments {
+    /// What is to be done.
+    ///
+    /// # Errors
+    /// A usage error where a folder is named and nothing goes into it.
+    pub fn task(&self) -> Result<Task<'_>> {
+        let line = match self.what {
+            What::Install => return Ok(Task::Install(self.dir.as_deref())),
+            What::Bash => BASH,
+            What::Zsh => ZSH,
+            What::Fish => FISH,
+        };
+        match self.dir {
+            None => Ok(Task::Print(line)),
+            Some(_) => Err(Error::usage("--dir is for the helper, and none is installed here")
+                .fix("leave it out, or install the helper: completion install --dir DIR")),
         }
     }
+}
+
+/// Examples of the verb of a plugin, such as `mesh-mc`.
+pub fn examples(plugin: &str) -> String {
+    format!(
+        "# Once: let kubectl find the plugin's completions\nkubectl {plugin} completion install\n\n\
+         # In ~/.bashrc, where kubectl's own completion is not on yet\nkubectl {plugin} completion bash"
+    )
 }
 
 /// What is said once the helper stands.

@@ -13,3 +13,4 @@ pub mod prompt;
 pub mod table;
 pub mod terminal;
 pub mod usage;
+pub mod version;

@@ -133,6 +133,16 @@ pub(super) const FAMILIES: &[Family] = &[
         programs: &[("etcd", "etcd")],
     },
     Family {
+        name: "krew",
+        packages: &["sigs.k8s.io/krew/cmd/krew", "sigs.k8s.io/krew/cmd/validate-krew-manifest"],
+        tags: "",
+        cgo: false,
+        version: Version::None,
+        copies: &[],
+        // kubectl finds its plugins by their names.
+        programs: &[("kubectl-krew", "krew"), ("validate-krew-manifest", "validate-krew-manifest")],
+    },
+    Family {
         name: "runc",
         packages: &["github.com/opencontainers/runc"],
         // Without seccomp no pod starts whose profile is RuntimeDefault.
@@ -232,7 +242,10 @@ fn version_in(go_mod: &str, module: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use mesh_shared::release::TESTED;
+
     use super::*;
+    use crate::spec::SailVersion;
 
     #[test]
     fn a_version_is_read_from_a_line_or_a_block() {
@@ -248,6 +261,15 @@ mod tests {
         for stamp in ["component-base/version.gitVersion=v1.", "client-go/pkg/version.gitVersion=v1.", "gitMajor=1"] {
             assert!(arguments[3].contains(stamp), "{arguments:?}");
         }
+    }
+
+    #[test]
+    fn the_plugins_say_that_they_were_tested_against_what_the_lab_is_made_of() {
+        let family = FAMILIES.iter().find(|family| family.name == KUBERNETES).unwrap();
+        let kubernetes = required_version(&family.folder().join("go.mod"), "k8s.io/kubernetes").unwrap();
+        assert_eq!(TESTED.kubernetes, kubernetes);
+        assert_eq!(TESTED.istio, format!("v{}", versions::ISTIO));
+        assert_eq!(TESTED.sail_api, [SailVersion::V1, SailVersion::V1alpha1].map(SailVersion::as_str));
     }
 
     #[test]

@@ -1,0 +1,211 @@
+#!/usr/bin/env bash
+# Packages of both plugins for krew, in steps that a release takes one by one:
+#   krew/dist.sh build          archives and SBOMs of the platforms in PLATFORMS
+#   krew/dist.sh manifests      krew's manifests and the sums of what stands in OUT
+#   krew/dist.sh all            both
+# By environment: VERSION (v1.2.3), OUT, PLATFORMS, BASE_URL; without git also COMMIT and SOURCE_DATE_EPOCH.
+# Made so that it runs in bash 3.2, which macOS has.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+. krew/tools.sh
+
+: "${MESHLAB_CACHE:?make sets it: the folder of what is compiled once}"
+plugins="mesh-mc mesh-failover"
+# What enterprise distributions of 2014 have; krew's own programs need no libc at all.
+glibc=2.17
+limit=$((15 * 1024 * 1024))
+target_dir=${DIST_TARGET_DIR:-$MESHLAB_CACHE/dist/target}
+
+fail() {
+    printf 'error: %s\n' "$1" >&2
+    shift
+    (($# == 0)) || printf '  %s\n' "$@" >&2
+    exit 1
+}
+
+# What goes into every package, and therefore nowhere without a check.
+settle() {
+    VERSION=${VERSION:-v$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)}
+    [[ $VERSION =~ ^v[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$ ]] ||
+        fail "VERSION=$VERSION is no version that krew takes" "such as: make dist VERSION=v1.2.3"
+    OUT=${OUT:-$PWD/dist}
+    BASE_URL=${BASE_URL:-https://github.com/kubectl-mesh/kubectl-mesh/releases/download/$VERSION}
+    [[ $BASE_URL =~ ^https?://[A-Za-z0-9._~:/%-]+$ ]] || fail "BASE_URL=$BASE_URL is no address"
+    mkdir -p "$OUT"
+    OUT=$(cd "$OUT" && pwd)
+}
+
+# The commit, and its time as the time of everything: two builds of one commit are the same to the byte.
+commit() {
+    if [ -z "${COMMIT:-}" ] && git rev-parse --git-dir >/dev/null 2>&1; then
+        COMMIT=$(git rev-parse HEAD)
+        [ -z "$(git status --porcelain)" ] || COMMIT=$COMMIT-dirty
+    fi
+    if [ -z "${SOURCE_DATE_EPOCH:-}" ]; then
+        SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null) ||
+            fail "this folder is no git repository" "set COMMIT and SOURCE_DATE_EPOCH to those of the sources"
+    fi
+    export SOURCE_DATE_EPOCH
+}
+
+# The platforms that this machine can build.
+platforms() {
+    case "$(uname -s)/$(uname -m)" in
+        Linux/x86_64) echo "linux-amd64 linux-arm64" ;;
+        Darwin/*) echo "darwin-amd64 darwin-arm64" ;;
+        *) fail "packages are built on Linux on x86-64, and on macOS for macOS" ;;
+    esac
+}
+
+triple() {
+    case $1 in
+        linux-amd64) echo x86_64-unknown-linux-gnu ;;
+        linux-arm64) echo aarch64-unknown-linux-gnu ;;
+        darwin-amd64) echo x86_64-apple-darwin ;;
+        darwin-arm64) echo aarch64-apple-darwin ;;
+        *) fail "PLATFORMS names $1, which is not built" "Windows is left out: the plugins rely on Unix signals and file modes" ;;
+    esac
+}
+
+# Our own crates are compiled from the sources that are here: cargo looks at the times of files alone, and takes what another
+# folder left in the same target folder for theirs. What we depend on stays.
+forget_other_folder() {
+    local mark=$target_dir/$1/built-in
+    if [ "$(cat "$mark" 2>/dev/null)" != "$PWD" ] && [ -d "$target_dir/$1" ]; then
+        cargo clean --quiet --release --target "$1" --target-dir "$target_dir" \
+            --package mesh-shared --package kubectl-mesh-mc --package kubectl-mesh-failover
+    fi
+    mkdir -p "$(dirname "$mark")"
+    printf '%s\n' "$PWD" >"$mark"
+}
+
+# Paths of this machine that panics would name; the sources' own are relative already.
+remap() {
+    local registry flags=()
+    for registry in "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*; do
+        flags+=("--remap-path-prefix=$registry=/registry")
+    done
+    flags+=("--remap-path-prefix=$target_dir=/target")
+    # With the component rust-src the standard library's paths lead to it; without, they are these.
+    flags+=("--remap-path-prefix=$(rustc --print sysroot)/lib/rustlib/src/rust=/rustc/$(rustc -vV | sed -n 's/^commit-hash: //p')")
+    (IFS=$'\x1f' && printf '%s' "${flags[*]}")
+}
+
+# compile TRIPLE: both plugins, with the list of what is in them inside.
+compile() {
+    local builder=(build --target "$1")
+    case $1 in
+        *-linux-gnu)
+            builder=(zigbuild --target "$1.$glibc")
+            zig_environment
+            ;;
+    esac
+    rustup target list --installed 2>/dev/null | grep -qx "$1" || rustup target add "$1"
+    # Before the paths of the registry are looked for.
+    cargo fetch --quiet --locked
+    forget_other_folder "$1"
+    env -u RUSTFLAGS CARGO_ENCODED_RUSTFLAGS="$(remap)" MESH_VERSION="$VERSION" MESH_COMMIT="${COMMIT:-}" \
+        MACOSX_DEPLOYMENT_TARGET=11.0 CARGO_INCREMENTAL=0 \
+        cargo auditable "${builder[@]}" --locked --release --target-dir "$target_dir" \
+        --package kubectl-mesh-mc --package kubectl-mesh-failover
+}
+
+# check_binary FILE: what would keep a person from running it is found here.
+check_binary() {
+    local size newest
+    size=$(wc -c <"$1")
+    ((size < limit)) || fail "$(basename "$1") has $size bytes, and may have $limit"
+    printf '   %s: %s MiB' "$(basename "$1")" "$(awk -v size="$size" 'BEGIN { printf "%.1f", size / 1048576 }')"
+    case $2 in
+        linux-*)
+            newest=$(readelf --wide --version-info "$1" | grep -o 'GLIBC_[0-9.]*' | sort -uV | tail -n 1)
+            printf ', wants %s' "$newest"
+            [ "$(printf '%s\n' "GLIBC_$glibc" "$newest" | sort -V | tail -n 1)" = "GLIBC_$glibc" ] ||
+                fail "$(basename "$1") wants $newest, which is newer than GLIBC_$glibc"
+            ;;
+    esac
+    printf '\n'
+}
+
+# archive PLUGIN PLATFORM TRIPLE
+archive() {
+    local name=$1-$VERSION-$2 binary=kubectl-${1/-/_} folder page
+    folder=$(mktemp -d)
+    install -m 755 "$target_dir/$3/release/$binary" "$folder/"
+    check_binary "$folder/$binary" "$2"
+    install -m 644 LICENSE "$folder/"
+    for page in docs/man/kubectl-"$1"*.1; do
+        [ -e "$page" ] || continue
+        mkdir -p "$folder/man"
+        install -m 644 "$page" "$folder/man/"
+    done
+    (cd "$folder" && "$(gnu_tar)" --create --format=ustar --sort=name --owner=0 --group=0 --numeric-owner \
+        --mode=u=rwX,go=rX --mtime="@$SOURCE_DATE_EPOCH" -- *) | gzip -n -9 >"$OUT/$name.tar.gz"
+    rm -r "$folder"
+    sbom "$1" "$3" >"$OUT/$name.cdx.json"
+    printf '   %s\n' "$OUT/$name.tar.gz"
+}
+
+build() {
+    local platform target plugin
+    commit
+    tools
+    for platform in ${PLATFORMS:-$(platforms)}; do
+        target=$(triple "$platform")
+        printf '== %s of %s for %s\n' "$VERSION" "${COMMIT:-no known commit}" "$platform"
+        compile "$target"
+        for plugin in $plugins; do
+            archive "$plugin" "$platform" "$target"
+        done
+    done
+}
+
+# sum FILE: its SHA-256 in lower-case hexadecimal.
+sum() {
+    { sha256sum "$1" 2>/dev/null || shasum -a 256 "$1"; } | cut -d ' ' -f 1
+}
+
+# manifest PLUGIN: the template, whose last part, the platform, stands once for each archive that there is.
+manifest() {
+    local template platform archive found="" file=krew/$1.yaml
+    template=$(sed '/^  - selector:/,$d' "$file")
+    platform=$(sed -n '/^  - selector:/,$p' "$file")
+    printf '%s\n' "${template//@VERSION@/$VERSION}"
+    for archive in "$OUT/$1-$VERSION"-*.tar.gz; do
+        [[ ${archive##*/} =~ ^$1-$VERSION-(linux|darwin)-(amd64|arm64)\.tar\.gz$ ]] || continue
+        found=yes
+        template=${platform//@OS@/${BASH_REMATCH[1]}}
+        template=${template//@ARCH@/${BASH_REMATCH[2]}}
+        template=${template//@URI@/$BASE_URL/${archive##*/}}
+        printf '%s\n' "${template//@SHA256@/$(sum "$archive")}"
+    done
+    [ -n "$found" ] || fail "there is no archive of $1 $VERSION in $OUT" "make dist-build VERSION=$VERSION makes them"
+}
+
+manifests() {
+    local plugin file
+    printf '== manifests of %s for %s\n' "$VERSION" "$BASE_URL"
+    for plugin in $plugins; do
+        manifest "$plugin" >"$OUT/$plugin.yaml.part"
+        mv "$OUT/$plugin.yaml.part" "$OUT/$plugin.yaml"
+        printf '   %s\n' "$OUT/$plugin.yaml"
+    done
+    (
+        cd "$OUT"
+        for file in *-"$VERSION"-*.tar.gz *-"$VERSION"-*.cdx.json; do
+            printf '%s  %s\n' "$(sum "$file")" "$file"
+        done
+    ) >"$OUT/sha256sums.txt"
+    printf '   %s\n' "$OUT/sha256sums.txt"
+}
+
+settle
+case ${1:-} in
+    build | manifests) "$1" ;;
+    all)
+        build
+        manifests
+        ;;
+    *) fail "usage: krew/dist.sh build|manifests|all" ;;
+esac
