@@ -12,5 +12,5 @@ mod wording;
 pub use files::settle;
 pub use man::man_pages;
 pub use markdown::reference;
-pub use pages::{HelpPage, help_pages};
+pub use pages::transcripts;
 pub use wording::{faults, misfits};

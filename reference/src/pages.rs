@@ -1,5 +1,7 @@
 //! A command line as values: a page per verb, and what stands on it.
 
+use std::collections::BTreeMap;
+
 use clap::{Arg, Command};
 use mesh_shared::ui::help;
 
@@ -50,25 +52,31 @@ pub(crate) fn pages(command: &Command) -> Vec<Page> {
 }
 
 /// What `-h` and `--help` of one verb print.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HelpPage {
-    /// Such as `drill recover`; empty for the plugin itself.
-    pub verb: String,
+pub(crate) struct HelpPage {
+    /// Such as `kubectl mesh-failover drill recover`.
+    pub line: String,
     /// What `-h` prints.
     pub short: String,
     /// What `--help` prints.
     pub long: String,
 }
 
+/// What `-h` and `--help` of every visible verb print on a terminal of 80 columns, each by the verb's name, such as
+/// `mesh-failover-drill-recover`.
+pub fn transcripts(command: &Command) -> BTreeMap<String, String> {
+    let text = |page: HelpPage| format!("$ {0} -h\n{1}\n$ {0} --help\n{2}", page.line, page.short, page.long);
+    let name = |page: &HelpPage| page.line.trim_start_matches("kubectl ").replace(' ', "-");
+    help_pages(command, 80).into_iter().map(|page| (name(&page), text(page))).collect()
+}
+
 /// What `-h` and `--help` print for every visible verb, on a terminal of so many columns.
-pub fn help_pages(command: &Command, columns: usize) -> Vec<HelpPage> {
+pub(crate) fn help_pages(command: &Command, columns: usize) -> Vec<HelpPage> {
     let mut command = command.clone().max_term_width(columns).term_width(columns);
     command.build();
-    let program = line(&command).to_owned();
     let page = |verb: &Command| {
         let mut verb = verb.clone().term_width(columns);
         HelpPage {
-            verb: line(&verb).trim_start_matches(&program).trim_start().to_owned(),
+            line: line(&verb).to_owned(),
             short: verb.render_help().to_string(),
             long: verb.render_long_help().to_string(),
         }
@@ -197,8 +205,7 @@ pub(crate) mod tests {
     fn every_visible_verb_has_a_page() {
         let lines: Vec<String> = pages(&command()).into_iter().map(|page| page.line).collect();
         assert_eq!(lines, ["kubectl plugin", "kubectl plugin recover"]);
-        let verbs: Vec<String> = help_pages(&command(), 80).into_iter().map(|page| page.verb).collect();
-        assert_eq!(verbs, ["", "recover"]);
+        assert_eq!(transcripts(&command()).keys().collect::<Vec<_>>(), ["plugin", "plugin-recover"]);
     }
 
     #[test]

@@ -12,9 +12,9 @@ const LINE: usize = 78;
 pub fn faults(command: &Command) -> Vec<String> {
     let mut faults: Vec<String> = pages(command).iter().flat_map(|page| faults_of(command, page)).collect();
     for page in help_pages(command, 80) {
-        let wanted = format!("{} --help", page.verb);
+        let wanted = format!("{} --help", page.line);
         if page.short.lines().last().is_none_or(|last| !last.ends_with(&wanted)) {
-            faults.push(format!("-h of {:?} does not end in where more is told", page.verb));
+            faults.push(format!("{} -h does not end in where more is told", page.line));
         }
     }
     faults
@@ -77,10 +77,10 @@ pub fn misfits(command: &Command, columns: usize) -> Vec<String> {
     for page in help_pages(command, columns) {
         let lines = page.short.lines().chain(page.long.lines()).filter(|line| !line.starts_with("Usage: "));
         let wide = lines.filter(|line| line.chars().count() > columns);
-        faults.extend(wide.map(|line| format!("{:?} at {columns} columns: too wide: {line:?}", page.verb)));
+        faults.extend(wide.map(|line| format!("{} at {columns} columns: too wide: {line:?}", page.line)));
         // A text that found no room beside its flag stands below it, or goes on there.
         let below = page.short.lines().filter(|line| line.starts_with("          ") && !line.trim().starts_with('-'));
-        faults.extend(below.map(|line| format!("{:?} at {columns} columns: a second line: {line:?}", page.verb)));
+        faults.extend(below.map(|line| format!("{} at {columns} columns: a second line: {line:?}", page.line)));
     }
     faults
 }

@@ -2,11 +2,11 @@
 //!
 //! A change that is meant is accepted by `make reference`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::CommandFactory;
-use mesh_reference::{faults, help_pages, man_pages, misfits, reference, settle};
+use mesh_reference::{faults, man_pages, misfits, reference, settle, transcripts};
 use mesh_shared::ui::help;
 
 /// Beside the snapshots of `tests/help.rs`.
@@ -31,18 +31,13 @@ fn every_page_of_help_is_as_it_was_accepted() {
     settings.set_snapshot_path(SNAPSHOTS);
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
-    let mut names = BTreeSet::new();
-    for page in help_pages(&command(), 80) {
-        let name = format!("mesh-failover {}", page.verb).trim_end().replace(' ', "-");
-        let text = format!(
-            "$ kubectl mesh-failover {0} -h\n{1}\n$ kubectl mesh-failover {0} --help\n{2}",
-            page.verb, page.short, page.long
-        );
-        settings.bind(|| insta::assert_snapshot!(name.clone(), text));
-        names.insert(format!("{name}.snap"));
+    let pages = transcripts(&command());
+    for (name, page) in &pages {
+        settings.bind(|| insta::assert_snapshot!(name.clone(), page));
     }
-    let there = std::fs::read_dir(SNAPSHOTS).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let left: Vec<String> = there.filter(|name| !names.contains(name)).collect();
+    let files = std::fs::read_dir(SNAPSHOTS).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let left: Vec<String> =
+        files.filter(|file| file.strip_suffix(".snap").is_some_and(|name| !pages.contains_key(name))).collect();
     assert_eq!(left, [""; 0], "snapshots of no verb: delete them");
 }
 
