@@ -39,13 +39,14 @@ fn contents(plugin: &Page, verbs: &[Page]) -> String {
     let row = |page: &Page| format!("| [{}]({}) | {} |", verb(page, plugin), anchor(&page.line), cell(&page.about));
     let rows: Vec<String> = verbs.iter().map(row).collect();
     format!(
-        "| verb | |\n|---|---|\n{}\n\nWhat is [common to every verb](#common-to-every-verb) is told once, at the end.",
+        "| verb | |\n|---|---|\n{}\n\nWhat is [common to every verb](#common-to-every-verb) is told once, at the end.\n\n\
+         *Nothing here is run by the tests: every example is parsed by them, and those of the other pages are run.*",
         rows.join("\n")
     )
 }
 
 fn code(lines: &str) -> String {
-    format!("```\n{lines}\n```")
+    format!("```sh\n{lines}\n```")
 }
 
 fn verb<'a>(page: &'a Page, plugin: &Page) -> &'a str {

@@ -2,6 +2,8 @@
 
 /// What the line above a block begins with that no test runs.
 const NOT_RUN: &str = "*Not run by the tests: ";
+/// What a line begins with that says so of all blocks below it.
+const NONE_RUN: &str = "*Nothing here is run by the tests: ";
 
 /// A fenced block.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,12 +46,13 @@ impl Block {
 pub(crate) fn blocks(page: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut open: Option<(Block, usize)> = None;
-    let mut above = "";
+    let (mut above, mut of_all) = ("", None);
     for (number, line) in page.lines().enumerate() {
         let fence = line.trim_start().strip_prefix("```");
         match (&mut open, fence) {
             (None, Some(language)) => {
-                let not_run = above.trim().strip_prefix(NOT_RUN).map(|why| why.trim_end_matches(".*").to_owned());
+                let own = above.trim().strip_prefix(NOT_RUN);
+                let not_run = own.or(of_all).map(|why| why.trim_end_matches(".*").to_owned());
                 let block =
                     Block { line: number + 1, language: language.trim().to_owned(), text: String::new(), not_run };
                 open = Some((block, line.len() - line.trim_start().len()));
@@ -59,7 +62,7 @@ pub(crate) fn blocks(page: &str) -> Vec<Block> {
                 block.text += line.get(*indent..).unwrap_or_default();
                 block.text.push('\n');
             }
-            (None, None) => {}
+            (None, None) => of_all = line.strip_prefix(NONE_RUN).or(of_all),
         }
         above = line;
     }
@@ -74,4 +77,11 @@ fn blocks_are_read_with_their_language_and_their_mark() {
     assert_eq!((found[0].line, found[0].commands().as_str(), &found[0].not_run), (2, "a\nb \\\n  c\n", &None));
     assert_eq!((found[1].line, found[1].commands().as_str()), (10, "d \\\n  e\nf\n"));
     assert_eq!(found[1].not_run.as_deref(), Some("no network"));
+}
+
+#[test]
+fn a_page_may_say_once_that_none_of_it_is_run() {
+    let found = blocks("```sh\na\n```\n*Nothing here is run by the tests: examples.*\n```sh\nb\n```\n```sh\nc\n```\n");
+    let marks: Vec<Option<&str>> = found.iter().map(|block| block.not_run.as_deref()).collect();
+    assert_eq!(marks, [None, Some("examples"), Some("examples")]);
 }
