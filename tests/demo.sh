@@ -12,6 +12,8 @@ programs=$CARGO_TARGET_DIR/debug
 # The mesh's root is worth as little as its clusters, and goes with them.
 data=$MESHLAB_CACHE/$MESHLAB_ID-data
 report=$data/drill.html
+# krew's folder, as ~/.krew is for a user.
+export KREW_ROOT=$data/krew
 
 say() { printf '\n== %s\n' "$*"; }
 
@@ -36,6 +38,24 @@ build() {
     cargo build --workspace --bins
     "$programs/meshlab" build 2>&1 | tee "$output"
     lab_programs=$(sed -n 's/^programs *//p' "$output")
+}
+
+# The plugins as a user gets them: archives for krew, built here in place of those of a release.
+packages() {
+    OUT=$data/packages PLATFORMS=linux-amd64 krew/dist.sh all
+}
+
+install() {
+    local plugin
+    for plugin in mesh-mc mesh-failover; do
+        run kubectl krew install --manifest="$data/packages/$plugin.yaml" \
+            --archive="$(echo "$data/packages/$plugin"-v*.tar.gz)" >"$output" 2>&1 || {
+            cat "$output" >&2
+            return 1
+        }
+        grep --extended-regexp '^ *\$ |^Installed plugin' "$output"
+    done
+    run kubectl mesh-mc version
 }
 
 clusters() {
@@ -162,7 +182,9 @@ up() {
     step "Make room: an earlier demo goes with its mesh" down
     step "Bring up clusters east and west, with no route between their pods" clusters
     KUBECONFIG=$("$programs/meshlab" kubeconfig)
-    export KUBECONFIG XDG_DATA_HOME=$data PATH=$programs:$lab_programs:$PATH
+    export KUBECONFIG XDG_DATA_HOME=$data PATH=$KREW_ROOT/bin:$lab_programs:$PATH
+    step "Package both plugins for krew" packages
+    step "Install them by krew, as a user does" install
     step "Make them one mesh, whose root is kept in $XDG_DATA_HOME" join
     step "Run helloworld v1 in east, v2 in west, and a client in each" applications
     step "Nothing is exposed yet: a pod of east asks helloworld" ten v1
@@ -177,7 +199,7 @@ up() {
     printf 'All of it took %d s. The lab stays up until you say: make down\n' $((SECONDS - begun))
     printf 'This points kubectl at it, and brings its own kubectl with both plugins:\n\n'
     printf '  export KUBECONFIG=%q XDG_DATA_HOME=%q MESHLAB_ID=%q\n' "$KUBECONFIG" "$data" "$MESHLAB_ID"
-    printf "  export PATH=%q:%q:\$PATH\n" "$programs" "$lab_programs"
+    printf "  export PATH=%q:%q:\$PATH\n" "$KREW_ROOT/bin" "$lab_programs"
 }
 
 case ${1:-} in
