@@ -24,6 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A lab whose API servers hold what names are taken from, and a folder in which both helpers are installed.
 fn completed() -> Option<(Kit, PathBuf)> {
     let kit = Kit::of(&CLUSTERS)?;
+    kit.lab("it completes what stands in the lab")?;
     for cluster in CLUSTERS {
         kit.apply(cluster, &objects(cluster));
     }

@@ -92,7 +92,9 @@ impl Kit {
             });
         }
         self.delete_namespaces(cluster, &istio);
-        for grants in [format!("{GRANT}=true"), granted::LABEL.to_owned()] {
+        // Roles of docs/permissions may be their owner's own on clusters that stood before.
+        let roles = self.ground.lab.as_ref().map(|_| granted::LABEL.to_owned());
+        for grants in std::iter::once(format!("{GRANT}=true")).chain(roles) {
             self.kubectl(cluster, &["delete", "clusterrolebindings,clusterroles", "-l", &grants]).ok();
             self.kubectl(cluster, &["delete", "rolebindings,roles", "--all-namespaces", "-l", &grants]).ok();
         }
