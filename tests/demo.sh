@@ -47,6 +47,12 @@ packages() {
 
 install() {
     local plugin
+    # krew wants its own index first; this one stands in its place and is empty, so that nothing is asked of the internet.
+    export KREW_DEFAULT_INDEX_URI=$data/index KREW_NO_UPGRADE_CHECK=1
+    mkdir -p "$data/index/plugins"
+    quiet git -C "$data/index" init --initial-branch main
+    quiet git -C "$data/index" -c user.name=demo -c user.email=demo@localhost commit --allow-empty --message empty
+    quiet kubectl krew update
     for plugin in mesh-mc mesh-failover; do
         run kubectl krew install --manifest="$data/packages/$plugin.yaml" \
             --archive="$(echo "$data/packages/$plugin"-v*.tar.gz)" >"$output" 2>&1 || {
