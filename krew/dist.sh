@@ -105,8 +105,9 @@ compile() {
     # Before the paths of the registry are looked for.
     cargo fetch --quiet --locked
     forget_other_folder "$1"
+    # Compilers of C are told a time that never changes: for another, cargo would compile all C anew, and what is built on it.
     env -u RUSTFLAGS CARGO_ENCODED_RUSTFLAGS="$(remap)" MESH_VERSION="$VERSION" MESH_COMMIT="${COMMIT:-}" \
-        MACOSX_DEPLOYMENT_TARGET=11.0 CARGO_INCREMENTAL=0 \
+        SOURCE_DATE_EPOCH=0 MACOSX_DEPLOYMENT_TARGET=11.0 CARGO_INCREMENTAL=0 \
         cargo auditable "${builder[@]}" --locked --release --target-dir "$target_dir" \
         --package kubectl-mesh-mc --package kubectl-mesh-failover
 }
@@ -147,14 +148,26 @@ archive() {
     printf '   %s\n' "$OUT/$name.tar.gz"
 }
 
+# Who builds in another folder waits until these programs are packed: both have one target folder. macOS has no flock.
+alone() {
+    mkdir -p "$target_dir"
+    if command -v flock >/dev/null; then
+        exec 9>"$target_dir/.packaging"
+        flock 9
+    fi
+}
+
 build() {
-    local platform target plugin
+    local platform target plugin begun
     commit
     tools
+    alone
     for platform in ${PLATFORMS:-$(platforms)}; do
         target=$(triple "$platform")
         printf '== %s of %s for %s\n' "$VERSION" "${COMMIT:-no known commit}" "$platform"
+        begun=$SECONDS
         compile "$target"
+        printf '   compiled in %d s\n' $((SECONDS - begun))
         for plugin in $plugins; do
             archive "$plugin" "$platform" "$target"
         done

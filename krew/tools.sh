@@ -68,7 +68,7 @@ gnu_tar() {
 sbom() {
     local copy
     copy=$(mktemp -d)
-    cp -r Cargo.toml Cargo.lock kubectl-mesh-mc kubectl-mesh-failover shared tests "$copy/"
+    cp -r Cargo.toml Cargo.lock kubectl-mesh-mc kubectl-mesh-failover reference shared tests "$copy/"
     (cd "$copy" && cargo cyclonedx --quiet --format json --spec-version 1.5 --target "$2" --no-build-deps \
         --manifest-path "kubectl-$1/Cargo.toml" >&2)
     python3 krew/sbom.py "$copy" "$VERSION" <"$copy/kubectl-$1/kubectl-$1.cdx.json"
