@@ -113,6 +113,7 @@ lab() {
     e2e lab_leaves_nothing
     await 0
     lanes=$(($(nproc) > 1 ? 2 : 1))
+    e2e krew
     e2e killed meshlab with --clusters east,west
     e2e stopped meshlab with --clusters east,west --balancer west=pending
     e2e drill meshlab with --clusters east,west
@@ -153,6 +154,7 @@ contexts() {
         ((failed += 1))
     fi
     skip 'lab_leaves_nothing, stand_in' 'they test the lab itself'
+    skip krew 'it wants no cluster'
     skip documented 'what the docs say to type names the lab'"'"'s regions'
     skip contract 'clusters of both versions of the Sail API are the lab'"'"'s'
     skip permissions 'what users need is told by audit logs, and those are read on the lab alone'

@@ -143,6 +143,17 @@ pub(super) const FAMILIES: &[Family] = &[
         programs: &[("kubectl-krew", "krew"), ("validate-krew-manifest", "validate-krew-manifest")],
     },
     Family {
+        // What krew's own index checks by is older. Its version 0.4.5 is not at the module proxy; of 0.4.4 the validator differs in the
+        // name of one parameter that nobody uses.
+        name: "krew-index",
+        packages: &["sigs.k8s.io/krew/cmd/validate-krew-manifest"],
+        tags: "",
+        cgo: false,
+        version: Version::None,
+        copies: &[],
+        programs: &[("validate-krew-manifest-0.4", "validate-krew-manifest")],
+    },
+    Family {
         name: "runc",
         packages: &["github.com/opencontainers/runc"],
         // Without seccomp no pod starts whose profile is RuntimeDefault.
