@@ -3,6 +3,7 @@
 #   krew/dist.sh build          archives and SBOMs of the platforms in PLATFORMS
 #   krew/dist.sh manifests      krew's manifests and the sums of what stands in OUT
 #   krew/dist.sh all            both
+#   krew/dist.sh again          the archives once more, from nothing and in another folder: they must be those in OUT
 # By environment: VERSION (v1.2.3), OUT, PLATFORMS, BASE_URL; without git also COMMIT and SOURCE_DATE_EPOCH.
 # Made so that it runs in bash 3.2, which macOS has.
 set -euo pipefail
@@ -174,6 +175,23 @@ build() {
     done
 }
 
+# From a copy that knows nothing of git, and with nothing that was compiled before.
+again() {
+    local folder file
+    commit
+    folder=$(mktemp -d)
+    trap 'rm -rf "$folder"' EXIT
+    mkdir "$folder/sources"
+    git ls-files -z --cached --others --exclude-standard | while IFS= read -r -d '' file; do
+        [ ! -f "$file" ] || printf '%s\0' "$file"
+    done | "$(gnu_tar)" --create --null --files-from=- | tar -x -C "$folder/sources"
+    COMMIT=${COMMIT:-} OUT=$folder/out DIST_TARGET_DIR=$folder/target "$folder/sources/krew/dist.sh" build
+    for file in "$folder/out"/*; do
+        cmp "$file" "$OUT/${file##*/}" || fail "${file##*/} is another in another folder"
+        printf '   %s is the same\n' "${file##*/}"
+    done
+}
+
 # sum FILE: its SHA-256 in lower-case hexadecimal.
 sum() {
     { sha256sum "$1" 2>/dev/null || shasum -a 256 "$1"; } | cut -d ' ' -f 1
@@ -215,10 +233,10 @@ manifests() {
 
 settle
 case ${1:-} in
-    build | manifests) "$1" ;;
+    build | manifests | again) "$1" ;;
     all)
         build
         manifests
         ;;
-    *) fail "usage: krew/dist.sh build|manifests|all" ;;
+    *) fail "usage: krew/dist.sh build|manifests|all|again" ;;
 esac
