@@ -177,8 +177,9 @@ build() {
 
 # From a copy that knows nothing of git, and with nothing that was compiled before.
 again() {
-    local folder file
+    local file
     commit
+    # Not local: it is removed when this function has ended.
     folder=$(mktemp -d)
     trap 'rm -rf "$folder"' EXIT
     mkdir "$folder/sources"
