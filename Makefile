@@ -9,7 +9,7 @@ export CARGO_TARGET_DIR ?= $(cache)/target
 meshlab := $(CARGO_TARGET_DIR)/debug/meshlab
 
 .DEFAULT_GOAL := help
-.PHONY: demo down test test-all e2e bench lint unit lab advisories reference image dist dist-build dist-manifests publish-image publish-release \
+.PHONY: demo down test test-all e2e bench lint unit lab advisories reference image dist dist-build dist-manifests dist-again publish-image publish-release \
 	publish-index help prepare
 
 demo: prepare ## Two real clusters become one mesh, and a request crosses it; the lab stays up
@@ -62,6 +62,9 @@ dist: prepare ## Packages for krew of VERSION=v1.2.3, in OUT=DIR (dist/ if unset
 
 dist-build: prepare ## Of these only archives and SBOMs, for PLATFORMS="linux-amd64 linux-arm64"
 	@krew/dist.sh build
+
+dist-again: prepare ## Build archives again, cold and in another folder: they must be the same as those in OUT
+	@krew/dist.sh again
 
 dist-manifests: ## Of these only krew's manifests, for the archives in OUT as BASE_URL=ADDRESS serves them
 	@krew/dist.sh manifests

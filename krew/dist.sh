@@ -3,6 +3,7 @@
 #   krew/dist.sh build          archives and SBOMs of the platforms in PLATFORMS
 #   krew/dist.sh manifests      krew's manifests and the sums of what stands in OUT
 #   krew/dist.sh all            both
+#   krew/dist.sh again          the archives once more, from nothing and in another folder: they must be those in OUT
 # By environment: VERSION (v1.2.3), OUT, PLATFORMS, BASE_URL; without git also COMMIT and SOURCE_DATE_EPOCH.
 # Made so that it runs in bash 3.2, which macOS has.
 set -euo pipefail
@@ -105,8 +106,9 @@ compile() {
     # Before the paths of the registry are looked for.
     cargo fetch --quiet --locked
     forget_other_folder "$1"
+    # Compilers of C are told a time that never changes: for another, cargo would compile all C anew, and what is built on it.
     env -u RUSTFLAGS CARGO_ENCODED_RUSTFLAGS="$(remap)" MESH_VERSION="$VERSION" MESH_COMMIT="${COMMIT:-}" \
-        MACOSX_DEPLOYMENT_TARGET=11.0 CARGO_INCREMENTAL=0 \
+        SOURCE_DATE_EPOCH=0 MACOSX_DEPLOYMENT_TARGET=11.0 CARGO_INCREMENTAL=0 \
         cargo auditable "${builder[@]}" --locked --release --target-dir "$target_dir" \
         --package kubectl-mesh-mc --package kubectl-mesh-failover
 }
@@ -147,17 +149,47 @@ archive() {
     printf '   %s\n' "$OUT/$name.tar.gz"
 }
 
+# Who builds in another folder waits until these programs are packed: both have one target folder. macOS has no flock.
+alone() {
+    mkdir -p "$target_dir"
+    if command -v flock >/dev/null; then
+        exec 9>"$target_dir/.packaging"
+        flock 9
+    fi
+}
+
 build() {
-    local platform target plugin
+    local platform target plugin begun
     commit
     tools
+    alone
     for platform in ${PLATFORMS:-$(platforms)}; do
         target=$(triple "$platform")
         printf '== %s of %s for %s\n' "$VERSION" "${COMMIT:-no known commit}" "$platform"
+        begun=$SECONDS
         compile "$target"
+        printf '   compiled in %d s\n' $((SECONDS - begun))
         for plugin in $plugins; do
             archive "$plugin" "$platform" "$target"
         done
+    done
+}
+
+# From a copy that knows nothing of git, and with nothing that was compiled before.
+again() {
+    local file
+    commit
+    # Not local: it is removed when this function has ended.
+    folder=$(mktemp -d)
+    trap 'rm -rf "$folder"' EXIT
+    mkdir "$folder/sources"
+    git ls-files -z --cached --others --exclude-standard | while IFS= read -r -d '' file; do
+        [ ! -f "$file" ] || printf '%s\0' "$file"
+    done | "$(gnu_tar)" --create --null --files-from=- | tar -x -C "$folder/sources"
+    COMMIT=${COMMIT:-} OUT=$folder/out DIST_TARGET_DIR=$folder/target "$folder/sources/krew/dist.sh" build
+    for file in "$folder/out"/*; do
+        cmp "$file" "$OUT/${file##*/}" || fail "${file##*/} is another in another folder"
+        printf '   %s is the same\n' "${file##*/}"
     done
 }
 
@@ -202,10 +234,10 @@ manifests() {
 
 settle
 case ${1:-} in
-    build | manifests) "$1" ;;
+    build | manifests | again) "$1" ;;
     all)
         build
         manifests
         ;;
-    *) fail "usage: krew/dist.sh build|manifests|all" ;;
+    *) fail "usage: krew/dist.sh build|manifests|all|again" ;;
 esac

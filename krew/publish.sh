@@ -53,14 +53,14 @@ release() {
     words=$(mktemp)
     notes "$version" >"$words"
     gh release create "$version" --verify-tag --title "$version" --notes-file "$words" "${options[@]}" \
-        "$folder"/*.tar.gz "$folder"/*.sha256 "$folder"/*.json
+        "$folder"/*.tar.gz "$folder"/sha256sums.txt "$folder"/*.json
     rm -f "$words"
 }
 
 index() {
     local version=$1 manifests=$2 plugin
     for plugin in mesh-mc mesh-failover; do
-        grep --quiet --line-regexp --fixed-strings "  version: $version" "$manifests/$plugin.yaml" ||
+        grep --quiet --line-regexp --fixed-strings "  version: \"$version\"" "$manifests/$plugin.yaml" ||
             fail "$manifests/$plugin.yaml is not the manifest of $version"
         cp "$manifests/$plugin.yaml" plugins/
     done

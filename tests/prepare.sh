@@ -9,12 +9,17 @@ for program in cargo go; do
     }
 done
 
+# Elsewhere packages have other names, and only archives are made there.
+[ "$(uname -s)" = Linux ] || exit 0
+
 compiles() { echo '#include <stdio.h>' | cc -E - >/dev/null 2>&1; }
 packages=()
 compiles || packages+=(gcc libc6-dev)
 # Plugins are completed by kubectl in bash, whose completion stands on this.
 [ -e /usr/share/bash-completion/bash_completion ] || packages+=(bash-completion)
 command -v git >/dev/null || packages+=(git)
+# zig and Envoy come from the Python package index.
+python3 -m pip --version >/dev/null 2>&1 || packages+=(python3-pip)
 command -v shellcheck >/dev/null || packages+=(shellcheck)
 if ((${#packages[@]} > 0)); then
     if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then

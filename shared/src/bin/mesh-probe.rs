@@ -7,7 +7,6 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use mesh_shared::probe::PROTOCOL;
 use mesh_shared::probe::line::{Request, answer_line, end_line};
 use mesh_shared::probe::reach::reach;
 
@@ -25,7 +24,7 @@ fn main() -> ExitCode {
         },
         ["reach"] => answer(),
         ["version"] => {
-            print(&format!("protocol {PROTOCOL}\n"));
+            print(concat!(env!("CARGO_PKG_VERSION"), "\n"));
             ExitCode::SUCCESS
         }
         _ => refuse(USAGE),

@@ -239,7 +239,6 @@ fn cleaned(answer: Answer) -> Answer {
     }
 }
 
-// The texts in these tests are the protocol: where one changes, so does its number (`PROTOCOL`).
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,7 +15,6 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName};
 
-use super::PROTOCOL;
 use super::line::{Answer, Bearer, Kind, Outcome, Stage, Target};
 
 /// A status line is not longer than this.
@@ -238,8 +237,9 @@ fn request(host: &str, path: &str, bearer: Option<&Bearer>) -> Option<String> {
         return None;
     }
     let who = bearer.map(|bearer| format!("Authorization: Bearer {}\r\n", bearer.token())).unwrap_or_default();
+    let version = env!("CARGO_PKG_VERSION");
     Some(format!(
-        "GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: mesh-probe/{PROTOCOL}\r\nAccept: */*\r\nConnection: close\r\n{who}\r\n"
+        "GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: mesh-probe/{version}\r\nAccept: */*\r\nConnection: close\r\n{who}\r\n"
     ))
 }
 
