@@ -110,7 +110,7 @@ fn kubectl_offers_what_may_stand_there() {
     let Some((kit, folder)) = completed() else { return };
     let both = "--contexts east,west";
     for (line, wanted, directive) in [
-        ("mesh-mc ", &["join", "completion", "version"][..], ":4"),
+        ("mesh-mc ", &["join", "completion", "version", "help"][..], ":4"),
         ("mesh-mc join --conte", &["--contexts"], ":4"),
         ("mesh-mc join --contexts ", &["east", "west"], ":6"),
         ("mesh-mc join --contexts east,we", &["east,west"], ":6"),
