@@ -54,13 +54,10 @@ check() {
 
 # cargo-deny by its version, built once.
 cargo_deny() {
-    local version=0.20.2
-    local root=$MESHLAB_CACHE/tools/cargo-deny-$version
-    if [ ! -x "$root/bin/cargo-deny" ]; then
-        echo "building cargo-deny $version, once" >&2
-        env -u CARGO_TARGET_DIR cargo install --quiet --locked --debug cargo-deny --version $version --root "$root" || return
-    fi
-    "$root/bin/cargo-deny" "$@"
+    (
+        . krew/tools.sh
+        cargo_tool cargo-deny 0.20.2 && cargo-deny "$@"
+    )
 }
 
 # actionlint by the version in its go.mod, built once.

@@ -3,16 +3,19 @@
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use futures::FutureExt;
 use mesh_shared::error::Result;
+use mesh_shared::machine::completion_helper::install;
+use mesh_shared::run::complete::answer;
 use mesh_shared::ui::arguments::ConnectionArguments;
 use mesh_shared::ui::command;
-use mesh_shared::ui::completion::{CompleteArguments, CompletionArguments, examples};
+use mesh_shared::ui::completion::{CompleteArguments, CompletionArguments, completion, examples};
 use mesh_shared::ui::help::{self, HelpArguments};
 use mesh_shared::ui::terminal::Terminal;
 use mesh_shared::ui::version::{self, VersionArguments};
 
 use crate::BUILD;
-use crate::commands::completion;
+use crate::commands::completion::subject;
 use crate::commands::drill::{self, DrillArguments};
 use crate::commands::expose::{self, ExposeArguments, UnexposeArguments};
 use crate::commands::list::{self, ListArguments};
@@ -110,9 +113,11 @@ pub(crate) fn run() -> ExitCode {
 fn execute(cli: Cli, terminal: Terminal) -> Result<u8> {
     let connection = cli.connection.connection(&format!("{MANAGER}/{}", BUILD.version()));
     match cli.verb {
-        Verb::Completion(arguments) => completion::completion(&arguments, terminal),
+        Verb::Completion(arguments) => completion(&arguments, |folder| install("mesh_failover", folder), terminal),
         Verb::Complete(arguments) => {
-            command::block_on(completion::complete(&arguments, Cli::command(), connection, terminal))
+            let answer = answer(&arguments.words, Cli::command(), subject, connection);
+            terminal.data(&command::block_on(answer.map(Ok))?);
+            Ok(0)
         }
         Verb::Drill(arguments) => command::block_on(drill::drill(*arguments, &cli.mesh, &connection, terminal)),
         Verb::Regions(arguments) => {
@@ -142,4 +147,5 @@ fn execute(cli: Cli, terminal: Terminal) -> Result<u8> {
 }
 
 #[cfg(test)]
+#[path = "../../reference/plugin_tests.rs"]
 mod tests;

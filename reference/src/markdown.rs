@@ -8,7 +8,8 @@ use crate::pages::{Flag, Page, pages};
 /// Widest line of prose.
 const LINE: usize = 120;
 
-/// All of the plugin's verbs with their flags, defaults, examples and exit codes. What every verb takes is told once, at the top.
+/// All of the plugin's verbs with their flags, defaults, examples and exit codes. What every verb takes is told once, at the
+/// end.
 pub fn reference(command: &Command) -> String {
     let all = pages(command);
     let Some((plugin, verbs)) = all.split_first() else { return String::new() };

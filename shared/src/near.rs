@@ -18,9 +18,14 @@ pub fn near<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'
     all.into_iter().map(|(_, name)| name).take(MOST).collect()
 }
 
-/// Such as `did you mean east?` or `did you mean east or west?`; none where nothing is near.
+/// The question for those of the names that are near to the one that was given; none where nothing is near.
 pub fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    match near(given, known).as_slice() {
+    question(&near(given, known))
+}
+
+/// Such as `did you mean east?` or `did you mean east or west?`; none where there is no name.
+pub fn question(names: &[&str]) -> Option<String> {
+    match names {
         [] => None,
         [one] => Some(format!("did you mean {one}?")),
         [rest @ .., last] => Some(format!("did you mean {} or {last}?", rest.join(", "))),

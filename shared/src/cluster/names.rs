@@ -11,6 +11,7 @@ use super::context::{Cluster, Connection, connect, contexts};
 use super::kinds::list_path;
 use super::list::{metadata, with_labels};
 use super::traffic;
+use crate::completion::subject::Live;
 use crate::error::Result;
 
 /// Somebody has pressed a key and waits.
@@ -29,33 +30,11 @@ pub struct Place {
     pub system_namespace: String,
 }
 
-/// What is looked for in clusters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Services, as `NAME.NAMESPACE`, or `NAME` in the place's namespace.
-    Services,
-    /// Client workloads of the place's namespace, or of all, such as `deploy/curl`.
-    Workloads,
-    /// Namespaces.
-    Namespaces,
-    /// Names of the clusters themselves in their mesh.
-    Clusters,
-    /// Regions of nodes.
-    Regions,
-    /// ConfigMaps with a label, whose names begin so, as `REST.NAMESPACE`.
-    ConfigMaps {
-        /// The label.
-        label: &'static str,
-        /// How their names begin.
-        prefix: &'static str,
-    },
-}
-
 /// The names that came within [`PATIENCE`], each once, sorted. Who does not answer, or does not let us read, has none.
-pub async fn names(place: &Place, kind: Kind) -> Vec<String> {
+pub async fn names(place: &Place, wanted: Live) -> Vec<String> {
     let deadline = Instant::now() + PATIENCE;
     let clusters = timeout_at(deadline, reachable(place)).await.unwrap_or_default();
-    let mut asked: FuturesUnordered<_> = clusters.iter().map(|cluster| of_cluster(cluster, place, kind)).collect();
+    let mut asked: FuturesUnordered<_> = clusters.iter().map(|cluster| of_cluster(cluster, place, wanted)).collect();
     let mut all = Vec::new();
     while let Ok(Some(found)) = timeout_at(deadline, asked.next()).await {
         all.extend(found.unwrap_or_default());
@@ -76,15 +55,15 @@ async fn reachable(place: &Place) -> Vec<Cluster> {
     made.into_iter().flatten().flatten().collect()
 }
 
-async fn of_cluster(cluster: &Cluster, place: &Place, kind: Kind) -> Result<Vec<String>> {
+async fn of_cluster(cluster: &Cluster, place: &Place, wanted: Live) -> Result<Vec<String>> {
     let namespace = place.namespace.as_deref().unwrap_or_default();
-    match kind {
-        Kind::Services => {
+    match wanted {
+        Live::Services => {
             let found = objects(cluster, "Service", namespace, &[]).await?;
             let short = !namespace.is_empty();
             Ok(found.iter().map(|one| if short { name(one) } else { full_name(one) }).collect())
         }
-        Kind::Workloads => {
+        Live::Workloads => {
             let kinds = [("deploy", "Deployment"), ("sts", "StatefulSet"), ("ds", "DaemonSet")];
             let lists = kinds.map(|(short, kind)| async move {
                 let found = objects(cluster, kind, namespace, &[]).await.unwrap_or_default();
@@ -92,10 +71,10 @@ async fn of_cluster(cluster: &Cluster, place: &Place, kind: Kind) -> Result<Vec<
             });
             Ok(join_all(lists).await.concat())
         }
-        Kind::Namespaces => Ok(objects(cluster, "Namespace", "", &[]).await?.iter().map(name).collect()),
-        Kind::Clusters => Ok(vec![traffic::name(cluster, &place.system_namespace).await?.to_string()]),
-        Kind::Regions => traffic::regions(cluster).await,
-        Kind::ConfigMaps { label, prefix } => {
+        Live::Namespaces => Ok(objects(cluster, "Namespace", "", &[]).await?.iter().map(name).collect()),
+        Live::Clusters => Ok(vec![traffic::name(cluster, &place.system_namespace).await?.to_string()]),
+        Live::Regions => traffic::regions(cluster).await,
+        Live::ConfigMaps { label, prefix } => {
             let found = objects(cluster, "ConfigMap", namespace, &[(label, "")]).await?;
             Ok(found.iter().filter_map(|one| Some(full_name(one).strip_prefix(prefix)?.to_owned())).collect())
         }

@@ -26,22 +26,34 @@ pub enum Names {
     Contexts,
     /// Users of the kubeconfig.
     Users,
+    /// Clusters by the names that a first join gives them: the contexts made DNS labels.
+    Joining,
+    /// Meshes whose root is kept on this machine.
+    Meshes,
+    /// What stands in clusters.
+    Live(Live),
+}
+
+/// Names that stand in clusters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Live {
     /// Services as `NAME.NAMESPACE`, or `NAME` where the namespace is given.
     Services,
-    /// Client workloads of a namespace, such as `deploy/curl`.
+    /// Client workloads of a namespace, or of all where none is given, such as `deploy/curl`.
     Workloads,
     /// Namespaces.
     Namespaces,
-    /// Clusters by their names in the mesh.
+    /// Names of the clusters themselves in their mesh.
     Clusters,
-    /// Clusters by the names that a first join gives them: the contexts made DNS labels.
-    Joining,
     /// Regions of nodes.
     Regions,
-    /// Meshes whose root is kept on this machine.
-    Meshes,
-    /// Services with a drill's record, as `NAME.NAMESPACE`.
-    Drilled,
+    /// ConfigMaps with a label, whose names begin so, as `REST.NAMESPACE`.
+    ConfigMaps {
+        /// The label.
+        label: &'static str,
+        /// How their names begin.
+        prefix: &'static str,
+    },
 }
 
 /// The part of a word that is being typed, and what stands before it and stays.
@@ -129,23 +141,25 @@ mod tests {
 
     #[test]
     fn of_a_pair_first_one_side_is_completed_then_the_other() {
-        let regions = Subject::Pairs(Names::Regions);
+        let regions = Subject::Pairs(Names::Live(Live::Regions));
         assert_eq!(texts(regions, "eu", &["eu", "us"]), ["eu=", "us="]);
         assert_eq!(texts(regions, "eu=", &["eu", "us"]), ["eu=us"]);
         assert_eq!(texts(regions, "eu=us,u", &["eu", "us"]), ["eu=us,eu=", "eu=us,us="]);
         assert_eq!(texts(regions, "eu=us,us=e", &["eu", "us"]), ["eu=us,us=eu"]);
-        let assignment = Subject::Pair(Names::Clusters, Names::Regions);
-        assert_eq!(assignment.part("ea").names, Some(Names::Clusters));
-        assert_eq!(assignment.part("east=e").names, Some(Names::Regions));
+        let assignment = Subject::Pair(Names::Live(Live::Clusters), Names::Live(Live::Regions));
+        assert_eq!(assignment.part("ea").names, Some(Names::Live(Live::Clusters)));
+        assert_eq!(assignment.part("east=e").names, Some(Names::Live(Live::Regions)));
         assert_eq!(Subject::Key(Names::Joining).part("east=n").names, None);
     }
 
     #[test]
     fn no_space_follows_where_more_may() {
         assert!(Subject::List(Names::Contexts).goes_on(&Subject::List(Names::Contexts).part("")));
-        let pair = Subject::Pair(Names::Clusters, Names::Regions);
+        let pair = Subject::Pair(Names::Live(Live::Clusters), Names::Live(Live::Regions));
         assert!(pair.goes_on(&pair.part("ea")));
         assert!(!pair.goes_on(&pair.part("east=e")));
-        assert!(!Subject::One(Names::Services).goes_on(&Subject::One(Names::Services).part("x")));
+        assert!(
+            !Subject::One(Names::Live(Live::Services)).goes_on(&Subject::One(Names::Live(Live::Services)).part("x"))
+        );
     }
 }

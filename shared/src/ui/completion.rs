@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum, ValueHint};
 
+use super::terminal::Terminal;
 use crate::error::{Error, Result};
 use crate::machine::completion_helper::Written;
 
@@ -49,33 +50,30 @@ pub struct CompleteArguments {
     pub words: Vec<String>,
 }
 
-/// What the verb is to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Task<'a> {
-    /// Put the helper into this folder, or into one that fits.
-    Install(Option<&'a Path>),
-    /// Print this line.
-    Print(&'static str),
-}
-
-impl CompletionArguments {
-    /// What is to be done.
-    ///
-    /// # Errors
-    /// A usage error where a folder is named and nothing goes into it.
-    pub fn task(&self) -> Result<Task<'_>> {
-        let line = match self.what {
-            What::Install => return Ok(Task::Install(self.dir.as_deref())),
-            What::Bash => BASH,
-            What::Zsh => ZSH,
-            What::Fish => FISH,
-        };
-        match self.dir {
-            None => Ok(Task::Print(line)),
-            Some(_) => Err(Error::usage("--dir is for the helper, and none is installed here")
-                .fix("leave it out, or install the helper: completion install --dir DIR")),
+/// Has the helper installed, into the folder that is named or one that fits, or prints what a shell sources. The exit code.
+///
+/// # Errors
+/// Where the helper cannot be put into place; a usage error where a folder is named and nothing goes into it.
+pub fn completion(
+    arguments: &CompletionArguments,
+    install: impl FnOnce(Option<&Path>) -> Result<Written>,
+    terminal: Terminal,
+) -> Result<u8> {
+    let line = match arguments.what {
+        What::Install => {
+            terminal.say(&installed(&install(arguments.dir.as_deref())?));
+            return Ok(0);
         }
+        What::Bash => BASH,
+        What::Zsh => ZSH,
+        What::Fish => FISH,
+    };
+    if arguments.dir.is_some() {
+        return Err(Error::usage("--dir is for the helper, and none is installed here")
+            .fix("leave it out, or install the helper: completion install --dir DIR"));
     }
+    terminal.data(&format!("{line}\n"));
+    Ok(0)
 }
 
 /// Examples of the verb of a plugin, such as `mesh-mc`.
@@ -87,7 +85,7 @@ pub fn examples(plugin: &str) -> String {
 }
 
 /// What is said once the helper stands.
-pub fn installed(written: &Written) -> String {
+fn installed(written: &Written) -> String {
     let path = written.path.display();
     let first = if written.stood { format!("{path} stands already.") } else { format!("Wrote {path}.") };
     let folder = written.path.parent().unwrap_or(&written.path).display();

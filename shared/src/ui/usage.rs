@@ -7,6 +7,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::format;
 use crate::error::{Error, Kind};
+use crate::near;
 
 /// What is wrong with the command line, why, and the next thing to do: what was probably meant, and the help of the verb
 /// ([`asked_for`]). None for what is no error but an answer: help and version.
@@ -26,10 +27,7 @@ pub fn explain(error: &clap::Error, verb: &str) -> Option<Error> {
             .into_iter()
             .flat_map(|kind| words(error, kind))
             .collect();
-    if let [rest @ .., last] = suggested.as_slice() {
-        let before = if rest.is_empty() { String::new() } else { format!("{} or ", rest.join(", ")) };
-        remedy.push(format!("did you mean {before}{last}?"));
-    }
+    remedy.extend(near::question(&suggested.iter().map(String::as_str).collect::<Vec<_>>()));
     remedy.extend(words(error, ContextKind::Suggested));
     if error.kind() == ErrorKind::MissingRequiredArgument && !usage.is_empty() {
         remedy.push(format!("write it as: {usage}"));

@@ -169,6 +169,9 @@ pub enum ReportFormat {
     Json,
 }
 
+/// How the faults are written.
+pub const FAULTS: [&str; 2] = ["scale-to-zero", "upstream-errors"];
+
 /// How the kinds of clients are written in short.
 const KINDS: [&str; 5] = ["deploy", "sts", "ds", "rs", "pod"];
 
@@ -206,7 +209,7 @@ fn parse_fault(text: &str) -> Result<Fault> {
             _ => Err(wrong("its percentage is between 1 and 100").fix("write it as upstream-errors=PERCENT")),
         },
         _ => Err(wrong("there are scale-to-zero and upstream-errors")
-            .meant(text, ["scale-to-zero", "upstream-errors"])
+            .meant(text, FAULTS)
             .fix("write it as scale-to-zero or upstream-errors[=PERCENT]")),
     }
 }

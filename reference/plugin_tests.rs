@@ -1,4 +1,5 @@
-//! The whole command line as users read it: every page of help, and the manuals in docs/.
+//! The whole command line as users read it: every page of help, and the manuals in docs/. Both plugins have these tests, as the
+//! module `tests` of their `cli.rs`.
 //!
 //! A change that is meant is accepted by `make reference`.
 
@@ -14,6 +15,11 @@ const SNAPSHOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snapshots/pa
 
 fn command() -> clap::Command {
     help::shaped(super::Cli::command())
+}
+
+/// The plugin as krew names it, such as `mesh-mc`.
+fn plugin() -> String {
+    command().get_bin_name().unwrap().trim_start_matches("kubectl ").to_owned()
 }
 
 fn docs(folder: &str) -> PathBuf {
@@ -54,11 +60,12 @@ fn every_page_fits_narrow_and_wide_terminals() {
 
 #[test]
 fn the_man_pages_are_current() {
-    settle(&docs("man"), "kubectl-mesh-mc", &man_pages(&command())).unwrap_or_else(|fault| panic!("{fault}"));
+    let beginning = format!("kubectl-{}", plugin());
+    settle(&docs("man"), &beginning, &man_pages(&command())).unwrap_or_else(|fault| panic!("{fault}"));
 }
 
 #[test]
 fn the_reference_is_current() {
-    let wanted = BTreeMap::from([("mesh-mc.md".to_owned(), reference(&command()))]);
-    settle(&docs("reference"), "mesh-mc", &wanted).unwrap_or_else(|fault| panic!("{fault}"));
+    let wanted = BTreeMap::from([(format!("{}.md", plugin()), reference(&command()))]);
+    settle(&docs("reference"), &plugin(), &wanted).unwrap_or_else(|fault| panic!("{fault}"));
 }
