@@ -66,7 +66,12 @@ impl Draft {
 
     /// The same, with those of the names that are known and near to the one that was given as the first thing to try.
     pub fn meant<'a>(self, given: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
-        match near::did_you_mean(given, known) {
+        self.asking(&near::near(given, known))
+    }
+
+    /// The same, with the question whether one of these was meant as the first thing to try; nothing more where there is none.
+    pub fn asking(self, names: &[impl AsRef<str>]) -> Self {
+        match near::question(names) {
             Some(question) => Self(self.0.fix(question)),
             None => self,
         }

@@ -18,14 +18,10 @@ pub fn near<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'
     all.into_iter().map(|(_, name)| name).take(MOST).collect()
 }
 
-/// The question for those of the names that are near to the one that was given; none where nothing is near.
-pub fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    question(&near(given, known))
-}
-
 /// Such as `did you mean east?` or `did you mean east or west?`; none where there is no name.
-pub fn question(names: &[&str]) -> Option<String> {
-    match names {
+pub fn question(names: &[impl AsRef<str>]) -> Option<String> {
+    let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+    match names.as_slice() {
         [] => None,
         [one] => Some(format!("did you mean {one}?")),
         [rest @ .., last] => Some(format!("did you mean {} or {last}?", rest.join(", "))),
@@ -71,9 +67,9 @@ mod tests {
 
     #[test]
     fn the_question_names_three_at_most() {
-        assert_eq!(did_you_mean("eas", ["east"]).as_deref(), Some("did you mean east?"));
+        assert_eq!(question(&near("eas", ["east"])).as_deref(), Some("did you mean east?"));
         let many = ["shop-1", "shop-2", "shop-3", "shop-4"];
-        assert_eq!(did_you_mean("shop", many).as_deref(), Some("did you mean shop-1, shop-2 or shop-3?"));
-        assert_eq!(did_you_mean("zzz", many), None);
+        assert_eq!(question(&near("shop", many)).as_deref(), Some("did you mean shop-1, shop-2 or shop-3?"));
+        assert_eq!(question(&near("zzz", many)), None);
     }
 }

@@ -48,11 +48,11 @@ pub fn no_service(service: &ServiceName, seen: &[&ObservedTraffic]) -> Error {
             seen.iter().flat_map(|cluster| &cluster.namesakes).map(String::as_str).collect();
         meant = namespaces.into_iter().take(3).map(|namespace| format!("{}.{namespace}", service.name)).collect();
     }
-    let draft = Error::refused(format!("no cluster has a Service {service}"))
+    Error::refused(format!("no cluster has a Service {service}"))
         .at(format!("context {}", contexts.join(", ")))
-        .because(why);
-    let see = "see what there is: kubectl mesh-failover list";
-    if meant.is_empty() { draft.fix(see) } else { draft.fix(format!("did you mean {}?", meant.join(" or "))).fix(see) }
+        .because(why)
+        .asking(&meant)
+        .fix("see what there is: kubectl mesh-failover list")
 }
 
 #[cfg(test)]

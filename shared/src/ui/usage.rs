@@ -27,7 +27,7 @@ pub fn explain(error: &clap::Error, verb: &str) -> Option<Error> {
             .into_iter()
             .flat_map(|kind| words(error, kind))
             .collect();
-    remedy.extend(near::question(&suggested.iter().map(String::as_str).collect::<Vec<_>>()));
+    remedy.extend(near::question(&suggested));
     remedy.extend(words(error, ContextKind::Suggested));
     if error.kind() == ErrorKind::MissingRequiredArgument && !usage.is_empty() {
         remedy.push(format!("write it as: {usage}"));

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use mesh_shared::error::{Error, Result};
+use mesh_shared::near::near;
 use mesh_shared::ui::arguments::parse_duration;
 use regex_lite::Regex;
 
@@ -182,9 +183,10 @@ const KINDS: [&str; 5] = ["deploy", "sts", "ds", "rs", "pod"];
 pub fn workload(text: &str) -> Result<(&'static str, &str)> {
     let wrong = || {
         let (kind, name) = text.split_once('/').unwrap_or((text, "NAME"));
-        let known = KINDS.map(|short| format!("{short}/{name}"));
+        // Of two short words with a long name behind them, that name would make any two near.
+        let meant: Vec<String> = near(kind, KINDS).iter().map(|short| format!("{short}/{name}")).collect();
         Error::usage(format!("--from {text:?} names no workload"))
-            .meant(&format!("{kind}/{name}"), known.iter().map(String::as_str))
+            .asking(&meant)
             .fix("write it as deploy/NAME, sts/NAME, ds/NAME, rs/NAME or pod/NAME")
     };
     let (kind, name) = text.split_once('/').ok_or_else(wrong)?;
@@ -266,6 +268,7 @@ mod tests {
         for text in ["curl", "job/x", "deploy/", "deploy/a/b"] {
             assert_eq!(workload(text).unwrap_err().exit_code(), 2, "{text}");
         }
+        assert_eq!(workload("dep/curl").unwrap_err().remedy[0], "did you mean deploy/curl?");
     }
 
     #[test]
