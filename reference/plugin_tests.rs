@@ -8,10 +8,14 @@ use std::path::{Path, PathBuf};
 
 use clap::CommandFactory;
 use mesh_reference::{faults, man_pages, misfits, reference, settle, transcripts};
+use mesh_shared::completion::line::{Wanted, read};
 use mesh_shared::ui::help;
 
 /// Beside the snapshots of `tests/help.rs`.
 const SNAPSHOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snapshots/pages");
+
+/// Other snapshots of the command line.
+const LISTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snapshots");
 
 fn command() -> clap::Command {
     help::shaped(super::Cli::command())
@@ -68,4 +72,32 @@ fn the_man_pages_are_current() {
 fn the_reference_is_current() {
     let wanted = BTreeMap::from([(format!("{}.md", plugin()), reference(&command()))]);
     settle(&docs("reference"), &plugin(), &wanted).unwrap_or_else(|fault| panic!("{fault}"));
+}
+
+/// Flags of a verb and of those below it whose values nobody offers at a TAB, each behind its verbs.
+fn not_completed(command: &clap::Command, verbs: &[String]) -> Vec<String> {
+    let mut found = Vec::new();
+    for argument in command.get_arguments().filter(|argument| !argument.is_hide_set()) {
+        let Some(flag) = argument.get_long().map(|long| format!("--{long}")) else { continue };
+        let words: Vec<String> = verbs.iter().cloned().chain([flag.clone(), String::new()]).collect();
+        let line = read(super::Cli::command(), &words);
+        let is_own = matches!(&line.wanted, Wanted::Value(id) if id == argument.get_id().as_str());
+        if is_own && crate::commands::completion::subject(&line).is_none() {
+            found.push([verbs, &[flag]].concat().join(" "));
+        }
+    }
+    for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set() && verb.get_name() != "help") {
+        found.extend(not_completed(verb, &[verbs, &[verb.get_name().to_owned()]].concat()));
+    }
+    found
+}
+
+#[test]
+fn values_that_are_not_completed_are_those_that_nobody_knows() {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(LISTS);
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    let list = not_completed(&command(), &[]).join("\n");
+    settings.bind(|| insta::assert_snapshot!("not_completed", list));
 }

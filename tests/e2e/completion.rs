@@ -1,4 +1,5 @@
-//! kubectl completes the plugins: verbs and flags, and names as they stand in kubeconfig and clusters at that moment.
+//! kubectl completes the plugins in bash, zsh and fish: verbs and flags, and names as they stand in kubeconfig and clusters at that
+//! moment.
 //!
 //! Run: `meshlab with --clusters east,west --api-only -- cargo test -p mesh-tests --test completion`
 
@@ -50,9 +51,9 @@ fn objects(cluster: &str) -> Vec<Value> {
         })
     };
     let namespace = |name: &str| json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
-    let service = |name: &str| {
+    let service = |name: &str, namespace: &str| {
         json!({
-            "apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": "sample"},
+            "apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": namespace},
             "spec": {"ports": [{"port": 80}]},
         })
     };
@@ -67,8 +68,9 @@ fn objects(cluster: &str) -> Vec<Value> {
             json!([{"name": "CLUSTER_ID", "value": format!("{cluster}-mesh")}]),
         ),
         workload("Deployment", "sample", "curl", json!({}), json!([])),
-        service("helloworld"),
-        service(&format!("only-{cluster}")),
+        service("helloworld", "sample"),
+        service(&format!("only-{cluster}"), "sample"),
+        service("kube-dns", "kube-system"),
         json!({
             "apiVersion": "v1", "kind": "Node",
             "metadata": {"name": "labelled", "labels": {"topology.kubernetes.io/region": format!("{cluster}-region")}},
@@ -91,10 +93,11 @@ fn command(kit: &Kit, folder: &Path, program: &str) -> Command {
     command
 }
 
-/// What kubectl offers at the end of a line: the texts, and its directive.
+/// What kubectl offers bash at the end of a line: the texts, and its directive.
 fn offered(kit: &Kit, folder: &Path, line: &str) -> (BTreeSet<String>, String) {
-    let mut kubectl = command(kit, folder, "kubectl");
-    let said = run(kubectl.arg("__complete").args(line.split(' '))).ok();
+    let mut bash = command(kit, folder, "bash");
+    // Not its last command, so that bash does not become kubectl.
+    let said = run(bash.args(["-c", "kubectl __complete \"$@\"; exit", "bash"]).args(line.split(' '))).ok();
     let mut lines: Vec<&str> = said.lines().collect();
     let directive = lines.pop().unwrap().to_owned();
     let texts = lines.iter().map(|line| line.split('\t').next().unwrap_or_default().to_owned());
@@ -113,8 +116,8 @@ fn kubectl_offers_what_may_stand_there() {
         ("mesh-mc ", &["join", "completion", "version", "help"][..], ":4"),
         ("mesh-mc join --conte", &["--contexts"], ":4"),
         ("mesh-mc join --contexts ", &["east", "west"], ":6"),
-        ("mesh-mc join --contexts east,we", &["east,west"], ":6"),
-        ("mesh-mc join --contexts=east,", &["east,west"], ":6"),
+        ("mesh-mc join --contexts east,we", &["east,west"], ":4"),
+        ("mesh-mc join --contexts=east,", &["east,west"], ":4"),
         ("mesh-mc join --contexts east,west --network ", &["east=", "west="], ":6"),
         ("mesh-mc join --key-algorithm ecdsa", &["ecdsa-p256"], ":4"),
         ("mesh-mc join --values ", &[], ":0"),
@@ -133,7 +136,10 @@ fn kubectl_offers_what_may_stand_there() {
         ("mesh-failover regions set ", &["east-mesh="], ":6"),
         ("mesh-failover regions set east-mesh=e", &["east-mesh=east-region"], ":4"),
         ("mesh-failover locality ", &["apply", "diff", "show", "remove"], ":4"),
-        ("mesh-failover list --kubeconfig /nowhere --contexts ", &[], ":6"),
+        ("mesh-failover unexpose -n kube-system kube-", &["kube-dns"], ":4"),
+        ("mesh-failover expose kube-", &[], ":4"),
+        ("mesh-failover drill helloworld.sample --confirm ", &[], ":4"),
+        ("mesh-failover list --kubeconfig /nowhere --contexts ", &[], ":4"),
     ] {
         assert_eq!(offered(&kit, &folder, line), (texts(wanted), directive.to_owned()), "{line}");
     }
@@ -153,27 +159,107 @@ fn a_cluster_that_does_not_answer_holds_nobody_up() {
     assert!(took < Duration::from_secs(6), "{took:?}");
 }
 
+/// A shell in a terminal with kubectl's completion in it; Ctrl-G prints the line that is being typed, since what a terminal shows of
+/// it depends on the terminal, and takes it away.
+struct Typing {
+    screen: Screen,
+}
+
+impl Typing {
+    /// None where the shell, or what its completion stands on, is not on this machine.
+    fn start(kit: &Kit, folder: &Path, (needed, line, begin): (&str, &str, &str)) -> Option<Self> {
+        if !Path::new(needed).exists() {
+            eprintln!("not run: there is no {needed}");
+            return None;
+        }
+        let mut screen = Screen::start(&mut command(kit, folder, "script"), line);
+        screen.press(&format!("{begin}\n"));
+        screen.press("echo be''gin\n");
+        screen.await_text("begin", PATIENCE);
+        Some(Self { screen })
+    }
+
+    /// Types this and TAB behind `kubectl`, and expects this line of it.
+    #[track_caller]
+    fn tab(&mut self, keys: &str, line: &str) {
+        self.screen.press(&format!("kubectl {keys}\t\u{7}"));
+        let shown = self.screen.await_text(&format!("[kubectl {line}]"), PATIENCE);
+        assert!(!shown.contains("unknown option"), "an error of the shell's own: {shown}");
+    }
+}
+
+const LOCALITY: &str = "mesh-failover --contexts east,west locality apply x";
+
 #[test]
 fn bash_completes_at_a_tab() {
     let Some((kit, folder)) = completed() else { return };
-    let bash = "bash --noprofile --norc -i";
-    let mut screen = Screen::start(&mut command(&kit, &folder, "script"), bash);
-    // Ctrl-G prints the line that is being typed: what a terminal shows of it depends on the terminal.
-    screen.press("bind -x '\"\\C-g\": printf \"[%s]\\n\" \"$READLINE_LINE\"'\n");
-    screen.press(". /usr/share/bash-completion/bash_completion; . <(kubectl completion bash); echo be''gin\n");
-    screen.await_text("begin", PATIENCE);
-    for (keys, line) in [
-        ("kubectl mesh-mc jo", "kubectl mesh-mc join "),
-        // bash's own quoting of a comma.
-        ("kubectl mesh-mc join --contexts east,we", "kubectl mesh-mc join --contexts east\\,west"),
-        ("kubectl mesh-failover expose hel", "kubectl mesh-failover expose helloworld.sample "),
-        ("kubectl mesh-failover regions set east-mesh=e", "kubectl mesh-failover regions set east-mesh=east-region "),
-    ] {
-        screen.press(&format!("{keys}\t\u{7}"));
-        screen.await_text(&format!("[{line}]"), PATIENCE);
-        // Ctrl-U takes the line away.
-        screen.press("\u{15}");
+    let bash = (
+        "/usr/share/bash-completion/bash_completion",
+        "bash --noprofile --norc -i",
+        "bind -x '\"\\C-g\": printf \"[%s]\\n\" \"$READLINE_LINE\"; READLINE_LINE='\n\
+         . /usr/share/bash-completion/bash_completion; eval \"$(kubectl mesh-mc completion bash)\"",
+    );
+    let Some(mut bash) = Typing::start(&kit, &folder, bash) else { return };
+    bash.tab("mesh-mc jo", "mesh-mc join ");
+    bash.tab("mesh-mc join --contexts ea", "mesh-mc join --contexts east");
+    bash.tab("mesh-mc join --contexts=ea", "mesh-mc join --contexts=east");
+    bash.tab("mesh-mc join --contexts east,we", "mesh-mc join --contexts east,west ");
+    bash.tab("mesh-mc join --contexts=east,we", "mesh-mc join --contexts=east,west ");
+    bash.tab("mesh-failover expose hel", "mesh-failover expose helloworld.sample ");
+    bash.tab("mesh-failover regions set east-mesh=e", "mesh-failover regions set east-mesh=east-region ");
+    for flag in ["--failover ", "--failover="] {
+        bash.tab(&format!("{LOCALITY} {flag}ea"), &format!("{LOCALITY} {flag}east-region="));
+        bash.tab(&format!("{LOCALITY} {flag}east-region="), &format!("{LOCALITY} {flag}east-region=west-region"));
     }
+}
+
+#[test]
+fn zsh_completes_at_a_tab() {
+    let Some((kit, folder)) = completed() else { return };
+    let zsh = (
+        "/usr/bin/zsh",
+        "zsh -f -i",
+        "show() { zle -I; print -r -- \"[$BUFFER]\"; BUFFER= }; zle -N show; bindkey -e; bindkey '^G' show; autoload -Uz compinit\n\
+         compinit -u -D; eval \"$(kubectl mesh-mc completion zsh)\"",
+    );
+    let Some(mut zsh) = Typing::start(&kit, &folder, zsh) else { return };
+    zsh.tab("mesh-mc jo", "mesh-mc join ");
+    zsh.tab("mesh-mc join --contexts ea", "mesh-mc join --contexts east");
+    zsh.tab("mesh-mc join --contexts=ea", "mesh-mc join --contexts=east");
+    zsh.tab("mesh-mc join --contexts east,we", "mesh-mc join --contexts east,west ");
+    zsh.tab("mesh-mc join --contexts=east,we", "mesh-mc join --contexts=east,west ");
+    zsh.tab("mesh-failover expose hel", "mesh-failover expose helloworld.sample ");
+    zsh.tab("mesh-failover regions set ea", "mesh-failover regions set east-mesh=east-region ");
+    zsh.tab("mesh-failover regions set east-mesh=e", "mesh-failover regions set east-mesh=e");
+    for flag in ["--failover ", "--failover="] {
+        zsh.tab(&format!("{LOCALITY} {flag}ea"), &format!("{LOCALITY} {flag}east-region=west-region"));
+    }
+    zsh.tab(&format!("{LOCALITY} --failover east-region="), &format!("{LOCALITY} --failover east-region="));
+    let half = format!("{LOCALITY} --failover=east-region=");
+    zsh.tab(&half, &format!("{half}west-region"));
+}
+
+#[test]
+fn fish_completes_at_a_tab() {
+    let Some((kit, folder)) = completed() else { return };
+    let fish = (
+        "/usr/bin/fish",
+        "fish --no-config --interactive",
+        "set -g fish_autosuggestion_enabled 0; bind \\cg 'echo \"[\"(commandline)\"]\"; commandline -r \"\"'; kubectl mesh-mc completion fish | source",
+    );
+    let Some(mut fish) = Typing::start(&kit, &folder, fish) else { return };
+    fish.tab("mesh-mc jo", "mesh-mc join ");
+    fish.tab("mesh-mc join --contexts ea", "mesh-mc join --contexts east");
+    fish.tab("mesh-mc join --contexts=ea", "mesh-mc join --contexts=east ");
+    fish.tab("mesh-mc join --contexts east,we", "mesh-mc join --contexts east,west ");
+    fish.tab("mesh-mc join --contexts=east,we", "mesh-mc join --contexts=east,west ");
+    fish.tab("mesh-failover expose hel", "mesh-failover expose helloworld.sample ");
+    fish.tab("mesh-failover regions set ea", "mesh-failover regions set east-mesh=east-region ");
+    fish.tab("mesh-failover regions set east-mesh=e", "mesh-failover regions set east-mesh=e");
+    fish.tab(&format!("{LOCALITY} --failover ea"), &format!("{LOCALITY} --failover east-region=west-region"));
+    fish.tab(&format!("{LOCALITY} --failover east-region="), &format!("{LOCALITY} --failover east-region="));
+    let half = format!("{LOCALITY} --failover=east-region=");
+    fish.tab(&half, &format!("{half}west-region "));
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub fn subject(line: &Line) -> Option<Subject> {
         "context" => Subject::One(Names::Contexts),
         "user" => Subject::One(Names::Users),
         "service" if line.verbs == ["drill", "recover"] => Subject::One(DRILLED),
-        "service" | "confirm" => Subject::One(Names::Live(Live::Services)),
+        "service" => Subject::One(Names::Live(Live::Services)),
         "namespace" | "from_namespace" | "istio_namespace" => Subject::One(Names::Live(Live::Namespaces)),
         "from" => Subject::One(Names::Live(Live::Workloads)),
         "cluster" | "from_cluster" => Subject::One(Names::Live(Live::Clusters)),

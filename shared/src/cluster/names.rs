@@ -59,14 +59,14 @@ async fn of_cluster(cluster: &Cluster, place: &Place, wanted: Live) -> Result<Ve
     let namespace = place.namespace.as_deref().unwrap_or_default();
     match wanted {
         Live::Services => {
-            let found = objects(cluster, "Service", namespace, &[]).await?;
+            let found = of_users(cluster, "Service", namespace).await?;
             let short = !namespace.is_empty();
             Ok(found.iter().map(|one| if short { name(one) } else { full_name(one) }).collect())
         }
         Live::Workloads => {
             let kinds = [("deploy", "Deployment"), ("sts", "StatefulSet"), ("ds", "DaemonSet")];
             let lists = kinds.map(|(short, kind)| async move {
-                let found = objects(cluster, kind, namespace, &[]).await.unwrap_or_default();
+                let found = of_users(cluster, kind, namespace).await.unwrap_or_default();
                 found.iter().map(|one| format!("{short}/{}", name(one))).collect::<Vec<_>>()
             });
             Ok(join_all(lists).await.concat())
@@ -79,6 +79,17 @@ async fn of_cluster(cluster: &Cluster, place: &Place, wanted: Live) -> Result<Ve
             Ok(found.iter().filter_map(|one| Some(full_name(one).strip_prefix(prefix)?.to_owned())).collect())
         }
     }
+}
+
+/// Of all namespaces those of the platform are left out, whose services and workloads nobody means here unless he names them. Both
+/// prefixes are reserved (kubernetes.io/docs/concepts/overview/working-with-objects/namespaces; OpenShift's docs on projects).
+async fn of_users(cluster: &Cluster, kind: &str, namespace: &str) -> Result<Vec<Value>> {
+    let mut found = objects(cluster, kind, namespace, &[]).await?;
+    if namespace.is_empty() {
+        let is_platform = |name: &str| name.starts_with("kube-") || name.starts_with("openshift-");
+        found.retain(|one| !is_platform(one["metadata"]["namespace"].as_str().unwrap_or_default()));
+    }
+    Ok(found)
 }
 
 async fn objects(cluster: &Cluster, kind: &str, namespace: &str, labels: &[(&str, &str)]) -> Result<Vec<Value>> {

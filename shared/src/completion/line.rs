@@ -33,7 +33,9 @@ pub struct Line {
     pub verbs: Vec<String>,
     /// Values of the arguments before the cursor, by id; lists are taken apart.
     pub given: BTreeMap<String, Vec<String>>,
-    /// The word at the cursor; of `--flag=value` the value.
+    /// What of the word at the cursor is a flag, with its `=`: of `--flag=value` all before the value. Else empty.
+    pub flag: String,
+    /// The rest of that word, which is completed.
     pub word: String,
     /// What it is.
     pub wanted: Wanted,
@@ -55,7 +57,7 @@ impl Line {
 pub fn read(root: Command, words: &[String]) -> Line {
     let mut root = root;
     root.build();
-    let (word, before) = words.split_last().map_or((String::new(), &[][..]), |(word, before)| (word.clone(), before));
+    let (word, before) = words.split_last().map_or(("", &[][..]), |(word, before)| (word.as_str(), before));
     let mut reading =
         Reading { command: &root, verbs: Vec::new(), given: BTreeMap::new(), position: 0, pending: None, ended: false };
     for word in before {
@@ -126,19 +128,20 @@ impl<'a> Reading<'a> {
         all.get(self.position).or(last).copied()
     }
 
-    fn end(self, word: String) -> Line {
-        let (wanted, word) = self.wanted(word);
-        Line { verbs: self.verbs, given: self.given, word, wanted }
+    fn end(self, word: &str) -> Line {
+        let (wanted, typed) = self.wanted(word);
+        let flag = word.strip_suffix(typed).unwrap_or_default().to_owned();
+        Line { wanted, flag, word: typed.to_owned(), verbs: self.verbs, given: self.given }
     }
 
-    fn wanted(&self, word: String) -> (Wanted, String) {
+    fn wanted<'w>(&self, word: &'w str) -> (Wanted, &'w str) {
         if let Some(argument) = self.pending {
             return (value_of(argument), word);
         }
         if !self.ended && word.starts_with('-') {
-            let found = find_flag(self.command, &word);
+            let found = find_flag(self.command, word);
             return match found.and_then(|(argument, value)| Some((argument, value?))) {
-                Some((argument, value)) => (value_of(argument), value.to_owned()),
+                Some((argument, value)) => (value_of(argument), value),
                 None => (Wanted::OneOf(self.flags()), word),
             };
         }
@@ -321,6 +324,8 @@ mod tests {
     fn a_flag_takes_the_word_behind_it_or_what_hangs_on_it() {
         assert_eq!(wanted("open --contexts east,we"), value("contexts", "east,we"));
         assert_eq!(wanted("open --contexts=east,we"), value("contexts", "east,we"));
+        assert_eq!(line("open --contexts=east,we").flag, "--contexts=");
+        assert_eq!(line("open --contexts east,we").flag, "");
         assert_eq!(wanted("open -n sam"), value("namespace", "sam"));
         assert_eq!(wanted("open -nsam"), value("namespace", "sam"));
         assert_eq!(wanted("open --take hel"), value("service", "hel"));

@@ -4,4 +4,5 @@
 
 pub mod answer;
 pub mod line;
+pub mod shell;
 pub mod subject;

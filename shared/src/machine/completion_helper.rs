@@ -75,11 +75,12 @@ fn is_writable(folder: &Path) -> bool {
     NamedTempFile::new_in(folder).is_ok()
 }
 
-/// `--` keeps the words that are completed from being read as flags of this call.
+/// `--` keeps the words that are completed from being read as flags of this call. A plugin for credentials that would ask its user
+/// something finds nobody there: kubectl passes on what the helper says, and the line is being typed.
 fn text(plugin: &str) -> String {
     let verb = plugin.replace('_', "-");
     format!(
-        "#!/bin/sh\n{MARK}{}` completion install: kubectl asks it for completions.\nexec kubectl-{plugin} __complete -- \"$@\"\n",
+        "#!/bin/sh\n{MARK}{}` completion install: kubectl asks it for completions.\nexec kubectl-{plugin} __complete -- \"$@\" </dev/null 2>/dev/null\n",
         verb.strip_prefix("mesh-").unwrap_or(&verb)
     )
 }
@@ -106,7 +107,8 @@ mod tests {
         assert_eq!(fs::metadata(&first.path).unwrap().permissions().mode() & 0o777, 0o755);
         let text = fs::read_to_string(&first.path).unwrap();
         assert!(
-            text.starts_with("#!/bin/sh\n") && text.ends_with("exec kubectl-mesh_mc __complete -- \"$@\"\n"),
+            text.starts_with("#!/bin/sh\n")
+                && text.ends_with("exec kubectl-mesh_mc __complete -- \"$@\" </dev/null 2>/dev/null\n"),
             "{text}"
         );
         assert!(install("mesh_mc", Some(folder.path())).unwrap().stood);

@@ -7,5 +7,6 @@ pub mod holder;
 pub mod random;
 pub mod report_file;
 pub mod run;
+pub mod shell;
 pub mod signals;
 pub mod values_file;

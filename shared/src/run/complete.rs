@@ -3,13 +3,16 @@
 use std::path::PathBuf;
 
 use clap::Command;
+use futures::future::join;
 
 use crate::cluster::context::{Connection, contexts, users};
 use crate::cluster::names::{Place, names};
 use crate::completion::answer::{Directive, render};
 use crate::completion::line::{Candidate, Line, Wanted, read};
-use crate::completion::subject::{Live, Names, Subject};
+use crate::completion::shell::Shell;
+use crate::completion::subject::{Live, Names, Subject, Tail};
 use crate::machine::ca_folder;
+use crate::machine::shell::shell;
 use crate::mesh::name::ClusterName;
 
 /// The answer for the last of these words. Where clusters do not answer it is shorter: a line that is being typed is no place for
@@ -23,32 +26,36 @@ pub async fn answer(
     connection: Connection,
 ) -> String {
     let line = read(command, words);
-    match &line.wanted {
-        Wanted::OneOf(candidates) => render(candidates, &line.word, Directive::Candidates),
-        Wanted::File => render(&[], "", Directive::Files),
-        Wanted::Folder => render(&[], "", Directive::Folders),
+    let shell = shell();
+    let (candidates, directive) = match &line.wanted {
+        Wanted::OneOf(candidates) => (candidates.clone(), Directive::Candidates),
+        Wanted::File => (Vec::new(), Directive::Files),
+        Wanted::Folder => (Vec::new(), Directive::Folders),
         Wanted::Value(_) => match subject(&line) {
-            None => render(&[], "", Directive::Candidates),
+            None => (Vec::new(), Directive::Candidates),
             Some(Subject::Words(words)) => {
-                let all: Vec<Candidate> =
-                    words.iter().map(|word| Candidate { text: (*word).into(), about: String::new() }).collect();
-                render(&all, &line.word, Directive::Candidates)
+                let all = words.iter().map(|word| Candidate { text: (*word).into(), about: String::new() });
+                (all.collect(), Directive::Candidates)
             }
             Some(subject) => {
-                let part = subject.part(&line.word);
-                let found = match part.names {
-                    Some(names) => found(names, &line, connection).await,
-                    None => Vec::new(),
+                let part = subject.part(&line.word, shell.is_none_or(Shell::completes_halves));
+                let others = match part.tail {
+                    Tail::Another(names) => Some(names),
+                    Tail::Nothing | Tail::Equals => None,
                 };
-                let directive = if subject.goes_on(&part) { Directive::NoSpace } else { Directive::Candidates };
-                render(&part.candidates(&found), &line.word, directive)
+                let (names, others) =
+                    join(found(part.names, &line, &connection), found(others, &line, &connection)).await;
+                let directive = if part.goes_on(&names) { Directive::NoSpace } else { Directive::Candidates };
+                (part.candidates(&names, &others), directive)
             }
         },
-    }
+    };
+    render(&candidates, &line, directive, shell)
 }
 
-async fn found(wanted: Names, line: &Line, connection: Connection) -> Vec<String> {
-    let connection = given(line, connection);
+async fn found(wanted: Option<Names>, line: &Line, connection: &Connection) -> Vec<String> {
+    let Some(wanted) = wanted else { return Vec::new() };
+    let connection = given(line, connection.clone());
     match wanted {
         Names::Contexts => contexts(&connection).map(|(all, _)| all).unwrap_or_default(),
         Names::Users => users(&connection).unwrap_or_default(),

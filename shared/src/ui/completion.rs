@@ -5,12 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum, ValueHint};
 
 use super::terminal::Terminal;
+use crate::completion::shell::Shell;
 use crate::error::{Error, Result};
 use crate::machine::completion_helper::Written;
-
-const BASH: &str = "source <(kubectl completion bash)";
-const ZSH: &str = "source <(kubectl completion zsh)";
-const FISH: &str = "kubectl completion fish | source";
 
 /// Complete verbs, flags and names at a TAB
 ///
@@ -59,20 +56,20 @@ pub fn completion(
     install: impl FnOnce(Option<&Path>) -> Result<Written>,
     terminal: Terminal,
 ) -> Result<u8> {
-    let line = match arguments.what {
+    let shell = match arguments.what {
         What::Install => {
             terminal.say(&installed(&install(arguments.dir.as_deref())?));
             return Ok(0);
         }
-        What::Bash => BASH,
-        What::Zsh => ZSH,
-        What::Fish => FISH,
+        What::Bash => Shell::Bash,
+        What::Zsh => Shell::Zsh,
+        What::Fish => Shell::Fish,
     };
     if arguments.dir.is_some() {
         return Err(Error::usage("--dir is for the helper, and none is installed here")
             .fix("leave it out, or install the helper: completion install --dir DIR"));
     }
-    terminal.data(&format!("{line}\n"));
+    terminal.data(&format!("{}\n", shell.sourced()));
     Ok(0)
 }
 
@@ -94,9 +91,10 @@ fn installed(written: &Written) -> String {
     } else {
         format!("kubectl finds it once {folder} is in your PATH, in every shell in which its own completion is on:")
     };
+    let [bash, zsh, fish] = [Shell::Bash, Shell::Zsh, Shell::Fish].map(Shell::sourced);
     format!(
-        "{first}\n{second}\n  bash  {BASH:<36} in ~/.bashrc, with the package bash-completion\n  \
-         zsh   {ZSH:<36} in ~/.zshrc\n  fish  {FISH:<36} in ~/.config/fish/config.fish"
+        "{first}\n{second}\n  bash  {bash:<36} in ~/.bashrc, with the package bash-completion\n  \
+         zsh   {zsh:<36} in ~/.zshrc\n  fish  {fish:<36} in ~/.config/fish/config.fish"
     )
 }
 

@@ -58,13 +58,12 @@ impl Screen {
         true
     }
 
-    /// Waits until this stands on the screen behind everything that was waited for before.
+    /// Waits until this stands on the screen behind everything that was waited for before. What stood before it.
     #[track_caller]
-    pub(crate) fn await_text(&mut self, text: &str, patience: Duration) {
+    pub(crate) fn await_text(&mut self, text: &str, patience: Duration) -> String {
         loop {
             if let Some(at) = self.seen.find(text) {
-                self.seen.drain(..at + text.len());
-                return;
+                return self.seen.drain(..at + text.len()).collect();
             }
             assert!(self.more(patience), "it ended without {text:?}: {}", self.seen);
         }
