@@ -9,8 +9,8 @@ export CARGO_TARGET_DIR ?= $(cache)/target
 meshlab := $(CARGO_TARGET_DIR)/debug/meshlab
 
 .DEFAULT_GOAL := help
-.PHONY: demo down test test-all e2e bench lint unit lab advisories reference image dist dist-build dist-manifests dist-again publish-image publish-release \
-	publish-index help prepare
+.PHONY: demo down test test-all e2e bench lint unit lab advisories reference image dist dist-build dist-manifests \
+	dist-again publish-version publish-image publish-release publish-index help prepare
 
 demo: prepare ## Two real clusters become one mesh, and a request crosses it; the lab stays up
 	@tests/demo.sh up
@@ -68,6 +68,9 @@ dist-again: prepare ## Build archives again, cold and in another folder: they mu
 
 dist-manifests: ## Of these only krew's manifests, for the archives in OUT as BASE_URL=ADDRESS serves them
 	@krew/dist.sh manifests
+
+publish-version: ## Whether the tag VERSION=vX.Y.Z may be released
+	@krew/publish.sh version $(VERSION)
 
 publish-image: ## Push the probe's image: ARCHIVE=FILE, and TO=NAME where not under its own
 	@krew/publish.sh image $(ARCHIVE) $(TO)

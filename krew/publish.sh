@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # What a release publishes, one step a call. The release workflow makes these calls; a person can too.
+#   krew/publish.sh version VERSION            whether a tag may be released: Cargo.toml and the changelog have its version
 #   krew/publish.sh image ARCHIVE [TO]         the probe's image, under its own name or as TO
 #   krew/publish.sh release VERSION DIR        archives, checksums and SBOMs of DIR, with the changelog's words
 #   krew/publish.sh index VERSION MANIFESTS    this repository's own krew index: plugins/ of the branch that is checked out
@@ -46,6 +47,15 @@ notes() {
     ' CHANGELOG.md || fail "CHANGELOG.md says nothing of ${1#v}" "  do: call what stands under Unreleased ## [${1#v}] - DATE"
 }
 
+# The programs name their version, and the probe's image is called by that of Cargo.toml.
+version() {
+    local ours
+    ours=v$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+    [ "$1" = "$ours" ] || fail "the tag is $1, and Cargo.toml has $ours" "  do: raise the version in Cargo.toml, or tag it $ours"
+    notes "$1" >/dev/null
+    echo "$1 is the version of Cargo.toml, and the changelog tells of it"
+}
+
 release() {
     local version=$1 folder=$2 options=() words
     # What has a dash is no release yet: 1.2.3-rc.1.
@@ -76,9 +86,9 @@ index() {
 }
 
 case ${1:-} in
-    image | release | index | notes) "$@" ;;
+    version | image | release | index | notes) "$@" ;;
     *)
-        sed -n '2,5s/^# //p' "$0" >&2
+        sed -n '2,6s/^# //p' "$0" >&2
         exit 2
         ;;
 esac

@@ -31,9 +31,13 @@ const VIEW: Grant = ("mesh-failover-view.yaml", OPERATORS);
 const HEAD: &str = "| command | reads | writes | connects to |\n|---|---|---|---|";
 
 /// Who does what.
-const USERS: [(&str, &[Grant]); 10] = [
+const USERS: [(&str, &[Grant]); 11] = [
     ("careful-joiner", &[("mesh-mc-join.yaml", OPERATORS)]),
     ("joiner", &[("mesh-mc-join.yaml", OPERATORS), ("mesh-mc-probe.yaml", OPERATORS)]),
+    (
+        "puller",
+        &[("mesh-mc-join.yaml", OPERATORS), ("mesh-mc-probe.yaml", OPERATORS), ("mesh-mc-pull-secret.yaml", OPERATORS)],
+    ),
     ("viewer", &[VIEW]),
     ("finder", &[VIEW, ("mesh-failover-peers.yaml", OPERATORS)]),
     ("exposer", &[VIEW, ("mesh-failover-expose.yaml", OPERATORS)]),
@@ -113,13 +117,28 @@ impl Office {
         }
         let join = ["join", "--yes"];
         self.run("careful-joiner", "mesh-mc join --no-probe", &[&join[..], &["--no-probe"]].concat()).ok();
+        self.forget_credentials();
+        self.run("joiner", "mesh-mc join, only credentials missing", &join).ok();
+        self.forget_credentials();
+        for cluster in CLUSTERS {
+            let login = ["--docker-server=registry.example.com", "--docker-username=ada", "--docker-password=secret"];
+            let secret = ["create", "secret", "docker-registry", "mesh-probe-pull", "-n", "default"];
+            self.kit.kubectl(cluster, &[&secret[..], &login].concat()).ok();
+        }
+        let pulling = [&join[..], &["--image-pull-secret", "default/mesh-probe-pull"]].concat();
+        self.run("puller", "mesh-mc join --image-pull-secret, only credentials missing", &pulling).ok();
+        for cluster in CLUSTERS {
+            self.kit.kubectl(cluster, &["delete", "secret", "mesh-probe-pull", "-n", "default"]).ok();
+        }
+        let second = self.run("joiner", "mesh-mc join, nothing missing", &join);
+        assert!(second.stderr.contains("Nothing to change"), "{second}");
+    }
+
+    fn forget_credentials(&self) {
         for (cluster, peer) in [("east", "west"), ("west", "east")] {
             let secret = format!("istio-remote-secret-{peer}");
             self.kit.kubectl(cluster, &["delete", "secret", "-n", "istio-system", &secret]).ok();
         }
-        self.run("joiner", "mesh-mc join, only credentials missing", &join).ok();
-        let second = self.run("joiner", "mesh-mc join, nothing missing", &join);
-        assert!(second.stderr.contains("Nothing to change"), "{second}");
     }
 
     fn see_and_expose(&mut self) {

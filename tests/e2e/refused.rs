@@ -304,6 +304,14 @@ fn an_address_for_a_cluster_that_is_not_joined() {
 }
 
 #[test]
+fn a_pull_secret_that_is_not_in_every_cluster() {
+    let Some(kit) = clusters() else { return };
+    make_namespace(&kit, "east", "sample");
+    kit.kubectl("east", &["create", "secret", "generic", "pull", "-n", "sample"]).ok();
+    insta::assert_snapshot!(refusal(&kit, REFUSED, &with(&["--image-pull-secret", "sample/pull"])));
+}
+
+#[test]
 fn everything_that_is_refused_names_what_to_do() {
     let Some(kit) = clusters_named(&["east", "west", BARE]) else { return };
     for arguments in [

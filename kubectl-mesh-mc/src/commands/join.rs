@@ -39,7 +39,11 @@ pub async fn join(arguments: JoinArguments, connection: Connection, terminal: Te
     let folder = arguments.ca_dir.clone().map_or_else(|| ca_folder::default_path(&mesh), Ok)?;
     let plan = plan(&request, &observed, &ca_folder::observe(&folder, clock::now()))?;
     preflight::strict_dry_run(&plan, &clusters).await?;
-    preflight::permissions(&plan, &clusters, &observed, &request).await?;
+    let pull_secret = arguments.image_pull_secret.as_ref();
+    preflight::permissions(&plan, &clusters, &observed, &request, pull_secret).await?;
+    if let Some(secret) = pull_secret {
+        preflight::pull_secret(&plan, &clusters, secret).await?;
+    }
     let overview = show::join::overview(&plan, &observed);
     if let Some(Output::Yaml | Output::Json) = arguments.output {
         let manifests = show::manifests::render(&plan, &request, &folder, &arguments)?;

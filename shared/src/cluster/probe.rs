@@ -225,18 +225,26 @@ pub async fn start(cluster: &Cluster, run_id: &str, image: &ProbeImage, deadline
     Ok(name)
 }
 
+/// The Secret by which the probe's image is pulled, as it stands in a cluster.
+///
+/// # Errors
+/// That it is not there, and what the API server says.
+pub async fn pull_secret_of(cluster: &Cluster, secret: &PullSecret) -> Result<Value> {
+    let PullSecret { namespace, name } = secret;
+    get(cluster, &Target::new("Secret", namespace, name)?).await?.ok_or_else(|| {
+        Error::failed("the Secret by which the probe's image is pulled is not there")
+            .at(format!("context {}, Secret {namespace}/{name}", cluster.context))
+            .fix("create it in every cluster, or leave out --image-pull-secret")
+    })
+}
+
 /// Copies the Secret by which the image is pulled, with nothing of its metadata but the name.
 async fn copy_pull_secret(cluster: &Cluster, secret: &PullSecret, into: &str) -> Result<()> {
-    let PullSecret { namespace, name } = secret;
-    let Some(standing) = get(cluster, &Target::new("Secret", namespace, name)?).await? else {
-        return Err(Error::failed("the Secret by which the probe's image is pulled is not there")
-            .at(format!("context {}, Secret {namespace}/{name}", cluster.context))
-            .fix("create it in every cluster, or leave out --image-pull-secret"));
-    };
+    let standing = pull_secret_of(cluster, secret).await?;
     let copy = json!({
         "apiVersion": "v1",
         "kind": "Secret",
-        "metadata": { "name": name, "namespace": into },
+        "metadata": { "name": secret.name, "namespace": into },
         "type": standing["type"],
         "data": standing["data"],
     });

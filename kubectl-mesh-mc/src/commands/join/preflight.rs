@@ -5,10 +5,13 @@ use futures::future::try_join_all;
 use mesh_shared::cluster::access::{Needed, must_be_allowed};
 use mesh_shared::cluster::apply::create_strict_dry_run;
 use mesh_shared::cluster::context::Cluster;
-use mesh_shared::error::Result;
+use mesh_shared::cluster::probe::{PullSecret, pull_secret_of};
+use mesh_shared::error::{Error, Kind, Result};
 use mesh_shared::observed::cluster::ObservedCluster;
+use mesh_shared::plan::action::Action;
 
 use crate::cli::MANAGER;
+use crate::plan::join::members::Member;
 use crate::plan::join::{JoinPlan, JoinRequest, permissions};
 
 /// Sends every Istio and IstioCNI that the plan would write as a strict create that is not carried out: server-side apply would
@@ -28,11 +31,12 @@ pub(super) async fn permissions(
     clusters: &[Cluster],
     observed: &[ObservedCluster],
     request: &JoinRequest,
+    pull_secret: Option<&PullSecret>,
 ) -> Result<()> {
     let members = plan.members.iter().zip(clusters).zip(observed);
     let needed: Vec<Needed<'_>> = members
         .flat_map(|((member, cluster), observed)| {
-            let by_file = permissions::needed(plan, &member.name, observed, request);
+            let by_file = permissions::needed(plan, &member.name, observed, request, pull_secret);
             by_file.into_iter().map(move |(file, accesses)| Needed {
                 cluster,
                 accesses: accesses.into_iter().collect(),
@@ -41,4 +45,15 @@ pub(super) async fn permissions(
         })
         .collect();
     must_be_allowed(&needed, "the join").await
+}
+
+/// Refuses where the Secret by which the probe's image is pulled is missing in a cluster that gets a probe.
+pub(super) async fn pull_secret(plan: &JoinPlan, clusters: &[Cluster], secret: &PullSecret) -> Result<()> {
+    let starts = |member: &Member| {
+        let mut steps = plan.steps.iter();
+        steps.any(|(_, step)| step.cluster.as_ref() == Some(&member.name) && matches!(step.action, Action::StartProbe))
+    };
+    let probed = plan.members.iter().zip(clusters).filter(|(member, _)| starts(member));
+    let standing = try_join_all(probed.map(|(_, cluster)| pull_secret_of(cluster, secret))).await;
+    standing.map(|_| ()).map_err(|error| Error { kind: Kind::Refused, ..permissions::PULL_SECRET.explain(error) })
 }

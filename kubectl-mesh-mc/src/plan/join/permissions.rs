@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mesh_shared::cluster::access::{Access, RoleFile};
 use mesh_shared::cluster::kinds::Target;
+use mesh_shared::cluster::probe::PullSecret;
 use mesh_shared::cluster::wait::DAEMON_SET;
 use mesh_shared::istio::{gateway, sail};
 use mesh_shared::mesh::name::ClusterName;
@@ -17,6 +18,8 @@ use super::{JoinPlan, JoinRequest};
 pub const JOIN: RoleFile = RoleFile("mesh-mc-join.yaml");
 /// Grants the probe.
 pub const PROBE: RoleFile = RoleFile("mesh-mc-probe.yaml");
+/// Grants the copy of the Secret by which the probe's image is pulled.
+pub const PULL_SECRET: RoleFile = RoleFile("mesh-mc-pull-secret.yaml");
 
 /// The permissions that the steps of one cluster need, each once, by the file that grants them.
 pub fn needed(
@@ -24,6 +27,7 @@ pub fn needed(
     cluster: &ClusterName,
     observed: &ObservedCluster,
     request: &JoinRequest,
+    pull_secret: Option<&PullSecret>,
 ) -> BTreeMap<RoleFile, BTreeSet<Access>> {
     let system = request.system_namespace.as_str();
     let mut all: BTreeMap<RoleFile, BTreeSet<Access>> = BTreeMap::new();
@@ -33,6 +37,11 @@ pub fn needed(
             _ => JOIN,
         };
         all.entry(file).or_default().extend(of(&step.action, system, observed));
+        if let (Action::StartProbe, Some(PullSecret { namespace, name })) = (&step.action, pull_secret) {
+            let copied =
+                [Access::new("get", "", "secrets", namespace).named(name), Access::new("create", "", "secrets", "")];
+            all.entry(PULL_SECRET).or_default().extend(copied);
+        }
     }
     all
 }
@@ -99,7 +108,7 @@ mod tests {
 
     #[test]
     fn the_files_that_errors_name_are_there() {
-        for file in [JOIN, PROBE] {
+        for file in [JOIN, PROBE, PULL_SECRET] {
             let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/permissions").join(file.0);
             assert!(path.is_file(), "{}", path.display());
         }
