@@ -49,9 +49,6 @@ pub struct Wanted {
     pub service: Option<ServiceName>,
     /// Further namespaces whose pods are wanted, such as the client's.
     pub namespaces: Vec<String>,
-    /// Whether each cluster's own peers are wanted (`ObservedTraffic.peers`), by the names of its remote secrets: what is in
-    /// them is not read.
-    pub peers: bool,
 }
 
 /// The clusters of the mesh, in the order in which they were named or found, each observed. Nothing is written. Where the user
@@ -71,7 +68,6 @@ pub async fn observe(
         system_namespace: arguments.istio_namespace.clone(),
         service: wanted.service.clone(),
         namespaces: wanted.namespaces.clone(),
-        peers: wanted.peers,
     };
     let seen = try_join_all(clusters.iter().map(|cluster| traffic::observe(cluster, &scope))).await;
     let seen = seen.map_err(|error| VIEW.explain(error))?;

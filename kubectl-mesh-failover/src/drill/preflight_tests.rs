@@ -38,7 +38,6 @@ fn seen(cluster: &str, region: &str, ready: bool) -> ObservedTraffic {
             locality: None,
             cluster_local: vec![],
         },
-        peers: BTreeSet::new(),
         namespaces: BTreeSet::new(),
         nodes: BTreeMap::new(),
         services: [(name(), service)].into(),

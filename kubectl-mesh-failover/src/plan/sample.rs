@@ -27,7 +27,6 @@ pub fn cluster(name: &str) -> ObservedTraffic {
             private_rules: false,
             cluster_local: Vec::new(),
         },
-        peers: BTreeSet::new(),
         namespaces: ["istio-system".to_owned(), "sample".to_owned()].into(),
         nodes: BTreeMap::from([(format!("{name}-node"), region(&format!("{name}-1")))]),
         services: BTreeMap::new(),

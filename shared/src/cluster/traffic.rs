@@ -23,7 +23,6 @@ use super::list::every_metadata;
 use super::observe::{control_planes, uid};
 use crate::error::{Error, Result};
 use crate::istio::NETWORK_LABEL;
-use crate::istio::remote_secret::CLUSTER_ANNOTATION;
 use crate::mesh::name::{ClusterName, NetworkName};
 use crate::mesh::service::ServiceName;
 use crate::observed::traffic::ObservedTraffic;
@@ -38,8 +37,6 @@ pub struct Scope {
     pub service: Option<ServiceName>,
     /// Further namespaces whose pods are wanted, such as the client's.
     pub namespaces: Vec<String>,
-    /// Whether the names of the remote secrets are wanted. What is in a Secret is never asked for.
-    pub peers: bool,
 }
 
 impl Scope {
@@ -101,7 +98,6 @@ fn assemble(context: &str, scope: &Scope, answers: Answers) -> Result<ObservedTr
         system_namespace: namespace.clone(),
         mesh_config: mesh_config::read(answers.mesh_config.as_ref(), governing(&answers.istiods), namespace)
             .map_err(|error| error.at(format!("context {context}, ConfigMap {namespace}/istio")))?,
-        peers: peers(&answers.remote_secrets, &name),
         namespaces: answers.namespaces.iter().map(|object| text(&object["metadata"]["name"])).collect(),
         services: services::services(&answers.services, &answers.slices),
         namesakes: answers.namesakes.iter().map(|object| text(&object["metadata"]["namespace"])).collect(),
@@ -137,15 +133,6 @@ fn name_of(context: &str, namespace: &str, istiods: &[Value]) -> Result<ClusterN
 fn governing(istiods: &[Value]) -> Option<&Value> {
     let revision = |istiod: &&Value| istiod["metadata"]["labels"]["istio.io/rev"] == "default";
     istiods.iter().find(revision).or_else(|| istiods.iter().min_by_key(|istiod| text(&istiod["metadata"]["name"])))
-}
-
-/// Cluster names in the remote secrets' annotations, or in their names, whoever wrote them.
-fn peers(secrets: &[Value], own: &ClusterName) -> BTreeSet<String> {
-    let annotated = |secret: &Value| secret["metadata"]["annotations"][CLUSTER_ANNOTATION].as_str().map(str::to_owned);
-    let called =
-        |secret: &Value| Some(secret["metadata"]["name"].as_str()?.strip_prefix("istio-remote-secret-")?.to_owned());
-    let names = secrets.iter().filter_map(|secret| annotated(secret).or_else(|| called(secret)));
-    names.filter(|name| name != own.as_str()).collect()
 }
 
 fn named<'a>(objects: &'a [Value], name: &str) -> &'a Value {

@@ -22,7 +22,6 @@ pub(crate) fn cluster(name: &str) -> ObservedTraffic {
         name: cluster,
         system_namespace: "istio-system".into(),
         mesh_config: mesh_config(),
-        peers: BTreeSet::new(),
         namespaces: ["istio-system", "sample", "shop"].map(str::to_owned).into(),
         nodes: BTreeMap::new(),
         services: [(service(), seen_service())].into(),

@@ -23,8 +23,6 @@ pub struct ObservedTraffic {
     pub system_namespace: String,
     /// What istiod's mesh configuration says that matters here.
     pub mesh_config: MeshConfig,
-    /// Cluster names that its remote secrets register, its own excepted; empty where they were not asked for.
-    pub peers: BTreeSet<String>,
     /// All namespaces.
     pub namespaces: BTreeSet<String>,
     /// All nodes by name.

@@ -97,8 +97,7 @@ pub async fn prepare(
 ) -> Result<Prepared> {
     let service = arguments.service.name()?;
     let from_namespace = arguments.from_namespace.clone().unwrap_or_else(|| service.namespace.clone());
-    let wanted =
-        Wanted { service: Some(service.clone()), namespaces: vec![from_namespace.clone()], ..Wanted::default() };
+    let wanted = Wanted { service: Some(service.clone()), namespaces: vec![from_namespace.clone()] };
     let members = observe(mesh, connection, &wanted, terminal).await?;
     let seen: Vec<&ObservedTraffic> = members.iter().map(|member| &member.seen).collect();
     let at = preflight::cluster(&seen, &arguments.cluster, "--cluster")?;

@@ -10,10 +10,9 @@ use serde_json::Value;
 use super::{Scope, governing, labels, text};
 use crate::cluster::context::Cluster;
 use crate::cluster::kinds::list_path;
-use crate::cluster::list::{every, every_metadata, metadata, one, served, with_labels};
+use crate::cluster::list::{every, every_metadata, metadata, one, served};
 use crate::error::{Error, Kind, Result};
 use crate::istio::NETWORK_LABEL;
-use crate::istio::remote_secret::LABEL;
 use crate::observed::cluster::ObjectKey;
 
 /// The label that nearly every gateway's pods carry, and by which nearly every `Gateway` selects them.
@@ -26,8 +25,6 @@ pub(super) struct Answers {
     pub(super) nodes: Vec<Value>,
     pub(super) istiods: Vec<Value>,
     pub(super) mesh_config: Option<Value>,
-    /// Metadata of the remote secrets.
-    pub(super) remote_secrets: Vec<Value>,
     pub(super) services: Vec<Value>,
     /// Those of the name that was asked for, where its own namespace has none.
     pub(super) namesakes: Vec<Value>,
@@ -54,7 +51,6 @@ pub(super) async fn ask(cluster: &Cluster, scope: &Scope) -> Result<Answers> {
             // Nodes are large, and nothing but their labels is wanted.
             every_metadata(cluster, "Node"),
             control_plane(cluster, &scope.system_namespace),
-            remote_secrets(cluster, scope),
         )
     };
     let near = scope.near();
@@ -68,7 +64,7 @@ pub(super) async fn ask(cluster: &Cluster, scope: &Scope) -> Result<Answers> {
         )
     };
     let (
-        (namespaces, nodes, (istiods, mesh_config), remote_secrets),
+        (namespaces, nodes, (istiods, mesh_config)),
         ((gateways, all_gateways), (destination_rules, all_rules)),
         (services, slices, mut pods, (labelled_services, of_gateways, all_of_gateways)),
     ) = try_join!(place, rules, workloads)?;
@@ -84,7 +80,6 @@ pub(super) async fn ask(cluster: &Cluster, scope: &Scope) -> Result<Answers> {
         nodes,
         istiods,
         mesh_config,
-        remote_secrets,
         services,
         namesakes,
         slices,
@@ -105,14 +100,6 @@ async fn control_plane(cluster: &Cluster, namespace: &str) -> Result<(Vec<Value>
         Some(revision) => one(cluster, "ConfigMap", namespace, &format!("istio-{revision}")).await?,
     };
     Ok((istiods, of_revision.or(config)))
-}
-
-async fn remote_secrets(cluster: &Cluster, scope: &Scope) -> Result<Vec<Value>> {
-    if !scope.peers {
-        return Ok(Vec::new());
-    }
-    let (_, path) = list_path("Secret", &scope.system_namespace)?;
-    metadata(cluster, with_labels(&path, &[(LABEL, "true")])).await
 }
 
 /// They only help to say what was probably meant: where they may not be read, there are none.

@@ -3,7 +3,7 @@ use serde_json::json;
 use super::*;
 
 fn scope() -> Scope {
-    Scope { system_namespace: "istio-system".into(), service: None, namespaces: Vec::new(), peers: true }
+    Scope { system_namespace: "istio-system".into(), service: None, namespaces: Vec::new() }
 }
 
 fn istiod(name: &str, revision: &str, cluster: &Value) -> Value {
@@ -20,11 +20,6 @@ fn answers() -> Answers {
             json!({"metadata": {"name": "istio-system", "labels": {NETWORK_LABEL: "network-east"}}}),
         ],
         istiods: vec![istiod("istiod", "default", &json!("east"))],
-        remote_secrets: vec![
-            json!({"metadata": {"name": "istio-remote-secret-west", "annotations": {CLUSTER_ANNOTATION: "west"}}}),
-            json!({"metadata": {"name": "istio-remote-secret-north"}}),
-            json!({"metadata": {"name": "x", "annotations": {CLUSTER_ANNOTATION: "east"}}}),
-        ],
         ..Answers::default()
     }
 }
@@ -39,7 +34,6 @@ fn a_cluster_has_the_name_and_network_of_its_control_plane() {
     assert_eq!((seen.name.as_str(), seen.uid.as_str()), ("east", "u-1"));
     assert_eq!(seen.network.unwrap().as_str(), "network-east");
     assert_eq!(seen.mesh_config.version.as_deref(), Some("1.31.0"));
-    assert_eq!(seen.peers, ["north".to_owned(), "west".to_owned()].into());
 }
 
 #[test]
