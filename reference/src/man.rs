@@ -63,7 +63,13 @@ fn render(page: &Page, all: &[Page]) -> String {
         verbatim(&mut roff, lines);
     }
     see_also(&mut roff, page, all);
-    roff.render()
+    ascii(&roff.render())
+}
+
+/// Characters beyond ASCII as escapes, which groff and mandoc read in any locale (groff_char(7)).
+fn ascii(text: &str) -> String {
+    let escaped = |c: char| if c.is_ascii() { c.to_string() } else { format!("\\[u{:04X}]", u32::from(c)) };
+    text.chars().map(escaped).collect()
 }
 
 fn flags(roff: &mut Roff, group: &Group) {
