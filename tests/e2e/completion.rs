@@ -37,7 +37,18 @@ fn completed() -> Option<(Kit, PathBuf)> {
     Some((kit, folder))
 }
 
+/// A mesh of both clusters, of which a third one is known to east alone and to no kubeconfig.
 fn objects(cluster: &str) -> Vec<Value> {
+    let peers = if cluster == "east" { &["west", "north"][..] } else { &["east"] };
+    let remote_secret = |peer: &&str| {
+        json!({
+            "apiVersion": "v1", "kind": "Secret",
+            "metadata": {
+                "name": format!("istio-remote-secret-{peer}"), "namespace": "istio-system",
+                "labels": {"istio/multiCluster": "true"}, "annotations": {"networking.istio.io/cluster": peer},
+            },
+        })
+    };
     let workload = |kind: &str, namespace: &str, name: &str, labels: Value, env: Value| {
         json!({
             "apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name, "namespace": namespace, "labels": labels},
@@ -57,7 +68,7 @@ fn objects(cluster: &str) -> Vec<Value> {
             "spec": {"ports": [{"port": 80}]},
         })
     };
-    vec![
+    let objects = vec![
         namespace("istio-system"),
         namespace("sample"),
         workload(
@@ -65,7 +76,7 @@ fn objects(cluster: &str) -> Vec<Value> {
             "istio-system",
             "istiod",
             json!({"app": "istiod"}),
-            json!([{"name": "CLUSTER_ID", "value": format!("{cluster}-mesh")}]),
+            json!([{"name": "CLUSTER_ID", "value": cluster}]),
         ),
         workload("Deployment", "sample", "curl", json!({}), json!([])),
         service("helloworld", "sample"),
@@ -81,7 +92,8 @@ fn objects(cluster: &str) -> Vec<Value> {
                 "name": "mesh-failover-drill-helloworld", "namespace": "sample", "labels": {"mesh-failover/record": "true"},
             },
         }),
-    ]
+    ];
+    objects.into_iter().chain(peers.iter().map(remote_secret)).collect()
 }
 
 /// A program in the test's surroundings, with the helpers in its PATH.
@@ -123,18 +135,25 @@ fn kubectl_offers_what_may_stand_there() {
         ("mesh-mc join --values ", &[], ":0"),
         ("mesh-mc join --ca-dir ", &[], ":16"),
         ("mesh-failover expose hel", &["helloworld.sample"], ":4"),
-        ("mesh-failover expose only", &["only-east.sample"], ":4"),
-        (&format!("mesh-failover expose {both} only"), &["only-east.sample", "only-west.sample"], ":4"),
-        ("mesh-failover unexpose -n sample only", &["only-east"], ":4"),
+        ("mesh-failover expose only", &["only-east.sample", "only-west.sample"], ":4"),
+        ("mesh-failover expose --context west only", &["only-east.sample", "only-west.sample"], ":4"),
+        ("mesh-failover expose --contexts west only", &["only-west.sample"], ":4"),
+        ("mesh-failover unexpose --contexts east -n sample only", &["only-east"], ":4"),
         ("mesh-failover expose helloworld -n sam", &["sample"], ":4"),
-        (&format!("mesh-failover {both} expose x --clusters "), &["east-mesh", "west-mesh"], ":6"),
+        (&format!("mesh-failover {both} expose x --clusters "), &["east", "west"], ":6"),
+        ("mesh-failover expose x --clusters east,", &["east,north", "east,west"], ":6"),
+        (
+            "mesh-failover drill ",
+            &["helloworld.sample", "list", "only-east.sample", "only-west.sample", "recover"],
+            ":4",
+        ),
         ("mesh-failover drill helloworld.sample --from ", &["deploy/curl"], ":4"),
         ("mesh-failover drill helloworld.sample --fault s", &["scale-to-zero"], ":4"),
         ("mesh-failover drill recover ", &["helloworld.sample"], ":4"),
-        (&format!("mesh-failover {both} locality apply x --failover "), &["east-region=", "west-region="], ":6"),
+        ("mesh-failover locality apply x --failover ", &["east-region=", "west-region="], ":6"),
         (&format!("mesh-failover {both} locality apply x --failover east-region="), &["east-region=west-region"], ":6"),
-        ("mesh-failover regions set ", &["east-mesh="], ":6"),
-        ("mesh-failover regions set east-mesh=e", &["east-mesh=east-region"], ":4"),
+        ("mesh-failover regions set ", &["east=", "north=", "west="], ":6"),
+        ("mesh-failover regions set east=e", &["east=east-region"], ":4"),
         ("mesh-failover locality ", &["apply", "diff", "show", "remove"], ":4"),
         ("mesh-failover unexpose -n kube-system kube-", &["kube-dns"], ":4"),
         ("mesh-failover expose kube-", &[], ":4"),
@@ -188,7 +207,7 @@ impl Typing {
     }
 }
 
-const LOCALITY: &str = "mesh-failover --contexts east,west locality apply x";
+const LOCALITY: &str = "mesh-failover locality apply x";
 
 #[test]
 fn bash_completes_at_a_tab() {
@@ -206,7 +225,7 @@ fn bash_completes_at_a_tab() {
     bash.tab("mesh-mc join --contexts east,we", "mesh-mc join --contexts east,west ");
     bash.tab("mesh-mc join --contexts=east,we", "mesh-mc join --contexts=east,west ");
     bash.tab("mesh-failover expose hel", "mesh-failover expose helloworld.sample ");
-    bash.tab("mesh-failover regions set east-mesh=e", "mesh-failover regions set east-mesh=east-region ");
+    bash.tab("mesh-failover regions set east=e", "mesh-failover regions set east=east-region ");
     for flag in ["--failover ", "--failover="] {
         bash.tab(&format!("{LOCALITY} {flag}ea"), &format!("{LOCALITY} {flag}east-region="));
         bash.tab(&format!("{LOCALITY} {flag}east-region="), &format!("{LOCALITY} {flag}east-region=west-region"));
@@ -229,8 +248,11 @@ fn zsh_completes_at_a_tab() {
     zsh.tab("mesh-mc join --contexts east,we", "mesh-mc join --contexts east,west ");
     zsh.tab("mesh-mc join --contexts=east,we", "mesh-mc join --contexts=east,west ");
     zsh.tab("mesh-failover expose hel", "mesh-failover expose helloworld.sample ");
-    zsh.tab("mesh-failover regions set ea", "mesh-failover regions set east-mesh=east-region ");
-    zsh.tab("mesh-failover regions set east-mesh=e", "mesh-failover regions set east-mesh=e");
+    zsh.tab(
+        "mesh-failover --contexts east regions set ea",
+        "mesh-failover --contexts east regions set east=east-region ",
+    );
+    zsh.tab("mesh-failover regions set east=e", "mesh-failover regions set east=east-region ");
     for flag in ["--failover ", "--failover="] {
         zsh.tab(&format!("{LOCALITY} {flag}ea"), &format!("{LOCALITY} {flag}east-region=west-region"));
     }
@@ -254,8 +276,11 @@ fn fish_completes_at_a_tab() {
     fish.tab("mesh-mc join --contexts east,we", "mesh-mc join --contexts east,west ");
     fish.tab("mesh-mc join --contexts=east,we", "mesh-mc join --contexts=east,west ");
     fish.tab("mesh-failover expose hel", "mesh-failover expose helloworld.sample ");
-    fish.tab("mesh-failover regions set ea", "mesh-failover regions set east-mesh=east-region ");
-    fish.tab("mesh-failover regions set east-mesh=e", "mesh-failover regions set east-mesh=e");
+    fish.tab(
+        "mesh-failover --contexts east regions set ea",
+        "mesh-failover --contexts east regions set east=east-region ",
+    );
+    fish.tab("mesh-failover regions set east=e", "mesh-failover regions set east=east-region ");
     fish.tab(&format!("{LOCALITY} --failover ea"), &format!("{LOCALITY} --failover east-region=west-region"));
     fish.tab(&format!("{LOCALITY} --failover east-region="), &format!("{LOCALITY} --failover east-region="));
     let half = format!("{LOCALITY} --failover=east-region=");

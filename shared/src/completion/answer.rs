@@ -92,7 +92,8 @@ mod tests {
 
     fn line(flag: &str, word: &str) -> Line {
         let wanted = Wanted::Value("contexts".into());
-        Line { verbs: Vec::new(), given: BTreeMap::new(), flag: flag.into(), word: word.into(), wanted }
+        let (flag, word) = (flag.into(), word.into());
+        Line { verbs: Vec::new(), given: BTreeMap::new(), flag, word, wanted, or_verbs: Vec::new() }
     }
 
     /// The answer in a shell, on one line.

@@ -39,6 +39,8 @@ pub struct Line {
     pub word: String,
     /// What it is.
     pub wanted: Wanted,
+    /// Verbs that may stand there instead of the value.
+    pub or_verbs: Vec<Candidate>,
 }
 
 impl Line {
@@ -131,7 +133,13 @@ impl<'a> Reading<'a> {
     fn end(self, word: &str) -> Line {
         let (wanted, typed) = self.wanted(word);
         let flag = word.strip_suffix(typed).unwrap_or_default().to_owned();
-        Line { wanted, flag, word: typed.to_owned(), verbs: self.verbs, given: self.given }
+        let is_first = self.pending.is_none() && !self.ended && self.position == 0 && flag.is_empty();
+        let or_verbs = match wanted {
+            Wanted::OneOf(_) => Vec::new(),
+            _ if is_first => self.verbs_below(),
+            _ => Vec::new(),
+        };
+        Line { wanted, or_verbs, flag, word: typed.to_owned(), verbs: self.verbs, given: self.given }
     }
 
     fn wanted<'w>(&self, word: &'w str) -> (Wanted, &'w str) {
@@ -145,13 +153,15 @@ impl<'a> Reading<'a> {
                 None => (Wanted::OneOf(self.flags()), word),
             };
         }
-        let verbs: Vec<Candidate> =
-            self.command.get_subcommands().filter(|verb| !verb.is_hide_set()).map(verb).collect();
         match self.argument_here() {
-            Some(argument) if self.ended || verbs.is_empty() || self.position > 0 => (value_of(argument), word),
-            _ if self.ended || self.position > 0 => (Wanted::OneOf(Vec::new()), word),
-            _ => (Wanted::OneOf(verbs), word),
+            Some(argument) => (value_of(argument), word),
+            None if self.ended || self.position > 0 => (Wanted::OneOf(Vec::new()), word),
+            None => (Wanted::OneOf(self.verbs_below()), word),
         }
+    }
+
+    fn verbs_below(&self) -> Vec<Candidate> {
+        self.command.get_subcommands().filter(|verb| !verb.is_hide_set()).map(verb).collect()
     }
 
     /// Flags that may still be given.
@@ -249,6 +259,14 @@ mod tests {
             #[command(subcommand)]
             verb: Inner,
         },
+        #[command(args_conflicts_with_subcommands = true)]
+        Run {
+            #[command(subcommand)]
+            verb: Option<Inner>,
+            service: Option<String>,
+            #[arg(long)]
+            from: Option<String>,
+        },
     }
 
     #[derive(Subcommand)]
@@ -306,9 +324,20 @@ mod tests {
 
     #[test]
     fn verbs_stand_first_and_hidden_ones_are_not_offered() {
-        assert_eq!(offered(""), ["open", "set", "group", "help"]);
+        assert_eq!(offered(""), ["open", "set", "group", "run", "help"]);
         assert_eq!(offered("group "), ["list", "help"]);
-        assert_eq!(offered("--contexts a,b "), ["open", "set", "group", "help"]);
+        assert_eq!(offered("--contexts a,b "), ["open", "set", "group", "run", "help"]);
+    }
+
+    #[test]
+    fn where_a_verb_or_an_argument_may_stand_both_are_offered() {
+        let verbs = |words| line(words).or_verbs.into_iter().map(|verb| verb.text).collect::<Vec<_>>();
+        assert_eq!(wanted("run "), value("service", ""));
+        assert_eq!(verbs("run "), ["list", "help"]);
+        assert_eq!(verbs("run --from x "), ["list", "help"]);
+        for words in ["run hello ", "run --from ", "run --from=", "run -- ", "open "] {
+            assert_eq!(verbs(words), [""; 0], "{words}");
+        }
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub async fn answer(
 ) -> String {
     let line = read(command, words);
     let shell = shell();
-    let (candidates, directive) = match &line.wanted {
+    let (mut candidates, directive) = match &line.wanted {
         Wanted::OneOf(candidates) => (candidates.clone(), Directive::Candidates),
         Wanted::File => (Vec::new(), Directive::Files),
         Wanted::Folder => (Vec::new(), Directive::Folders),
@@ -50,6 +50,7 @@ pub async fn answer(
             }
         },
     };
+    candidates.extend(line.or_verbs.iter().cloned());
     render(&candidates, &line, directive, shell)
 }
 
@@ -70,17 +71,19 @@ async fn found(wanted: Option<Names>, line: &Line, connection: &Connection) -> V
 
 fn place(wanted: Live, line: &Line, connection: Connection) -> Place {
     let own = |id: &str| line.last(id).map(ToOwned::to_owned);
-    let contexts = match line.all("contexts") {
-        [] => own("context").into_iter().collect(),
-        several => several.to_vec(),
-    };
     // The client of a drill is in the service's namespace unless the line says otherwise.
     let of_service = || line.last("service").and_then(|service| service.split('.').nth(1)).map(ToOwned::to_owned);
     let namespace = match wanted {
         Live::Workloads => own("from_namespace").or_else(|| own("namespace")).or_else(of_service),
         _ => own("namespace"),
     };
-    Place { connection, contexts, namespace, system_namespace: own("istio_namespace").unwrap_or("istio-system".into()) }
+    Place {
+        connection,
+        contexts: line.all("contexts").to_vec(),
+        context: own("context"),
+        namespace,
+        system_namespace: own("istio_namespace").unwrap_or("istio-system".into()),
+    }
 }
 
 /// The connection that the flags before the cursor describe.
