@@ -1,4 +1,4 @@
-//! The one error of both plugins: what failed, where, why, and what to do. Data only; `ui::hint` renders it.
+//! The one error of both plugins: what failed, where, why, and what to do. Data only; `ui::error` renders it.
 //!
 //! What failed is a [`Draft`] until it says what to do: only then it is an [`Error`], so that none leaves a person without a
 //! next step.

@@ -16,7 +16,7 @@ use meshlab::audit::Event;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use support::Kit;
-use support::granted::{Grant, Right, authorised, explained, resource, rights};
+use support::permitted_users::{Grant, Right, authorised, explained, resource, rights};
 use support::requests::describe;
 use support::running::Running;
 use support::sample::NAMESPACE;

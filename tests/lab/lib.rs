@@ -19,11 +19,11 @@ mod client;
 mod enter;
 mod kubeconfig;
 mod lab;
+mod leftovers;
 mod pki;
 mod preflight;
 mod start;
 mod supervisor;
-mod sweep;
 pub mod user;
 mod wan;
 

@@ -11,9 +11,9 @@ use rustix::process::Pid;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::events::{self, Event, What};
+use crate::leftovers::sweep;
 use crate::spec::Spec;
 use crate::state::{Holder, State, tail};
-use crate::sweep::sweep;
 
 /// How often the events are looked at.
 const PULSE: Duration = Duration::from_millis(50);

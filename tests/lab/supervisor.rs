@@ -16,11 +16,11 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::events::Events;
 use crate::kubeconfig::{self, Entry};
+use crate::leftovers::sweep;
 use crate::node::{cgroup, namespaces};
 use crate::pki;
 use crate::spec::Spec;
 use crate::state::State;
-use crate::sweep::sweep;
 
 /// The life of the supervisor. With `lifeline`, the end of whoever holds its standard input is its own end too.
 pub(crate) fn run(spec: &Spec, lifeline: bool) -> Result<()> {

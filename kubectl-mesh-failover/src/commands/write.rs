@@ -1,8 +1,8 @@
 //! How every verb writes: permissions, show, confirm, carry out.
 
 use futures::future::{join_all, try_join_all};
-use mesh_shared::cluster::access::{Needed, RoleFile, must_be_allowed};
 use mesh_shared::cluster::apply::create_strict_dry_run;
+use mesh_shared::cluster::permissions::{Needed, RoleFile, must_be_allowed};
 use mesh_shared::error::{Error, Kind, Result};
 use mesh_shared::mesh::name::ClusterName;
 use mesh_shared::plan::change::Change;

@@ -151,7 +151,7 @@ fn as_text<S: serde::Serializer>(service: &ServiceName, serializer: S) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::sample::{cluster, gateway, our_gateway, service, with_service};
+    use crate::plan::test_world::{cluster, gateway, our_gateway, service, with_service};
 
     fn all(seen: &[ObservedTraffic]) -> Vec<ListedService> {
         list(&ListRequest::default(), &seen.iter().collect::<Vec<_>>())

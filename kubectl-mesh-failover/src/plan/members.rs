@@ -58,7 +58,7 @@ pub fn no_service(service: &ServiceName, seen: &[&ObservedTraffic]) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::sample::{cluster, with_service};
+    use crate::plan::test_world::{cluster, with_service};
 
     fn missing(name: &str, namesakes: &[&str]) -> Vec<String> {
         let mut east = with_service(cluster("east"), "helloworld.sample", "http", 1);

@@ -9,4 +9,4 @@ pub mod peers;
 pub mod permissions;
 pub mod regions;
 #[cfg(test)]
-pub mod sample;
+pub mod test_world;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use mesh_shared::cluster::access::{Access, RoleFile};
 use mesh_shared::cluster::kinds::Target;
+use mesh_shared::cluster::permissions::{Access, RoleFile};
 use mesh_shared::mesh::name::ClusterName;
 use mesh_shared::observed::cluster::ObjectKey;
 use mesh_shared::plan::change::{Change, Write};

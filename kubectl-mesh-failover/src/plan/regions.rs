@@ -108,7 +108,7 @@ fn known_regions(cluster: &ObservedTraffic) -> BTreeSet<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::sample::{cluster, region, with_service};
+    use crate::plan::test_world::{cluster, region, with_service};
 
     #[test]
     fn coverage_counts_injected_pods_with_a_region_by_node_or_by_their_own_label() {

@@ -191,11 +191,11 @@ fn in_words(phase: &super::document::Phase) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::report::cases;
+    use crate::report::sample_documents;
 
     #[test]
     fn a_page_needs_nothing_from_elsewhere_and_no_script() {
-        for (name, document) in cases::all() {
+        for (name, document) in sample_documents::all() {
             let page = super::render(&document);
             for foreign in
                 ["src=", "href=", "url(", "@import", "<script", "<img", "<iframe", "<object", " onerror=alert"]
@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn what_comes_from_a_cluster_stays_text() {
-        let page = super::render(&cases::long_and_hostile());
+        let page = super::render(&sample_documents::long_and_hostile());
         assert_eq!(page.matches("<script").count(), 0);
         assert_eq!(page.matches("</style>").count(), 1);
         assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
@@ -217,7 +217,9 @@ mod tests {
 
     #[test]
     fn the_verdict_comes_before_the_picture_and_the_picture_before_the_tables() {
-        for (name, document) in cases::all().into_iter().filter(|(_, document)| !document.timeline.slices.is_empty()) {
+        for (name, document) in
+            sample_documents::all().into_iter().filter(|(_, document)| !document.timeline.slices.is_empty())
+        {
             let page = super::render(&document);
             let places = ["<h1>", "<svg", "<table"].map(|part| page.find(part).unwrap());
             assert!(places.is_sorted(), "{name}");
@@ -226,7 +228,7 @@ mod tests {
 
     #[test]
     fn every_picture_has_a_title_and_a_description_and_every_table_heads() {
-        for (name, document) in cases::all() {
+        for (name, document) in sample_documents::all() {
             let page = super::render(&document);
             assert_eq!(page.matches("role=\"img\"").count(), page.matches("<desc ").count(), "{name}");
             assert_eq!(page.matches("<th").count() - page.matches("<thead").count(), page.matches("scope=").count());
@@ -235,7 +237,7 @@ mod tests {
 
     #[test]
     fn a_document_has_one_page_and_every_element_is_closed() {
-        for (name, document) in cases::all() {
+        for (name, document) in sample_documents::all() {
             let page = super::render(&document);
             assert_eq!(page, super::render(&document), "{name}");
             for element in ["svg", "g", "rect", "path", "text", "table", "tr", "td", "th", "section", "dl"] {
@@ -250,7 +252,7 @@ mod tests {
     #[test]
     fn every_case_fits_a_page_that_can_be_sent_by_mail() {
         let folder = std::env::var_os("DRILL_PAGES").map(std::path::PathBuf::from);
-        for (name, document) in cases::all() {
+        for (name, document) in sample_documents::all() {
             let page = super::render(&document);
             assert!(page.len() < 200_000, "{name}: {}", page.len());
             if let Some(folder) = &folder {

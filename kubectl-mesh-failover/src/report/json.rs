@@ -20,7 +20,7 @@ mod tests {
 
     use serde_json::Value;
 
-    use crate::report::cases;
+    use crate::report::sample_documents;
 
     /// Paths of all fields, such as `phases[].answers.*`: keys that are regions are a star.
     fn paths(value: &Value, at: &str, found: &mut BTreeSet<String>) {
@@ -42,7 +42,7 @@ mod tests {
     #[test]
     fn every_field_is_documented_and_every_documented_field_is_written() {
         let mut written = BTreeSet::new();
-        for (_, document) in cases::all() {
+        for (_, document) in sample_documents::all() {
             let text = super::render(&document).unwrap();
             paths(&serde_json::from_str(&text).unwrap(), "", &mut written);
         }
@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn the_schema_stands_first() {
-        let (_, document) = cases::all().remove(0);
+        let (_, document) = sample_documents::all().remove(0);
         assert!(super::render(&document).unwrap().starts_with("{\n  \"schema\": \"mesh-failover/drill/v1\""));
     }
 }

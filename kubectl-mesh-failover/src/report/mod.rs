@@ -8,4 +8,4 @@ pub mod text;
 pub mod wording;
 
 #[cfg(test)]
-mod cases;
+mod sample_documents;

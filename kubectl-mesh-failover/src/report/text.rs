@@ -86,8 +86,8 @@ fn line(label: &str, text: &str) -> String {
 mod tests {
     use mesh_shared::ui::terminal::Terminal;
 
-    use crate::report::cases;
     use crate::report::document::Document;
+    use crate::report::sample_documents;
 
     fn render(document: &Document) -> String {
         super::render(document, Terminal { live: false, asks: false, colour: false })
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn a_drill_that_held() {
-        insta::assert_snapshot!(render(&cases::held()), @r"
+        insta::assert_snapshot!(render(&sample_documents::held()), @r"
         HELD  helloworld.sample fell over from east to west and came back.
           detection  0.26 s   first answer from west-1 after the fault was accepted
           failover   0.26 s   from then on at least 99 % from west-1; last answer of east-1 after 0.24 s
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_drill_in_which_nothing_was_ejected() {
-        insta::assert_snapshot!(render(&cases::never_ejected()), @r"
+        insta::assert_snapshot!(render(&sample_documents::never_ejected()), @r"
         FAILED  helloworld.sample did not fall over: 600 of 600 requests failed, none reached west.
           why        rule helloworld ejects at most 10 % of 2 hosts: that is none (maxEjectionPercent,
                      default)
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_drill_that_is_not_put_back() {
-        insta::assert_snapshot!(render(&cases::not_restored()), @r"
+        insta::assert_snapshot!(render(&sample_documents::not_restored()), @r"
         NOT RESTORED  helloworld.sample: Deployment sample/helloworld-v1 in east is not put back: replicas
                       is 3, not 1.
           why        Deployment sample/helloworld-v1 in east: replicas is 3, and was 1: somebody else scaled
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn a_drill_that_was_stopped() {
-        insta::assert_snapshot!(render(&cases::stopped()), @r"
+        insta::assert_snapshot!(render(&sample_documents::stopped()), @r"
         STOPPED  The drill of helloworld.sample was stopped by SIGINT; all is put back.
           detection  0.26 s   first answer from west-1 after the fault was accepted
           failed     0 of 592 requests
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn no_line_but_a_command_is_wider_than_the_terminal() {
-        for (name, document) in cases::all() {
+        for (name, document) in sample_documents::all() {
             for line in render(&document).lines().filter(|line| !line.contains("kubectl ")) {
                 let words = line.split_whitespace().map(|word| word.chars().count()).max().unwrap_or(0);
                 assert!(line.chars().count() <= 100.max(words + 14), "{name}: {line}");

@@ -115,7 +115,7 @@ pub fn advice(services: &[ListedService]) -> Option<String> {
 mod tests {
     use super::*;
     use crate::plan::list::{ListRequest, list};
-    use crate::plan::sample::{cluster, gateway, our_gateway, with_service};
+    use crate::plan::test_world::{cluster, gateway, our_gateway, with_service};
 
     fn services() -> Vec<ListedService> {
         let serving = |name, protocol| with_service(cluster(name), "helloworld.sample", protocol, 1);

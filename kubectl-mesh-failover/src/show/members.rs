@@ -24,11 +24,11 @@ pub fn narrowed(seen: &[ObservedTraffic]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::sample;
+    use crate::plan::test_world;
 
     #[test]
     fn what_was_not_looked_at_is_said_and_nothing_where_all_was() {
-        let mut seen = [sample::cluster("east"), sample::cluster("west")];
+        let mut seen = [test_world::cluster("east"), test_world::cluster("west")];
         assert_eq!(narrowed(&seen), None);
         seen[1].narrowed_to = ["istio-system", "sample"].map(str::to_owned).into();
         insta::assert_snapshot!(narrowed(&seen).unwrap(), @"You may not read every namespace of ctx-west: gateways and rules were looked for in istio-system and sample alone.");

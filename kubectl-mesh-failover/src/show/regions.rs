@@ -153,7 +153,7 @@ mod tests {
     use super::*;
     use crate::plan::regions::regions;
     use crate::plan::regions::set::set as plan_set;
-    use crate::plan::sample::{cluster, region, with_service};
+    use crate::plan::test_world::{cluster, region, with_service};
 
     fn mesh() -> [mesh_shared::observed::traffic::ObservedTraffic; 2] {
         let mut west = cluster("west");

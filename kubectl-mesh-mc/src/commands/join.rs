@@ -12,7 +12,7 @@ use mesh_shared::cluster::observe::{Scope, observe};
 use mesh_shared::cluster::probe::{self, ProbeImage};
 use mesh_shared::error::{Error, Kind, Result};
 use mesh_shared::istio::gateway;
-use mesh_shared::machine::run::{Run, has_ended};
+use mesh_shared::machine::run_lock::{Run, has_ended};
 use mesh_shared::machine::{ca_folder, clock, signals};
 use mesh_shared::observed::cluster::{ObjectKey, ObservedCluster};
 use mesh_shared::run::execute::{Outcome, execute};

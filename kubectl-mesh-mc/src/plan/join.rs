@@ -1,10 +1,10 @@
 //! What a join decides: who is a member under which name, which root all share, what each cluster lacks, and in which order
 //! that is done.
 
-pub mod access;
 pub mod control_plane;
 pub mod members;
 pub mod permissions;
+pub mod remote_access;
 pub mod steps;
 pub mod trust;
 
@@ -95,7 +95,7 @@ pub fn plan(request: &JoinRequest, observed: &[ObservedCluster], ca_folder: &CaF
         let probes = observed.other_probes.join(", ");
         notes.push(format!("another run may be at work in {}: it has the probe {probes}", member.name));
     }
-    let access = access::access(&members, observed)?;
+    let access = remote_access::access(&members, observed)?;
     notes.extend(access.notes.iter().cloned());
     let steps = steps::steps(request, &members, observed, &trust, &control_planes, &access)?;
     Ok(JoinPlan { mesh, members, trust, control_planes, notes, steps })

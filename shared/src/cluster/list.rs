@@ -129,7 +129,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::cluster::trial::{Answer, answering};
+    use crate::cluster::test_api_server::{Answer, answering};
     use crate::observed::cluster::ObjectKey;
 
     fn names(range: std::ops::Range<usize>, next: &str) -> Answer {

@@ -3,7 +3,6 @@
 //! A [`context::Cluster`] is made once and passed down. Every request goes through [`request`], so that deadlines, retries
 //! of reads and the cleaning of text that comes from a cluster are the same everywhere.
 
-pub mod access;
 pub mod apply;
 pub mod context;
 pub mod exec;
@@ -14,12 +13,13 @@ pub mod lease;
 pub mod list;
 pub mod names;
 pub mod observe;
+pub mod permissions;
 pub mod probe;
 pub mod proxy_stats;
 mod request;
-pub mod traffic;
 #[cfg(test)]
-mod trial;
+mod test_api_server;
+pub mod traffic;
 pub mod wait;
 mod watch;
 pub mod workloads;

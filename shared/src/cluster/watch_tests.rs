@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::cluster::trial::{Answer, answering};
+use crate::cluster::test_api_server::{Answer, answering};
 
 fn event(kind: &str, name: &str) -> Value {
     json!({"type": kind, "object": {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "resourceVersion": "1"}}})

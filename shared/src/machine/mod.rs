@@ -3,10 +3,10 @@
 pub mod ca_folder;
 pub mod clock;
 pub mod completion_helper;
-pub mod holder;
+pub mod lock_holder;
 pub mod random;
 pub mod report_file;
-pub mod run;
+pub mod run_lock;
 pub mod shell;
 pub mod signals;
 pub mod values_file;

@@ -3,12 +3,12 @@
 /// What to do after a run that was stopped.
 const GO_ON: &str = "run the same command again: it goes on from what stands";
 
-mod access;
 pub mod change;
 pub mod complete;
 pub mod event;
 pub mod execute;
 pub mod perform;
+mod remote_access;
 mod trust;
 mod verify;
 pub mod world;

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::event::Event;
 use super::world::{Handle, World};
-use super::{GO_ON, access, trust, verify};
+use super::{GO_ON, remote_access, trust, verify};
 use crate::cluster::{apply, probe, wait};
 use crate::error::{Error, Kind, Result};
 use crate::istio::gateway;
@@ -79,9 +79,9 @@ async fn act(id: StepId, step: &Step, world: &World, events: &UnboundedSender<Ev
         }
         Action::ProveAddresses { peers } => {
             let (name, member) = here()?;
-            access::prove_addresses(world, name, member, peers).await.map(|()| false)
+            remote_access::prove_addresses(world, name, member, peers).await.map(|()| false)
         }
-        Action::SettleAddresses { wanted } => access::settle(world, wanted).map(|()| false),
+        Action::SettleAddresses { wanted } => remote_access::settle(world, wanted).map(|()| false),
         Action::MakeKey { algorithm } => {
             trust::make_key(world, step.cluster.as_ref(), *algorithm).await.map(|()| false)
         }
@@ -136,11 +136,11 @@ async fn act(id: StepId, step: &Step, world: &World, events: &UnboundedSender<Ev
         }
         Action::ProveToken { peer } => {
             let (name, member) = here()?;
-            access::prove_token(world, name, member, peer).await.map(|()| false)
+            remote_access::prove_token(world, name, member, peer).await.map(|()| false)
         }
         Action::WriteRemoteSecret { peer } => {
             let (_, member) = here()?;
-            access::write_remote_secret(world, member, peer).await.map(|()| true)
+            remote_access::write_remote_secret(world, member, peer).await.map(|()| true)
         }
         Action::VerifyDiscovery { peers } => {
             let (name, member) = here()?;

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::access::ask;
+use super::remote_access::ask;
 use super::world::{Handle, World};
 use crate::cluster::forward::{self, Replica};
 use crate::error::{Error, Result};

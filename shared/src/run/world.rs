@@ -11,7 +11,7 @@ use crate::cluster::probe::ProbeImage;
 use crate::error::{Error, Result};
 use crate::istio::remote_secret::ReaderCredential;
 use crate::machine::ca_folder::CaFolder;
-use crate::machine::run::Run;
+use crate::machine::run_lock::Run;
 use crate::mesh::name::{ClusterName, MeshId, NetworkName};
 use crate::observed::cluster::ApiAddress;
 use crate::pki::authority::{Issued, Root};

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use super::terminal::Terminal;
-use super::{help, hint, usage};
+use super::{error, help, usage};
 use crate::error::{Error, Result};
 
 /// Runs what the command line says, and ends with the code that it gives; an error has its own ([`crate::error::Error::exit_code`]).
@@ -31,7 +31,7 @@ pub fn run<C: Parser>(execute: impl FnOnce(C, Terminal) -> Result<u8>) -> ExitCo
 }
 
 fn fail(error: &Error, terminal: Terminal) -> ExitCode {
-    terminal.say(&hint::render(error, terminal));
+    terminal.say(&error::render(error, terminal));
     ExitCode::from(error.exit_code())
 }
 

@@ -85,7 +85,7 @@ mod tests {
     use clap::{Arg, ArgAction};
 
     use super::*;
-    use crate::ui::hint;
+    use crate::ui::error;
     use crate::ui::terminal::Terminal;
 
     fn told(words: &[&str]) -> String {
@@ -99,7 +99,7 @@ mod tests {
         let verb = asked_for(&command, words.iter().map(ToString::to_string));
         let error = command.try_get_matches_from([&["plugin"], words].concat()).unwrap_err();
         let terminal = Terminal { live: false, asks: false, colour: false };
-        explain(&error, &verb).map_or("an answer".into(), |error| hint::render(&error, terminal))
+        explain(&error, &verb).map_or("an answer".into(), |error| error::render(&error, terminal))
     }
 
     #[test]

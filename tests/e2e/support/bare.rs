@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use meshlab::user::GRANT;
 
-use super::{Kit, granted, until};
+use super::{Kit, permitted_users, until};
 
 /// Kinds whose objects come and go by themselves. What controllers make goes with what they make it for.
 const PASSING: [&str; 11] = [
@@ -93,7 +93,7 @@ impl Kit {
         }
         self.delete_namespaces(cluster, &istio);
         // Roles of docs/permissions may be their owner's own on clusters that stood before.
-        let roles = self.ground.lab.as_ref().map(|_| granted::LABEL.to_owned());
+        let roles = self.ground.lab.as_ref().map(|_| permitted_users::LABEL.to_owned());
         for grants in std::iter::once(format!("{GRANT}=true")).chain(roles) {
             self.kubectl(cluster, &["delete", "clusterrolebindings,clusterroles", "-l", &grants]).ok();
             self.kubectl(cluster, &["delete", "rolebindings,roles", "--all-namespaces", "-l", &grants]).ok();

@@ -6,13 +6,13 @@
 // Each test binary uses its own part of this.
 #![allow(dead_code)]
 
+pub(crate) mod altered_kubeconfigs;
 pub(crate) mod bare;
 pub(crate) mod ca_folder;
-pub(crate) mod granted;
 pub(crate) mod ground;
-pub(crate) mod judge;
 pub(crate) mod kit;
-pub(crate) mod lent;
+pub(crate) mod other_tools;
+pub(crate) mod permitted_users;
 pub(crate) mod requests;
 pub(crate) mod running;
 pub(crate) mod sample;

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use futures::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
-use mesh_shared::cluster::access::{Access, Needed, must_be_allowed};
 use mesh_shared::cluster::context::{Cluster, Connection};
 use mesh_shared::cluster::exec::{self, Command};
 use mesh_shared::cluster::kinds::Target;
+use mesh_shared::cluster::permissions::{Access, Needed, must_be_allowed};
 use mesh_shared::cluster::{apply, forward, lease, workloads};
 use mesh_shared::error::{Error, Result};
-use mesh_shared::machine::{clock, holder, random};
+use mesh_shared::machine::{clock, lock_holder, random};
 use mesh_shared::mesh::service::ServiceName;
 use mesh_shared::observed::traffic::{ObservedTraffic, PodSeen};
 use mesh_shared::observed::workload::Workload;
@@ -163,7 +163,7 @@ pub async fn prepare(
     };
     let started = clock::now();
     let record = Record {
-        holder: holder::name(&run),
+        holder: lock_holder::name(&run),
         run,
         cluster: at.name.to_string(),
         system_namespace: at.system_namespace.clone(),

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use clap::Args;
 use futures::future::try_join_all;
-use mesh_shared::cluster::access::{Needed, must_be_allowed};
 use mesh_shared::cluster::context::{Cluster, Connection, connect, contexts};
 use mesh_shared::cluster::kinds::Target;
+use mesh_shared::cluster::permissions::{Needed, must_be_allowed};
 use mesh_shared::cluster::{apply, lease};
 use mesh_shared::error::{Error, Result};
-use mesh_shared::machine::{clock, holder};
+use mesh_shared::machine::{clock, lock_holder};
 use mesh_shared::mesh::service::ServiceName;
 use mesh_shared::ui::arguments::parse_duration;
 use mesh_shared::ui::terminal::Terminal;
@@ -114,7 +114,7 @@ pub(super) async fn recover(
         return Err(Error::refused("you said no").fix("see what would be put back: --dry-run"));
     }
     if let Some(held) = alive {
-        lease::take_over(&cluster, &target, held, &holder::name(&record.run)).await?;
+        lease::take_over(&cluster, &target, held, &lock_holder::name(&record.run)).await?;
     }
     let deadline = Instant::now() + arguments.restore_timeout;
     let all = put_back(&cluster, &record, deadline, &|text| terminal.say(&text)).await;

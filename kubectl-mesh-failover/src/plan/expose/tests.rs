@@ -3,7 +3,7 @@ use mesh_shared::plan::change::Operation;
 use serde_json::json;
 
 use super::*;
-use crate::plan::sample::{cluster, gateway, our_gateway, service, with_service};
+use crate::plan::test_world::{cluster, gateway, our_gateway, service, with_service};
 
 const HOST: &str = "helloworld.sample.svc.cluster.local";
 const OTHER: &str = "other.sample.svc.cluster.local";

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::report::{Ours, report};
 use super::*;
 use crate::cli::MANAGER;
-use crate::plan::sample::{cluster, our_gateway, region, service, with_service};
+use crate::plan::test_world::{cluster, our_gateway, region, service, with_service};
 use crate::show::locality as show;
 
 const HOST: &str = "helloworld.sample.svc.cluster.local";
@@ -132,7 +132,7 @@ fn a_value_of_the_users_that_never_ejects_is_refused_and_taken_over_by_word_alon
     ));
     let plan = planned(&world);
     let error = refuse_conflicts(&plan, &TakeOver::Nothing).unwrap_err();
-    insta::assert_snapshot!(mesh_shared::ui::hint::render(&error, plain()), @r"
+    insta::assert_snapshot!(mesh_shared::ui::error::render(&error, plain()), @r"
     error: for helloworld.sample to fall over, fields of somebody else's have to change
       where: context ctx-east
       why:   east: DestinationRule sample/theirs spec.trafficPolicy.outlierDetection.maxEjectionPercent (owner kubectl-edit) is 10, wanted 99

@@ -167,7 +167,7 @@ mod tests {
     use mesh_shared::observed::traffic::Locality;
 
     use super::*;
-    use crate::plan::sample::{cluster, region, with_service};
+    use crate::plan::test_world::{cluster, region, with_service};
 
     fn assignments(texts: &[&str]) -> Vec<Assignment> {
         texts.iter().map(|text| text.parse().unwrap()).collect()

@@ -99,7 +99,7 @@ pub fn place(number: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::cases;
+    use crate::report::sample_documents;
 
     #[test]
     fn ticks_are_round_and_reach_what_is_drawn() {
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_sliver_at_the_end_is_part_of_the_bar_before_it() {
-        let document = cases::held();
+        let document = sample_documents::held();
         let bars = bars(&document);
         assert_eq!(bars.len(), document.timeline.slices.len() - 1);
         assert!((bars.last().unwrap().whole() - 50.0).abs() < 2.0);

@@ -2,9 +2,9 @@
 //! of it.
 
 use futures::future::try_join_all;
-use mesh_shared::cluster::access::{Needed, must_be_allowed};
 use mesh_shared::cluster::apply::create_strict_dry_run;
 use mesh_shared::cluster::context::Cluster;
+use mesh_shared::cluster::permissions::{Needed, must_be_allowed};
 use mesh_shared::cluster::probe::{PullSecret, pull_secret_of};
 use mesh_shared::error::{Error, Kind, Result};
 use mesh_shared::observed::cluster::ObservedCluster;

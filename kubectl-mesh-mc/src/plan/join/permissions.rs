@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mesh_shared::cluster::access::{Access, RoleFile};
 use mesh_shared::cluster::kinds::Target;
+use mesh_shared::cluster::permissions::{Access, RoleFile};
 use mesh_shared::cluster::probe::PullSecret;
 use mesh_shared::cluster::wait::DAEMON_SET;
 use mesh_shared::istio::{gateway, sail};

@@ -17,9 +17,9 @@ use mesh_shared::plan::order::{StepId, Steps};
 use serde_json::Value;
 
 use super::JoinRequest;
-use super::access::AccessPlan;
 use super::control_plane::ControlPlanePlan;
 use super::members::Member;
+use super::remote_access::AccessPlan;
 use super::trust::{RootSource, TrustPlan};
 
 /// Name of the reader account where the chart's values do not name another (istio/istio manifests/charts/base).

@@ -178,7 +178,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::cluster::trial::{Answer, answering};
+    use crate::cluster::test_api_server::{Answer, answering};
 
     fn rules(name: &str) -> Answer {
         Answer::Status(200, json!({"items": [{"metadata": {"name": name}}]}))
