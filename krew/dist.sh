@@ -200,7 +200,7 @@ sum() {
 
 # manifest PLUGIN: the template, whose last part, the platform, stands once for each archive that there is.
 manifest() {
-    local template platform archive found="" file=krew/$1.yaml
+    local template platform archive found="" file=krew/$1.template.yaml
     template=$(sed '/^  - selector:/,$d' "$file")
     platform=$(sed -n '/^  - selector:/,$p' "$file")
     printf '%s\n' "${template//@VERSION@/$VERSION}"

@@ -322,3 +322,27 @@ fn at_least_a_millisecond(text: &str) -> Result<Duration> {
     parse_duration(text)
         .and_then(|duration| if duration < Duration::from_millis(1) { Err(short()) } else { Ok(duration) })
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Args as _;
+    use mesh_shared::locality::defaults::{BASE_EJECTION_TIME, CONSECUTIVE_5XX, INTERVAL, MAX_EJECTION_PERCENT};
+    use mesh_shared::mesh::duration::write_duration;
+
+    use super::*;
+
+    #[test]
+    fn help_and_docs_say_the_defaults_that_are_written() {
+        let help = RuleArguments::augment_args(clap::Command::new("apply")).render_long_help().to_string();
+        let page = include_str!("../../../docs/locality.md");
+        for (field, default) in [
+            ("consecutive5xxErrors", CONSECUTIVE_5XX.to_string()),
+            ("interval", write_duration(INTERVAL)),
+            ("baseEjectionTime", write_duration(BASE_EJECTION_TIME)),
+            ("maxEjectionPercent", MAX_EJECTION_PERCENT.to_string()),
+        ] {
+            assert!(help.contains(&format!("else {default}")), "{field}: {help}");
+            assert!(page.contains(&format!("| `{field}` | {default} |")), "{field}");
+        }
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use mesh_shared::locality::ejection::{ejections_during, longest_ejection};
 use mesh_shared::mesh::name::ClusterName;
 use mesh_shared::mesh::service::ServiceName;
 use serde::{Deserialize, Serialize, Serializer};
@@ -126,6 +127,13 @@ pub struct Rule {
     pub max_ejection_percent: u32,
     /// Hosts that the client's proxy has for the service, over all priorities.
     pub hosts: usize,
+}
+
+impl Rule {
+    /// The longest time that a host stays out because of a fault of this length.
+    pub fn longest_ejection(&self, fault: Duration) -> Duration {
+        longest_ejection(self.base_ejection, self.interval, ejections_during(self.base_ejection, fault))
+    }
 }
 
 /// A span of time as reports write it.

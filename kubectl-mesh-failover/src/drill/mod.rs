@@ -15,6 +15,5 @@ pub mod put_back;
 pub mod record;
 pub mod recording;
 pub mod restore;
-pub mod rule;
 pub mod traffic;
 pub mod watch;

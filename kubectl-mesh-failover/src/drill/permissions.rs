@@ -18,11 +18,11 @@ pub fn everywhere(system_namespace: &str, service: &ServiceName) -> Vec<Access> 
 
 /// In the cluster that is failed: the record, and the fault as far as it does not depend on the workloads.
 pub fn failing(service: &ServiceName, fault: Fault) -> Vec<Access> {
-    let mut all = recording(service);
-    if matches!(fault, Fault::UpstreamErrors { .. }) {
-        all.extend(filters(&service.namespace));
-    }
-    all
+    let of_fault = match fault {
+        Fault::ScaleToZero => Vec::new(),
+        Fault::UpstreamErrors { .. } => filters(&service.namespace),
+    };
+    [recording(service), of_fault].concat()
 }
 
 /// What putting it back needs, and therefore what making the change needs as well.

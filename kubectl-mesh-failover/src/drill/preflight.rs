@@ -10,6 +10,7 @@ use mesh_shared::ui::format::list;
 
 use super::experiment::{Fault, Rule, Side};
 use super::record::Changed;
+use crate::plan::exposure::openings;
 use crate::plan::members::no_service;
 
 /// Every cluster of the mesh has a context here: a peer that was left out could run a drill of its own, or be the one that
@@ -194,16 +195,37 @@ pub fn client<'a>(pods: &[&'a PodSeen], workload: &str, at: &ObservedTraffic) ->
     })
 }
 
+/// The target's cluster exposes the service, where it lies in another network than the client.
+///
+/// # Errors
+/// A refusal with the command that exposes it.
+pub fn exposed(target: &ObservedTraffic, client: &ObservedTraffic, service: &ServiceName) -> Result<()> {
+    let one_network = target.network.is_some() && target.network == client.network;
+    if one_network || target.name == client.name || !openings(target, service).is_empty() {
+        return Ok(());
+    }
+    Err(Error::refused(format!("{service} is not exposed in {}, where its traffic would go", target.name))
+        .at(format!("context {}", target.context))
+        .because("its east-west gateway does not know the host, so that every request would fail")
+        .fix(format!("kubectl mesh-failover expose {service} --contexts {},{}", client.context, target.context)))
+}
+
 /// The changes that make the fault.
 ///
 /// # Errors
 /// A refusal where a workload cannot be scaled, would lose its volumes, stands at zero already, or is kept by somebody who
 /// puts replicas back, unless `allow_owner` says so.
 pub fn changes(owners: &Owners, service: &ServiceName, fault: Fault, allow_owner: bool) -> Result<Vec<Changed>> {
-    if let Fault::UpstreamErrors { .. } = fault {
-        let name = format!("mesh-failover-drill-{}", service.name);
-        return Ok(vec![Changed::Filter { namespace: service.namespace.clone(), name }]);
+    match fault {
+        Fault::ScaleToZero => scaled_to_zero(owners, service, allow_owner),
+        Fault::UpstreamErrors { .. } => {
+            let name = format!("mesh-failover-drill-{}", service.name);
+            Ok(vec![Changed::Filter { namespace: service.namespace.clone(), name }])
+        }
     }
+}
+
+fn scaled_to_zero(owners: &Owners, service: &ServiceName, allow_owner: bool) -> Result<Vec<Changed>> {
     if let Some((kind, name)) = owners.unscalable.first() {
         return Err(Error::refused(format!("{kind} {name} cannot be scaled to zero"))
             .because(format!("{service} has pods that it owns"))

@@ -2,7 +2,7 @@
 
 use mesh_shared::cluster::context::ContextEntry;
 use mesh_shared::error::{Error, Result};
-use mesh_shared::istio::registered::RegisteredCluster;
+use mesh_shared::istio::remote_secret::reading::RegisteredCluster;
 use mesh_shared::mesh::name::ClusterName;
 
 /// A peer and the context by which it is reached, so far by address or authority alone: its own name has to confirm it.

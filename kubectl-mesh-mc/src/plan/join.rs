@@ -95,7 +95,7 @@ pub fn plan(request: &JoinRequest, observed: &[ObservedCluster], ca_folder: &CaF
         let probes = observed.other_probes.join(", ");
         notes.push(format!("another run may be at work in {}: it has the probe {probes}", member.name));
     }
-    let access = remote_access::access(&members, observed)?;
+    let access = remote_access::remote_access(&members, observed)?;
     notes.extend(access.notes.iter().cloned());
     let steps = steps::steps(request, &members, observed, &trust, &control_planes, &access)?;
     Ok(JoinPlan { mesh, members, trust, control_planes, notes, steps })

@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use super::fault::Fault;
 use crate::error::{Error, Result};
 
-mod credentials;
+mod client_certificate;
 mod entries;
 mod file;
 
@@ -153,7 +153,7 @@ async fn connect_one(connection: &Connection, kubeconfig: &Kubeconfig, context: 
     };
     let mut config =
         Config::from_custom_kubeconfig(kubeconfig.clone(), &options).await.map_err(|error| broken(&error))?;
-    credentials::must_be_valid(&config.auth_info, context)?;
+    client_certificate::must_be_valid(&config.auth_info, context)?;
 
     config.default_retry = false;
     config.connect_timeout = Some(CONNECT.min(connection.request_timeout.unwrap_or(CONNECT)));

@@ -4,6 +4,7 @@
 //! of reads and the cleaning of text that comes from a cluster are the same everywhere.
 
 pub mod apply;
+pub mod completion_names;
 pub mod context;
 pub mod exec;
 pub mod fault;
@@ -11,7 +12,6 @@ pub mod forward;
 pub mod kinds;
 pub mod lease;
 pub mod list;
-pub mod names;
 pub mod observe;
 pub mod permissions;
 pub mod probe;

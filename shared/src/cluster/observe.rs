@@ -5,7 +5,7 @@
 mod addresses;
 mod ask;
 pub(super) mod control_planes;
-mod peers;
+mod remote_secrets;
 mod sail;
 mod trust;
 
@@ -60,7 +60,7 @@ fn assemble(cluster: &Cluster, scope: &Scope, answers: &Answers, now: Timestamp)
     let istiods: Vec<_> = answers.istiods.iter().map(control_planes::istiod).collect();
     let governed = istiods.iter().any(|istiod| &istiod.namespace == namespace);
     let cacerts = secret(crate::istio::cacerts::NAME);
-    let reader_account = peers::reader_account(&answers.service_accounts);
+    let reader_account = remote_secrets::reader_account(&answers.service_accounts);
     let service = answers.gateway_service.as_ref();
     let is_over = |namespace: &Value| answers.time.is_some_and(|time| probe::is_over(namespace, time));
     let (leftovers, others): (Vec<Value>, Vec<Value>) = answers.probes.iter().cloned().partition(is_over);
@@ -80,7 +80,7 @@ fn assemble(cluster: &Cluster, scope: &Scope, answers: &Answers, now: Timestamp)
             now,
         ),
         has_cacerts: cacerts.is_some(),
-        remote_secrets: answers.secrets.iter().filter_map(peers::remote_secret).collect(),
+        remote_secrets: answers.secrets.iter().filter_map(remote_secrets::remote_secret).collect(),
         api_addresses: addresses::api(
             &cluster.server,
             cluster.server_ca_pem.as_deref(),
@@ -91,7 +91,7 @@ fn assemble(cluster: &Cluster, scope: &Scope, answers: &Answers, now: Timestamp)
         reader_token: reader_account
             .as_deref()
             .and_then(|account| secret(&crate::istio::remote_secret::reader_token_name(account)))
-            .is_some_and(peers::is_filled),
+            .is_some_and(remote_secrets::is_filled),
         reader_account,
         gateway_addresses: service.map(gateway::addresses).unwrap_or_default(),
         gateway_available: answers

@@ -7,7 +7,7 @@ mod east_west;
 mod endpoints;
 mod mesh_config;
 mod pods;
-mod registered;
+mod remote_secrets;
 mod services;
 #[cfg(test)]
 mod tests;
@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use self::ask::{Answers, ask};
-pub use self::registered::registered;
+pub use self::remote_secrets::registered;
 use super::context::Cluster;
 use super::list::every_metadata;
 use super::observe::{control_planes, uid};

@@ -6,7 +6,6 @@ pub mod destination_rule;
 pub mod gateway;
 pub mod manifest;
 pub mod namespace;
-pub mod registered;
 pub mod remote_secret;
 pub mod sail;
 

@@ -1,6 +1,8 @@
 //! Remote secrets, by which one cluster's istiod reads the API server of another, as `istioctl create-remote-secret`
 //! writes them (istio/istio istioctl/pkg/multicluster/remote_secret.go).
 
+pub mod reading;
+
 use std::collections::BTreeMap;
 
 use base64::Engine as _;

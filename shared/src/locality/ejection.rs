@@ -13,6 +13,15 @@ use crate::mesh::duration::parse_duration;
 /// Envoy's `max_ejection_percent` where a rule says nothing.
 pub const DEFAULT_PERCENT: u32 = 10;
 
+/// Istio's and Envoy's `consecutive5xxErrors` and `consecutiveLocalOriginFailures` where a rule says nothing.
+const DEFAULT_ERRORS: u32 = 5;
+
+/// Envoy's `interval` where a rule says nothing.
+const DEFAULT_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Envoy's `base_ejection_time` where a rule says nothing.
+const DEFAULT_BASE_EJECTION_TIME: Duration = Duration::from_secs(30);
+
 /// Envoy's `max_ejection_time`, which Istio never sets; a longer `baseEjectionTime` takes its place.
 pub const LONGEST: Duration = Duration::from_mins(5);
 
@@ -48,18 +57,19 @@ pub struct Detection {
 impl Detection {
     /// What Envoy does with an `outlierDetection` block.
     pub fn of(block: &OutlierDetection) -> Self {
-        let time = |text: &Option<String>, default: u64| {
-            text.as_deref().and_then(|text| parse_duration(text).ok()).unwrap_or(Duration::from_secs(default))
+        let time = |text: &Option<String>, default: Duration| {
+            text.as_deref().and_then(|text| parse_duration(text).ok()).unwrap_or(default)
         };
         let percent = block.max_ejection_percent.filter(|percent| *percent > 0);
         let split = block.split_external_local_origin_errors == Some(true);
         Self {
-            consecutive_5xx: block.consecutive_5xx_errors.unwrap_or(5),
+            consecutive_5xx: block.consecutive_5xx_errors.unwrap_or(DEFAULT_ERRORS),
             consecutive_gateway_errors: block.consecutive_gateway_errors.unwrap_or(0),
-            consecutive_local_origin_failures: split
-                .then(|| block.consecutive_local_origin_failures.filter(|errors| *errors > 0).unwrap_or(5)),
-            interval: time(&block.interval, 10),
-            base_ejection_time: time(&block.base_ejection_time, 30),
+            consecutive_local_origin_failures: split.then(|| {
+                block.consecutive_local_origin_failures.filter(|errors| *errors > 0).unwrap_or(DEFAULT_ERRORS)
+            }),
+            interval: time(&block.interval, DEFAULT_INTERVAL),
+            base_ejection_time: time(&block.base_ejection_time, DEFAULT_BASE_EJECTION_TIME),
             max_ejection_percent: percent.unwrap_or(DEFAULT_PERCENT).min(100),
             percent_by_default: percent.is_none(),
             min_health_percent: block.min_health_percent.unwrap_or(0),

@@ -4,6 +4,7 @@
 //! and for how long Envoy takes a host out, [`hosts`] which hosts it counts. [`merge`] puts a failover into a user's rule, and
 //! [`record`] takes it out again.
 
+pub mod defaults;
 pub mod ejection;
 pub mod failover;
 pub mod governing;

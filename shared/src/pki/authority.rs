@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use x509_parser::extensions::ParsedExtension;
 
 use super::chain::{Certificate, bundle};
-use super::issuer::with_issuer;
+use super::issuer_name::with_issuer;
 use super::key::PrivateKey;
 use super::verify::{verify_chain, verify_key, verify_root};
 use super::workload::verify_workload;

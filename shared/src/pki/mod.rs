@@ -2,7 +2,7 @@
 
 pub mod authority;
 pub mod chain;
-mod issuer;
+mod issuer_name;
 pub mod key;
 pub mod verify;
 mod workload;

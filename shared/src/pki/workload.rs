@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 use webpki::{ALL_VERIFICATION_ALGS, EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 
 use super::authority::Issued;
-use super::issuer::with_issuer;
+use super::issuer_name::with_issuer;
 
 /// Signs a workload as istiod would (a SPIFFE name, both sides of mutual TLS) and has rustls-webpki judge the chain. The
 /// workload's key is the intermediate's own: no other is at hand, and the certificate is dropped here.

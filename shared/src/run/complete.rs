@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Command;
 use futures::future::join;
 
+use crate::cluster::completion_names::{Place, names};
 use crate::cluster::context::{Connection, contexts, users};
-use crate::cluster::names::{Place, names};
 use crate::completion::answer::{Directive, render};
 use crate::completion::line::{Candidate, Line, Wanted, read};
 use crate::completion::shell::Shell;

@@ -5,8 +5,8 @@ use mesh_shared::error::{Error, Result};
 use serde_json::Value;
 
 use crate::support::Kit;
-use crate::support::bare::is_made_by_tests;
 use crate::support::ground::NAMES;
+use crate::support::own_namespaces::is_made_by_tests;
 
 /// Kinds of the Sail API that every mesh has.
 const NEEDED: [&str; 2] = ["istios.sailoperator.io", "istiocnis.sailoperator.io"];

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use meshlab::user::GRANT;
 
+use super::own_namespaces::is_made_by_tests;
 use super::{Kit, permitted_users, until};
 
 /// Kinds whose objects come and go by themselves. What controllers make goes with what they make it for.
@@ -23,11 +24,6 @@ const PASSING: [&str; 11] = [
     "pods",
     "replicasets.apps",
 ];
-
-/// Whether a namespace is one that tests make, and that therefore goes with them.
-pub(crate) fn is_made_by_tests(namespace: &str) -> bool {
-    ["istio-system", "istio-cni", "sample", "shop"].contains(&namespace) || namespace.starts_with("mesh-probe-")
-}
 
 impl Kit {
     /// The clusters as they were found: whatever a test before this one did is removed, and that is proved.

@@ -12,12 +12,14 @@ pub(crate) mod ca_folder;
 pub(crate) mod ground;
 pub(crate) mod kit;
 pub(crate) mod other_tools;
+pub(crate) mod own_namespaces;
 pub(crate) mod permitted_users;
 pub(crate) mod requests;
 pub(crate) mod running;
 pub(crate) mod sample;
 pub(crate) mod screen;
 pub(crate) mod shell;
+pub(crate) mod standing;
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};

@@ -27,7 +27,7 @@ use crate::drill::lock::{self, Place};
 use crate::drill::phase::Timing;
 use crate::drill::record::{self, Record};
 use crate::drill::traffic::Curl;
-use crate::drill::{permissions, preflight, rule};
+use crate::drill::{permissions, preflight};
 use crate::plan::locality::reading::{self, ClientOf};
 use crate::plan::permissions::DRILL;
 use crate::show;
@@ -136,7 +136,7 @@ pub async fn prepare(
     let target = preflight::target_side(&seen, &failed_side, &service, rule.as_ref())?;
     preflight::governed(rule.as_ref(), &service, (&failed_side.region, &target.region))?;
     let target_at = preflight::cluster(&seen, target.cluster.as_str(), "the failover target")?;
-    rule::exposed(target_at, client_at, &service)?;
+    preflight::exposed(target_at, client_at, &service)?;
 
     let hypothesis = hypothesis(arguments, rule.as_ref());
     let timing = Timing {
@@ -230,7 +230,7 @@ fn longest_ejection(arguments: &RunArguments, rule: &Rule) -> std::time::Duratio
         Fault::ScaleToZero => std::time::Duration::ZERO,
         Fault::UpstreamErrors { .. } => arguments.hypothesis.failover_within + arguments.traffic.hold,
     };
-    let longest = rule::longest_ejection(rule, fault);
+    let longest = rule.longest_ejection(fault);
     match arguments.fault {
         Fault::ScaleToZero => longest.max(START),
         Fault::UpstreamErrors { .. } => longest,

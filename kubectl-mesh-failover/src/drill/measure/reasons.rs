@@ -8,7 +8,6 @@ use super::judgement::{BASELINE, FAILBACK, FAILOVER, not_restored, time, untold}
 use super::{Facts, UnderFault, counters};
 use crate::drill::experiment::{Fault, Rule};
 use crate::drill::recording::Stop;
-use crate::drill::rule::longest_ejection;
 use crate::report::document::{Expectation, Reason, Verdict};
 use crate::report::wording::{count, percent_of};
 
@@ -255,7 +254,7 @@ fn no_failback(facts: &Facts<'_>) -> Vec<Reason> {
                 format!(
                     "hosts of {failed} stay ejected for baseEjectionTime ({}) times the number of their ejections: up to {} after this fault",
                     time(rule.base_ejection),
-                    time(longest_ejection(rule, stood))
+                    time(rule.longest_ejection(stood))
                 ),
                 "lower baseEjectionTime in the rule, or allow more time (--failback-within)",
             )]

@@ -8,14 +8,14 @@ use super::members::Member;
 
 /// Access that is missing.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct AccessPlan {
+pub struct RemoteAccessPlan {
     /// Reader and the peer that it is to read.
     pub missing: Vec<(ClusterName, ClusterName)>,
     /// What should be known before saying yes.
     pub notes: Vec<String>,
 }
 
-impl AccessPlan {
+impl RemoteAccessPlan {
     /// The peers that a cluster is still to read.
     pub fn peers_of(&self, reader: &ClusterName) -> Vec<&ClusterName> {
         self.missing.iter().filter(|(of, _)| of == reader).map(|(_, peer)| peer).collect()
@@ -32,8 +32,8 @@ impl AccessPlan {
 /// # Errors
 /// A refusal where a member's name is registered for another API server, where a remote secret stands that istiod does not
 /// use, and where no address of a cluster is known.
-pub(super) fn access(members: &[Member], observed: &[ObservedCluster]) -> Result<AccessPlan> {
-    let mut plan = AccessPlan::default();
+pub(super) fn remote_access(members: &[Member], observed: &[ObservedCluster]) -> Result<RemoteAccessPlan> {
+    let mut plan = RemoteAccessPlan::default();
     for (reader, seen) in members.iter().zip(observed) {
         for (peer, peer_seen) in members.iter().zip(observed).filter(|(peer, _)| peer.name != reader.name) {
             match seen.remote_secrets.iter().find(|secret| registers(secret, &peer.name)) {

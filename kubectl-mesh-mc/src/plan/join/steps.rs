@@ -19,7 +19,7 @@ use serde_json::Value;
 use super::JoinRequest;
 use super::control_plane::ControlPlanePlan;
 use super::members::Member;
-use super::remote_access::AccessPlan;
+use super::remote_access::RemoteAccessPlan;
 use super::trust::{RootSource, TrustPlan};
 
 /// Name of the reader account where the chart's values do not name another (istio/istio manifests/charts/base).
@@ -31,7 +31,7 @@ pub(super) fn steps(
     observed: &[ObservedCluster],
     trust: &TrustPlan,
     control_planes: &BTreeMap<ClusterName, ControlPlanePlan>,
-    access: &AccessPlan,
+    access: &RemoteAccessPlan,
 ) -> Result<Steps> {
     let mut clusters = Vec::new();
     for (member, observed) in members.iter().zip(observed) {
@@ -99,7 +99,7 @@ fn gateway_manifests(
 struct Builder<'a> {
     request: &'a JoinRequest,
     clusters: &'a [Cluster<'a>],
-    access: &'a AccessPlan,
+    access: &'a RemoteAccessPlan,
     trust: &'a TrustPlan,
     steps: Steps,
 }

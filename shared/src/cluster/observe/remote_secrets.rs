@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::Secret;
 use serde_json::Value;
 
-use crate::istio::{registered, remote_secret as format};
+use crate::istio::remote_secret::{LABEL, reader_credential, reading};
 use crate::observed::cluster::RemoteSecretFound;
 
 /// The account's name where the chart does not say otherwise.
@@ -11,12 +11,12 @@ const READER: &str = "istio-reader-service-account";
 
 /// A remote secret as it stands; none where the Secret is another.
 pub(super) fn remote_secret(secret: &Value) -> Option<RemoteSecretFound> {
-    if secret["metadata"]["labels"][format::LABEL] != "true" {
+    if secret["metadata"]["labels"][LABEL] != "true" {
         return None;
     }
     let name = secret["metadata"]["name"].as_str().unwrap_or_default().to_owned();
     let found =
-        serde_json::from_value::<Secret>(secret.clone()).map(|secret| registered::read(&secret)).unwrap_or_default();
+        serde_json::from_value::<Secret>(secret.clone()).map(|secret| reading::read(&secret)).unwrap_or_default();
     let faults: Vec<String> = found.iter().flat_map(|cluster| cluster.faults.iter().cloned()).collect();
     let fault = if found.is_empty() {
         Some("it registers no cluster".to_owned())
@@ -41,7 +41,7 @@ pub(super) fn reader_account(accounts: &[Value]) -> Option<String> {
 
 /// Whether the token controller has filled this Secret.
 pub(super) fn is_filled(secret: &Value) -> bool {
-    serde_json::from_value::<Secret>(secret.clone()).is_ok_and(|secret| format::reader_credential(&secret).is_some())
+    serde_json::from_value::<Secret>(secret.clone()).is_ok_and(|secret| reader_credential(&secret).is_some())
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::api::core::v1::Secret;
 use serde::{Deserialize, Serialize};
 
-use super::remote_secret::{CLUSTER_ANNOTATION, LABEL};
+use super::{CLUSTER_ANNOTATION, LABEL};
 use crate::pki::chain::{Fingerprint, parse_bundle};
 
 /// More than any kubeconfig of one cluster.

@@ -6,8 +6,8 @@ use serde_json::Value;
 use crate::cluster::context::Cluster;
 use crate::cluster::list::every;
 use crate::error::Result;
-use crate::istio::registered::{RegisteredCluster, read};
 use crate::istio::remote_secret::LABEL;
+use crate::istio::remote_secret::reading::{RegisteredCluster, read};
 
 /// Every cluster that the remote secrets of istiod's namespace register, in the order of the Secrets' names.
 ///

@@ -1,4 +1,4 @@
-//! Credentials that can be judged without asking anyone.
+//! The client certificate of a kubeconfig, whose dates can be judged without asking anyone.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
