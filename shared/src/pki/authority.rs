@@ -17,8 +17,11 @@ use super::workload::verify_workload;
 use crate::error::{Draft, Error, Result};
 use crate::mesh::name::ClusterName;
 
-/// Ten years, for the root and for intermediates.
-const DAYS: i64 = 3650;
+/// How long a root is valid: ten years.
+const ROOT_DAYS: i64 = 3650;
+
+/// How long an intermediate is valid, if its root is for as long.
+const INTERMEDIATE_DAYS: i64 = 3650;
 
 /// How far `NotBefore` is set back, so that clusters whose clocks are slow accept what was just made.
 const SET_BACK: SignedDuration = SignedDuration::from_mins(5);
@@ -86,7 +89,7 @@ impl Root {
     /// # Errors
     /// Where the key does not sign, or what was signed does not verify.
     pub fn create(key: PrivateKey, serial: Serial, now: Timestamp) -> Result<Self> {
-        let mut params = params(serial, now, now + days(DAYS))?;
+        let mut params = params(serial, now, now + days(ROOT_DAYS))?;
         params.distinguished_name = name(&[(DnType::OrganizationName, "Istio"), (DnType::CommonName, "Root CA")]);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let signed = params.self_signed(&key).map_err(not_signed)?;
@@ -121,7 +124,7 @@ impl Root {
         serial: Serial,
         now: Timestamp,
     ) -> Result<Issued> {
-        let mut params = params(serial, now, (now + days(DAYS)).min(self.certificate.not_after))?;
+        let mut params = params(serial, now, (now + days(INTERMEDIATE_DAYS)).min(self.certificate.not_after))?;
         params.distinguished_name = name(&[
             (DnType::OrganizationName, "Istio"),
             (DnType::CommonName, "Intermediate CA"),
@@ -271,7 +274,7 @@ pub(crate) mod tests {
         {
             assert!(!text.contains(field), "{field} is in {text}");
         }
-        assert_eq!(root.not_after.duration_since(root.not_before), days(DAYS) + SET_BACK);
+        assert_eq!(root.not_after.duration_since(root.not_before), days(ROOT_DAYS) + SET_BACK);
     }
 
     #[test]
