@@ -20,21 +20,30 @@ name_of() {
 
 # A name that stands for another image already is left alone: who installed a release has its image, for ever.
 image() {
-    local archive=$1 to=${2:-} options=() sources=() digest there
+    local archive=$1 to=${2:-} options=() sources=() public=() digest there why
     to=${to:-$(name_of "$archive")}
     # What runs on this machine has no certificate.
-    [[ $to != 127.0.0.1:* ]] || options+=(tls-verify=false)
+    [[ $to != 127.0.0.1:* ]] || options+=(tls-verify=false) public+=(--tls-verify=false)
     [ -z "${REGISTRY_PASSWORD:-}" ] || options+=("creds=${REGISTRY_USER:?}:$REGISTRY_PASSWORD")
     sources=("${options[@]/#/--}")
     digest=$(skopeo inspect --raw "oci-archive:$archive" | sha256sum | sed 's/ .*//; s/^/sha256:/')
-    if there=$(skopeo inspect --raw "${sources[@]}" "docker://$to" 2>/dev/null | sha256sum | sed 's/ .*//; s/^/sha256:/'); then
+    why=$(mktemp)
+    if there=$(skopeo inspect --raw --retry-times 3 "${sources[@]}" "docker://$to" 2>"$why" |
+        sha256sum | sed 's/ .*//; s/^/sha256:/'); then
         [ "$there" = "$digest" ] ||
             fail "$to stands for another image already" "  it is $there, this one is $digest" \
                 "  do: raise the version in Cargo.toml, from which the image takes its name"
         echo "$to is there already"
+    elif ! grep --quiet --ignore-case 'manifest unknown\|name unknown\|not found\|denied' "$why"; then
+        # What cannot be read may well stand there.
+        fail "whether $to stands already cannot be told" "  $(cat "$why")" "  do: try again"
     else
         skopeo copy --all --preserve-digests "${options[@]/#/--dest-}" "oci-archive:$archive" "docker://$to"
     fi
+    rm -f "$why"
+    # Everybody's clusters pull it without a password.
+    skopeo inspect --raw --no-creds "${public[@]}" "docker://${to%:*}@$digest" >/dev/null ||
+        fail "$to cannot be pulled by everybody" "  do: make the package public in the registry's settings"
     printf 'name=%s\ndigest=%s\n' "${to%:*}" "$digest" | tee --append "${DIGEST_TO:-/dev/null}"
 }
 
@@ -62,16 +71,24 @@ release() {
     [[ $version != *-* ]] || options+=(--prerelease)
     words=$(mktemp)
     notes "$version" >"$words"
-    gh release create "$version" --verify-tag --title "$version" --notes-file "$words" "${options[@]}" \
-        "$folder"/*.tar.gz "$folder"/sha256sums.txt "$folder"/*.json
+    # A release that an earlier try left gets what it lacks.
+    if gh release view "$version" >/dev/null 2>&1; then
+        gh release upload "$version" --clobber "$folder"/*.tar.gz "$folder"/sha256sums.txt "$folder"/*.json
+    else
+        gh release create "$version" --verify-tag --title "$version" --notes-file "$words" "${options[@]}" \
+            "$folder"/*.tar.gz "$folder"/sha256sums.txt "$folder"/*.json
+    fi
     rm -f "$words"
 }
 
 index() {
-    local version=$1 manifests=$2 plugin
+    local version=$1 manifests=$2 plugin offered
     for plugin in mesh-mc mesh-failover; do
         grep --quiet --line-regexp --fixed-strings "  version: \"$version\"" "$manifests/$plugin.yaml" ||
             fail "$manifests/$plugin.yaml is not the manifest of $version"
+        offered=$(sed -n 's/^  version: "\(.*\)"$/\1/p' "plugins/$plugin.yaml" 2>/dev/null || true)
+        [ "$(printf '%s\n' "$offered" "$version" | sort --version-sort | tail -n 1)" = "$version" ] ||
+            fail "the index offers $offered of $plugin already, which is newer than $version"
         cp "$manifests/$plugin.yaml" plugins/
     done
     git add plugins
@@ -81,7 +98,8 @@ index() {
     fi
     git -c user.name=release -c user.email=release@users.noreply.github.com commit --quiet \
         --message "Offer $version in the custom krew index"
-    git push --quiet origin HEAD
+    # Somebody may have pushed meanwhile.
+    git push --quiet origin HEAD || { git pull --quiet --rebase && git push --quiet origin HEAD; }
     echo "the index has $version now"
 }
 

@@ -67,7 +67,8 @@ gnu_tar() {
 # beside every Cargo.toml, so it is given a copy.
 sbom() {
     local copy
-    copy=$(mktemp -d)
+    # As cargo calls it: on macOS the folder for temporary files is behind a link.
+    copy=$(cd "$(mktemp -d)" && pwd -P)
     cp -r Cargo.toml Cargo.lock kubectl-mesh-mc kubectl-mesh-failover reference shared tests "$copy/"
     (cd "$copy" && cargo cyclonedx --quiet --format json --spec-version 1.5 --target "$2" --no-build-deps \
         --manifest-path "kubectl-$1/Cargo.toml" >&2)

@@ -158,7 +158,7 @@ up() {
     make image OUT="$home/mesh-probe.tar"
     local name
     for name in "${clusters[@]}"; do
-        kind get clusters 2>/dev/null | grep --quiet --line-regexp "$name" || create "$name"
+        [[ $'\n'$(kind get clusters 2>/dev/null)$'\n' == *$'\n'"$name"$'\n'* ]] || create "$name"
         kind load image-archive "$home/mesh-probe.tar" --name "$name"
         balance "$name"
         operate "$name"
