@@ -70,7 +70,12 @@ clusters() {
 
 # run COMMAND…: shows the command as a user types it, and runs it.
 run() {
-    printf '   $ %s\n' "$*"
+    local word line=
+    for word in "$@"; do
+        [[ $word =~ ^[A-Za-z0-9_@%+=:,./~-]+$ ]] || word=${word@Q}
+        line+=" $word"
+    done
+    printf '   $%s\n' "$line"
     "$@"
 }
 

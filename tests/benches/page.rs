@@ -54,7 +54,7 @@ fn machine() -> Result<String> {
         "Measured on {processors} cores ({}), {} GiB, Linux {}, load {} at the end",
         model.trim_start_matches([':', '\t', ' ']),
         memory.div_ceil(1_048_576),
-        kernel.trim(),
+        kernel.trim().split('-').next().unwrap_or_default(),
         load.split(' ').next().unwrap_or_default(),
     ))
 }

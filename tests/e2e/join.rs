@@ -310,6 +310,13 @@ fn kubectl_reads_the_manifests_and_nothing_is_written_meanwhile() {
     let json = kit.mesh_mc(&["join", "--contexts", "east,west", "-o", "json"]).json();
     kit.assert_nothing_written(began);
     assert!(ca_folder::tree(&kit.data()).is_empty());
+    // Applied without cacerts they would make a mesh of two roots.
+    assert_eq!(
+        yaml.matches("stage 1: apply when the Secret that is left out here stands").count(),
+        CLUSTERS.len(),
+        "{yaml}"
+    );
+    assert_eq!(yaml.matches("without it istiod makes a root of its own").count(), CLUSTERS.len(), "{yaml}");
 
     let mut kubectl = kit.kubectl_command("east");
     let arguments = ["create", "--dry-run=client", "-o", "json", "-f", "-"];

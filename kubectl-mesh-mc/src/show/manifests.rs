@@ -42,8 +42,9 @@ pub fn render(plan: &JoinPlan, request: &JoinRequest, folder: &Path, arguments: 
     let mut text = String::new();
     for (member, stages) in all {
         let place = format!("cluster {} (context {})", member.name, member.context);
+        let first = if stages.redacted.is_empty() { "at once" } else { "when the Secret that is left out here stands" };
         for (number, (when, manifests)) in
-            [("at once", &stages.first), ("when istiod is available", &stages.second)].into_iter().enumerate()
+            [(first, &stages.first), ("when istiod is available", &stages.second)].into_iter().enumerate()
         {
             text.extend(["# ", &place, ", stage ", &(number + 1).to_string(), ": apply ", when, "\n"]);
             if number == 0 {
@@ -85,7 +86,10 @@ fn stages(
                 stages.first.push(to_manifest("v1", "Secret", &cacerts::cacerts(&issued, namespace, request.managed_by)));
             }
             Action::CreateCacerts { namespace } => {
-                stages.redacted.push(format!("Secret {namespace}/cacerts is left out: --show-secrets prints it"));
+                stages.redacted.push(format!(
+                    "Secret {namespace}/cacerts is left out: --show-secrets prints it once the CA folder has its keys; \
+                     without it istiod makes a root of its own, which no join takes"
+                ));
             }
             Action::WriteRemoteSecret { peer } => stages.pending.push(format!(
                 "Secret {}/istio-remote-secret-{peer}, from the token of {peer}, which does not exist before stage 2 there",
