@@ -27,7 +27,7 @@ fail() {
 
 # What goes into every package, and therefore nowhere without a check.
 settle() {
-    VERSION=${VERSION:-v$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)}
+    VERSION=${VERSION:-$(cargo_version)}
     [[ $VERSION =~ ^v[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$ ]] ||
         fail "VERSION=$VERSION is no version that krew takes" "such as: make dist VERSION=v1.2.3"
     OUT=${OUT:-$PWD/dist}

@@ -7,6 +7,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+. krew/tools.sh
+
 fail() {
     { printf 'error: %s\n' "$1" && shift && printf '%s\n' "$@"; } >&2
     exit 1
@@ -18,6 +20,11 @@ name_of() {
         grep --only-matching '"io.containerd.image.name":"[^"]*"' | cut --delimiter '"' --fields 4
 }
 
+# raw_digest REFERENCE [OPTION…]: of what stands there, as a registry counts it.
+raw_digest() {
+    skopeo inspect --raw "${@:2}" "$1" | sha256sum | sed 's/ .*//; s/^/sha256:/'
+}
+
 # A name that stands for another image already is left alone: who installed a release has its image, for ever.
 image() {
     local archive=$1 to=${2:-} options=() sources=() public=() digest there why
@@ -26,10 +33,9 @@ image() {
     [[ $to != 127.0.0.1:* ]] || options+=(tls-verify=false) public+=(--tls-verify=false)
     [ -z "${REGISTRY_PASSWORD:-}" ] || options+=("creds=${REGISTRY_USER:?}:$REGISTRY_PASSWORD")
     sources=("${options[@]/#/--}")
-    digest=$(skopeo inspect --raw "oci-archive:$archive" | sha256sum | sed 's/ .*//; s/^/sha256:/')
+    digest=$(raw_digest "oci-archive:$archive")
     why=$(mktemp)
-    if there=$(skopeo inspect --raw --retry-times 3 "${sources[@]}" "docker://$to" 2>"$why" |
-        sha256sum | sed 's/ .*//; s/^/sha256:/'); then
+    if there=$(raw_digest "docker://$to" --retry-times 3 "${sources[@]}" 2>"$why"); then
         [ "$there" = "$digest" ] ||
             fail "$to stands for another image already" "  it is $there, this one is $digest" \
                 "  do: raise the version in Cargo.toml, from which the image takes its name"
@@ -59,7 +65,7 @@ notes() {
 # The programs name their version, and the probe's image is called by that of Cargo.toml.
 version() {
     local ours
-    ours=v$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+    ours=$(cargo_version)
     [ "$1" = "$ours" ] || fail "the tag is $1, and Cargo.toml has $ours" "  do: raise the version in Cargo.toml, or tag it $ours"
     notes "$1" >/dev/null
     echo "$1 is the version of Cargo.toml, and the changelog tells of it"

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What packages are built with, each by its version, built or fetched once and kept. Read by krew/dist.sh.
+# What packages are built with, each by its version, built or fetched once and kept. Read by krew/dist.sh and krew/publish.sh.
 
 cargo_auditable=0.7.7
 cargo_cyclonedx=0.5.9
@@ -61,6 +61,11 @@ gnu_tar() {
     done
     echo "error: there is no GNU tar (on macOS: brew install gnu-tar)" >&2
     return 1
+}
+
+# The version in Cargo.toml, as a tag is called.
+cargo_version() {
+    sed -n 's/^version = "\(.*\)"/v\1/p' Cargo.toml | head -n 1
 }
 
 # sbom PLUGIN TRIPLE: a CycloneDX document of the crates that the plugin is made of, for this target. cargo-cyclonedx writes

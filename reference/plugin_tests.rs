@@ -17,6 +17,15 @@ const SNAPSHOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snapshots/pa
 /// Other snapshots of the command line.
 const LISTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snapshots");
 
+/// Snapshots in a folder, called by nothing but their names.
+fn snapshots(folder: &str) -> insta::Settings {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(folder);
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings
+}
+
 fn command() -> clap::Command {
     help::shaped(super::Cli::command())
 }
@@ -37,10 +46,7 @@ fn the_command_line_is_consistent() {
 
 #[test]
 fn every_page_of_help_is_as_it_was_accepted() {
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path(SNAPSHOTS);
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
+    let settings = snapshots(SNAPSHOTS);
     let pages = transcripts(&command());
     for (name, page) in &pages {
         settings.bind(|| insta::assert_snapshot!(name.clone(), page));
@@ -94,10 +100,6 @@ fn not_completed(command: &clap::Command, verbs: &[String]) -> Vec<String> {
 
 #[test]
 fn values_that_are_not_completed_are_those_that_nobody_knows() {
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path(LISTS);
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
     let list = not_completed(&command(), &[]).join("\n");
-    settings.bind(|| insta::assert_snapshot!("not_completed", list));
+    snapshots(LISTS).bind(|| insta::assert_snapshot!("not_completed", list));
 }

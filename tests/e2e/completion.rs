@@ -205,6 +205,26 @@ impl Typing {
         let shown = self.screen.await_text(&format!("[kubectl {line}]"), PATIENCE);
         assert!(!shown.contains("unknown option"), "an error of the shell's own: {shown}");
     }
+
+    #[track_caller]
+    fn what_all_shells_make_alike(&mut self) {
+        self.tab("mesh-mc jo", "mesh-mc join ");
+        self.tab("mesh-mc join --contexts ea", "mesh-mc join --contexts east");
+        self.tab("mesh-mc join --contexts east,we", "mesh-mc join --contexts east,west ");
+        self.tab("mesh-mc join --contexts=east,we", "mesh-mc join --contexts=east,west ");
+        self.tab("mesh-failover expose hel", "mesh-failover expose helloworld.sample ");
+        self.tab("mesh-failover regions set east=e", "mesh-failover regions set east=east-region ");
+    }
+
+    /// In zsh and fish, whose scripts take a dash before `=` for that of a flag.
+    #[track_caller]
+    fn both_halves_at_once(&mut self) {
+        let east = "mesh-failover --contexts east regions set";
+        self.tab(&format!("{east} ea"), &format!("{east} east=east-region "));
+        self.tab(&format!("{LOCALITY} --failover ea"), &format!("{LOCALITY} --failover east-region=west-region"));
+        let half = format!("{LOCALITY} --failover east-region=");
+        self.tab(&half, &half);
+    }
 }
 
 const LOCALITY: &str = "mesh-failover locality apply x";
@@ -219,13 +239,8 @@ fn bash_completes_at_a_tab() {
          . /usr/share/bash-completion/bash_completion; eval \"$(kubectl mesh-mc completion bash)\"",
     );
     let Some(mut bash) = Typing::start(&kit, &folder, bash) else { return };
-    bash.tab("mesh-mc jo", "mesh-mc join ");
-    bash.tab("mesh-mc join --contexts ea", "mesh-mc join --contexts east");
+    bash.what_all_shells_make_alike();
     bash.tab("mesh-mc join --contexts=ea", "mesh-mc join --contexts=east");
-    bash.tab("mesh-mc join --contexts east,we", "mesh-mc join --contexts east,west ");
-    bash.tab("mesh-mc join --contexts=east,we", "mesh-mc join --contexts=east,west ");
-    bash.tab("mesh-failover expose hel", "mesh-failover expose helloworld.sample ");
-    bash.tab("mesh-failover regions set east=e", "mesh-failover regions set east=east-region ");
     for flag in ["--failover ", "--failover="] {
         bash.tab(&format!("{LOCALITY} {flag}ea"), &format!("{LOCALITY} {flag}east-region="));
         bash.tab(&format!("{LOCALITY} {flag}east-region="), &format!("{LOCALITY} {flag}east-region=west-region"));
@@ -242,21 +257,10 @@ fn zsh_completes_at_a_tab() {
          compinit -u -D; eval \"$(kubectl mesh-mc completion zsh)\"",
     );
     let Some(mut zsh) = Typing::start(&kit, &folder, zsh) else { return };
-    zsh.tab("mesh-mc jo", "mesh-mc join ");
-    zsh.tab("mesh-mc join --contexts ea", "mesh-mc join --contexts east");
+    zsh.what_all_shells_make_alike();
     zsh.tab("mesh-mc join --contexts=ea", "mesh-mc join --contexts=east");
-    zsh.tab("mesh-mc join --contexts east,we", "mesh-mc join --contexts east,west ");
-    zsh.tab("mesh-mc join --contexts=east,we", "mesh-mc join --contexts=east,west ");
-    zsh.tab("mesh-failover expose hel", "mesh-failover expose helloworld.sample ");
-    zsh.tab(
-        "mesh-failover --contexts east regions set ea",
-        "mesh-failover --contexts east regions set east=east-region ",
-    );
-    zsh.tab("mesh-failover regions set east=e", "mesh-failover regions set east=east-region ");
-    for flag in ["--failover ", "--failover="] {
-        zsh.tab(&format!("{LOCALITY} {flag}ea"), &format!("{LOCALITY} {flag}east-region=west-region"));
-    }
-    zsh.tab(&format!("{LOCALITY} --failover east-region="), &format!("{LOCALITY} --failover east-region="));
+    zsh.both_halves_at_once();
+    zsh.tab(&format!("{LOCALITY} --failover=ea"), &format!("{LOCALITY} --failover=east-region=west-region"));
     let half = format!("{LOCALITY} --failover=east-region=");
     zsh.tab(&half, &format!("{half}west-region"));
 }
@@ -270,19 +274,9 @@ fn fish_completes_at_a_tab() {
         "set -g fish_autosuggestion_enabled 0; bind \\cg 'echo \"[\"(commandline)\"]\"; commandline -r \"\"'; kubectl mesh-mc completion fish | source",
     );
     let Some(mut fish) = Typing::start(&kit, &folder, fish) else { return };
-    fish.tab("mesh-mc jo", "mesh-mc join ");
-    fish.tab("mesh-mc join --contexts ea", "mesh-mc join --contexts east");
+    fish.what_all_shells_make_alike();
     fish.tab("mesh-mc join --contexts=ea", "mesh-mc join --contexts=east ");
-    fish.tab("mesh-mc join --contexts east,we", "mesh-mc join --contexts east,west ");
-    fish.tab("mesh-mc join --contexts=east,we", "mesh-mc join --contexts=east,west ");
-    fish.tab("mesh-failover expose hel", "mesh-failover expose helloworld.sample ");
-    fish.tab(
-        "mesh-failover --contexts east regions set ea",
-        "mesh-failover --contexts east regions set east=east-region ",
-    );
-    fish.tab("mesh-failover regions set east=e", "mesh-failover regions set east=east-region ");
-    fish.tab(&format!("{LOCALITY} --failover ea"), &format!("{LOCALITY} --failover east-region=west-region"));
-    fish.tab(&format!("{LOCALITY} --failover east-region="), &format!("{LOCALITY} --failover east-region="));
+    fish.both_halves_at_once();
     let half = format!("{LOCALITY} --failover=east-region=");
     fish.tab(&half, &format!("{half}west-region "));
 }

@@ -39,14 +39,16 @@ pub async fn answer(
             }
             Some(subject) => {
                 let part = subject.part(&line.word, shell.is_none_or(Shell::completes_halves));
-                let others = match part.tail {
-                    Tail::Another(names) => Some(names),
-                    Tail::Nothing | Tail::Equals => None,
+                // Both halves may be of the same names, which are asked for once.
+                let second = match part.tail {
+                    Tail::Another(names) if part.names != Some(names) => Some(names),
+                    _ => None,
                 };
                 let (names, others) =
-                    join(found(part.names, &line, &connection), found(others, &line, &connection)).await;
+                    join(found(part.names, &line, &connection), found(second, &line, &connection)).await;
                 let directive = if part.goes_on(&names) { Directive::NoSpace } else { Directive::Candidates };
-                (part.candidates(&names, &others), directive)
+                let others = if second.is_some() { &others } else { &names };
+                (part.candidates(&names, others), directive)
             }
         },
     };
