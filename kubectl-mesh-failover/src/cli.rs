@@ -30,7 +30,7 @@ const EXAMPLES: &str = "\
 # Let the clusters reach a service of each other
 kubectl mesh-failover expose helloworld.sample --contexts east,west
 
-# Have it fall over between their regions
+# Have it fail over between their regions
 kubectl mesh-failover locality apply helloworld.sample \\
     --failover eu-west=eu-north,eu-north=eu-west
 
@@ -60,7 +60,7 @@ kubectl mesh-failover version";
 
 /// Decide where traffic goes when a region fails, and prove it by drills
 ///
-/// Exposes services to the other clusters of an Istio mesh, writes the rules by which their traffic falls over, and proves by
+/// Exposes services to the other clusters of an Istio mesh, writes the rules by which their traffic fails over, and proves by
 /// drills that it does: a drill fails one region, measures what happens, and always puts back what it changed. The mesh is made
 /// by `kubectl mesh-mc join`.
 #[derive(Debug, Parser)]

@@ -21,7 +21,7 @@ const EXAMPLES: &str = "\
 # In every cluster that has endpoints of it: failover is mutual
 kubectl mesh-failover expose helloworld.sample --contexts east,west
 
-# In one cluster alone: the others fall over to it
+# In one cluster alone: the others fail over to it
 kubectl mesh-failover expose helloworld.sample --clusters west
 
 # What would be written, as manifests

@@ -25,7 +25,7 @@ pub struct Document {
     pub ended: Timestamp,
     /// How it ended.
     pub verdict: Verdict,
-    /// The verdict in a sentence, such as `helloworld.sample fell over from east to west and came back.`
+    /// The verdict in a sentence, such as `helloworld.sample failed over from east to west and came back.`
     pub headline: String,
     /// Why it did not hold, and what to do; empty where it held.
     pub reasons: Vec<Reason>,

@@ -99,7 +99,7 @@ fn headline(plan: &LocalityPlan) -> String {
         };
     }
     let pairs: Vec<String> = plan.pairs.iter().map(|pair| format!("{} → {}", pair.from, pair.to)).collect();
-    format!("{} falls over {}.", plan.service, pairs.join(", "))
+    format!("{} fails over {}.", plan.service, pairs.join(", "))
 }
 
 /// What differs in a rule; none where nothing is written.

@@ -89,9 +89,9 @@ pub fn unnamed(pairs: &[FailoverPair], regions: &BTreeSet<String>) -> Vec<String
             match others.as_slice() {
                 [] => format!("clients in {region} have no other region"),
                 [other] => format!(
-                    "no pair begins at {region}: its clients fall over to {other} all the same, the only other region"
+                    "no pair begins at {region}: its clients fail over to {other} all the same, the only other region"
                 ),
-                many => format!("no pair begins at {region}: its clients fall over to {} equally", many.join(", ")),
+                many => format!("no pair begins at {region}: its clients fail over to {} equally", many.join(", ")),
             }
         })
         .collect()
@@ -150,13 +150,13 @@ mod tests {
         let pairs = parse(&texts(&["a=b"])).unwrap();
         assert_eq!(
             unnamed(&pairs, &regions(&["a", "b"])),
-            ["no pair begins at b: its clients fall over to a all the same, the only other region"]
+            ["no pair begins at b: its clients fail over to a all the same, the only other region"]
         );
         assert_eq!(
             unnamed(&pairs, &regions(&["a", "b", "c"])),
             [
-                "no pair begins at b: its clients fall over to a, c equally",
-                "no pair begins at c: its clients fall over to a, b equally"
+                "no pair begins at b: its clients fail over to a, c equally",
+                "no pair begins at c: its clients fail over to a, b equally"
             ]
         );
     }

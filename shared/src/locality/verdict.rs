@@ -91,7 +91,7 @@ fn why(effective: &Effective, need: &Need, may_eject: usize, on_errors: bool, ne
         );
     }
     let to = next.map_or("all other regions equally".to_owned(), str::to_owned);
-    format!("falls over to {to}: {may_eject} of {} hosts may be ejected, {} has {}", need.hosts, need.region, need.own)
+    format!("fails over to {to}: {may_eject} of {} hosts may be ejected, {} has {}", need.hosts, need.region, need.own)
 }
 
 #[cfg(test)]
@@ -135,7 +135,7 @@ mod tests {
             said.push(format!("{} {why}", if moves { "yes" } else { "no " }));
         }
         insta::assert_snapshot!(said.join("\n"), @r"
-        yes falls over to west: 1 of 2 hosts may be ejected, east has 1
+        yes fails over to west: 1 of 2 hosts may be ejected, east has 1
         no  maxEjectionPercent 10 (default) of 2 hosts is none: it never ejects
         no  consecutive5xxErrors is 0: no error ejects a host, only endpoints that go move traffic
         no  the outlier detection is the mesh's, which gives endpoints no order: all regions get traffic at all times

@@ -1,4 +1,4 @@
-//! Which rule of a cluster says where a service's traffic falls over to: the user's own for exactly this host, else one of ours.
+//! Which rule of a cluster says where a service's traffic fails over to: the user's own for exactly this host, else one of ours.
 
 use std::collections::BTreeMap;
 

@@ -65,7 +65,7 @@ fn refusal(failover: &[&str], world: &[ObservedTraffic]) -> String {
 #[test]
 fn two_regions_without_a_rule_get_one_of_ours_each() {
     insta::assert_snapshot!(show::overview(&planned(&world())), @r#"
-    helloworld.sample falls over east-1 → west-1, west-1 → east-1.
+    helloworld.sample fails over east-1 → west-1, west-1 → east-1.
 
     east and west:
       new DestinationRule sample/helloworld: no rule for exactly this host stands in namespace sample
@@ -133,7 +133,7 @@ fn a_value_of_the_users_that_never_ejects_is_refused_and_taken_over_by_word_alon
     let plan = planned(&world);
     let error = refuse_conflicts(&plan, &TakeOver::Nothing).unwrap_err();
     insta::assert_snapshot!(mesh_shared::ui::error::render(&error, plain()), @r"
-    error: for helloworld.sample to fall over, fields of somebody else's have to change
+    error: for helloworld.sample to fail over, fields of somebody else's have to change
       where: context ctx-east
       why:   east: DestinationRule sample/theirs spec.trafficPolicy.outlierDetection.maxEjectionPercent (owner kubectl-edit) is 10, wanted 99
       do:    change these fields where they are kept, then run the same command again
@@ -178,7 +178,7 @@ fn a_wider_rules_policy_is_copied_and_the_name_is_kept_free() {
         ));
     }
     insta::assert_snapshot!(show::overview(&planned(&world)), @r"
-    helloworld.sample falls over east-1 → west-1, west-1 → east-1.
+    helloworld.sample fails over east-1 → west-1, west-1 → east-1.
 
     east and west:
       new DestinationRule sample/helloworld-failover: no rule for exactly this host stands in namespace sample
@@ -259,7 +259,7 @@ fn what_would_keep_a_failover_from_working_is_told() {
     world[0].mesh_config.cluster_local.push("*.sample.svc.cluster.local".into());
     let plan = apply(&request(&["east-1=west-1"]), &each(&world)).unwrap();
     insta::assert_snapshot!(plan.notes.join("\n"), @r"
-    no pair begins at west-1: its clients fall over to east-1 all the same, the only other region
+    no pair begins at west-1: its clients fail over to east-1 all the same, the only other region
     west does not expose helloworld.sample: clients of other clusters are refused there; kubectl mesh-failover expose helloworld.sample
     east keeps helloworld.sample at home (clusterLocal): its clients never leave the cluster
     ");
@@ -402,7 +402,7 @@ fn clusters_that_say_something_else_are_told() {
     let plan = planned(&after);
     let drift = drift::drift(&service("helloworld.sample"), &each(&after));
     insta::assert_snapshot!(show::differences(&plan, &drift), @r#"
-    helloworld.sample falls over east-1 → west-1, west-1 → east-1.
+    helloworld.sample fails over east-1 → west-1, west-1 → east-1.
 
     east:
       nothing to change

@@ -10,7 +10,7 @@ use crate::report::document::Verdict;
 fn a_drill_that_holds_says_when_traffic_went_and_when_it_came_back() {
     let document = measure(&held().end());
     assert_eq!(document.verdict, Verdict::Held);
-    assert_eq!(document.headline, "helloworld.sample fell over from east to west and came back.");
+    assert_eq!(document.headline, "helloworld.sample failed over from east to west and came back.");
     let figures = &document.figures;
     assert_eq!(figures.first_elsewhere_ms, Some(260.0));
     assert_eq!(figures.last_from_failed_ms, Some(240.0));
