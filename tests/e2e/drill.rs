@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
+#[path = "drill/stalled.rs"]
+mod stalled;
 mod support;
 
 use std::path::PathBuf;
@@ -139,7 +141,7 @@ fn phase<'a>(report: &'a Value, name: &str) -> &'a Value {
 }
 
 #[test]
-fn a_region_that_is_scaled_away_falls_over_and_comes_back() {
+fn a_region_that_is_scaled_away_fails_over_and_comes_back() {
     let Some(kit) = mesh() else { return };
     let page = kit.home().join("drill.html");
     let name = page.display().to_string();
@@ -377,14 +379,15 @@ fn what_must_not_begin_is_refused_before_anything_is_written() {
 #[test]
 fn what_others_hold_or_an_earlier_drill_left_is_refused() {
     let Some(kit) = mesh() else { return };
-    let refused = |service: &str, from: &str, words: &str| {
+    let refused_with = |fault: &str, service: &str, from: &str, words: &str| {
         let began = Timestamp::now();
-        let arguments = ["--fault", "scale-to-zero", "--cluster", "east", "--contexts", "east,west", "--yes"];
+        let arguments = ["--fault", fault, "--cluster", "east", "--contexts", "east,west", "--yes"];
         let ended = kit.mesh_failover(&[&["drill", service, "--from", from], &arguments[..]].concat());
         assert_eq!(ended.code, 1, "{ended}");
         assert!(ended.stderr.contains(words) && ended.stderr.contains("do:"), "{words:?}: {ended}");
         kit.assert_nothing_written(began);
     };
+    let refused = |service: &str, from: &str, words: &str| refused_with("scale-to-zero", service, from, words);
     let named = |kind: &str, version: &str, name: &str, labels: Value, more: Value| {
         let mut object = json!({
             "apiVersion": version, "kind": kind, "metadata": {"name": name, "namespace": NAMESPACE, "labels": labels},
@@ -412,6 +415,26 @@ fn what_others_hold_or_an_earlier_drill_left_is_refused() {
     kit.apply("east", &[named("Service", "v1", "two-ports", json!({}), ports)]);
     refused("two-ports.sample", "deploy/curl", "has several ports and none is named");
     kit.kubectl("east", &["delete", "service", "-n", NAMESPACE, "two-ports"]).ok();
+
+    let pod = kit.kubectl("east", &["get", "pods", "-n", NAMESPACE, "-l", "app=helloworld", "-o", "json"]).json();
+    let pod = &pod["items"][0];
+    let without_selector = json!({"spec": {"ports": [{"name": "http", "port": 5000}]}});
+    let slice = json!({
+        "addressType": "IPv4", "ports": [{"name": "http", "port": 5000}],
+        "endpoints": [{"addresses": [pod["status"]["podIP"]], "targetRef": {
+            "kind": "Pod", "namespace": NAMESPACE, "name": pod["metadata"]["name"], "uid": pod["metadata"]["uid"],
+        }}],
+    });
+    let labels = json!({"kubernetes.io/service-name": "legacy"});
+    kit.apply(
+        "east",
+        &[
+            named("Service", "v1", "legacy", json!({}), without_selector),
+            named("EndpointSlice", "discovery.k8s.io/v1", "legacy-1", labels, slice),
+        ],
+    );
+    refused_with("upstream-errors", "legacy.sample", "deploy/curl", "legacy.sample has no selector");
+    kit.kubectl("east", &["delete", "service/legacy", "endpointslice/legacy-1", "-n", NAMESPACE]).ok();
 
     let plain = json!({"spec": {"containers": [kit.client_container()]}});
     let uninjected = json!({"sidecar.istio.io/inject": "false"});
@@ -485,7 +508,11 @@ fn a_dry_run_says_what_would_be_done_and_writes_nothing() {
     let Some(kit) = mesh() else { return };
     let began = Timestamp::now();
     let said = run(&mut drill(&kit, "scale-to-zero", &["--dry-run"])).ok();
-    assert!(said.contains("helloworld-v1 to 0 and back to 1") && said.contains("Falls over to: west"), "{said}");
+    assert!(said.contains("helloworld-v1 to 0 and back to 1") && said.contains("Fails over to: west"), "{said}");
     assert!(said.contains("Nothing was changed"), "{said}");
+    let said = run(&mut drill(&kit, "upstream-errors", &["--dry-run"])).ok();
+    let pod = kit.kubectl("east", &["get", "pods", "-n", NAMESPACE, "-l", "app=helloworld", "-o", "json"]).json();
+    let pod = pod["items"][0]["metadata"]["name"].as_str().unwrap();
+    assert!(said.contains(&format!("The filter is for 1 pod: {pod}. They serve {SERVICE}.")), "{said}");
     kit.assert_nothing_written(began);
 }

@@ -4,18 +4,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::try_join_all;
 use jiff::Timestamp;
 use mesh_shared::cluster::context::Cluster;
 use mesh_shared::cluster::exec::Output;
-use mesh_shared::plan::change::Write;
-use mesh_shared::run::change::carry_out;
 use regex_lite::Regex;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::experiment::Experiment;
+use super::fault_writes::Making;
+use super::fence::Fence;
+use super::inject::{self, inject};
 use super::lock::Locks;
 use super::origin::Origins;
 use super::phase::{Effect, Event, Machine, Origin, Phase, Timing};
@@ -24,14 +24,11 @@ use super::record::Record;
 use super::recording::{Mark, Outcome, PutBack, Reading, Recording, Sample, Stop, TrafficEnd};
 use super::traffic::{Curl, Reader};
 use super::watch::{start_traffic, watch_counters};
-use crate::cli::MANAGER;
 
 /// How often the machine is told that time has passed.
 const TICK: Duration = Duration::from_millis(50);
 /// curl is to have told of its first request by then.
 const FIRST_REQUEST: Duration = Duration::from_secs(20);
-/// How long a write of the fault that is under way is awaited before what it did is put back.
-const SETTLE: Duration = Duration::from_secs(15);
 
 /// Everything a drill needs once it may begin.
 pub struct Drill {
@@ -41,8 +38,10 @@ pub struct Drill {
     pub timing: Timing,
     /// What is changed, as it stands in the cluster.
     pub record: Record,
-    /// The writes that make the fault.
-    pub writes: Vec<Write>,
+    /// How the fault is made, for each change of the record.
+    pub makings: Vec<Making>,
+    /// What every request that makes it has to pass.
+    pub fence: Fence,
     /// The cluster that is failed.
     pub failed: Cluster,
     /// The client's cluster.
@@ -90,8 +89,8 @@ struct Course<'a> {
     /// Requests whose side only the next reading tells: there is no pattern.
     uncounted: Vec<bool>,
     /// Tells when the fault was accepted.
-    injecting: Option<JoinHandle<Result<Instant, String>>>,
-    restoring: Option<JoinHandle<Vec<PutBack>>>,
+    injecting: Option<AbortOnDropHandle<Result<Instant, String>>>,
+    restoring: Option<AbortOnDropHandle<Vec<PutBack>>>,
     recording: Recording,
     done: bool,
 }
@@ -124,7 +123,7 @@ pub async fn conduct(
         Ok(traffic) => Some(traffic),
         Err(error) => {
             course.recording.traffic = TrafficEnd::Broken(error.to_string());
-            course.event(Event::Stop(Stop::Traffic(error.to_string()))).await;
+            course.event(Event::Stop(Stop::Traffic(error.to_string())));
             None
         }
     };
@@ -133,31 +132,31 @@ pub async fn conduct(
     while !course.done {
         tokio::select! {
             piece = next(&mut traffic) => {
-                let ended = course.traffic(piece, &mut reader).await;
+                let ended = course.traffic(piece, &mut reader);
                 if ended {
                     traffic = None;
                 }
             }
-            Some(reading) = readings.recv() => course.reading(reading).await,
-            Some(number) = outside.signals.recv() => course.signal(number).await,
-            Some(why) = outside.lost.recv() => course.event(Event::Stop(Stop::LockLost(why))).await,
+            Some(reading) = readings.recv() => course.reading(reading),
+            Some(number) = outside.signals.recv() => course.signal(number),
+            Some(why) = outside.lost.recv() => course.event(Event::Stop(Stop::LockLost(why))),
             result = joined(&mut course.injecting) => {
                 course.injecting = None;
                 match result {
                     Ok(accepted) => {
                         let at = accepted.saturating_duration_since(begun);
-                        course.event_at(Event::Injected, at).await;
+                        course.event_at(Event::Injected, at);
                     }
-                    Err(why) => course.event(Event::NotInjected(why)).await,
+                    Err(why) => course.event(Event::NotInjected(why)),
                 }
             }
             all = joined(&mut course.restoring) => {
                 course.restoring = None;
                 let whole = all.iter().all(|one| one.restored);
                 course.recording.put_back = all;
-                course.event(Event::Restored { whole }).await;
+                course.event(Event::Restored { whole });
             }
-            _ = tick.tick() => course.tick().await,
+            _ = tick.tick() => course.tick(),
         }
     }
     course.recording.samples.extend(reader.end());
@@ -177,7 +176,7 @@ async fn next(traffic: &mut Option<mpsc::Receiver<(Instant, Output)>>) -> Option
 
 /// The result of a task that runs; never, where none does. A task that panicked has done no one knows what, which the default
 /// of its result says.
-async fn joined<T: Unfinished>(task: &mut Option<JoinHandle<T>>) -> T {
+async fn joined<T: Unfinished>(task: &mut Option<AbortOnDropHandle<T>>) -> T {
     match task {
         Some(task) => task.await.unwrap_or_else(|error| T::unfinished(&error.to_string())),
         None => std::future::pending().await,
@@ -210,26 +209,26 @@ impl Unfinished for Vec<PutBack> {
 }
 
 impl Course<'_> {
-    async fn tick(&mut self) {
+    fn tick(&mut self) {
         let late = self.machine.is_none() && self.begun.elapsed() >= FIRST_REQUEST;
         let event =
             if late { Event::Stop(Stop::Traffic("no request was told of in time".into())) } else { Event::Tick };
         if late || self.machine.is_some() {
-            self.event(event).await;
+            self.event(event);
         }
     }
 
-    async fn signal(&mut self, number: i32) {
+    fn signal(&mut self, number: i32) {
         let note = match self.machine.as_ref().map(Machine::phase) {
             Some(Phase::Restoring) => "what was changed is being put back; wait for it".to_owned(),
             _ => format!("signal {number}: what was changed is put back first"),
         };
         self.say(note);
-        self.event(Event::Stop(Stop::Signal(number))).await;
+        self.event(Event::Stop(Stop::Signal(number)));
     }
 
     /// Takes a piece of the traffic in; whether it was its end.
-    async fn traffic(&mut self, piece: Option<(Instant, Output)>, reader: &mut Reader) -> bool {
+    fn traffic(&mut self, piece: Option<(Instant, Output)>, reader: &mut Reader) -> bool {
         let (samples, end) = match piece {
             Some((_, Output::Out(bytes))) => (reader.out(&bytes), None),
             Some((at, Output::Err(bytes))) => (reader.err(&bytes, at.saturating_duration_since(self.begun)), None),
@@ -239,17 +238,17 @@ impl Course<'_> {
             None => (Vec::new(), Some("nothing more was told of it".into())),
         };
         for sample in samples {
-            self.sample(sample).await;
+            self.sample(sample);
         }
         let Some(why) = end else { return false };
         if !self.done {
             self.recording.traffic = TrafficEnd::Broken(why.clone());
-            self.event(Event::Stop(Stop::Traffic(why))).await;
+            self.event(Event::Stop(Stop::Traffic(why)));
         }
         true
     }
 
-    async fn sample(&mut self, sample: Sample) {
+    fn sample(&mut self, sample: Sample) {
         if self.machine.is_none() {
             self.begin(sample.at);
         }
@@ -260,7 +259,7 @@ impl Course<'_> {
         let _ = self.told.send(Told::Sample(sample.clone(), origin));
         self.recording.samples.push(sample);
         if self.drill.pattern.is_some() || !success {
-            self.event_at(Event::Request { success, answerer }, at).await;
+            self.event_at(Event::Request { success, answerer }, at);
         } else {
             self.uncounted.push(success);
         }
@@ -273,7 +272,7 @@ impl Course<'_> {
         self.mark(Mark::Baseline, at);
     }
 
-    async fn reading(&mut self, reading: Reading) {
+    fn reading(&mut self, reading: Reading) {
         let counted = self.origins.read(&reading);
         let ejected = reading.hosts.iter().any(|host| host.ejected);
         let _ = self.told.send(Told::Reading(reading.clone()));
@@ -295,16 +294,16 @@ impl Course<'_> {
             self.uncounted.clear();
         }
         for event in events {
-            self.event(event).await;
+            self.event(event);
         }
     }
 
-    async fn event(&mut self, event: Event) {
+    fn event(&mut self, event: Event) {
         let now = self.begun.elapsed();
-        self.event_at(event, now).await;
+        self.event_at(event, now);
     }
 
-    async fn event_at(&mut self, event: Event, at: Duration) {
+    fn event_at(&mut self, event: Event, at: Duration) {
         if self.machine.is_none() {
             if matches!(event, Event::Stop(_)) {
                 self.begin(at);
@@ -317,7 +316,7 @@ impl Course<'_> {
             match effect {
                 Effect::Mark(mark) => self.mark(mark, at),
                 Effect::Inject => self.inject(),
-                Effect::Restore => self.restore().await,
+                Effect::Restore => self.restore(),
                 Effect::Finish => self.done = true,
             }
         }
@@ -334,30 +333,30 @@ impl Course<'_> {
 
     /// Makes the fault, if every lock is still held: a client that slept must not begin again what others may have seen end.
     fn inject(&mut self) {
-        let (locks, cluster, writes) = (self.locks.clone(), self.drill.failed.clone(), self.drill.writes.clone());
-        self.injecting = Some(tokio::spawn(async move {
+        let (locks, cluster) = (self.locks.clone(), self.drill.failed.clone());
+        let (makings, fence) = (self.drill.makings.clone(), self.drill.fence.clone());
+        let deadline = self.drill.record.deadline;
+        self.injecting = Some(AbortOnDropHandle::new(tokio::spawn(async move {
             locks.still_ours().await.map_err(|error| error.to_string())?;
-            let all = try_join_all(writes.iter().map(|write| carry_out(&cluster, write, MANAGER))).await;
-            all.map(|_| Instant::now()).map_err(|error| error.to_string())
-        }));
+            if Timestamp::now() > deadline {
+                return Err(format!("it is past {deadline}, when the drill should have been over: this machine slept"));
+            }
+            inject(&cluster, &makings, &fence).await.map_err(|error| error.to_string())
+        })));
     }
 
-    /// Puts back what was changed, after whatever is still being changed.
-    async fn restore(&mut self) {
-        if let Some(injecting) = self.injecting.take() {
-            let _ = timeout(SETTLE, injecting).await;
-        }
-        let injected = self.recording.marks.iter().any(|(mark, _)| *mark == Mark::FaultAsked);
+    /// Puts back what was changed, once nothing more is being changed.
+    fn restore(&mut self) {
+        let (injecting, fence) = (self.injecting.take(), self.drill.fence.clone());
         let (cluster, record) = (self.drill.failed.clone(), self.drill.record.clone());
         let (told, deadline) = (self.told.clone(), Instant::now() + self.drill.restore_timeout);
-        self.restoring = Some(tokio::spawn(async move {
-            if !injected {
-                return Vec::new();
-            }
+        fence.shut();
+        self.restoring = Some(AbortOnDropHandle::new(tokio::spawn(async move {
+            inject::end(injecting, &fence).await;
             let note = |text: String| {
                 let _ = told.send(Told::Note(text));
             };
-            put_back(&cluster, &record, deadline, &note).await
-        }));
+            put_back(&cluster, &record, &fence.changes(), deadline, &note).await
+        })));
     }
 }

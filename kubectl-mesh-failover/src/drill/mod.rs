@@ -4,7 +4,9 @@
 
 pub mod conduct;
 pub mod experiment;
-pub mod injection;
+pub mod fault_writes;
+pub mod fence;
+pub mod inject;
 pub mod lock;
 pub mod measure;
 pub mod origin;

@@ -55,7 +55,9 @@ fn recording(service: &ServiceName) -> Vec<Access> {
 }
 
 fn filters(namespace: &str) -> Vec<Access> {
-    ["get", "create", "delete"].map(|verb| Access::new(verb, "networking.istio.io", "envoyfilters", namespace)).into()
+    ["get", "create", "patch", "delete"]
+        .map(|verb| Access::new(verb, "networking.istio.io", "envoyfilters", namespace))
+        .into()
 }
 
 fn change(changed: &Changed) -> Vec<Access> {

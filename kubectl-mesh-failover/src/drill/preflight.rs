@@ -110,6 +110,57 @@ pub fn pods<'a>(at: &'a ObservedTraffic, service: &ServiceName) -> Vec<&'a PodSe
     endpoints.iter().filter_map(|endpoint| at.pod(&service.namespace, endpoint.pod.as_deref()?)).collect()
 }
 
+/// The pods that the fault fails. An EnvoyFilter is for every workload of its namespace that has the labels of its selector, and one
+/// in the root namespace for those of all namespaces; without labels it is for all (istio/istio pilot/pkg/model/envoyfilter.go and
+/// policyattachment.go, `ShouldAttachPolicy`).
+///
+/// # Errors
+/// A refusal where a filter for the service's pods would be one for others too, or for none.
+pub fn failed_pods<'a>(at: &'a ObservedTraffic, service: &ServiceName, fault: Fault) -> Result<Vec<&'a PodSeen>> {
+    if fault == Fault::ScaleToZero {
+        return Ok(pods(at, service));
+    }
+    let selector = at.services.get(service).map(|seen| seen.selector.clone()).unwrap_or_default();
+    let refused =
+        |what: String| Error::refused(what).at(format!("context {}, namespace {}", at.context, service.namespace));
+    if selector.is_empty() {
+        return Err(refused(format!("{service} has no selector: an EnvoyFilter cannot be held to its pods"))
+            .because(format!(
+                "without labels to select by, every workload of namespace {} would fail",
+                service.namespace
+            ))
+            .fix("drill the service that selects these pods, or use the other fault: --fault scale-to-zero"));
+    }
+    if service.namespace == at.mesh_config.root_namespace {
+        return Err(refused(format!("{service} is in the root namespace of the mesh"))
+            .because("an EnvoyFilter there is for workloads of all namespaces")
+            .fix("use the other fault: --fault scale-to-zero"));
+    }
+    let matched: Vec<&PodSeen> =
+        at.pods.iter().filter(|pod| pod.namespace == service.namespace && pod.is_selected_by(&selector)).collect();
+    if matched.is_empty() {
+        return Err(refused(format!("the selector of {service} selects no pod in {}", at.name))
+            .because("its endpoints are not the pods that an EnvoyFilter would be for")
+            .fix("drill the service that selects these pods, or use the other fault: --fault scale-to-zero"));
+    }
+    Ok(matched)
+}
+
+/// Other services that are served by some of these pods of the namespace, by their selector or by an EndpointSlice that somebody
+/// else keeps, in the order of their names.
+pub fn also_served(at: &ObservedTraffic, service: &ServiceName, pods: &[&PodSeen]) -> Vec<ServiceName> {
+    let serves = |seen: &ServiceSeen| {
+        pods.iter().any(|pod| {
+            let is_endpoint = seen.endpoints.iter().any(|endpoint| {
+                endpoint.pod.as_ref() == Some(&pod.name) || pod.address.as_ref() == Some(&endpoint.address)
+            });
+            is_endpoint || pod.is_selected_by(&seen.selector)
+        })
+    };
+    let others = at.services.iter().filter(|(name, _)| name.namespace == service.namespace && *name != service);
+    others.filter(|(_, seen)| serves(seen)).map(|(name, _)| name.clone()).collect()
+}
+
 /// The side that is failed.
 ///
 /// # Errors

@@ -242,3 +242,78 @@ fn errors_need_nothing_that_can_be_scaled() {
         [Changed::Filter { namespace: "sample".into(), name: "mesh-failover-drill-helloworld".into() }]
     );
 }
+
+fn labelled(name: &str, namespace: &str, labels: &[(&str, &str)]) -> PodSeen {
+    PodSeen {
+        namespace: namespace.into(),
+        labels: labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+        address: Some(format!("10.0.1.{}", name.len())),
+        ..pod_seen(name, "east-1", true, true)
+    }
+}
+
+/// Two pods of helloworld, one with other labels, and one of another namespace with the same.
+fn with_pods() -> ObservedTraffic {
+    let mut at = seen("east", "east-1", true);
+    at.pods = vec![
+        labelled("helloworld-east", "sample", &[("app", "helloworld")]),
+        labelled("helloworld-canary-east", "sample", &[("app", "helloworld"), ("version", "v3")]),
+        labelled("cart", "sample", &[("app", "cart")]),
+        labelled("helloworld", "other", &[("app", "helloworld")]),
+    ];
+    at
+}
+
+const ERRORS: Fault = Fault::UpstreamErrors { percent: 100 };
+
+#[test]
+fn the_filter_is_for_the_pods_of_the_namespace_that_have_all_labels_of_the_selector() {
+    let at = with_pods();
+    let names: Vec<&str> = failed_pods(&at, &name(), ERRORS).unwrap().iter().map(|pod| pod.name.as_str()).collect();
+    assert_eq!(names, ["helloworld-east", "helloworld-canary-east"]);
+    let names: Vec<&str> =
+        failed_pods(&at, &name(), Fault::ScaleToZero).unwrap().iter().map(|pod| pod.name.as_str()).collect();
+    assert_eq!(names, ["helloworld-east"], "scaling fails those behind the service");
+}
+
+#[test]
+fn a_filter_that_would_be_for_others_or_for_nobody_is_refused() {
+    let mut at = with_pods();
+    at.mesh_config.root_namespace = "sample".into();
+    assert_eq!(what(failed_pods(&at, &name(), ERRORS)), "helloworld.sample is in the root namespace of the mesh");
+    let mut at = with_pods();
+    at.services.get_mut(&name()).unwrap().selector = [("app".to_owned(), "gone".to_owned())].into();
+    assert_eq!(what(failed_pods(&at, &name(), ERRORS)), "the selector of helloworld.sample selects no pod in east");
+    at.services.get_mut(&name()).unwrap().selector.clear();
+    let error = failed_pods(&at, &name(), ERRORS).unwrap_err();
+    assert_eq!(error.what, "helloworld.sample has no selector: an EnvoyFilter cannot be held to its pods");
+    assert!(error.why.unwrap().contains("every workload of namespace sample"));
+    assert!(failed_pods(&at, &name(), Fault::ScaleToZero).is_ok(), "what is scaled is told by its endpoints");
+}
+
+#[test]
+fn services_of_the_same_pods_are_found_by_selectors_and_by_endpoints_that_others_keep() {
+    let mut at = with_pods();
+    let of = |selector: &[(&str, &str)], endpoints: Vec<EndpointSeen>| ServiceSeen {
+        selector: selector.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+        endpoints,
+        ..at.services[&name()].clone()
+    };
+    let endpoint = |address: &str, pod: Option<&str>| EndpointSeen {
+        address: address.into(),
+        ready: true,
+        pod: pod.map(str::to_owned),
+        node: None,
+    };
+    let others = [
+        ("canary", of(&[("version", "v3")], vec![])),
+        ("by-pod", of(&[], vec![endpoint("10.9.9.9", Some("helloworld-east"))])),
+        ("by-address", of(&[], vec![endpoint("10.0.1.15", None)])),
+        ("cart", of(&[("app", "cart")], vec![endpoint("10.0.1.4", Some("cart"))])),
+        ("empty", of(&[], vec![])),
+    ];
+    at.services.extend(others.map(|(other, seen)| (ServiceName { name: other.into(), ..name() }, seen)));
+    let pods = failed_pods(&at, &name(), ERRORS).unwrap();
+    let also: Vec<String> = also_served(&at, &name(), &pods).iter().map(ToString::to_string).collect();
+    assert_eq!(also, ["by-address.sample", "by-pod.sample", "canary.sample"]);
+}

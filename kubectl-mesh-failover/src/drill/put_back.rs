@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
+use futures::future::join_all;
+use jiff::{SignedDuration, Timestamp};
 use mesh_shared::cluster::apply::{delete, get};
 use mesh_shared::cluster::context::Cluster;
 use mesh_shared::cluster::kinds::Target;
 use mesh_shared::error::{Error, Result};
 use mesh_shared::run::change::carry_out;
+use mesh_shared::ui::format;
 use tokio::time::{Instant, sleep};
 
+use super::fence::{API_SERVER_LIMIT, ChangeState};
 use super::record::{self, Changed, Record};
 use super::recording::PutBack;
 use super::restore::{self, Decision};
@@ -17,43 +21,82 @@ use crate::cli::MANAGER;
 /// The first pause after a failure; each further one is twice as long, up to [`LONGEST_PAUSE`].
 const PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// No two clocks are taken to differ by more, and no request to take longer.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(10);
 
-/// Puts back every change that is still the drill's, and reads back what stands then. A cluster that cannot be reached is tried
-/// again until the deadline. `told` is called with what is in the way.
+/// Puts back every change that is still the drill's, and reads back what is there then; all of them at once. `states` says of each
+/// what is known of it: what was not made is left out, and what may still be made is read until it cannot be. A cluster that cannot be reached is tried again until the deadline. `told` is called with what is in the
+/// way.
 pub async fn put_back(
     cluster: &Cluster,
     record: &Record,
+    states: &[ChangeState],
     deadline: Instant,
     told: &(dyn Fn(String) + Send + Sync),
 ) -> Vec<PutBack> {
-    let mut all = Vec::new();
-    for changed in &record.changed {
-        all.push(one(cluster, record, changed, deadline, told).await);
-    }
-    all
+    let made = record.changed.iter().zip(states).filter(|(_, state)| **state != ChangeState::NotMade);
+    join_all(made.map(|(changed, state)| one(cluster, record, changed, *state, deadline, told))).await
+}
+
+/// The changes of a record whose client is gone, at a time by this machine's clock. Nobody knows what became of its last requests:
+/// one that it sent is carried out within an API server's limit from now, or never. Long after the drill's deadline, past which it
+/// injects nothing, none can be left.
+pub fn abandoned(record: &Record, request_timeout: Duration, now: Timestamp) -> Vec<ChangeState> {
+    let state = if now.duration_since(record.deadline) > CLOCKS_DIFFER {
+        ChangeState::Made
+    } else {
+        ChangeState::MayBeMade { until: Instant::now() + request_timeout + API_SERVER_LIMIT }
+    };
+    vec![state; record.changed.len()]
 }
 
 async fn one(
     cluster: &Cluster,
     record: &Record,
     changed: &Changed,
+    state: ChangeState,
     deadline: Instant,
     told: &(dyn Fn(String) + Send + Sync),
 ) -> PutBack {
     let (mut pause, mut said) = (PAUSE, String::new());
+    let mut say = |words: String| {
+        if words != said {
+            told(words.clone());
+            said = words;
+        }
+    };
+    let open_until = match state {
+        ChangeState::MayBeMade { until } => Some(until),
+        ChangeState::Made | ChangeState::NotMade => None,
+    };
     loop {
-        match attempt(cluster, record, changed).await {
-            Ok(done) => return done,
-            Err(error) if Instant::now() + pause < deadline => {
-                let words = format!("putting back is tried again: {error}");
-                if words != said {
-                    told(words.clone());
-                    said = words;
+        let begun = Instant::now();
+        match (attempt(cluster, record, changed).await, open_until) {
+            // It was read once more after the last moment at which a request of the fault could have been carried out.
+            (Ok(Attempt::Unchanged(_)), Some(until)) if begun < until => {
+                let left = until.saturating_duration_since(Instant::now());
+                if Instant::now() + pause >= deadline {
+                    return PutBack {
+                        restored: false,
+                        fault: Some(format!(
+                            "a request of the drill was not answered and may still be carried out, for {}",
+                            format::duration(left)
+                        )),
+                        ..restore::told_as_before(record, changed)
+                    };
                 }
+                say("a request of the drill was not answered and may still be carried out: waiting until it cannot be"
+                    .into());
+                sleep(pause.min(left.max(PAUSE))).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+            (Ok(Attempt::Unchanged(done) | Attempt::PutBack(done)), _) => return done,
+            (Err(error), _) if Instant::now() + pause < deadline => {
+                say(format!("putting back is tried again: {error}"));
                 sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
-            Err(error) => {
+            (Err(error), _) => {
                 let unknown = restore::told(record, changed, None);
                 return PutBack {
                     after: "unknown".into(),
@@ -66,11 +109,21 @@ async fn one(
     }
 }
 
-async fn attempt(cluster: &Cluster, record: &Record, changed: &Changed) -> Result<PutBack> {
+/// What an attempt found and did.
+enum Attempt {
+    /// There was nothing to put back: it is as before.
+    Unchanged(PutBack),
+    /// The change was there, and was put back or is somebody else's by now.
+    PutBack(PutBack),
+}
+
+async fn attempt(cluster: &Cluster, record: &Record, changed: &Changed) -> Result<Attempt> {
     let target = changed.target()?;
     let live = get(cluster, &target).await?;
-    let Decision::Restore(write) = restore::decide(record, changed, live.as_ref()) else {
-        return Ok(restore::told(record, changed, live.as_ref()));
+    let write = match restore::decide(record, changed, live.as_ref()) {
+        Decision::Back => return Ok(Attempt::Unchanged(restore::told(record, changed, live.as_ref()))),
+        Decision::Theirs { .. } => return Ok(Attempt::PutBack(restore::told(record, changed, live.as_ref()))),
+        Decision::Restore(write) => write,
     };
     // A conflict is somebody else's change just now: the next attempt sees it.
     carry_out(cluster, &write, MANAGER).await?;
@@ -78,7 +131,7 @@ async fn attempt(cluster: &Cluster, record: &Record, changed: &Changed) -> Resul
     if matches!(restore::decide(record, changed, live.as_ref()), Decision::Restore(_)) {
         return Err(Error::failed(format!("{} is not yet as it was", target.key)).fix("see who else changes it"));
     }
-    Ok(restore::told(record, changed, live.as_ref()))
+    Ok(Attempt::PutBack(restore::told(record, changed, live.as_ref())))
 }
 
 /// Deletes the record of a drill whose changes are settled.

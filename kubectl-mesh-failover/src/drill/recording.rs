@@ -159,6 +159,24 @@ pub struct PutBack {
     pub fault: Option<String>,
 }
 
+impl PutBack {
+    /// Whether it is as before and yet not settled: a request of the drill may still be carried out.
+    pub fn is_open(&self) -> bool {
+        !self.restored && self.after == self.before
+    }
+
+    /// In a sentence without its end, such as `Deployment sample/web in east: replicas was 3, is 0: it could not be put back in time`.
+    pub fn unrestored(&self) -> String {
+        let Self { object, field, before, after, fault, .. } = self;
+        let fault = fault.as_deref().unwrap_or("it is not as it was");
+        if self.is_open() {
+            format!("{object}: {field} is {after} as before, but {fault}")
+        } else {
+            format!("{object}: {field} was {before}, is {after}: {fault}")
+        }
+    }
+}
+
 /// Why a drill ended before its time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]

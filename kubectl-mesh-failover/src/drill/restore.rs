@@ -4,7 +4,7 @@ use mesh_shared::observed::cluster::ObjectKey;
 use mesh_shared::plan::change::{Operation, Write};
 use serde_json::Value;
 
-use super::injection::scale;
+use super::fault_writes::scale;
 use super::record::{Changed, RUN_LABEL, Record};
 use super::recording::PutBack;
 
@@ -68,6 +68,12 @@ pub fn decide(record: &Record, changed: &Changed, live: Option<&Value>) -> Decis
     }
 }
 
+/// What is told of a change whose object is as it was before.
+pub fn told_as_before(record: &Record, changed: &Changed) -> PutBack {
+    let back = told_of(record, changed, None);
+    PutBack { after: back.before.clone(), ..back }
+}
+
 /// What is told of a change whose object stands as `live` now.
 pub fn told(record: &Record, changed: &Changed, live: Option<&Value>) -> PutBack {
     let decision = decide(record, changed, live);
@@ -76,25 +82,28 @@ pub fn told(record: &Record, changed: &Changed, live: Option<&Value>) -> PutBack
         Decision::Restore(_) => (false, None, Some("it is still as the drill left it".to_owned())),
         Decision::Theirs { found, why } => (false, Some(found), Some(why)),
     };
-    match changed {
-        Changed::Replicas { kind, namespace, name, before, .. } => PutBack {
-            object: format!("{kind} {namespace}/{name} in {}", record.cluster),
-            field: "replicas".into(),
-            before: before.to_string(),
-            during: "0".into(),
-            after: found.unwrap_or_else(|| if restored { before.to_string() } else { "0".into() }),
-            restored,
-            fault,
-        },
-        Changed::Filter { namespace, name } => PutBack {
-            object: format!("EnvoyFilter {namespace}/{name} in {}", record.cluster),
-            field: "the object itself".into(),
-            before: "absent".into(),
-            during: "present".into(),
-            after: found.unwrap_or_else(|| if restored { "absent".into() } else { "present".into() }),
-            restored,
-            fault,
-        },
+    let told = told_of(record, changed, found);
+    PutBack { after: if restored { told.before.clone() } else { told.after }, restored, fault, ..told }
+}
+
+/// A change that is not put back, with what was found in place of what the drill wrote.
+fn told_of(record: &Record, changed: &Changed, found: Option<String>) -> PutBack {
+    let (object, field, before, during) = match changed {
+        Changed::Replicas { kind, namespace, name, before, .. } => {
+            (format!("{kind} {namespace}/{name}"), "replicas", before.to_string(), "0")
+        }
+        Changed::Filter { namespace, name } => {
+            (format!("EnvoyFilter {namespace}/{name}"), "the object itself", "absent".to_owned(), "present")
+        }
+    };
+    PutBack {
+        object: format!("{object} in {}", record.cluster),
+        field: field.into(),
+        before,
+        during: during.into(),
+        after: found.unwrap_or_else(|| during.into()),
+        restored: false,
+        fault: None,
     }
 }
 

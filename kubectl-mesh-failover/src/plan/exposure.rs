@@ -131,7 +131,7 @@ pub fn binding(seen: &ObservedTraffic) -> Result<Binding> {
     let others: Vec<&PodSeen> =
         seen.pods.iter().filter(|pod| !seen.east_west.iter().any(|of| is_pod_of(pod, of))).collect();
     let told_apart = |selector: &BTreeMap<String, String>| {
-        !selector.is_empty() && !others.iter().any(|pod| carries(&pod.labels, selector))
+        !selector.is_empty() && !others.iter().any(|pod| pod.is_selected_by(selector))
     };
     candidates(&shared, first)
         .into_iter()
@@ -166,11 +166,7 @@ fn shared(gateways: &[EastWestGateway]) -> BTreeMap<String, String> {
 }
 
 fn is_pod_of(pod: &PodSeen, gateway: &EastWestGateway) -> bool {
-    pod.namespace == gateway.namespace && carries(&pod.labels, &gateway.selector)
-}
-
-fn carries(labels: &BTreeMap<String, String>, selector: &BTreeMap<String, String>) -> bool {
-    selector.iter().all(|(key, value)| labels.get(key) == Some(value))
+    pod.namespace == gateway.namespace && pod.is_selected_by(&gateway.selector)
 }
 
 /// Such as `app=a, istio=b`.

@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn a_drill_that_held() {
         insta::assert_snapshot!(render(&sample_documents::held()), @r"
-        HELD  helloworld.sample fell over from east to west and came back.
+        HELD  helloworld.sample failed over from east to west and came back.
           detection  0.26 s   first answer from west-1 after the fault was accepted
           failover   0.26 s   from then on at least 99 % from west-1; last answer of east-1 after 0.24 s
           failback   3 s      after the restore was accepted: from then on as before the fault
@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn a_drill_in_which_nothing_was_ejected() {
         insta::assert_snapshot!(render(&sample_documents::never_ejected()), @r"
-        FAILED  helloworld.sample did not fall over: 600 of 600 requests failed, none reached west.
+        FAILED  helloworld.sample did not fail over: 600 of 600 requests failed, none reached west.
           why        rule helloworld ejects at most 10 % of 2 hosts: that is none (maxEjectionPercent,
                      default)
           do         kubectl mesh-failover locality apply helloworld.sample --failover east-1=west-1
@@ -135,8 +135,7 @@ mod tests {
         insta::assert_snapshot!(render(&sample_documents::not_restored()), @r"
         NOT RESTORED  helloworld.sample: Deployment sample/helloworld-v1 in east is not put back: replicas
                       is 3, not 1.
-          why        Deployment sample/helloworld-v1 in east: replicas is 3, and was 1: somebody else scaled
-                     it
+          why        Deployment sample/helloworld-v1 in east: replicas was 1, is 3: somebody else scaled it
           do         kubectl mesh-failover drill recover helloworld.sample --contexts east
           detection  0.26 s   first answer from west-1 after the fault was accepted
           failover   0.26 s   from then on at least 99 % from west-1; last answer of east-1 after 0.24 s

@@ -17,6 +17,9 @@ use crate::drill::record::Record;
 use crate::drill::recording::PutBack;
 use crate::drill::traffic::Curl;
 
+/// So many pods are named; of the others their number is given.
+const PODS: usize = 10;
+
 /// What was found and what will be done, in one screen.
 pub fn overview(prepared: &Prepared) -> String {
     let experiment = &prepared.experiment;
@@ -27,7 +30,10 @@ pub fn overview(prepared: &Prepared) -> String {
         let _ = writeln!(text, "{words}");
     };
     line(format!("{service} in {}: {}; {}.", failed.cluster, workloads(prepared), others(&prepared.also)));
-    line(format!("Falls over to: {}.", side(target)));
+    if let Fault::UpstreamErrors { .. } = experiment.fault {
+        line(matched(&prepared.pods, service, &prepared.also));
+    }
+    line(format!("Fails over to: {}.", side(target)));
     if let Some(rule) = &experiment.rule {
         line(format!("Governed by: {}.", rule.name));
     }
@@ -93,6 +99,21 @@ fn others(also: &[ServiceName]) -> String {
     }
 }
 
+/// The pods whose proxies answer errors, and what they serve.
+fn matched(pods: &[String], service: &ServiceName, also: &[ServiceName]) -> String {
+    let mut names: Vec<String> = pods.iter().take(PODS).cloned().collect();
+    if pods.len() > PODS {
+        names.push(format!("{} more", pods.len() - PODS));
+    }
+    let served: Vec<String> = [service].into_iter().chain(also).map(ToString::to_string).collect();
+    format!(
+        "The filter is for {}: {}. They serve {}.",
+        format::count(pods.len(), "pod"),
+        format::list(&names),
+        format::list(&served)
+    )
+}
+
 fn side(side: &Side) -> String {
     let region = if side.region.is_empty() { "no region".to_owned() } else { format!("region {}", side.region) };
     format!("{} ({region}), exposed, {}", side.cluster, format::count(side.endpoints, "endpoint"))
@@ -138,18 +159,14 @@ pub fn lives(service: &ServiceName, context: &str, holder: &str, age: Duration) 
 
 /// What stays different, which counts before everything else.
 pub fn not_restored(all: &[PutBack], line: &str) -> Error {
-    let stays: Vec<String> = all
-        .iter()
-        .filter(|one| !one.restored)
-        .map(|one| {
-            let fault = one.fault.as_deref().unwrap_or("it is not as it was");
-            format!("{}: {} was {}, is {}: {fault}", one.object, one.field, one.before, one.after)
-        })
-        .collect();
-    Error::of(Kind::NotRestored, "what the drill changed is not as it was before")
-        .because(stays.join("\n"))
-        .fix("look at it, then:")
-        .fix(line)
+    let unrestored = || all.iter().filter(|one| !one.restored);
+    let stays: Vec<String> = unrestored().map(PutBack::unrestored).collect();
+    let what = if unrestored().all(PutBack::is_open) {
+        "a request of the drill may still be carried out, so its record is kept"
+    } else {
+        "what the drill changed is not as it was before"
+    };
+    Error::of(Kind::NotRestored, what).because(stays.join("\n")).fix("look at it, then:").fix(line)
 }
 
 /// What recovery will do.
@@ -239,5 +256,21 @@ pub fn list(all: &[Listed], output: TableFormat) -> String {
             }
             text
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ten_pods_of_a_filter_are_named_and_the_others_counted() {
+        let service = |name: &str| ServiceName { namespace: "sample".into(), name: name.into() };
+        let pods: Vec<String> = (1..=12).map(|number| format!("a-{number}")).collect();
+        assert_eq!(
+            matched(&pods, &service("a"), &[service("b")]),
+            "The filter is for 12 pods: a-1, a-2, a-3, a-4, a-5, a-6, a-7, a-8, a-9, a-10 and 2 more. They serve a.sample and b.sample."
+        );
+        assert_eq!(matched(&pods[..1], &service("a"), &[]), "The filter is for 1 pod: a-1. They serve a.sample.");
     }
 }

@@ -86,10 +86,7 @@ pub async fn apply(cluster: &Cluster, manifest: &Value, manager: &str) -> Result
 /// Where the API server refuses the object or does not answer.
 pub async fn create(cluster: &Cluster, manifest: &Value, manager: &str) -> Result<Created> {
     let target = Target::of(manifest);
-    let collection = target.collection().map_err(|error| at_cluster(error, cluster))?;
-    let call = Call::new(Method::POST, format!("{collection}?fieldManager={manager}&fieldValidation=Strict"))
-        .about(&target)
-        .with(JSON, manifest);
+    let call = creation(cluster, &target, manifest, manager)?;
     match cluster.write(&call).await {
         Ok((_, object)) => Ok(Created::New(object)),
         Err(fault) if fault.already_exists() => Ok(Created::Exists),
@@ -99,6 +96,14 @@ pub async fn create(cluster: &Cluster, manifest: &Value, manager: &str) -> Resul
         },
         Err(fault) => Err(fault.into_error(cluster, &call)),
     }
+}
+
+/// The request that creates the object.
+pub(super) fn creation(cluster: &Cluster, target: &Target, manifest: &Value, manager: &str) -> Result<Call> {
+    let collection = target.collection().map_err(|error| at_cluster(error, cluster))?;
+    Ok(Call::new(Method::POST, format!("{collection}?fieldManager={manager}&fieldValidation=Strict"))
+        .about(target)
+        .with(JSON, manifest))
 }
 
 /// Asks the API server whether it would take the object, every field of it: a create that is not carried out. Server-side
@@ -146,34 +151,13 @@ pub async fn patch(
     operations: &[Operation],
     manager: &str,
 ) -> Result<Value> {
-    let mut path = target.path().map_err(|error| at_cluster(error, cluster))?;
-    if let Some(subresource) = subresource {
-        path = format!("{path}/{subresource}");
-    }
-    let body = serde_json::to_value(operations).unwrap_or_default();
-    let call = Call::new(Method::PATCH, format!("{path}?fieldManager={manager}")).about(target).with(PATCH, &body);
+    let (path, call) = patching(cluster, target, subresource, operations, manager)?;
     let fault = match cluster.write(&call).await {
         Ok((_, object)) => return Ok(object),
         Err(fault) => fault,
     };
-    if fault.is_not_found() {
-        return Err(Error::of(Kind::Conflict, format!("{} in {} is not there any more", target.key, cluster.context))
-            .at(format!("context {}, {}", cluster.context, target.key))
-            .because(fault.message)
-            .fix("run the same command again"));
-    }
-    // A `test` that fails and an operation that leads nowhere are told alike, and not what stands instead.
-    if fault.code() == Some(422)
-        && let Some(live) = cluster.maybe(Call::get(&path).about(target)).await?
-        && let Some(differs) = first_failed_test(&live, operations)
-    {
-        return Err(Error::of(
-            Kind::Conflict,
-            format!("{} in {} was changed by someone else meanwhile", target.key, cluster.context),
-        )
-        .at(format!("context {}, {}", cluster.context, target.key))
-        .because(differs.to_string())
-        .fix("run the same command again"));
+    if let Some(conflict) = conflict(cluster, target, &path, operations, &fault).await? {
+        return Err(conflict);
     }
     if !fault.may_have_been_done() {
         return Err(fault.into_error(cluster, &call));
@@ -184,6 +168,61 @@ pub async fn patch(
     // Its tests keep it from being done twice.
     let (_, object) = cluster.write(&call).await.map_err(|fault| fault.into_error(cluster, &call))?;
     Ok(object)
+}
+
+/// The path of the object or its subresource, and the request that patches it.
+pub(super) fn patching(
+    cluster: &Cluster,
+    target: &Target,
+    subresource: Option<&str>,
+    operations: &[Operation],
+    manager: &str,
+) -> Result<(String, Call)> {
+    let mut path = target.path().map_err(|error| at_cluster(error, cluster))?;
+    if let Some(subresource) = subresource {
+        path = format!("{path}/{subresource}");
+    }
+    let body = serde_json::to_value(operations).unwrap_or_default();
+    let call = Call::new(Method::PATCH, format!("{path}?fieldManager={manager}")).about(target).with(PATCH, &body);
+    Ok((path, call))
+}
+
+/// The conflict that a refused patch means: the object is gone, or a `test` among the operations does not hold. None where it was
+/// refused for another reason. The API server answers a failed `test` and a path that leads nowhere alike, and does not say what
+/// the value is instead, so the object is read.
+///
+/// # Errors
+/// Where the object cannot be read.
+pub(super) async fn conflict(
+    cluster: &Cluster,
+    target: &Target,
+    path: &str,
+    operations: &[Operation],
+    fault: &Fault,
+) -> Result<Option<Error>> {
+    let place = format!("context {}, {}", cluster.context, target.key);
+    if fault.is_not_found() {
+        return Ok(Some(
+            Error::of(Kind::Conflict, format!("{} in {} is not there any more", target.key, cluster.context))
+                .at(place)
+                .because(fault.message.clone())
+                .fix("run the same command again"),
+        ));
+    }
+    if fault.code() != Some(422) {
+        return Ok(None);
+    }
+    let live = cluster.maybe(Call::get(path).about(target)).await?;
+    let differs = live.and_then(|live| first_failed_test(&live, operations));
+    Ok(differs.map(|differs| {
+        Error::of(
+            Kind::Conflict,
+            format!("{} in {} was changed by someone else meanwhile", target.key, cluster.context),
+        )
+        .at(place)
+        .because(differs.to_string())
+        .fix("run the same command again")
+    }))
 }
 
 /// Deletes the object, only where it still has this UID. Whether it was there.

@@ -83,16 +83,17 @@ impl Cluster {
         self.request_timeout
     }
 
-    #[cfg(test)]
-    pub(crate) fn for_tests(client: Client, server: &str, limit: Duration) -> Self {
+    /// A cluster that is reached by this client and by no kubeconfig. Each request may take `request_timeout`, and a read is
+    /// tried again for as long.
+    pub fn of_client(client: Client, context: &str, server: &str, user_agent: &str, request_timeout: Duration) -> Self {
         Self {
-            context: "east".into(),
-            server: server.into(),
+            context: context.to_owned(),
+            server: server.to_owned(),
             server_ca_pem: None,
             client,
-            user_agent: "test/1".into(),
-            request_timeout: limit,
-            patience: limit,
+            user_agent: user_agent.to_owned(),
+            request_timeout,
+            patience: request_timeout,
             lanes: Arc::new(Semaphore::new(LANES)),
         }
     }
@@ -186,14 +187,8 @@ async fn connect_one(connection: &Connection, kubeconfig: &Kubeconfig, context: 
     })?;
     let request_timeout = connection.request_timeout.filter(|limit| !limit.is_zero()).unwrap_or(REQUEST);
     Ok(Cluster {
-        context: context.to_owned(),
-        server,
         server_ca_pem,
-        client,
-        user_agent: connection.user_agent.clone(),
-        request_timeout,
-        patience: request_timeout,
-        lanes: Arc::new(Semaphore::new(LANES)),
+        ..Cluster::of_client(client, context, &server, &connection.user_agent, request_timeout)
     })
 }
 

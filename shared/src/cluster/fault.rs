@@ -142,6 +142,15 @@ impl Fault {
         matches!(self.cause, Cause::Broken | Cause::TimedOut(_) | Cause::Unreadable | Cause::Status(503 | 504))
     }
 
+    /// Whether the server may have carried out the write, or may yet, since the answer says nothing of it. Besides what
+    /// [`Self::may_have_been_done`] names, every other 5xx does: one that comes from storage (etcd's `request timed out`, reason
+    /// `ServerTimeout`) leaves a proposal that may still be committed. Not so where a webhook failed, which is called before
+    /// anything is stored (kubernetes/apiserver pkg/admission/plugin/webhook).
+    pub(crate) fn may_be_done_yet(&self) -> bool {
+        let by_webhook = self.message.starts_with("Internal error occurred: failed calling webhook");
+        self.may_have_been_done() || (matches!(self.cause, Cause::Status(500..)) && !by_webhook)
+    }
+
     /// Whether the server surely did nothing: it was not reached, or said that there are too many requests.
     pub(crate) fn was_turned_away(&self) -> bool {
         matches!(self.cause, Cause::Unreachable | Cause::Status(429))

@@ -17,6 +17,7 @@ pub mod permissions;
 pub mod probe;
 pub mod proxy_stats;
 mod request;
+pub mod send_once;
 #[cfg(test)]
 mod test_api_server;
 pub mod traffic;

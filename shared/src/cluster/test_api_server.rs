@@ -54,5 +54,5 @@ pub(super) fn answering(answers: impl IntoIterator<Item = Answer>) -> (Cluster, 
         }
     });
     let limit = Duration::from_millis(300);
-    (Cluster::for_tests(Client::new(service, "default"), "https://10.0.0.1:6443", limit), asked)
+    (Cluster::of_client(Client::new(service, "default"), "east", "https://10.0.0.1:6443", "test/1", limit), asked)
 }

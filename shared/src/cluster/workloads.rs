@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::try_join_all;
 use futures::try_join;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use kube::core::{Selector, SelectorExt};
 use serde_json::Value;
 
 use super::apply::get;
@@ -12,7 +14,6 @@ use super::kinds::Target;
 use super::list::every;
 use super::request::{Call, items};
 use crate::error::{Error, Result};
-use crate::mesh::service::ServiceName;
 use crate::observed::cluster::ObjectKey;
 use crate::observed::traffic::PodSeen;
 use crate::observed::workload::{Autoscaler, Owners, Workload};
@@ -64,11 +65,23 @@ pub async fn owners(cluster: &Cluster, namespace: &str, pods: &[&PodSeen]) -> Re
     Ok(found)
 }
 
-/// One workload by its kind (`Deployment`, `StatefulSet`, `DaemonSet`, `ReplicaSet`) and name, with the labels of its pods.
+/// Which pods are a workload's: its `spec.selector` whole, `matchExpressions` too.
+#[derive(Debug, Clone)]
+pub struct PodSelector(Selector);
+
+impl PodSelector {
+    /// Whether a pod of the workload's namespace with these labels is selected. An empty selector selects nothing here, as the API
+    /// server takes none from a workload.
+    pub fn selects(&self, labels: &BTreeMap<String, String>) -> bool {
+        !self.0.selects_all() && self.0.matches(labels)
+    }
+}
+
+/// The pods of one workload, by its kind (`Deployment`, `StatefulSet`, `DaemonSet`, `ReplicaSet`) and name.
 ///
 /// # Errors
-/// As [`owners`]; where it is not there.
-pub async fn selector(cluster: &Cluster, kind: &str, namespace: &str, name: &str) -> Result<BTreeMap<String, String>> {
+/// As [`owners`]; where it is not there, or its selector cannot be read.
+pub async fn selector(cluster: &Cluster, kind: &str, namespace: &str, name: &str) -> Result<PodSelector> {
     let target = Target::new(kind, namespace, name)?;
     let Some(object) = get(cluster, &target).await? else {
         // It only helps: where it may not be read, nothing is near.
@@ -83,30 +96,17 @@ pub async fn selector(cluster: &Cluster, kind: &str, namespace: &str, name: &str
                 target.resource()
             )));
     };
-    Ok(labels(&object["spec"]["selector"]["matchLabels"]))
+    pod_selector(&object["spec"]["selector"]).map_err(|why| {
+        Error::refused(format!("the selector of {} in {} cannot be read", target.key, cluster.context))
+            .at(format!("context {}, {}", cluster.context, target.key))
+            .because(why)
+            .fix("name one of its pods instead: pod/NAME")
+    })
 }
 
-/// Other services of the namespace that select one of the pods, in the order of their names.
-///
-/// # Errors
-/// As [`owners`].
-pub async fn other_services(cluster: &Cluster, service: &ServiceName, pods: &[&PodSeen]) -> Result<Vec<ServiceName>> {
-    let namespace = &service.namespace;
-    let list = cluster.must(Call::get(format!("/api/v1/namespaces/{namespace}/services"))).await?;
-    let selects = |object: &Value| {
-        let selector = labels(&object["spec"]["selector"]);
-        !selector.is_empty()
-            && pods.iter().any(|pod| selector.iter().all(|(key, value)| pod.labels.get(key) == Some(value)))
-    };
-    let mut names: Vec<ServiceName> = items(Some(list))
-        .iter()
-        .filter(|object| selects(object))
-        .filter_map(|object| object["metadata"]["name"].as_str())
-        .filter(|name| *name != service.name)
-        .map(|name| ServiceName { namespace: namespace.clone(), name: name.to_owned() })
-        .collect();
-    names.sort();
-    Ok(names)
+fn pod_selector(selector: &Value) -> std::result::Result<PodSelector, String> {
+    let selector: LabelSelector = serde_json::from_value(selector.clone()).map_err(|error| error.to_string())?;
+    Selector::try_from(selector).map(PodSelector).map_err(|error| error.to_string())
 }
 
 fn controller(object: &Value) -> Option<(String, String)> {
@@ -185,6 +185,19 @@ mod tests {
         assert_eq!((found.replicas, found.ready, found.generation), (1, 0, 4));
         assert_eq!(found.selector["app"], "web");
         assert_eq!((found.keeper, found.autoscaler, found.loses_volumes), (None, None, false));
+    }
+
+    #[test]
+    fn a_workload_has_the_pods_that_its_whole_selector_selects() {
+        let pod = |app: &str, tier: &str| -> BTreeMap<String, String> {
+            [("app", app), ("tier", tier)].map(|(key, value)| (key.to_owned(), value.to_owned())).into()
+        };
+        let expressions = json!({"matchExpressions": [{"key": "tier", "operator": "In", "values": ["front"]}]});
+        let selector = pod_selector(&expressions).unwrap();
+        assert!(selector.selects(&pod("web", "front")) && !selector.selects(&pod("web", "back")));
+        let both = json!({"matchLabels": {"app": "web"}, "matchExpressions": expressions["matchExpressions"]});
+        assert!(!pod_selector(&both).unwrap().selects(&pod("shop", "front")));
+        assert!(!pod_selector(&json!({})).unwrap().selects(&pod("web", "front")), "an empty one is nobody's");
     }
 
     #[test]

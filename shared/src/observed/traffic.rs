@@ -173,6 +173,14 @@ impl Locality {
     }
 }
 
+impl PodSeen {
+    /// Whether a Service in the pod's namespace with this selector selects it: it has all these labels. A Service without a
+    /// selector selects no pod (kubernetes/kubernetes pkg/controller/endpointslice, which skips such Services).
+    pub fn is_selected_by(&self, selector: &BTreeMap<String, String>) -> bool {
+        !selector.is_empty() && selector.iter().all(|(key, value)| self.labels.get(key) == Some(value))
+    }
+}
+
 impl ObservedTraffic {
     /// The pod of an endpoint of a service in this namespace.
     pub fn pod(&self, namespace: &str, name: &str) -> Option<&PodSeen> {

@@ -28,6 +28,17 @@ impl Kit {
         })
     }
 
+    /// The kubeconfig in which a cluster is reached through what `before` puts before its API server.
+    pub(crate) fn kubeconfig_behind(&self, cluster: &str, before: impl FnOnce(&str) -> String) -> PathBuf {
+        let text = std::fs::read_to_string(&self.ground.kubeconfig).expect("the kubeconfig of the clusters");
+        let config: Value = serde_yaml::from_str(&text).expect("YAML");
+        let api = format!("{cluster}-api");
+        let entries = config["clusters"].as_array().expect("clusters");
+        let entry = entries.iter().find(|entry| entry["name"] == api.as_str()).expect("the cluster");
+        let server = entry["cluster"]["server"].as_str().expect("an address").trim_start_matches("https://");
+        self.kubeconfig_with_server(cluster, &format!("https://{}", before(server)))
+    }
+
     /// The kubeconfig with a second context for a cluster.
     pub(crate) fn kubeconfig_with_alias(&self, cluster: &str, alias: &str) -> PathBuf {
         self.kubeconfig_with("alias.yaml", |config| {

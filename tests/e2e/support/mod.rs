@@ -11,6 +11,7 @@ pub(crate) mod bare;
 pub(crate) mod ca_folder;
 pub(crate) mod ground;
 pub(crate) mod kit;
+pub(crate) mod lingering_proxy;
 pub(crate) mod other_tools;
 pub(crate) mod own_namespaces;
 pub(crate) mod permitted_users;

@@ -22,7 +22,8 @@ use crate::cli::MANAGER;
 use crate::commands::mesh::{Member, MeshArguments, Wanted, observe};
 use crate::drill::conduct::Drill;
 use crate::drill::experiment::{Client, Experiment, Fault, Hypothesis, Rule};
-use crate::drill::injection::{Endpoints, writes};
+use crate::drill::fault_writes::{Endpoints, makings};
+use crate::drill::fence::Fence;
 use crate::drill::lock::{self, Place};
 use crate::drill::phase::Timing;
 use crate::drill::record::{self, Record};
@@ -47,6 +48,8 @@ pub struct Prepared {
     pub places: Vec<Place>,
     /// The cluster that is failed.
     pub failed: Cluster,
+    /// Names of the pods that are failed.
+    pub pods: Vec<String>,
     /// Other services whose pods are failed too.
     pub also: Vec<ServiceName>,
     /// Workloads behind the service.
@@ -70,7 +73,8 @@ impl Prepared {
     /// What conducting it needs.
     pub fn drill(self) -> Drill {
         Drill {
-            writes: writes(&self.record, &self.endpoints, MANAGER),
+            makings: makings(&self.record, &self.endpoints, MANAGER),
+            fence: Fence::new(self.record.changed.len(), self.failed.request_timeout()),
             experiment: self.experiment,
             timing: self.timing,
             record: self.record,
@@ -115,12 +119,10 @@ pub async fn prepare(
     let port = preflight::port(seen_service, &service, arguments.port.as_deref())?;
     let failed_side = preflight::failed_side(at, &service)?;
     let pods = preflight::pods(at, &service);
+    let failed_pods = preflight::failed_pods(at, &service, arguments.fault)?;
+    let also = preflight::also_served(at, &service, &failed_pods);
     let endpoints = Endpoints { selector: seen_service.selector.clone(), port: preflight::target_port(port, &pods)? };
-    let behind = futures::try_join!(
-        workloads::owners(failed, &service.namespace, &pods),
-        workloads::other_services(failed, &service, &pods),
-    );
-    let (owners, also) = behind.map_err(|error| DRILL.explain(error))?;
+    let owners = workloads::owners(failed, &service.namespace, &pods).await.map_err(|error| DRILL.explain(error))?;
     let changed = preflight::changes(&owners, &service, arguments.fault, arguments.consent.allow_owner)?;
 
     allowed(&[], &service, &[(failed, permissions::changing(&changed))]).await?;
@@ -189,6 +191,7 @@ pub async fn prepare(
         timing,
         record,
         places,
+        pods: failed_pods.iter().map(|pod| pod.name.clone()).collect(),
         also,
         curl: asker.curl,
         shell: asker.shell,
@@ -288,7 +291,7 @@ async fn asker<'a>(
     } else {
         let selector = workloads::selector(cluster, kind, namespace, name).await;
         let selector = selector.map_err(|error| DRILL.explain(error))?;
-        pods.retain(|pod| selector.iter().all(|(key, value)| pod.labels.get(key) == Some(value)));
+        pods.retain(|pod| selector.selects(&pod.labels));
     }
     let pod = preflight::client(&pods, &arguments.from, at)?;
     let container = container(pod, arguments.from_container.as_deref(), at)?;

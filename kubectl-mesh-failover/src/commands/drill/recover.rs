@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use crate::commands::arguments::ServiceArguments;
 use crate::commands::mesh::MeshArguments;
-use crate::drill::put_back::{close, put_back, recover_line};
+use crate::drill::put_back::{abandoned, close, put_back, recover_line};
 use crate::drill::record::{self, Record};
 use crate::drill::recording::PutBack;
 use crate::drill::restore;
@@ -117,7 +117,8 @@ pub(super) async fn recover(
         lease::take_over(&cluster, &target, held, &lock_holder::name(&record.run)).await?;
     }
     let deadline = Instant::now() + arguments.restore_timeout;
-    let all = put_back(&cluster, &record, deadline, &|text| terminal.say(&text)).await;
+    let states = abandoned(&record, cluster.request_timeout(), clock::now());
+    let all = put_back(&cluster, &record, &states, deadline, &|text| terminal.say(&text)).await;
     finish(arguments, &clusters, &cluster, (&record, &uid), &all, terminal).await
 }
 

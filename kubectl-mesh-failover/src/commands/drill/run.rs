@@ -120,7 +120,9 @@ async fn watched(drill: Arc<Drill>, locks: Arc<Locks>, outside: Outside, termina
         Ok(recording) => Ok(recording),
         Err(panic) => {
             let deadline = Instant::now() + drill.restore_timeout;
-            let all = put_back(&drill.failed, &drill.record, deadline, &|text| terminal.say(&text)).await;
+            drill.fence.shut();
+            let states = drill.fence.changes();
+            let all = put_back(&drill.failed, &drill.record, &states, deadline, &|text| terminal.say(&text)).await;
             let restored = all.iter().all(|one| one.restored);
             let kind = if restored { Kind::Failed } else { Kind::NotRestored };
             let draft = Error::of(kind, "the drill broke off").because(panic.to_string());

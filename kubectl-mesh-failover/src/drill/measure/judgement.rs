@@ -172,8 +172,12 @@ pub fn headline(facts: &Facts<'_>, verdict: Verdict, hypothesis: &[Expectation])
     let experiment = facts.experiment;
     let (service, failed, target) = (&experiment.service, &experiment.failed.cluster, &experiment.target.cluster);
     match verdict {
-        Verdict::Held => format!("{service} fell over from {failed} to {target} and came back."),
-        Verdict::NotRestored => match not_restored(facts).next() {
+        Verdict::Held => format!("{service} failed over from {failed} to {target} and came back."),
+        Verdict::NotRestored => match not_restored(facts).find(|field| !field.is_open()).or(not_restored(facts).next())
+        {
+            Some(field) if field.is_open() => {
+                format!("{service}: {} is as before, and a request of the drill may still change it.", field.object)
+            }
             Some(field) => format!(
                 "{service}: {} is not put back: {} is {}, not {}.",
                 field.object, field.field, field.after, field.before
@@ -231,22 +235,22 @@ fn did_not_hold(facts: &Facts<'_>, hypothesis: &[Expectation]) -> String {
         if let (Some(took), Some(false)) = (facts.figures.failover_from_effect_ms, part(FAILOVER)) {
             let within = time(experiment.hypothesis.failover_within);
             return format!(
-                "{service} fell over from {failed} to {target} too late: after {}, wanted within {within}.",
+                "{service} failed over from {failed} to {target} too late: after {}, wanted within {within}.",
                 seconds(took)
             );
         }
         return if part(FAILOVER).is_none() {
-            format!("{service}: it could not be judged whether it fell over from {failed} to {target}.")
+            format!("{service}: it could not be judged whether it failed over from {failed} to {target}.")
         } else if under.from_target == 0 && under.failed > 0 {
             format!(
-                "{service} did not fall over: {} of {requests} failed, none reached {target}.",
+                "{service} did not fail over: {} of {requests} failed, none reached {target}.",
                 grouped(under.failed)
             )
         } else if under.failed == 0 && under.from_failed == under.requests {
-            format!("{service} did not fall over: all of {requests} were still answered by {failed}.")
+            format!("{service} did not fail over: all of {requests} were still answered by {failed}.")
         } else {
             format!(
-                "{service} did not fall over in full: {target} answered {} of {requests}, {} failed.",
+                "{service} did not fail over in full: {target} answered {} of {requests}, {} failed.",
                 percent_of(under.from_target, under.requests),
                 if under.failed == 0 { "none".into() } else { grouped(under.failed) }
             )
@@ -255,20 +259,22 @@ fn did_not_hold(facts: &Facts<'_>, hypothesis: &[Expectation]) -> String {
     match (part(FAILBACK), facts.figures.failback_ms) {
         (Some(true), _) => match experiment.hypothesis.max_errors {
             Some(most) => format!(
-                "{service} fell over from {failed} to {target}, but {} failed; fewer than {} were wanted.",
+                "{service} failed over from {failed} to {target}, but {} failed; fewer than {} were wanted.",
                 count(under.failed, "request"),
                 grouped(most)
             ),
-            None => format!("{service} fell over from {failed} to {target} and came back, but the drill was stopped."),
+            None => {
+                format!("{service} failed over from {failed} to {target} and came back, but the drill was stopped.")
+            }
         },
         (_, Some(took)) => format!(
-            "{service} fell over from {failed} to {target}, but came back late: after {}, wanted within {}.",
+            "{service} failed over from {failed} to {target}, but came back late: after {}, wanted within {}.",
             seconds(took),
             time(experiment.hypothesis.failback_within)
         ),
-        (Some(false), None) => format!("{service} fell over from {failed} to {target}, but did not come back."),
+        (Some(false), None) => format!("{service} failed over from {failed} to {target}, but did not come back."),
         (None, None) => {
-            format!("{service} fell over from {failed} to {target}; whether it came back could not be judged.")
+            format!("{service} failed over from {failed} to {target}; whether it came back could not be judged.")
         }
     }
 }

@@ -28,13 +28,8 @@ fn reason(why: impl Into<String>, remedy: impl Into<String>) -> Reason {
 fn unrestored(facts: &Facts<'_>) -> Vec<Reason> {
     let (service, context) = (&facts.experiment.service, &facts.experiment.failed.context);
     let recover = format!("kubectl mesh-failover drill recover {service} --contexts {context}");
-    let mut reasons: Vec<Reason> = not_restored(facts)
-        .map(|field| {
-            let fault = field.fault.as_ref().map(|fault| format!(": {fault}")).unwrap_or_default();
-            let (object, name) = (&field.object, &field.field);
-            reason(format!("{object}: {name} is {}, and was {}{fault}", field.after, field.before), recover.clone())
-        })
-        .collect();
+    let mut reasons: Vec<Reason> =
+        not_restored(facts).map(|field| reason(field.unrestored(), recover.clone())).collect();
     if untold(facts) {
         reasons.push(reason("the fault was accepted, and nothing tells what became of it", recover));
     }
@@ -138,7 +133,7 @@ fn in_part(facts: &Facts<'_>, under: &UnderFault) -> Reason {
     let experiment = facts.experiment;
     if facts.times.failover.is_some() {
         return reason(
-            "it fell over, but later than the hypothesis allows",
+            "it failed over, but later than the hypothesis allows",
             "look for hosts more often (interval), or allow more time (--failover-within)",
         );
     }

@@ -29,11 +29,7 @@ fn port(service: &Value) -> Option<u16> {
 fn gateway(service: &Value, port: u16, pods: &[PodSeen]) -> EastWestGateway {
     let namespace = text(&service["metadata"]["namespace"]);
     let selector = labels(&service["spec"]["selector"]);
-    let is_ours = |pod: &&PodSeen| {
-        !selector.is_empty()
-            && pod.namespace == namespace
-            && selector.iter().all(|(key, value)| pod.labels.get(key) == Some(value))
-    };
+    let is_ours = |pod: &&PodSeen| pod.namespace == namespace && pod.is_selected_by(&selector);
     let own: Vec<&PodSeen> = pods.iter().filter(is_ours).collect();
     EastWestGateway {
         service: text(&service["metadata"]["name"]),

@@ -27,7 +27,7 @@ fn a_percent_that_never_ejects_is_the_reason_where_everything_fails() {
     assert_eq!(document.verdict, Verdict::Failed);
     assert_eq!(
         document.headline,
-        "helloworld.sample did not fall over: 600 of 600 requests failed, none reached west."
+        "helloworld.sample did not fail over: 600 of 600 requests failed, none reached west."
     );
     assert_eq!(
         whys(&document),
@@ -104,7 +104,7 @@ fn a_fault_without_effect_did_not_show_a_failover() {
     assert_eq!(document.verdict, Verdict::Failed);
     assert_eq!(
         document.headline,
-        "helloworld.sample did not fall over: all of 600 requests were still answered by east."
+        "helloworld.sample did not fail over: all of 600 requests were still answered by east."
     );
     assert_eq!(whys(&document), ["the fault had no effect: every answer still came from east-1"]);
     assert_eq!(document.figures.first_effect_ms, None);
@@ -138,9 +138,9 @@ fn a_failover_later_than_wanted_does_not_hold() {
     assert_eq!(document.verdict, Verdict::Failed);
     assert_eq!(
         document.headline,
-        "helloworld.sample fell over from east to west too late: after 12 s, wanted within 10 s."
+        "helloworld.sample failed over from east to west too late: after 12 s, wanted within 10 s."
     );
-    assert_eq!(whys(&document), ["it fell over, but later than the hypothesis allows"]);
+    assert_eq!(whys(&document), ["it failed over, but later than the hypothesis allows"]);
 }
 
 fn slow_failback() -> Recording {
@@ -162,7 +162,7 @@ fn a_failback_slower_than_wanted_is_explained_by_the_ejection() {
     assert_eq!(document.verdict, Verdict::Failed);
     assert_eq!(
         document.headline,
-        "helloworld.sample fell over from east to west, but came back late: after 12 s, wanted within 5 s."
+        "helloworld.sample failed over from east to west, but came back late: after 12 s, wanted within 5 s."
     );
     assert_eq!(
         whys(&document),
@@ -184,7 +184,7 @@ fn a_restore_that_failed_half_way_comes_before_all_else() {
     );
     assert_eq!(
         whys(&document),
-        ["Deployment sample/helloworld-v1 in east: replicas is 3, and was 1: somebody else scaled it"]
+        ["Deployment sample/helloworld-v1 in east: replicas was 1, is 3: somebody else scaled it"]
     );
     assert_eq!(
         document.reasons[0].remedy.as_deref(),

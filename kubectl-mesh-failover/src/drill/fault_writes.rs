@@ -17,16 +17,43 @@ pub struct Endpoints {
     pub port: u16,
 }
 
-/// The writes of a drill, one for each change of its record, each with its precondition.
-pub fn writes(record: &Record, endpoints: &Endpoints, managed_by: &str) -> Vec<Write> {
-    record.changed.iter().map(|changed| write(record, changed, endpoints, managed_by)).collect()
+/// How one change is made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Making {
+    /// The first write.
+    pub first: Write,
+    /// What the first write leaves out: `configPatches` of an EnvoyFilter.
+    config_patches: Option<Value>,
 }
 
-fn write(record: &Record, changed: &Changed, endpoints: &Endpoints, managed_by: &str) -> Write {
+impl Making {
+    /// The write that follows on the first one, whose answer was `made`: it gives the filter its effect. It is bound to the UID of
+    /// what was made, so that it can do nothing once that was deleted. None where the first one was all.
+    pub fn then(&self, made: &Value) -> Option<Write> {
+        let config_patches = self.config_patches.clone()?;
+        Some(Write::Patch {
+            api_version: made["apiVersion"].as_str().unwrap_or_default().to_owned(),
+            object: ObjectKey::of(made),
+            subresource: None,
+            operations: vec![
+                Operation::Test { path: "/metadata/uid".into(), value: made["metadata"]["uid"].clone() },
+                Operation::Add { path: "/spec/configPatches".into(), value: config_patches },
+            ],
+        })
+    }
+}
+
+/// How the changes of a record are made, one for each, each write with its precondition.
+pub fn makings(record: &Record, endpoints: &Endpoints, managed_by: &str) -> Vec<Making> {
+    record.changed.iter().map(|changed| making(record, changed, endpoints, managed_by)).collect()
+}
+
+fn making(record: &Record, changed: &Changed, endpoints: &Endpoints, managed_by: &str) -> Making {
     match changed {
         Changed::Replicas { kind, namespace, name, uid, before, .. } => {
             let unchanged = Operation::Test { path: "/spec/replicas".into(), value: (*before).into() };
-            scale(&ObjectKey::new(kind, namespace, name), uid, unchanged, 0)
+            let first = scale(&ObjectKey::new(kind, namespace, name), uid, unchanged, 0);
+            Making { first, config_patches: None }
         }
         Changed::Filter { namespace, name } => {
             let percent = match record.fault {
@@ -39,7 +66,8 @@ fn write(record: &Record, changed: &Changed, endpoints: &Endpoints, managed_by: 
                 "namespace": namespace,
                 "labels": {MANAGED_BY: managed_by, RUN_LABEL: record.run},
             });
-            Write::Create { manifest }
+            let config_patches = manifest["spec"].as_object_mut().and_then(|spec| spec.shift_remove("configPatches"));
+            Making { first: Write::Create { manifest }, config_patches }
         }
     }
 }
@@ -110,24 +138,40 @@ mod tests {
 
     #[test]
     fn replicas_change_only_where_nobody_else_changed_them() {
-        let writes = writes(&record(vec![replicas()]), &endpoints(), "m");
-        let Write::Patch { subresource, operations, .. } = &writes[0] else { panic!("{writes:?}") };
+        let makings = makings(&record(vec![replicas()]), &endpoints(), "m");
+        let Write::Patch { subresource, operations, .. } = &makings[0].first else { panic!("{makings:?}") };
         assert_eq!(subresource.as_deref(), Some("scale"));
         assert_eq!(operations[0], Operation::Test { path: "/metadata/uid".into(), value: "u".into() });
         assert_eq!(operations[1], Operation::Test { path: "/spec/replicas".into(), value: 3.into() });
         assert_eq!(operations[2], Operation::Add { path: "/spec/replicas".into(), value: 0.into() });
+        assert_eq!(makings[0].then(&json!({"metadata": {"uid": "u"}})), None);
     }
 
     #[test]
     fn the_filter_names_its_run_its_pods_and_their_port() {
         let mut record = record(vec![Changed::Filter { namespace: "sample".into(), name: "f".into() }]);
         record.fault = Fault::UpstreamErrors { percent: 30 };
-        let writes = writes(&record, &endpoints(), "m");
-        let Write::Create { manifest } = &writes[0] else { panic!("{writes:?}") };
+        let makings = makings(&record, &endpoints(), "m");
+        let Write::Create { manifest } = &makings[0].first else { panic!("{makings:?}") };
         assert_eq!(manifest["metadata"]["labels"][RUN_LABEL], "7f3a");
         assert_eq!(manifest["spec"]["workloadSelector"]["labels"]["app"], "helloworld");
-        let patch = &manifest["spec"]["configPatches"][0];
-        assert_eq!(patch["match"]["listener"]["portNumber"], 5000);
-        assert_eq!(patch["patch"]["value"]["typed_config"]["abort"]["percentage"]["numerator"], 30);
+        assert!(manifest["spec"].get("configPatches").is_none(), "it is made without effect: {manifest}");
+    }
+
+    #[test]
+    fn the_filters_effect_goes_with_the_filter() {
+        let mut record = record(vec![Changed::Filter { namespace: "sample".into(), name: "f".into() }]);
+        record.fault = Fault::UpstreamErrors { percent: 30 };
+        let makings = makings(&record, &endpoints(), "m");
+        let Write::Create { manifest } = &makings[0].first else { panic!("{makings:?}") };
+        let mut made = manifest.clone();
+        made["metadata"]["uid"] = "e".into();
+        let Some(Write::Patch { object, operations, .. }) = makings[0].then(&made) else { panic!("{makings:?}") };
+        assert_eq!(object, ObjectKey::new("EnvoyFilter", "sample", "f"));
+        assert_eq!(operations[0], Operation::Test { path: "/metadata/uid".into(), value: "e".into() });
+        let Operation::Add { path, value } = &operations[1] else { panic!("{operations:?}") };
+        assert_eq!(path, "/spec/configPatches");
+        assert_eq!(value[0]["match"]["listener"]["portNumber"], 5000);
+        assert_eq!(value[0]["patch"]["value"]["typed_config"]["abort"]["percentage"]["numerator"], 30);
     }
 }

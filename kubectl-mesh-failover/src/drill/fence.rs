@@ -1,0 +1,135 @@
+//! The fence between the fault and putting it back: which injecting requests may still be sent, and which of those that were sent
+//! may still be carried out by the API server.
+//!
+//! Every injecting request passes it. Once it is shut, none does, so that nothing of the fault is asked for after the first request
+//! of putting back. A request that was sent and not answered stays under way until the API server must have given it up.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// The longest that an API server works on a request: its flag `--request-timeout`, 1 minute by default (kubernetes/apiserver
+/// pkg/server/config.go, `RequestTimeout`).
+pub const API_SERVER_LIMIT: Duration = Duration::from_mins(1);
+
+/// What is known of one change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeState {
+    /// It was not made and will not be: no request was sent, or each was refused.
+    NotMade,
+    /// It was made, in part at least.
+    Made,
+    /// A request was sent and not answered: the change may have been made, or may be until then.
+    MayBeMade {
+        /// The last moment at which the API server can carry the request out.
+        until: Instant,
+    },
+}
+
+/// The fence of one drill, over the changes of its record.
+#[derive(Debug, Clone)]
+pub struct Fence {
+    state: Arc<Mutex<State>>,
+    /// A request that was sent is carried out within this time or never.
+    longest: Duration,
+}
+
+#[derive(Debug)]
+struct State {
+    shut: bool,
+    changes: Vec<Change>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Change {
+    known: ChangeState,
+    /// When the request that is under way was sent.
+    sent: Option<Instant>,
+}
+
+impl Fence {
+    /// A fence that is open, over so many changes. The client gives each request up after `request_timeout`.
+    pub fn new(changes: usize, request_timeout: Duration) -> Self {
+        Self::lasting(changes, request_timeout + API_SERVER_LIMIT)
+    }
+
+    /// A fence whose requests are carried out within `longest` of being sent, or never.
+    pub fn lasting(changes: usize, longest: Duration) -> Self {
+        let change = Change { known: ChangeState::NotMade, sent: None };
+        Self { state: Arc::new(Mutex::new(State { shut: false, changes: vec![change; changes] })), longest }
+    }
+
+    /// Whether a request for a change may be sent now. If so, it counts as under way until [`Self::settle`].
+    pub fn pass(&self, change: usize) -> bool {
+        self.with(|state| {
+            if state.shut {
+                return false;
+            }
+            state.changes[change].sent = Some(Instant::now());
+            true
+        })
+    }
+
+    /// The request that is under way for a change has come to a known end.
+    pub fn settle(&self, change: usize, end: ChangeState) {
+        self.with(|state| state.changes[change] = Change { known: end, sent: None });
+    }
+
+    /// The request that is under way for a change was not carried out, and nothing else of the change is different.
+    pub fn turned_away(&self, change: usize) {
+        self.with(|state| state.changes[change].sent = None);
+    }
+
+    /// No injecting request passes from now on.
+    pub fn shut(&self) {
+        self.with(|state| state.shut = true);
+    }
+
+    /// What is known of each change, in their order.
+    pub fn changes(&self) -> Vec<ChangeState> {
+        let known = |change: &Change| match change.sent {
+            Some(sent) => ChangeState::MayBeMade { until: sent + self.longest },
+            None => change.known,
+        };
+        self.with(|state| state.changes.iter().map(known).collect())
+    }
+
+    fn with<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
+        look(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_passes_a_fence_that_is_shut() {
+        let fence = Fence::new(2, Duration::from_secs(10));
+        assert!(fence.pass(0));
+        fence.shut();
+        assert!(!fence.pass(1));
+        assert!(!fence.pass(0));
+    }
+
+    #[test]
+    fn a_request_without_an_answer_stays_open_for_as_long_as_it_may_be_carried_out() {
+        let fence = Fence::new(3, Duration::from_secs(10));
+        let before = Instant::now();
+        assert!(fence.pass(0) && fence.pass(1));
+        fence.settle(0, ChangeState::Made);
+        let all = fence.changes();
+        assert_eq!((all[0], all[2]), (ChangeState::Made, ChangeState::NotMade));
+        let ChangeState::MayBeMade { until } = all[1] else { panic!("{all:?}") };
+        assert!(until >= before + Duration::from_secs(70) && until <= Instant::now() + Duration::from_secs(70));
+    }
+
+    #[test]
+    fn a_request_that_was_turned_away_leaves_what_was_known() {
+        let fence = Fence::new(1, Duration::from_secs(10));
+        assert!(fence.pass(0));
+        fence.turned_away(0);
+        assert_eq!(fence.changes(), [ChangeState::NotMade]);
+    }
+}

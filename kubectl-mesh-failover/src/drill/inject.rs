@@ -1,0 +1,103 @@
+//! Makes the fault: one request at a time for each change, each through the fence, none sent again unless the API server surely
+//! did nothing.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use mesh_shared::cluster::context::Cluster;
+use mesh_shared::cluster::send_once::{Sent, send_once};
+use mesh_shared::error::Error;
+use mesh_shared::plan::change::Write;
+use serde_json::Value;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::fault_writes::Making;
+use super::fence::{ChangeState, Fence};
+use crate::cli::MANAGER;
+
+/// So often a request is sent that was turned away.
+const ATTEMPTS: u32 = 3;
+/// The pause before it is sent again.
+const PAUSE: Duration = Duration::from_millis(200);
+/// How long the answer of a request that is under way is awaited before putting back begins.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// Makes every change, all at once, and returns when the last one was accepted. The first that fails keeps all others from sending
+/// anything more; what they have sent already is awaited.
+///
+/// # Errors
+/// Why one was not made. The fence knows what became of each.
+pub async fn inject(cluster: &Cluster, makings: &[Making], fence: &Fence) -> Result<Instant, Error> {
+    let all = makings.iter().enumerate().map(|(change, making)| make(cluster, making, change, fence));
+    let failed: Vec<NotMade> = join_all(all).await.into_iter().filter_map(Result::err).collect();
+    let stopped = !failed.is_empty();
+    match failed.into_iter().find_map(|not_made| not_made.why) {
+        Some(why) => Err(why),
+        None if stopped => {
+            Err(Error::failed("the drill was stopped before the fault was injected").fix("run the drill again"))
+        }
+        None => Ok(Instant::now()),
+    }
+}
+
+/// A change that was not made, and why; none where the fence was shut.
+struct NotMade {
+    why: Option<Error>,
+}
+
+async fn make(cluster: &Cluster, making: &Making, change: usize, fence: &Fence) -> Result<(), NotMade> {
+    let made = async {
+        let object = send(cluster, &making.first, change, fence).await?;
+        let Some(effect) = making.then(&object) else { return Ok(()) };
+        send(cluster, &effect, change, fence).await.map(|_| ()).inspect_err(|_| {
+            // The object exists. Putting back deletes it, and with its UID goes what may still be under way.
+            fence.settle(change, ChangeState::Made);
+        })
+    };
+    let made = made.await;
+    if made.is_err() {
+        fence.shut();
+    }
+    made
+}
+
+async fn send(cluster: &Cluster, write: &Write, change: usize, fence: &Fence) -> Result<Value, NotMade> {
+    let mut attempt = 1;
+    loop {
+        if !fence.pass(change) {
+            return Err(NotMade { why: None });
+        }
+        match send_once(cluster, write, MANAGER).await {
+            Ok(Sent::Done(object)) => {
+                fence.settle(change, ChangeState::Made);
+                return Ok(object);
+            }
+            Ok(Sent::TurnedAway(_)) if attempt < ATTEMPTS => fence.turned_away(change),
+            Ok(Sent::TurnedAway(error) | Sent::Refused(error)) | Err(error) => {
+                fence.turned_away(change);
+                return Err(NotMade { why: Some(error) });
+            }
+            // It stays under way.
+            Ok(Sent::Unknown(error)) => return Err(NotMade { why: Some(error) }),
+        }
+        sleep(PAUSE * attempt).await;
+        attempt += 1;
+    }
+}
+
+/// Ends an injection: nothing more of it is sent, and when this returns nothing more can be. What was sent and not answered within
+/// some seconds stays open in the fence.
+pub async fn end(injecting: Option<AbortOnDropHandle<Result<Instant, String>>>, fence: &Fence) {
+    fence.shut();
+    let Some(mut injecting) = injecting else { return };
+    if timeout(GRACE, &mut injecting).await.is_err() {
+        // A request that waits for its connection has passed the fence; it is not sent any more.
+        injecting.abort();
+        let _ = injecting.await;
+    }
+}
+
+#[cfg(test)]
+#[path = "inject_tests.rs"]
+mod tests;
