@@ -156,7 +156,7 @@ impl Cluster {
     }
 
     async fn answer(&self, request: Request<Body>) -> std::result::Result<(u16, Value), Fault> {
-        let response = self.client.send(request).await.map_err(|error| Fault::from_client(&error))?;
+        let response = self.client.send(request).await.map_err(|error| self.fault(&error))?;
         let (parts, body) = response.into_parts();
         let retry_after = parts
             .headers
