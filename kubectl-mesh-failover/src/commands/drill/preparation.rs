@@ -28,6 +28,7 @@ use crate::drill::phase::Timing;
 use crate::drill::record::{self, Record};
 use crate::drill::traffic::Curl;
 use crate::drill::{permissions, preflight};
+use crate::plan::locality::damaged::damaged;
 use crate::plan::locality::reading::{self, ClientOf};
 use crate::plan::permissions::DRILL;
 use crate::show;
@@ -108,6 +109,9 @@ pub async fn prepare(
     let asking = permissions::asking(&from_namespace);
     allowed(&members, &service, &[(failed, failing), (client_cluster, asking)]).await?;
     preflight::whole_mesh(&seen, &known_clusters(&members).await?)?;
+    for damaged in seen.iter().flat_map(|seen| damaged(&service, MANAGER, seen)) {
+        terminal.say(&format!("note  {}", damaged.note()));
+    }
     nobody_drills(&members, &service).await?;
     nothing_left_over(&members, &service).await?;
 
