@@ -513,6 +513,6 @@ fn a_dry_run_says_what_would_be_done_and_writes_nothing() {
     let said = run(&mut drill(&kit, "upstream-errors", &["--dry-run"])).ok();
     let pod = kit.kubectl("east", &["get", "pods", "-n", NAMESPACE, "-l", "app=helloworld", "-o", "json"]).json();
     let pod = pod["items"][0]["metadata"]["name"].as_str().unwrap();
-    assert!(said.contains(&format!("The filter is for 1 pod: {pod}. They serve {SERVICE}.")), "{said}");
+    assert!(said.contains(&format!("The filter applies to 1 pod: {pod}. It serves {SERVICE}.")), "{said}");
     kit.assert_nothing_written(began);
 }

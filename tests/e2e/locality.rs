@@ -400,6 +400,65 @@ fn a_rule_of_ours_that_somebody_put_something_into_outlives_the_removal() {
 }
 
 #[test]
+fn a_damaged_annotation_is_refused_by_what_writes_and_told_by_what_reads() {
+    const WRITTEN: &str = "kubectl-mesh-failover/written";
+    let Some(kit) = mesh() else { return };
+    let spec = json!({"host": HOST, "trafficPolicy": {"outlierDetection": {"maxEjectionPercent": 10}}});
+    let before = kit.users_rule("east", &spec);
+    kit.locality("apply", &["--take-over", "--yes"]).ok();
+    let whole = kit.rule("east").unwrap()["metadata"]["annotations"][WRITTEN].as_str().unwrap().to_owned();
+    assert!(whole.starts_with(r#"{"version":1,"edits":["#), "{whole}");
+    let annotate = |text: &str| {
+        let annotation = format!("{WRITTEN}{text}");
+        let arguments = ["annotate", "--overwrite", "destinationrule", "-n", NAMESPACE, "helloworld", &annotation];
+        kit.kubectl("east", &arguments).ok();
+    };
+    annotate(&format!("={}", &whole[..whole.len() / 2]));
+
+    let (damaged, west) = (kit.rule("east"), kit.rule("west"));
+    let began = Timestamp::now();
+    for verb in ["apply", "remove"] {
+        let refused = kit.locality(verb, &["--yes"]);
+        assert_eq!(refused.code, 1, "{refused}");
+        for said in [
+            "error: what we wrote into DestinationRule sample/helloworld in east cannot be told",
+            "its annotation kubectl-mesh-failover/written cannot be read: it breaks off after",
+            "kubectl --context east annotate destinationrule -n sample helloworld kubectl-mesh-failover/written-",
+            "Nothing was written.",
+        ] {
+            assert!(refused.stderr.contains(said), "{said}: {refused}");
+        }
+    }
+    let note =
+        "DestinationRule sample/helloworld in east: its annotation kubectl-mesh-failover/written cannot be read (";
+    let shown = kit.locality("show", &[]).ok();
+    assert!(shown.contains(note) && shown.contains("fails over to"), "{shown}");
+    let differs = kit.locality("diff", &[]);
+    assert!(differs.code == 1 && differs.stdout.contains(note), "{differs}");
+    let drill =
+        ["drill", SERVICE, "--contexts", "east,west", "--cluster", "east", "--from", "deploy/curl", "--dry-run"];
+    let drill = kit.mesh_failover(&[&drill[..], &["--fault", "upstream-errors"]].concat());
+    assert!(drill.code == 0 && drill.stderr.contains(note), "{drill}");
+    kit.assert_nothing_written(began);
+    assert_eq!((kit.rule("east"), kit.rule("west")), (damaged, west));
+
+    // Put back as it was, it gives back what stood there.
+    annotate(&format!("={whole}"));
+    kit.locality("remove", &["--yes"]).ok();
+    assert_eq!(kit.rule("east").unwrap()["spec"], before["spec"]);
+    assert_eq!(kit.rule("west"), None);
+
+    // Taken away, all that stands is the user's.
+    kit.locality("apply", &["--take-over", "--yes"]).ok();
+    let written = kit.rule("east").unwrap()["spec"].clone();
+    annotate("=rubbish");
+    assert_eq!(kit.locality("remove", &["--yes"]).code, 1);
+    annotate("-");
+    kit.locality("remove", &["--yes"]).ok();
+    assert_eq!(kit.rule("east").unwrap()["spec"], written);
+}
+
+#[test]
 fn settings_of_a_port_that_come_later_are_taken_over_and_everything_is_given_back() {
     let Some(kit) = mesh() else { return };
     let before = kit.users_rule("west", &json!({"host": HOST, "trafficPolicy": {"outlierDetection": {}}}));

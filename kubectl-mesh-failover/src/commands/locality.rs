@@ -19,7 +19,9 @@ use crate::cli::MANAGER;
 use crate::plan::locality::drift::drift;
 use crate::plan::locality::removal::remove as plan_removal;
 use crate::plan::locality::report::report;
-use crate::plan::locality::{LocalityPlan, LocalityRequest, TakeOver, apply as plan_apply, known, refuse_conflicts};
+use crate::plan::locality::{
+    LocalityPlan, LocalityRequest, TakeOver, apply as plan_apply, compare, known, refuse_conflicts,
+};
 use crate::plan::permissions::LOCALITY;
 use crate::show;
 
@@ -243,9 +245,9 @@ async fn diff(
 ) -> Result<u8> {
     let request = arguments.rule.request(&arguments.service)?;
     let members = observe(mesh, connection, &wanted(&request.service), terminal).await?;
-    let plan = plan_apply(&request, &seen(&members))?;
+    let plan = compare(&request, &seen(&members))?;
     let drift = drift(&request.service, &seen(&members));
-    let same = plan.changes().is_empty() && drift.is_empty();
+    let same = plan.changes().is_empty() && drift.is_empty() && plan.damaged().next().is_none();
     terminal.data(&show::locality::differences(&plan, &drift));
     Ok(u8::from(!same))
 }
@@ -272,7 +274,7 @@ async fn remove(
 ) -> Result<()> {
     let service = arguments.service.name()?;
     let members = observe(mesh, connection, &wanted(&service), terminal).await?;
-    let plan = plan_removal(&service, MANAGER, &seen(&members));
+    let plan = plan_removal(&service, MANAGER, &seen(&members))?;
     let proposal = proposal(&plan);
     // What is given back was valid before.
     if consent(&proposal, &members, &arguments.write, terminal).await? == Consent::Given {

@@ -21,7 +21,7 @@ use super::origin::Origins;
 use super::phase::{Effect, Event, Machine, Origin, Phase, Timing};
 use super::put_back::put_back;
 use super::record::Record;
-use super::recording::{Mark, Outcome, PutBack, Reading, Recording, Sample, Stop, TrafficEnd};
+use super::recording::{Left, Mark, Outcome, PutBack, Reading, Recording, Sample, Stop, TrafficEnd};
 use super::traffic::{Curl, Reader};
 use super::watch::{start_traffic, watch_counters};
 
@@ -203,6 +203,7 @@ impl Unfinished for Vec<PutBack> {
             during: "unknown".into(),
             after: "unknown".into(),
             restored: false,
+            left: Some(Left::Unknown),
             fault: Some(why.to_owned()),
         }]
     }
@@ -335,12 +336,8 @@ impl Course<'_> {
     fn inject(&mut self) {
         let (locks, cluster) = (self.locks.clone(), self.drill.failed.clone());
         let (makings, fence) = (self.drill.makings.clone(), self.drill.fence.clone());
-        let deadline = self.drill.record.deadline;
         self.injecting = Some(AbortOnDropHandle::new(tokio::spawn(async move {
             locks.still_ours().await.map_err(|error| error.to_string())?;
-            if Timestamp::now() > deadline {
-                return Err(format!("it is past {deadline}, when the drill should have been over: this machine slept"));
-            }
             inject(&cluster, &makings, &fence).await.map_err(|error| error.to_string())
         })));
     }
@@ -352,7 +349,7 @@ impl Course<'_> {
         let (told, deadline) = (self.told.clone(), Instant::now() + self.drill.restore_timeout);
         fence.shut();
         self.restoring = Some(AbortOnDropHandle::new(tokio::spawn(async move {
-            inject::end(injecting, &fence).await;
+            inject::end(injecting, &fence, inject::GRACE).await;
             let note = |text: String| {
                 let _ = told.send(Told::Note(text));
             };

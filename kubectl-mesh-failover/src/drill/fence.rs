@@ -7,6 +7,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 /// The longest that an API server works on a request: its flag `--request-timeout`, 1 minute by default (kubernetes/apiserver
@@ -24,6 +25,8 @@ pub enum ChangeState {
     MayBeMade {
         /// The last moment at which the API server can carry the request out.
         until: Instant,
+        /// How long it works on a request: it may take one up when it answers again, if it did not answer in between.
+        limit: Duration,
     },
 }
 
@@ -31,8 +34,12 @@ pub enum ChangeState {
 #[derive(Debug, Clone)]
 pub struct Fence {
     state: Arc<Mutex<State>>,
-    /// A request that was sent is carried out within this time or never.
-    longest: Duration,
+    /// The client gives a request up after this.
+    request_timeout: Duration,
+    /// The API server gives a request up after this.
+    limit: Duration,
+    /// Nothing passes after this time by this machine's clock, which goes on while the machine sleeps.
+    deadline: Timestamp,
 }
 
 #[derive(Debug)]
@@ -49,21 +56,23 @@ struct Change {
 }
 
 impl Fence {
-    /// A fence that is open, over so many changes. The client gives each request up after `request_timeout`.
-    pub fn new(changes: usize, request_timeout: Duration) -> Self {
-        Self::lasting(changes, request_timeout + API_SERVER_LIMIT)
-    }
-
-    /// A fence whose requests are carried out within `longest` of being sent, or never.
-    pub fn lasting(changes: usize, longest: Duration) -> Self {
+    /// A fence that is open until a time, over so many changes. The client gives each request up after `request_timeout`.
+    pub fn new(changes: usize, request_timeout: Duration, deadline: Timestamp) -> Self {
         let change = Change { known: ChangeState::NotMade, sent: None };
-        Self { state: Arc::new(Mutex::new(State { shut: false, changes: vec![change; changes] })), longest }
+        let state = State { shut: false, changes: vec![change; changes] };
+        Self { state: Arc::new(Mutex::new(state)), request_timeout, limit: API_SERVER_LIMIT, deadline }
     }
 
-    /// Whether a request for a change may be sent now. If so, it counts as under way until [`Self::settle`].
+    /// The same before an API server that works on a request for so long.
+    #[cfg(test)]
+    pub fn with_limit(self, limit: Duration) -> Self {
+        Self { limit, ..self }
+    }
+
+    /// Whether a request for a change may be sent now: the fence is open, and the deadline is not over. If so, it counts as under way until [`Self::settle`].
     pub fn pass(&self, change: usize) -> bool {
         self.with(|state| {
-            if state.shut {
+            if state.shut || Timestamp::now() > self.deadline {
                 return false;
             }
             state.changes[change].sent = Some(Instant::now());
@@ -89,7 +98,7 @@ impl Fence {
     /// What is known of each change, in their order.
     pub fn changes(&self) -> Vec<ChangeState> {
         let known = |change: &Change| match change.sent {
-            Some(sent) => ChangeState::MayBeMade { until: sent + self.longest },
+            Some(sent) => ChangeState::MayBeMade { until: sent + self.request_timeout + self.limit, limit: self.limit },
             None => change.known,
         };
         self.with(|state| state.changes.iter().map(known).collect())
@@ -104,9 +113,21 @@ impl Fence {
 mod tests {
     use super::*;
 
+    fn fence(changes: usize) -> Fence {
+        Fence::new(changes, Duration::from_secs(10), Timestamp::MAX)
+    }
+
+    #[test]
+    fn nothing_passes_after_the_deadline() {
+        let over = Timestamp::now() - jiff::SignedDuration::from_secs(1);
+        let fence = Fence::new(1, Duration::from_secs(10), over);
+        assert!(!fence.pass(0));
+        assert_eq!(fence.changes(), [ChangeState::NotMade]);
+    }
+
     #[test]
     fn nothing_passes_a_fence_that_is_shut() {
-        let fence = Fence::new(2, Duration::from_secs(10));
+        let fence = fence(2);
         assert!(fence.pass(0));
         fence.shut();
         assert!(!fence.pass(1));
@@ -115,19 +136,19 @@ mod tests {
 
     #[test]
     fn a_request_without_an_answer_stays_open_for_as_long_as_it_may_be_carried_out() {
-        let fence = Fence::new(3, Duration::from_secs(10));
+        let fence = fence(3);
         let before = Instant::now();
         assert!(fence.pass(0) && fence.pass(1));
         fence.settle(0, ChangeState::Made);
         let all = fence.changes();
         assert_eq!((all[0], all[2]), (ChangeState::Made, ChangeState::NotMade));
-        let ChangeState::MayBeMade { until } = all[1] else { panic!("{all:?}") };
+        let ChangeState::MayBeMade { until, .. } = all[1] else { panic!("{all:?}") };
         assert!(until >= before + Duration::from_secs(70) && until <= Instant::now() + Duration::from_secs(70));
     }
 
     #[test]
     fn a_request_that_was_turned_away_leaves_what_was_known() {
-        let fence = Fence::new(1, Duration::from_secs(10));
+        let fence = fence(1);
         assert!(fence.pass(0));
         fence.turned_away(0);
         assert_eq!(fence.changes(), [ChangeState::NotMade]);

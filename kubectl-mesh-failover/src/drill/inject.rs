@@ -21,7 +21,7 @@ const ATTEMPTS: u32 = 3;
 /// The pause before it is sent again.
 const PAUSE: Duration = Duration::from_millis(200);
 /// How long the answer of a request that is under way is awaited before putting back begins.
-const GRACE: Duration = Duration::from_secs(3);
+pub const GRACE: Duration = Duration::from_secs(3);
 
 /// Makes every change, all at once, and returns when the last one was accepted. The first that fails keeps all others from sending
 /// anything more; what they have sent already is awaited.
@@ -35,7 +35,8 @@ pub async fn inject(cluster: &Cluster, makings: &[Making], fence: &Fence) -> Res
     match failed.into_iter().find_map(|not_made| not_made.why) {
         Some(why) => Err(why),
         None if stopped => {
-            Err(Error::failed("the drill was stopped before the fault was injected").fix("run the drill again"))
+            Err(Error::failed("the drill was stopped, or its time was over, before the fault was injected")
+                .fix("run the drill again"))
         }
         None => Ok(Instant::now()),
     }
@@ -65,33 +66,34 @@ async fn make(cluster: &Cluster, making: &Making, change: usize, fence: &Fence) 
 async fn send(cluster: &Cluster, write: &Write, change: usize, fence: &Fence) -> Result<Value, NotMade> {
     let mut attempt = 1;
     loop {
-        if !fence.pass(change) {
-            return Err(NotMade { why: None });
-        }
-        match send_once(cluster, write, MANAGER).await {
+        let wait = match send_once(cluster, write, MANAGER, || fence.pass(change)).await {
+            Ok(Sent::Withheld) => return Err(NotMade { why: None }),
             Ok(Sent::Done(object)) => {
                 fence.settle(change, ChangeState::Made);
                 return Ok(object);
             }
-            Ok(Sent::TurnedAway(_)) if attempt < ATTEMPTS => fence.turned_away(change),
-            Ok(Sent::TurnedAway(error) | Sent::Refused(error)) | Err(error) => {
+            Ok(Sent::TurnedAway(_, wait)) if attempt < ATTEMPTS => {
+                fence.turned_away(change);
+                wait.unwrap_or_default().min(cluster.request_timeout())
+            }
+            Ok(Sent::TurnedAway(error, _) | Sent::Refused(error)) | Err(error) => {
                 fence.turned_away(change);
                 return Err(NotMade { why: Some(error) });
             }
             // It stays under way.
             Ok(Sent::Unknown(error)) => return Err(NotMade { why: Some(error) }),
-        }
-        sleep(PAUSE * attempt).await;
+        };
+        sleep(wait.max(PAUSE * attempt)).await;
         attempt += 1;
     }
 }
 
 /// Ends an injection: nothing more of it is sent, and when this returns nothing more can be. What was sent and not answered within
-/// some seconds stays open in the fence.
-pub async fn end(injecting: Option<AbortOnDropHandle<Result<Instant, String>>>, fence: &Fence) {
+/// `grace` may still be made, as the fence says.
+pub async fn end(injecting: Option<AbortOnDropHandle<Result<Instant, String>>>, fence: &Fence, grace: Duration) {
     fence.shut();
     let Some(mut injecting) = injecting else { return };
-    if timeout(GRACE, &mut injecting).await.is_err() {
+    if timeout(grace, &mut injecting).await.is_err() {
         // A request that waits for its connection has passed the fence; it is not sent any more.
         injecting.abort();
         let _ = injecting.await;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use http::{Method, Request, Response};
 use http_body_util::BodyExt;
+use jiff::{SignedDuration, Timestamp};
 use kube::Client;
 use kube::client::Body;
 use mesh_shared::cluster::context::Cluster;
@@ -16,7 +17,7 @@ use tokio::sync::oneshot;
 use super::*;
 use crate::drill::experiment::Fault;
 use crate::drill::fault_writes::{Endpoints, makings};
-use crate::drill::put_back::put_back;
+use crate::drill::put_back::{abandoned, put_back};
 use crate::drill::record::tests::record;
 use crate::drill::record::{Changed, Record};
 
@@ -40,6 +41,8 @@ enum Fate {
     TurnedAway,
     /// Not allowed.
     Refused,
+    /// It is carried out after so many milliseconds, and the answer says that storage did not answer in time.
+    Failed(u64),
 }
 
 #[derive(Default)]
@@ -134,7 +137,9 @@ fn cluster(server: &Arc<Mutex<Server>>) -> Cluster {
                 server.fate()
             };
             let after = match fate {
-                Fate::Done(after) | Fate::Lost(after) | Fate::Broken(after) => Duration::from_millis(after),
+                Fate::Done(after) | Fate::Lost(after) | Fate::Broken(after) | Fate::Failed(after) => {
+                    Duration::from_millis(after)
+                }
                 Fate::Swallowed => std::future::pending().await,
                 Fate::TurnedAway => return respond((429, json!({"reason": "TooManyRequests"}))),
                 Fate::Refused => return respond((403, json!({"reason": "Forbidden"}))),
@@ -149,6 +154,7 @@ fn cluster(server: &Arc<Mutex<Server>>) -> Cluster {
             });
             match fate {
                 Fate::Broken(_) => Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset)),
+                Fate::Failed(_) => respond((500, json!({"reason": "ServerTimeout"}))),
                 Fate::Lost(_) => std::future::pending().await,
                 _ => match answered.await {
                     Ok(answer) => respond(answer),
@@ -166,6 +172,7 @@ struct Case {
     fault: Fault,
     fates: Vec<Fate>,
     stop_after: u64,
+    grace: u64,
 }
 
 fn case() -> impl Strategy<Value = Case> {
@@ -176,13 +183,11 @@ fn case() -> impl Strategy<Value = Case> {
         1 => Just(Fate::Swallowed),
         1 => Just(Fate::TurnedAway),
         1 => Just(Fate::Refused),
+        1 => (0_u64..150).prop_map(Fate::Failed),
     ];
     let fault = prop_oneof![Just(Fault::ScaleToZero), Just(Fault::UpstreamErrors { percent: 100 })];
-    (fault, proptest::collection::vec(fate, 0..4), 0_u64..100).prop_map(|(fault, fates, stop_after)| Case {
-        fault,
-        fates,
-        stop_after,
-    })
+    (fault, proptest::collection::vec(fate, 0..4), 0_u64..100, 0_u64..80)
+        .prop_map(|(fault, fates, stop_after, grace)| Case { fault, fates, stop_after, grace })
 }
 
 fn deployment(name: &str) -> String {
@@ -229,7 +234,7 @@ async fn stopped_in_the_middle(case: &Case) -> Result<(), String> {
     let cluster = cluster(&server);
     let endpoints = Endpoints { selector: [("app".to_owned(), "a".to_owned())].into(), port: 5000 };
     let makings = makings(&record, &endpoints, "m");
-    let fence = Fence::lasting(record.changed.len(), REQUEST + LIMIT);
+    let fence = Fence::new(record.changed.len(), REQUEST, Timestamp::MAX).with_limit(LIMIT);
     let injecting = {
         let (cluster, fence) = (cluster.clone(), fence.clone());
         tokio::spawn(async move { inject(&cluster, &makings, &fence).await.map_err(|error| error.to_string()) })
@@ -238,7 +243,7 @@ async fn stopped_in_the_middle(case: &Case) -> Result<(), String> {
     fence.shut();
     let sent = server.lock().unwrap().writes.len();
     let on_their_way = fence.changes().iter().filter(|state| matches!(state, ChangeState::MayBeMade { .. })).count();
-    end(Some(AbortOnDropHandle::new(injecting)), &fence).await;
+    end(Some(AbortOnDropHandle::new(injecting)), &fence, Duration::from_millis(case.grace)).await;
     let ended = server.lock().unwrap().writes.len();
     let states = fence.changes();
     let back = put_back(&cluster, &record, &states, Instant::now() + Duration::from_secs(20), &|_| ()).await;
@@ -278,23 +283,78 @@ proptest! {
 /// What the drill used to do: the first request is given up, carried out afterwards, and found to be as before in between.
 #[tokio::test]
 async fn a_write_that_its_client_gave_up_is_put_back_when_it_comes() {
-    for late in [Fate::Lost(110), Fate::Broken(110)] {
-        let case = Case { fault: Fault::ScaleToZero, fates: vec![late], stop_after: 100 };
+    for late in [Fate::Lost(110), Fate::Broken(110), Fate::Failed(110)] {
+        let case = Case { fault: Fault::ScaleToZero, fates: vec![late], stop_after: 100, grace: 0 };
         assert_eq!(stopped_in_the_middle(&case).await, Ok(()), "{late:?}");
     }
 }
 
 #[tokio::test]
 async fn where_nobody_knows_in_time_it_is_said_and_not_called_restored() {
-    let case = Case { fault: Fault::ScaleToZero, fates: Vec::new(), stop_after: 0 };
+    let case = Case { fault: Fault::ScaleToZero, fates: Vec::new(), stop_after: 0, grace: 0 };
     let (record, server) = world(&case);
     let until = Instant::now() + Duration::from_mins(1);
-    let states = vec![ChangeState::MayBeMade { until }; 2];
+    let states = vec![ChangeState::MayBeMade { until, limit: LIMIT }; 2];
     let back =
         put_back(&cluster(&server), &record, &states, Instant::now() + Duration::from_millis(300), &|_| ()).await;
+    assert_eq!(back.len(), 2);
     for one in back {
-        assert!(!one.restored, "{one:?}");
+        assert!(!one.restored && one.is_open(), "{one:?}");
         assert_eq!(one.after, "3");
         assert!(one.fault.as_ref().is_some_and(|fault| fault.contains("may still be carried out")), "{one:?}");
     }
+}
+
+#[tokio::test]
+async fn what_was_not_made_is_left_to_whoever_changes_it() {
+    let case = Case { fault: Fault::ScaleToZero, fates: Vec::new(), stop_after: 0, grace: 0 };
+    let (record, server) = world(&case);
+    for object in server.lock().unwrap().objects.values_mut() {
+        object["spec"]["replicas"] = 0.into();
+    }
+    let states = vec![ChangeState::NotMade; 2];
+    let back = put_back(&cluster(&server), &record, &states, Instant::now() + Duration::from_secs(1), &|_| ()).await;
+    assert_eq!(back, []);
+    assert!(server.lock().unwrap().writes.is_empty(), "somebody else scaled them");
+}
+
+#[tokio::test]
+async fn a_change_that_waits_for_its_turn_is_not_made_once_another_has_failed() {
+    let mut changed = Vec::new();
+    let mut server = Server { fates: vec![Fate::Swallowed; 20], ..Server::default() };
+    for number in 0..20 {
+        let name = format!("web-{number}");
+        let metadata = json!({"namespace": "sample", "name": name, "uid": name, "resourceVersion": "0"});
+        server
+            .objects
+            .insert(deployment(&name), json!({"kind": "Deployment", "metadata": metadata, "spec": {"replicas": 3}}));
+        changed.push(Changed::Replicas {
+            kind: "Deployment".into(),
+            namespace: "sample".into(),
+            uid: name.clone(),
+            name,
+            before: 3,
+            generation: 1,
+            autoscaler: None,
+        });
+    }
+    let (record, server) = (record(changed), Arc::new(Mutex::new(server)));
+    let endpoints = Endpoints { selector: BTreeMap::new(), port: 5000 };
+    let fence = Fence::new(20, REQUEST, Timestamp::MAX);
+    let ended = inject(&cluster(&server), &makings(&record, &endpoints, "m"), &fence).await;
+    assert!(ended.is_err());
+    let sent = server.lock().unwrap().writes.len();
+    assert!(sent < 20, "{sent} were sent");
+    let open = fence.changes().iter().filter(|state| matches!(state, ChangeState::MayBeMade { .. })).count();
+    assert_eq!(open, sent, "what was not sent is not made");
+}
+
+#[test]
+fn a_record_whose_client_is_gone_is_open_until_long_after_its_deadline() {
+    let record = record(vec![Changed::Filter { namespace: "sample".into(), name: "f".into() }]);
+    let at = |minutes: i64| record.deadline + SignedDuration::from_mins(minutes);
+    let states = |minutes| abandoned(&record, REQUEST, at(minutes));
+    assert!(matches!(states(0)[..], [ChangeState::MayBeMade { .. }]));
+    assert!(matches!(states(9)[..], [ChangeState::MayBeMade { .. }]));
+    assert_eq!(states(11), [ChangeState::Made]);
 }

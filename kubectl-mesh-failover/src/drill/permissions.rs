@@ -20,7 +20,7 @@ pub fn everywhere(system_namespace: &str, service: &ServiceName) -> Vec<Access> 
 pub fn failing(service: &ServiceName, fault: Fault) -> Vec<Access> {
     let of_fault = match fault {
         Fault::ScaleToZero => Vec::new(),
-        Fault::UpstreamErrors { .. } => filters(&service.namespace),
+        Fault::UpstreamErrors { .. } => filters(&service.namespace, &["get", "create", "patch", "delete"]),
     };
     [recording(service), of_fault].concat()
 }
@@ -34,7 +34,8 @@ pub fn changing(changed: &[Changed]) -> Vec<Access> {
 pub fn recovering(service: &ServiceName, system_namespace: &str, changed: &[Changed]) -> Vec<Access> {
     let close = ["get", "delete"].map(|verb| Access::new(verb, "", "configmaps", &service.namespace));
     let unlock = ["get", "patch", "delete"].map(|verb| lease(verb, system_namespace));
-    [&close[..], &unlock, &changing(changed)].concat()
+    let back: Vec<Access> = changed.iter().flat_map(putting_back).collect();
+    [&close[..], &unlock, &back].concat()
 }
 
 /// The requests and the counters, in the client's cluster.
@@ -54,20 +55,27 @@ fn recording(service: &ServiceName) -> Vec<Access> {
     ["get", "create", "delete"].map(|verb| Access::new(verb, "", "configmaps", &service.namespace)).into()
 }
 
-fn filters(namespace: &str) -> Vec<Access> {
-    ["get", "create", "patch", "delete"]
-        .map(|verb| Access::new(verb, "networking.istio.io", "envoyfilters", namespace))
-        .into()
+fn filters(namespace: &str, verbs: &[&str]) -> Vec<Access> {
+    verbs.iter().map(|verb| Access::new(verb, "networking.istio.io", "envoyfilters", namespace)).collect()
 }
 
+/// What making a change needs, and putting it back.
 fn change(changed: &Changed) -> Vec<Access> {
+    let making = match changed {
+        Changed::Replicas { .. } => Vec::new(),
+        Changed::Filter { namespace, .. } => filters(namespace, &["create", "patch"]),
+    };
+    [making, putting_back(changed)].concat()
+}
+
+fn putting_back(changed: &Changed) -> Vec<Access> {
     match changed {
         Changed::Replicas { kind, namespace, .. } => {
             let target = Target { api_version: "apps/v1".into(), key: ObjectKey::new(kind, namespace, "") };
             let of = |verb| Access::new(verb, target.group(), target.resource(), namespace);
             vec![of("get"), of("get").subresource("scale"), of("patch").subresource("scale")]
         }
-        Changed::Filter { namespace, .. } => filters(namespace),
+        Changed::Filter { namespace, .. } => filters(namespace, &["get", "delete"]),
     }
 }
 
@@ -120,5 +128,9 @@ mod tests {
         let all = said(&recovering(&service(), "istio-system", &[filter]));
         assert!(all.contains(&"delete envoyfilters.networking.istio.io in sample".to_owned()), "{all:?}");
         assert!(!all.iter().any(|access| access.contains("exec") || access.contains("create leases")), "{all:?}");
+        assert!(
+            !all.iter().any(|access| access.contains("create envoyfilters") || access.contains("patch envoyfilters")),
+            "what makes a fault is not needed to take it away: {all:?}"
+        );
     }
 }

@@ -129,7 +129,7 @@ pub fn failed_pods<'a>(at: &'a ObservedTraffic, service: &ServiceName, fault: Fa
                 "without labels to select by, every workload of namespace {} would fail",
                 service.namespace
             ))
-            .fix("drill the service that selects these pods, or use the other fault: --fault scale-to-zero"));
+            .fix("drill the service that selects these pods"));
     }
     if service.namespace == at.mesh_config.root_namespace {
         return Err(refused(format!("{service} is in the root namespace of the mesh"))
@@ -138,10 +138,10 @@ pub fn failed_pods<'a>(at: &'a ObservedTraffic, service: &ServiceName, fault: Fa
     }
     let matched: Vec<&PodSeen> =
         at.pods.iter().filter(|pod| pod.namespace == service.namespace && pod.is_selected_by(&selector)).collect();
-    if matched.is_empty() {
-        return Err(refused(format!("the selector of {service} selects no pod in {}", at.name))
-            .because("its endpoints are not the pods that an EnvoyFilter would be for")
-            .fix("drill the service that selects these pods, or use the other fault: --fault scale-to-zero"));
+    if !matched.iter().any(|pod| pod.sidecar) {
+        return Err(refused(format!("the selector of {service} selects no pod with a sidecar in {}", at.name))
+            .because("an EnvoyFilter changes what sidecars do, and would fail nobody")
+            .fix("use the other fault: --fault scale-to-zero"));
     }
     Ok(matched)
 }

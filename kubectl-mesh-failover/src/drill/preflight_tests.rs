@@ -283,7 +283,10 @@ fn a_filter_that_would_be_for_others_or_for_nobody_is_refused() {
     assert_eq!(what(failed_pods(&at, &name(), ERRORS)), "helloworld.sample is in the root namespace of the mesh");
     let mut at = with_pods();
     at.services.get_mut(&name()).unwrap().selector = [("app".to_owned(), "gone".to_owned())].into();
-    assert_eq!(what(failed_pods(&at, &name(), ERRORS)), "the selector of helloworld.sample selects no pod in east");
+    assert_eq!(
+        what(failed_pods(&at, &name(), ERRORS)),
+        "the selector of helloworld.sample selects no pod with a sidecar in east"
+    );
     at.services.get_mut(&name()).unwrap().selector.clear();
     let error = failed_pods(&at, &name(), ERRORS).unwrap_err();
     assert_eq!(error.what, "helloworld.sample has no selector: an EnvoyFilter cannot be held to its pods");

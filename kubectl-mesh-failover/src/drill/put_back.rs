@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 
 use super::fence::{API_SERVER_LIMIT, ChangeState};
 use super::record::{self, Changed, Record};
-use super::recording::PutBack;
+use super::recording::{Left, PutBack};
 use super::restore::{self, Decision};
 use crate::cli::MANAGER;
 
@@ -45,7 +45,7 @@ pub fn abandoned(record: &Record, request_timeout: Duration, now: Timestamp) -> 
     let state = if now.duration_since(record.deadline) > CLOCKS_DIFFER {
         ChangeState::Made
     } else {
-        ChangeState::MayBeMade { until: Instant::now() + request_timeout + API_SERVER_LIMIT }
+        ChangeState::MayBeMade { until: Instant::now() + request_timeout + API_SERVER_LIMIT, limit: API_SERVER_LIMIT }
     };
     vec![state; record.changed.len()]
 }
@@ -65,33 +65,36 @@ async fn one(
             said = words;
         }
     };
-    let open_until = match state {
-        ChangeState::MayBeMade { until } => Some(until),
+    let mut open = match state {
+        ChangeState::MayBeMade { until, limit } => Some((until, limit)),
         ChangeState::Made | ChangeState::NotMade => None,
     };
     loop {
         let begun = Instant::now();
-        match (attempt(cluster, record, changed).await, open_until) {
-            // It was read once more after the last moment at which a request of the fault could have been carried out.
-            (Ok(Attempt::Unchanged(_)), Some(until)) if begun < until => {
+        match (attempt(cluster, record, changed).await, open) {
+            // Only what was read after the last moment at which a request of the fault could be carried out tells that none was.
+            (Ok(Attempt::Unchanged(_)), Some((until, _))) if begun < until => {
                 let left = until.saturating_duration_since(Instant::now());
-                if Instant::now() + pause >= deadline {
+                let rest = pause.min(left.max(PAUSE));
+                if Instant::now() + rest >= deadline {
+                    let fault =
+                        format!("a request of the drill may still be carried out, for {}", format::duration(left));
                     return PutBack {
                         restored: false,
-                        fault: Some(format!(
-                            "a request of the drill was not answered and may still be carried out, for {}",
-                            format::duration(left)
-                        )),
+                        fault: Some(fault),
+                        left: Some(Left::Open),
                         ..restore::told_as_before(record, changed)
                     };
                 }
-                say("a request of the drill was not answered and may still be carried out: waiting until it cannot be"
+                say("a request of the drill may still be carried out: waiting until it cannot be, a minute or more"
                     .into());
-                sleep(pause.min(left.max(PAUSE))).await;
+                sleep(rest).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
             (Ok(Attempt::Unchanged(done) | Attempt::PutBack(done)), _) => return done,
             (Err(error), _) if Instant::now() + pause < deadline => {
+                // It may have taken up nothing in between, and takes up what waits for it once it answers again.
+                open = open.map(|(until, limit)| (until.max(Instant::now() + limit), limit));
                 say(format!("putting back is tried again: {error}"));
                 sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
@@ -102,6 +105,7 @@ async fn one(
                     after: "unknown".into(),
                     restored: false,
                     fault: Some(format!("it could not be put back in time: {error}")),
+                    left: Some(Left::Unknown),
                     ..unknown
                 };
             }

@@ -157,12 +157,26 @@ pub struct PutBack {
     pub restored: bool,
     /// Why not, and what to do, where it is not.
     pub fault: Option<String>,
+    /// What it is in that case.
+    pub left: Option<Left>,
+}
+
+/// How a change stands that is not put back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Left {
+    /// Somebody else has changed it since, and it is left as they have it.
+    Theirs,
+    /// It is as before, and a request of the drill may still change it.
+    Open,
+    /// It is as the drill made it, or nobody knows how it is.
+    Unknown,
 }
 
 impl PutBack {
     /// Whether it is as before and yet not settled: a request of the drill may still be carried out.
     pub fn is_open(&self) -> bool {
-        !self.restored && self.after == self.before
+        self.left == Some(Left::Open)
     }
 
     /// In a sentence without its end, such as `Deployment sample/web in east: replicas was 3, is 0: it could not be put back in time`.

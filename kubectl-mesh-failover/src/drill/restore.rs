@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::fault_writes::scale;
 use super::record::{Changed, RUN_LABEL, Record};
-use super::recording::PutBack;
+use super::recording::{Left, PutBack};
 
 /// What is to be done about one change.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,13 +77,14 @@ pub fn told_as_before(record: &Record, changed: &Changed) -> PutBack {
 /// What is told of a change whose object stands as `live` now.
 pub fn told(record: &Record, changed: &Changed, live: Option<&Value>) -> PutBack {
     let decision = decide(record, changed, live);
-    let (restored, found, fault) = match decision {
-        Decision::Back => (true, None, None),
-        Decision::Restore(_) => (false, None, Some("it is still as the drill left it".to_owned())),
-        Decision::Theirs { found, why } => (false, Some(found), Some(why)),
+    let (left, found, fault) = match decision {
+        Decision::Back => (None, None, None),
+        Decision::Restore(_) => (Some(Left::Unknown), None, Some("it is still as the drill left it".to_owned())),
+        Decision::Theirs { found, why } => (Some(Left::Theirs), Some(found), Some(why)),
     };
+    let restored = left.is_none();
     let told = told_of(record, changed, found);
-    PutBack { after: if restored { told.before.clone() } else { told.after }, restored, fault, ..told }
+    PutBack { after: if restored { told.before.clone() } else { told.after }, restored, fault, left, ..told }
 }
 
 /// A change that is not put back, with what was found in place of what the drill wrote.
@@ -104,6 +105,7 @@ fn told_of(record: &Record, changed: &Changed, found: Option<String>) -> PutBack
         after: found.unwrap_or_else(|| during.into()),
         restored: false,
         fault: None,
+        left: Some(Left::Unknown),
     }
 }
 

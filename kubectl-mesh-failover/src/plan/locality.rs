@@ -1,5 +1,6 @@
 //! What `locality` decides: which regions take over from which, which rule says so in each cluster, and what it does.
 
+pub mod damaged;
 pub mod drift;
 pub mod place;
 pub mod reading;
@@ -21,6 +22,7 @@ use mesh_shared::plan::change::Change;
 use mesh_shared::plan::diff::all_differences;
 use serde_json::Value;
 
+use self::damaged::{Damaged, refuse_damaged};
 use super::members::no_service;
 
 /// What the user wants of a service's failover.
@@ -78,6 +80,8 @@ pub struct ClusterPlan {
     pub context: String,
     /// The rules that are made, changed or left as they are.
     pub rules: Vec<RulePlan>,
+    /// Rules of which nobody knows what in them is ours, and which are left as they are.
+    pub damaged: Vec<Damaged>,
     /// What should be known of this cluster before saying yes.
     pub notes: Vec<String>,
 }
@@ -103,6 +107,11 @@ impl LocalityPlan {
                 Some(Change { cluster: cluster.clone(), write, why: rule.why.clone() })
             })
             .collect()
+    }
+
+    /// The rules of all clusters of which nobody knows what in them is ours.
+    pub fn damaged(&self) -> impl Iterator<Item = &Damaged> {
+        self.clusters.iter().flat_map(|plan| &plan.damaged)
     }
 
     /// Every rule as it will be, where it is written.
@@ -152,9 +161,19 @@ impl TakeOver {
 /// Decides what the rules of a service are to say.
 ///
 /// # Errors
+/// As [`compare`], and a refusal where what is ours in a rule cannot be told.
+pub fn apply(request: &LocalityRequest, observed: &[&ObservedTraffic]) -> Result<LocalityPlan> {
+    let plan = compare(request, observed)?;
+    refuse_damaged(&plan).map(|()| plan)
+}
+
+/// What the rules of a service are to say, beside what they say. A rule of which it cannot be told what in it is ours is left as it
+/// is: who writes refuses it.
+///
+/// # Errors
 /// A refusal where no cluster has the service, where regions are not named and cannot be told, or do not exist, and where a rule
 /// that stands excludes failover. Fields of somebody else's are no refusal yet: see [`refuse_conflicts`].
-pub fn apply(request: &LocalityRequest, observed: &[&ObservedTraffic]) -> Result<LocalityPlan> {
+pub fn compare(request: &LocalityRequest, observed: &[&ObservedTraffic]) -> Result<LocalityPlan> {
     let service = &request.service;
     known(service, observed)?;
     let pairs = regions::pairs(request, observed)?;

@@ -45,6 +45,7 @@ fn envoy_filter() -> crate::drill::recording::PutBack {
         after: "absent".into(),
         restored: true,
         fault: None,
+        left: None,
     }
 }
 

@@ -106,12 +106,9 @@ fn matched(pods: &[String], service: &ServiceName, also: &[ServiceName]) -> Stri
         names.push(format!("{} more", pods.len() - PODS));
     }
     let served: Vec<String> = [service].into_iter().chain(also).map(ToString::to_string).collect();
-    format!(
-        "The filter is for {}: {}. They serve {}.",
-        format::count(pods.len(), "pod"),
-        format::list(&names),
-        format::list(&served)
-    )
+    let serve = if pods.len() == 1 { "It serves" } else { "They serve" };
+    let (count, names, served) = (format::count(pods.len(), "pod"), format::list(&names), format::list(&served));
+    format!("The filter applies to {count}: {names}. {serve} {served}.")
 }
 
 fn side(side: &Side) -> String {
@@ -161,12 +158,12 @@ pub fn lives(service: &ServiceName, context: &str, holder: &str, age: Duration) 
 pub fn not_restored(all: &[PutBack], line: &str) -> Error {
     let unrestored = || all.iter().filter(|one| !one.restored);
     let stays: Vec<String> = unrestored().map(PutBack::unrestored).collect();
-    let what = if unrestored().all(PutBack::is_open) {
-        "a request of the drill may still be carried out, so its record is kept"
+    let (what, first) = if unrestored().all(PutBack::is_open) {
+        ("a request of the drill may still be carried out, so its record is kept", "wait a minute, then:")
     } else {
-        "what the drill changed is not as it was before"
+        ("what the drill changed is not as it was before", "look at it, then:")
     };
-    Error::of(Kind::NotRestored, what).because(stays.join("\n")).fix("look at it, then:").fix(line)
+    Error::of(Kind::NotRestored, what).because(stays.join("\n")).fix(first).fix(line)
 }
 
 /// What recovery will do.
@@ -269,8 +266,8 @@ mod tests {
         let pods: Vec<String> = (1..=12).map(|number| format!("a-{number}")).collect();
         assert_eq!(
             matched(&pods, &service("a"), &[service("b")]),
-            "The filter is for 12 pods: a-1, a-2, a-3, a-4, a-5, a-6, a-7, a-8, a-9, a-10 and 2 more. They serve a.sample and b.sample."
+            "The filter applies to 12 pods: a-1, a-2, a-3, a-4, a-5, a-6, a-7, a-8, a-9, a-10 and 2 more. They serve a.sample and b.sample."
         );
-        assert_eq!(matched(&pods[..1], &service("a"), &[]), "The filter is for 1 pod: a-1. They serve a.sample.");
+        assert_eq!(matched(&pods[..1], &service("a"), &[]), "The filter applies to 1 pod: a-1. It serves a.sample.");
     }
 }

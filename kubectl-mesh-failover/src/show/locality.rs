@@ -10,6 +10,7 @@ use mesh_shared::yaml;
 use serde_json::{Value, json};
 
 use crate::commands::arguments::TableFormat;
+use crate::plan::locality::damaged::Damaged;
 use crate::plan::locality::drift::Told;
 use crate::plan::locality::place::namespaces_in_words;
 use crate::plan::locality::report::{Clients, Ours, Report};
@@ -52,6 +53,10 @@ pub fn differences(plan: &LocalityPlan, told: &[Told]) -> String {
     let conflicts = plan.conflicts(&TakeOver::Nothing);
     if !conflicts.is_empty() {
         parts.push(format!("Somebody else's, changed only by --take-over:\n{}", conflicts.join("\n")));
+    }
+    let damaged: Vec<String> = plan.damaged().map(Damaged::note).collect();
+    if !damaged.is_empty() {
+        parts.push(format!("Not compared:\n{}", damaged.join("\n")));
     }
     if !told.is_empty() {
         parts.push(drift(told));
@@ -237,6 +242,7 @@ fn rule_name(clients: &Clients) -> String {
         Ours::No => "",
         Ours::Edited => " (edited)",
         Ours::Made => " (ours)",
+        Ours::Unknown => " (damaged)",
     };
     let host = if rule.host.starts_with('*') { format!(" for {}", rule.host) } else { String::new() };
     format!("{name}{host}{whose}")

@@ -10,14 +10,18 @@ use http::HeaderValue;
 use http::header::USER_AGENT;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
+use secrecy::ExposeSecret as _;
 use tokio::sync::Semaphore;
 
-use super::fault::Fault;
-use crate::error::{Error, Result};
+use super::credentials::{Credentials, Failure};
+use super::fault::{Fault, no_credentials};
+use crate::error::{Error, Kind, Result};
 
 mod client_certificate;
 mod entries;
+mod field;
 mod file;
+mod unusable;
 
 pub use entries::{ContextEntry, entries};
 
@@ -62,6 +66,8 @@ pub struct Cluster {
     pub server_ca_pem: Option<String>,
     /// For what has no function here.
     pub client: Client,
+    /// What makes the credentials, and may fail again whenever they are renewed.
+    credentials: Credentials,
     /// `kubectl-mesh-mc/VERSION`.
     user_agent: String,
     /// The longest that one request may take.
@@ -78,6 +84,11 @@ impl Cluster {
         self.user_agent.split('/').next().unwrap_or_default()
     }
 
+    /// Why a request of the client failed, in words that may be shown.
+    pub(crate) fn fault(&self, error: &kube::Error) -> Fault {
+        Fault::from_client(error, &self.credentials)
+    }
+
     /// The longest that one request may take.
     pub fn request_timeout(&self) -> Duration {
         self.request_timeout
@@ -91,6 +102,7 @@ impl Cluster {
             server: server.to_owned(),
             server_ca_pem: None,
             client,
+            credentials: Credentials::default(),
             user_agent: user_agent.to_owned(),
             request_timeout,
             patience: request_timeout,
@@ -144,22 +156,25 @@ pub async fn connect(connection: &Connection, contexts: &[String]) -> Result<Vec
 async fn connect_one(connection: &Connection, kubeconfig: &Kubeconfig, context: &str) -> Result<Cluster> {
     let place = format!("context {context}");
     let options = KubeConfigOptions { context: Some(context.to_owned()), cluster: None, user: connection.user.clone() };
-    let broken = |error: &dyn std::fmt::Display| {
-        Error::usage(format!("context {context:?} cannot be used"))
-            .at(&place)
-            .because(super::fault::clean(&error.to_string()))
-            .fix(format!(
-                "correct its cluster and its user in the kubeconfig; try: kubectl --context {context} version"
-            ))
+    let broken = |why: String| {
+        Error::usage(format!("context {context:?} cannot be used")).at(&place).because(why).fix(format!(
+            "correct its cluster and its user in the kubeconfig; try: kubectl --context {context} version"
+        ))
     };
-    let mut config =
-        Config::from_custom_kubeconfig(kubeconfig.clone(), &options).await.map_err(|error| broken(&error))?;
+    let config = Config::from_custom_kubeconfig(kubeconfig.clone(), &options).await;
+    let mut config = config.map_err(|error| broken(unusable::kubeconfig(&error)))?;
     client_certificate::must_be_valid(&config.auth_info, context)?;
+    let credentials = Credentials::of(&config.auth_info);
+    let lacking = |Failure { why, fix }: Failure| no_credentials(Kind::Refused, context, why, fix);
+    // kube panics at a token that no header can carry.
+    if config.auth_info.token.as_ref().is_some_and(|token| HeaderValue::try_from(token.expose_secret()).is_err()) {
+        return Err(lacking(credentials.unusable_token()));
+    }
 
     config.default_retry = false;
     config.connect_timeout = Some(CONNECT.min(connection.request_timeout.unwrap_or(CONNECT)));
     config.accept_invalid_certs |= connection.insecure_skip_tls_verify;
-    let agent = HeaderValue::from_str(&connection.user_agent).map_err(|error| broken(&error))?;
+    let agent = HeaderValue::from_str(&connection.user_agent).map_err(|error| broken(error.to_string()))?;
     config.headers.push((USER_AGENT, agent));
     if connection.as_user.is_some() || connection.as_uid.is_some() || !connection.as_groups.is_empty() {
         config.auth_info.impersonate.clone_from(&connection.as_user);
@@ -167,7 +182,7 @@ async fn connect_one(connection: &Connection, kubeconfig: &Kubeconfig, context: 
         config.auth_info.impersonate_groups = (!connection.as_groups.is_empty()).then(|| connection.as_groups.clone());
     }
 
-    let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
+    let server = without_user(config.cluster_url.to_string().trim_end_matches('/'));
     let verifiable = !config.accept_invalid_certs && config.tls_server_name.is_none();
     let server_ca_pem = config.root_cert.as_ref().filter(|_| verifiable).map(|certificates| to_pem(certificates));
     // An exec plugin runs inside this call and may ask a person: it must not hold up the other contexts.
@@ -177,19 +192,26 @@ async fn connect_one(connection: &Connection, kubeconfig: &Kubeconfig, context: 
         Client::try_from(config)
     })
     .await
-    .map_err(|error| broken(&error))?
-    .map_err(|error| {
-        let fault = Fault::from_client(&error);
-        Error::refused(format!("no credentials for {context}"))
-            .at(&place)
-            .because(fault.message)
-            .fix(format!("try: kubectl --context {context} version"))
+    // So it does at such a token of a plugin.
+    .map_err(|_| lacking(credentials.unusable_token()))?
+    .map_err(|error| match credentials.failure(&error) {
+        Some(failure) => lacking(failure),
+        None => broken(unusable::client(&error)),
     })?;
     let request_timeout = connection.request_timeout.filter(|limit| !limit.is_zero()).unwrap_or(REQUEST);
     Ok(Cluster {
         server_ca_pem,
+        credentials,
         ..Cluster::of_client(client, context, &server, &connection.user_agent, request_timeout)
     })
+}
+
+/// An address as it may be shown: without a user and password before the host.
+fn without_user(address: &str) -> String {
+    let (scheme, rest) = address.split_once("://").map_or((None, address), |(scheme, rest)| (Some(scheme), rest));
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    scheme.map_or_else(|| format!("{host}{path}"), |scheme| format!("{scheme}://{host}{path}"))
 }
 
 fn to_pem(certificates: &[Vec<u8>]) -> String {

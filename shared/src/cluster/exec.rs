@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::context::Cluster;
-use super::fault::{Fault, clean, clean_lines};
+use super::fault::{clean, clean_lines};
 use super::request::place;
 use crate::error::{Error, Result};
 
@@ -46,9 +46,8 @@ pub async fn run(cluster: &Cluster, command: &Command<'_>, stdin: &[u8], deadlin
     let failed = |why: String| {
         Error::failed(format!("{name:?} failed in a pod")).at(at.clone()).because(why).fix(look_at(cluster, command))
     };
-    match timeout_at(deadline, attempt(cluster, command, stdin)).await {
-        Ok(Ok(output)) => Ok(output),
-        Ok(Err(why)) => Err(failed(why)),
+    match timeout_at(deadline, attempt(cluster, command, stdin, &failed)).await {
+        Ok(result) => result,
         Err(_) => Err(failed("it did not end in time".into())),
     }
 }
@@ -74,12 +73,13 @@ pub async fn start(cluster: &Cluster, command: &Command<'_>) -> Result<mpsc::Rec
     let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), command.namespace);
     let params = AttachParams::default().container(command.container).stdin(true).stdout(true).stderr(true);
     let started = pods.exec(command.pod, command.argv.iter().copied(), &params).await;
-    let mut process = started.map_err(|error| {
+    let failed = |why: String| {
         Error::failed(format!("{:?} does not start in a pod", command.argv.first().copied().unwrap_or_default()))
             .at(place(cluster, &format!("pod {}/{}", command.namespace, command.pod)))
-            .because(Fault::from_client(&error).message)
+            .because(why)
             .fix(look_at(cluster, command))
-    })?;
+    };
+    let mut process = started.map_err(|error| cluster.fault(&error).or(cluster, failed))?;
     let (sender, receiver) = mpsc::channel(1024);
     tokio::spawn(async move {
         let mut input = process.stdin();
@@ -135,11 +135,16 @@ async fn pass(
     }
 }
 
-async fn attempt(cluster: &Cluster, command: &Command<'_>, stdin: &[u8]) -> Result<String, String> {
+async fn attempt(
+    cluster: &Cluster,
+    command: &Command<'_>,
+    stdin: &[u8],
+    failed: &impl Fn(String) -> Error,
+) -> Result<String> {
     let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), command.namespace);
     let params = AttachParams::default().container(command.container).stdin(true).stdout(true).stderr(true);
     let started = pods.exec(command.pod, command.argv.iter().copied(), &params).await;
-    let mut process = started.map_err(|error| Fault::from_client(&error).message)?;
+    let mut process = started.map_err(|error| cluster.fault(&error).or(cluster, failed))?;
     let (input, output, errors) = (process.stdin(), process.stdout(), process.stderr());
     let status = process.take_status();
     let writing = async {
@@ -160,9 +165,9 @@ async fn attempt(cluster: &Cluster, command: &Command<'_>, stdin: &[u8]) -> Resu
         Some(status) => {
             let said = clean(&errors);
             let ended = clean(&status.message.unwrap_or_default());
-            Err(if said.is_empty() { ended } else { format!("{said} ({ended})") })
+            Err(failed(if said.is_empty() { ended } else { format!("{said} ({ended})") }))
         }
-        None => Err("the connection ended before the command did".into()),
+        None => Err(failed("the connection ended before the command did".into())),
     }
 }
 

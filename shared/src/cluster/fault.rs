@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::context::Cluster;
+use super::credentials::{Credentials, Failure};
 use super::request::Call;
 use crate::error::{Error, Kind};
 
@@ -22,8 +23,8 @@ pub(crate) enum Cause {
     UnknownAuthority,
     /// Any other failure of TLS.
     Tls,
-    /// The credentials could not be made: an exec plugin failed, a token file is gone.
-    Credentials,
+    /// The credentials could not be made: a credential plugin failed, a token file is gone. With what to do.
+    Credentials(String),
     /// The connection broke after the request may have been sent.
     Broken,
     /// The API server answered with this status.
@@ -80,31 +81,30 @@ impl Fault {
         }
     }
 
-    /// The fault of a connection, from the chain of errors that kube, hyper and rustls make.
-    pub(crate) fn from_client(error: &kube::Error) -> Self {
+    /// The fault of a connection, from the chain of errors that kube, hyper and rustls make. Where credentials are at fault,
+    /// nothing of that chain is shown: these say why.
+    pub(crate) fn from_client(error: &kube::Error, credentials: &Credentials) -> Self {
         if let kube::Error::Api(status) = error {
             let body = serde_json::to_vec(status).unwrap_or_default();
             return Self::from_answer(status.code, &body, None);
         }
-        if let kube::Error::Auth(inner) = error {
-            return Self::new(Cause::Credentials, inner.to_string());
+        if let Some(Failure { why, fix }) = credentials.failure(error) {
+            return Self::new(Cause::Credentials(fix), why);
         }
         let chain = chain(error);
         let whole = chain.join(": ");
         let last = chain.last().cloned().unwrap_or_default();
         let has = |needle: &str| whole.contains(needle);
+        let connecting = ["client error (Connect)", "error trying to connect", "tcp connect error", "dns error"];
+        let connecting = connecting.into_iter().any(has);
         // A cluster that was made anew has an authority of the same name and another key: a bad signature, to a verifier.
-        let cause = if has("UnknownIssuer") || has("BadSignature") || has("CaUsedAsEndEntity") {
+        let cause = if connecting && (has("UnknownIssuer") || has("BadSignature") || has("CaUsedAsEndEntity")) {
             Cause::UnknownAuthority
-        } else if has("certificate") || has("fatal alert") || has("tls") || has("TLS") || has("InvalidContentType") {
-            Cause::Tls
-        } else if has("auth exec") || has("AuthExec") {
-            Cause::Credentials
-        } else if has("error trying to connect")
-            || has("tcp connect error")
-            || has("dns error")
-            || has("client error (Connect)")
+        } else if has("fatal alert")
+            || (connecting && (has("certificate") || has("tls") || has("TLS") || has("InvalidContentType")))
         {
+            Cause::Tls
+        } else if connecting {
             Cause::Unreachable
         } else {
             Cause::Broken
@@ -127,6 +127,11 @@ impl Fault {
         self.code() == Some(403)
     }
 
+    /// Whether no credentials could be made for it.
+    pub(crate) fn lacks_credentials(&self) -> bool {
+        matches!(self.cause, Cause::Credentials(_))
+    }
+
     /// 409 because the object stands already, as against a conflict of owners or versions.
     pub(crate) fn already_exists(&self) -> bool {
         self.code() == Some(409) && self.reason == "AlreadyExists"
@@ -142,13 +147,16 @@ impl Fault {
         matches!(self.cause, Cause::Broken | Cause::TimedOut(_) | Cause::Unreadable | Cause::Status(503 | 504))
     }
 
-    /// Whether the server may have carried out the write, or may yet, since the answer says nothing of it. Besides what
-    /// [`Self::may_have_been_done`] names, every other 5xx does: one that comes from storage (etcd's `request timed out`, reason
-    /// `ServerTimeout`) leaves a proposal that may still be committed. Not so where a webhook failed, which is called before
-    /// anything is stored (kubernetes/apiserver pkg/admission/plugin/webhook).
+    /// Whether the server may have carried out the write, or may yet: everything but what shows that the request never reached it,
+    /// and a refusal. A 5xx that comes from storage (etcd's `request timed out`, reason `ServerTimeout`) leaves a proposal that may
+    /// still be committed; not so where a webhook failed, which is called before anything is stored (kubernetes/apiserver
+    /// pkg/admission/plugin/webhook). 408 and 499 are what proxies say of a request that they gave up.
     pub(crate) fn may_be_done_yet(&self) -> bool {
-        let by_webhook = self.message.starts_with("Internal error occurred: failed calling webhook");
-        self.may_have_been_done() || (matches!(self.cause, Cause::Status(500..)) && !by_webhook)
+        match self.cause {
+            Cause::TimedOut(_) | Cause::Tls | Cause::Broken | Cause::Unreadable | Cause::Status(408 | 499) => true,
+            Cause::Status(500..) => !self.message.starts_with("Internal error occurred: failed calling webhook"),
+            Cause::Unreachable | Cause::UnknownAuthority | Cause::Credentials(_) | Cause::Status(_) => false,
+        }
     }
 
     /// Whether the server surely did nothing: it was not reached, or said that there are too many requests.
@@ -187,10 +195,7 @@ impl Fault {
                 .at(format!("context {}, {address}", cluster.context))
                 .because(self.message)
                 .fix("compare the address and the certificates in the kubeconfig with those of the cluster"),
-            Cause::Credentials => Error::refused(format!("no credentials for {}", cluster.context))
-                .at(format!("context {}", cluster.context))
-                .because(self.message)
-                .fix(format!("log in again, then try: kubectl --context {} version", cluster.context)),
+            Cause::Credentials(fix) => no_credentials(call.kind(), &cluster.context, self.message, fix),
             Cause::Broken => {
                 Error::of(call.kind(), format!("the connection to the API server of {} broke", cluster.context))
                     .at(place)
@@ -204,6 +209,15 @@ impl Fault {
                     .fix("check that the kubeconfig's address is that of an API server, with nothing before it that answers itself")
             }
             Cause::Status(code) => self.status_error(code, cluster, call).at(place),
+        }
+    }
+
+    /// The error for the one who meets it on a way that is no request of ours: that of the credentials where they are at fault, else
+    /// the caller's own, which is given the cause.
+    pub(crate) fn or(self, cluster: &Cluster, other: impl FnOnce(String) -> Error) -> Error {
+        match self.cause {
+            Cause::Credentials(fix) => no_credentials(Kind::Failed, &cluster.context, self.message, fix),
+            _ => other(self.message),
         }
     }
 
@@ -252,6 +266,15 @@ impl Fault {
                 .fix("look at the state of that API server, then run the same command again"),
         }
     }
+}
+
+/// The error of credentials that cannot be had.
+pub(crate) fn no_credentials(kind: Kind, context: &str, why: String, fix: String) -> Error {
+    Error::of(kind, format!("no credentials for {context}"))
+        .at(format!("context {context}"))
+        .because(why)
+        .fix(fix)
+        .fix(format!("then try: kubectl --context {context} version"))
 }
 
 /// `5 s` or `0.3 s`.

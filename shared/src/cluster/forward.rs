@@ -3,6 +3,7 @@
 use futures::future::try_join_all;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
+use kube::api::Portforwarder;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -10,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio::try_join;
 
 use super::context::Cluster;
-use super::fault::{Fault, clean_value};
+use super::fault::clean_value;
 use super::request::{Call, items, place};
 use super::wait::pods::is_ready;
 use crate::error::{Error, Result};
@@ -113,15 +114,16 @@ pub async fn get(cluster: &Cluster, namespace: &str, pod: &str, path: &str, dead
             .fix("look at that istiod, then run the same command again:")
             .fix(format!("kubectl --context {} logs -n {namespace} {pod}", cluster.context))
     };
-    match timeout_at(deadline, ask(cluster, namespace, pod, path)).await {
-        Ok(answer) => answer.map_err(failed),
-        Err(_) => Err(failed("it took too long".into())),
-    }
+    let asking = async {
+        let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), namespace);
+        let forwarder = pods.portforward(pod, &[PORT]).await;
+        let mut forwarder = forwarder.map_err(|error| cluster.fault(&error).or(cluster, failed))?;
+        ask(&mut forwarder, path).await.map_err(failed)
+    };
+    timeout_at(deadline, asking).await.unwrap_or_else(|_| Err(failed("it took too long".into())))
 }
 
-async fn ask(cluster: &Cluster, namespace: &str, pod: &str, path: &str) -> Result<Value, String> {
-    let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), namespace);
-    let mut forwarder = pods.portforward(pod, &[PORT]).await.map_err(|error| Fault::from_client(&error).message)?;
+async fn ask(forwarder: &mut Portforwarder, path: &str) -> Result<Value, String> {
     let mut stream = forwarder.take_stream(PORT).ok_or("the port-forward has no stream")?;
     // HTTP/1.0: the answer is not cut into chunks.
     let request = format!("GET {path} HTTP/1.0\r\nHost: localhost:{PORT}\r\nAccept: application/json\r\n\r\n");

@@ -6,6 +6,7 @@
 pub mod apply;
 pub mod completion_names;
 pub mod context;
+mod credentials;
 pub mod exec;
 pub mod fault;
 pub mod forward;

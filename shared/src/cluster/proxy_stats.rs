@@ -14,7 +14,7 @@ use serde::Deserialize;
 use tokio::time::timeout;
 
 use super::context::Cluster;
-use super::fault::{Fault, clean};
+use super::fault::clean;
 use super::request::place;
 use crate::error::{Error, Result};
 
@@ -126,11 +126,11 @@ impl ProxyStats {
             |why: String| Error::failed("the client's proxy cannot be asked").at(&place).because(why).fix(LOOK);
         let connecting = async {
             let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), namespace);
-            let mut forwarder =
-                pods.portforward(pod, &[PORT]).await.map_err(|error| Fault::from_client(&error).message)?;
-            let stream = forwarder.take_stream(PORT).ok_or("the port-forward has no stream")?;
+            let forwarder = pods.portforward(pod, &[PORT]).await;
+            let mut forwarder = forwarder.map_err(|error| cluster.fault(&error).or(cluster, failed))?;
+            let stream = forwarder.take_stream(PORT).ok_or_else(|| failed("the port-forward has no stream".into()))?;
             let (sender, connection) =
-                handshake(TokioIo::new(stream)).await.map_err(|error| clean(&error.to_string()))?;
+                handshake(TokioIo::new(stream)).await.map_err(|error| failed(clean(&error.to_string())))?;
             tokio::spawn(async move {
                 let _ = connection.await;
                 drop(forwarder);
@@ -138,7 +138,7 @@ impl ProxyStats {
             Ok(sender)
         };
         let connected = timeout(cluster.request_timeout, connecting).await;
-        let sender = connected.unwrap_or_else(|_| Err("it took too long".into())).map_err(failed)?;
+        let sender = connected.unwrap_or_else(|_| Err(failed("it took too long".into())))?;
         Ok(Self { sender, limit: cluster.request_timeout, place })
     }
 

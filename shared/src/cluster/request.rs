@@ -147,16 +147,33 @@ impl Call {
 impl Cluster {
     /// Asks once, within the deadline of a request: the status code and the answer.
     pub(crate) async fn send(&self, call: &Call) -> std::result::Result<(u16, Value), Fault> {
-        let request = call.request()?;
+        match self.send_if(call, || true).await {
+            Some(answer) => answer,
+            None => Err(Fault::new(Cause::Unreachable, "it was not sent")),
+        }
+    }
+
+    /// The same, where it may still be sent once it is this request's turn; else none.
+    pub(crate) async fn send_if(
+        &self,
+        call: &Call,
+        may_be_sent: impl FnOnce() -> bool,
+    ) -> Option<std::result::Result<(u16, Value), Fault>> {
+        let request = match call.request() {
+            Ok(request) => request,
+            Err(fault) => return Some(Err(fault)),
+        };
         // Closed never: it lives as long as the cluster does.
         let _lane = self.lanes.acquire().await;
-        timeout(self.request_timeout, self.answer(request))
-            .await
-            .unwrap_or_else(|_| Err(Fault::new(Cause::TimedOut(self.request_timeout), "no answer")))
+        if !may_be_sent() {
+            return None;
+        }
+        let answer = timeout(self.request_timeout, self.answer(request)).await;
+        Some(answer.unwrap_or_else(|_| Err(Fault::new(Cause::TimedOut(self.request_timeout), "no answer"))))
     }
 
     async fn answer(&self, request: Request<Body>) -> std::result::Result<(u16, Value), Fault> {
-        let response = self.client.send(request).await.map_err(|error| Fault::from_client(&error))?;
+        let response = self.client.send(request).await.map_err(|error| self.fault(&error))?;
         let (parts, body) = response.into_parts();
         let retry_after = parts
             .headers

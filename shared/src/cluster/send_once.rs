@@ -1,60 +1,82 @@
 //! One request for one write, and what became of it. For writes that must not be carried out once they are not wanted any more:
 //! whoever sends one decides whether another follows, and knows of each whether it may still come to be.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
-use super::apply::{conflict, creation, patching};
+use super::apply::{conflict, creation, get, patching};
 use super::context::Cluster;
 use super::fault::Fault;
 use super::kinds::Target;
 use super::request::Call;
 use crate::error::{Error, Kind, Result};
 use crate::plan::change::Write;
+use crate::plan::diff::covers;
 
 /// What became of a write whose request was sent once.
 #[derive(Debug)]
 pub enum Sent {
+    /// It was not sent: when its turn came, it was not wanted any more.
+    Withheld,
     /// It was carried out: what the API server answered with.
     Done(Value),
     /// It was not, and will not be: it was refused, or its precondition does not hold.
     Refused(Error),
-    /// It was not, and the same request may be sent again: the API server was not reached, or had too much to do.
-    TurnedAway(Error),
+    /// It was not, and the same request may be sent again: the API server was not reached, or had too much to do and says how long
+    /// to wait, where it does.
+    TurnedAway(Error, Option<Duration>),
     /// No answer came, or one that says nothing of it: the API server may have carried it out, and may do so yet.
     Unknown(Error),
 }
 
-/// Sends one request for a creation or a patch and returns what became of it. Nothing is sent again. A patch that was refused is
-/// followed by a read, which tells what is in its way.
+/// Sends one request for a creation or a patch, if `may_be_sent` says so when its turn comes, and returns what became of it. Nothing
+/// is sent again. A write that was refused is followed by a read, which tells what is in its way: a creation whose very object
+/// exists was carried out, since something on the way sent it twice.
 ///
 /// # Errors
 /// Where the write cannot be sent: its object has a kind that is not known, or it is neither a creation nor a patch.
-pub async fn send_once(cluster: &Cluster, write: &Write, manager: &str) -> Result<Sent> {
+pub async fn send_once(
+    cluster: &Cluster,
+    write: &Write,
+    manager: &str,
+    may_be_sent: impl FnOnce() -> bool,
+) -> Result<Sent> {
     match write {
         Write::Create { manifest } => {
             let target = Target::of(manifest);
             let call = creation(cluster, &target, manifest, manager)?;
-            Ok(match cluster.send(&call).await {
-                Ok((_, object)) => Sent::Done(object),
-                Err(fault) if fault.already_exists() => Sent::Refused(
+            let fault = match cluster.send_if(&call, may_be_sent).await {
+                None => return Ok(Sent::Withheld),
+                Some(Ok((_, object))) => return Ok(Sent::Done(object)),
+                Some(Err(fault)) => fault,
+            };
+            if !fault.already_exists() {
+                return Ok(failed(fault, cluster, &call));
+            }
+            Ok(match get(cluster, &target).await {
+                Ok(Some(live)) if covers(&live, manifest) => Sent::Done(live),
+                Ok(_) => Sent::Refused(
                     Error::of(Kind::Conflict, format!("{} exists already", write.object()))
                         .at(format!("context {}, {}", cluster.context, target.key))
                         .because("somebody else created it")
                         .fix("look at it, and delete it where it is not needed"),
                 ),
-                Err(fault) => failed(fault, cluster, &call),
+                Err(error) => Sent::Unknown(error),
             })
         }
         Write::Patch { api_version, object, subresource, operations } => {
             let target = Target { api_version: api_version.clone(), key: object.clone() };
             let (path, call) = patching(cluster, &target, subresource.as_deref(), operations, manager)?;
-            Ok(match cluster.send(&call).await {
-                Ok((_, object)) => Sent::Done(object),
-                Err(fault) => match conflict(cluster, &target, &path, operations, &fault).await {
-                    Ok(Some(conflict)) => Sent::Refused(conflict),
-                    // What is in its way is not known; that it was refused is.
-                    Ok(None) | Err(_) => failed(fault, cluster, &call),
-                },
+            let fault = match cluster.send_if(&call, may_be_sent).await {
+                None => return Ok(Sent::Withheld),
+                Some(Ok((_, object))) => return Ok(Sent::Done(object)),
+                Some(Err(fault)) => fault,
+            };
+            Ok(match conflict(cluster, &target, &path, operations, &fault).await {
+                Ok(Some(conflict)) => Sent::Refused(conflict),
+                // What is in its way is not known; that it was refused is.
+                Ok(None) | Err(_) => failed(fault, cluster, &call),
             })
         }
         Write::Apply { .. } | Write::Delete { .. } => {
@@ -64,10 +86,10 @@ pub async fn send_once(cluster: &Cluster, write: &Write, manager: &str) -> Resul
 }
 
 fn failed(fault: Fault, cluster: &Cluster, call: &Call) -> Sent {
-    let (turned_away, unknown) = (fault.was_turned_away(), fault.may_be_done_yet());
+    let (turned_away, unknown, wait) = (fault.was_turned_away(), fault.may_be_done_yet(), fault.retry_after);
     let error = fault.into_error(cluster, call);
     match (turned_away, unknown) {
-        (true, _) => Sent::TurnedAway(error),
+        (true, _) => Sent::TurnedAway(error, wait),
         (false, true) => Sent::Unknown(error),
         (false, false) => Sent::Refused(error),
     }
@@ -96,7 +118,7 @@ mod tests {
 
     async fn sent(answers: impl IntoIterator<Item = Answer>) -> (Sent, usize) {
         let (cluster, asked) = answering(answers);
-        let sent = send_once(&cluster, &scale(), "m").await.unwrap();
+        let sent = send_once(&cluster, &scale(), "m", || true).await.unwrap();
         let writes = asked.lock().unwrap().iter().filter(|(method, ..)| method == "PATCH").count();
         (sent, writes)
     }
@@ -107,7 +129,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_request_without_an_answer_is_not_sent_again_and_may_be_carried_out_yet() {
-        for answer in [Answer::Never, Answer::Break, refusal(503, "", ""), refusal(500, "ServerTimeout", "")] {
+        for answer in
+            [Answer::Never, Answer::Break, Answer::Cut, refusal(503, "", ""), refusal(500, "ServerTimeout", "")]
+        {
             let (sent, writes) = sent([answer]).await;
             assert!(matches!(sent, Sent::Unknown(_)), "{sent:?}");
             assert_eq!(writes, 1);
@@ -129,7 +153,31 @@ mod tests {
     #[tokio::test]
     async fn what_was_turned_away_is_left_to_the_caller() {
         let (sent, writes) = sent([refusal(429, "TooManyRequests", "")]).await;
-        assert!(matches!(sent, Sent::TurnedAway(_)), "{sent:?}");
+        assert!(matches!(sent, Sent::TurnedAway(_, None)), "{sent:?}");
         assert_eq!(writes, 1);
+    }
+
+    #[tokio::test]
+    async fn what_is_not_wanted_any_more_when_its_turn_comes_is_not_sent() {
+        let (cluster, asked) = answering([]);
+        let sent = send_once(&cluster, &scale(), "m", || false).await.unwrap();
+        assert!(matches!(sent, Sent::Withheld), "{sent:?}");
+        assert!(asked.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_creation_that_was_sent_twice_on_the_way_was_carried_out() {
+        let manifest = json!({
+            "apiVersion": "networking.istio.io/v1alpha3", "kind": "EnvoyFilter",
+            "metadata": {"namespace": "sample", "name": "f", "labels": {"run": "7f3a"}},
+        });
+        let create = Write::Create { manifest: manifest.clone() };
+        let exists = || refusal(409, "AlreadyExists", "");
+        let (cluster, _) = answering([exists(), Answer::Status(200, manifest.clone())]);
+        assert!(matches!(send_once(&cluster, &create, "m", || true).await.unwrap(), Sent::Done(_)));
+        let mut other = manifest;
+        other["metadata"]["labels"]["run"] = "other".into();
+        let (cluster, _) = answering([exists(), Answer::Status(200, other)]);
+        assert!(matches!(send_once(&cluster, &create, "m", || true).await.unwrap(), Sent::Refused(_)));
     }
 }

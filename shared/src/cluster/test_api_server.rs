@@ -22,6 +22,8 @@ pub(super) enum Answer {
     Status(u16, Value),
     Later(u64, u16, Value),
     Break,
+    /// What rustls says of a server that ends the connection without a `close_notify`, as one that is killed does.
+    Cut,
     Never,
 }
 
@@ -49,6 +51,10 @@ pub(super) fn answering(answers: impl IntoIterator<Item = Answer>) -> (Cluster, 
                 Answer::Status(status, body) => Ok(respond(status, None, body).unwrap()),
                 Answer::Later(seconds, status, body) => Ok(respond(status, Some(seconds), body).unwrap()),
                 Answer::Break => Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset)),
+                Answer::Cut => Err(std::io::Error::new(
+                    std::io::ErrorKind::UnexpectedEof,
+                    "peer closed connection without sending TLS close_notify: https://docs.rs/rustls/latest/rustls/manual",
+                )),
                 Answer::Never => std::future::pending().await,
             }
         }

@@ -169,7 +169,8 @@ async fn follow(cluster: Cluster, index: usize, source: Source, sender: mpsc::Se
         match ended {
             Err(fault) if fault.is_forbidden() && watchable => watchable = false,
             Err(fault) if fault.is_forbidden() && source.optional => return,
-            Err(fault) if fault.is_forbidden() || fault.code() == Some(401) => {
+            // A credential plugin may ask a person: it is not run again and again.
+            Err(fault) if fault.is_forbidden() || fault.code() == Some(401) || fault.lacks_credentials() => {
                 let _ = sender.send((index, Change::Refused(fault))).await;
                 return;
             }
@@ -212,13 +213,13 @@ async fn listen(
     let broken = |text: &str| Fault::new(super::fault::Cause::Broken, text);
     let request = Request::get(source.watch_path()).body(Vec::new()).map_err(|error| broken(&error.to_string()))?;
     let opened = timeout(cluster.request_timeout, cluster.client.request_events::<Value>(request)).await;
-    let events = opened.map_err(|_| broken("no answer"))?.map_err(|error| Fault::from_client(&error))?;
+    let events = opened.map_err(|_| broken("no answer"))?.map_err(|error| cluster.fault(&error))?;
     let mut events = std::pin::pin!(events);
     let listening = |change| async move { sender.send((index, change)).await.is_ok() };
     if !listening(Change::Begin).await {
         return Ok(());
     }
-    while let Some(event) = events.try_next().await.map_err(|error| Fault::from_client(&error))? {
+    while let Some(event) = events.try_next().await.map_err(|error| cluster.fault(&error))? {
         let change = match event {
             WatchEvent::Added(mut object) | WatchEvent::Modified(mut object) => {
                 clean_value(&mut object);
@@ -226,7 +227,7 @@ async fn listen(
             }
             WatchEvent::Deleted(object) => Change::Remove(name_of(&object)),
             WatchEvent::Bookmark(_) => continue,
-            WatchEvent::Error(status) => return Err(Fault::from_client(&kube::Error::Api(status))),
+            WatchEvent::Error(status) => return Err(cluster.fault(&kube::Error::Api(status))),
         };
         if !listening(change).await {
             return Ok(());

@@ -2,8 +2,9 @@
 //!
 //! [`governing`] finds the rule that a client is governed by, [`policy`] what that rule says of one port, [`ejection`] whether
 //! and for how long Envoy takes a host out, [`hosts`] which hosts it counts. [`merge`] puts a failover into a user's rule, and
-//! [`record`] takes it out again.
+//! [`record`] takes it out again; [`annotation`] keeps what that needs.
 
+pub mod annotation;
 pub mod defaults;
 pub mod ejection;
 pub mod failover;

@@ -8,6 +8,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::annotation::{self, Damage};
 use super::merge::Merged;
 use super::record::{Edit, Kept, edits, undo};
 use crate::istio::MANAGED_BY;
@@ -60,20 +61,27 @@ pub struct Rewrite {
     pub conflicts: Vec<Conflict>,
 }
 
-/// The annotation that keeps what a manager wrote.
-pub fn annotation(manager: &str) -> String {
-    format!("{manager}/written")
+impl Rewrite {
+    /// A rule that stays as it stands.
+    pub fn none(live: &Value) -> Self {
+        Self { live: Some(live.clone()), after: Some(live.clone()), write: None, conflicts: Vec::new() }
+    }
+}
+
+/// Whether a manager made the rule.
+pub fn is_own(live: &Value, manager: &str) -> bool {
+    live["metadata"]["labels"][MANAGED_BY] == manager
 }
 
 impl<'a> Standing<'a> {
     /// What of a rule is not this manager's.
-    pub fn of(live: &'a Value, manager: &str) -> Self {
+    ///
+    /// # Errors
+    /// Where the annotation that says it cannot be read: then nobody knows, and nothing may be written to the rule.
+    pub fn of(live: &'a Value, manager: &str) -> Result<Self, Damage> {
         let metadata = &live["metadata"];
-        let own = metadata["labels"][MANAGED_BY] == manager;
-        let record: Vec<Edit> = metadata["annotations"][annotation(manager)]
-            .as_str()
-            .and_then(|text| serde_json::from_str(text).ok())
-            .unwrap_or_default();
+        let own = is_own(live, manager);
+        let record = annotation::read(live, manager)?;
         let mut kept = Vec::new();
         let shared = |path: &[String]| {
             let whole: Vec<&str> = std::iter::once("spec").chain(path.iter().map(String::as_str)).collect();
@@ -88,7 +96,7 @@ impl<'a> Standing<'a> {
                 !metadata[part].is_null() && without(live, &metadata[part], path, manager).is_some()
             });
         }
-        Self { live, own, spec, kept, record, strange_metadata }
+        Ok(Self { live, own, spec, kept, record, strange_metadata })
     }
 
     /// Whether anything in it is ours.
@@ -172,7 +180,7 @@ impl<'a> Standing<'a> {
         let mut metadata = json!({
             "name": live["name"], "namespace": live["namespace"], "resourceVersion": live["resourceVersion"],
         });
-        let key = annotation(manager);
+        let key = annotation::key(manager);
         if let Some(text) = after["metadata"]["annotations"].get(&key) {
             metadata["annotations"][key] = text.clone();
         }
@@ -232,11 +240,14 @@ pub fn manifest(object: &Value) -> Value {
     manifest
 }
 
-/// Keeps the record in the object, or takes the annotation out where there is nothing to keep.
+/// Keeps the record in the object, or takes the annotation out where there is nothing to keep. One that says the same already
+/// stays as it is, in whatever version.
 fn note_down(object: &mut Value, record: &[Edit], manager: &str) {
-    let key = annotation(manager);
+    let key = annotation::key(manager);
     if !record.is_empty() {
-        object["metadata"]["annotations"][key] = serde_json::to_string(record).unwrap_or_default().into();
+        if annotation::read(object, manager).as_deref() != Ok(record) {
+            object["metadata"]["annotations"][key] = annotation::write(record).into();
+        }
         return;
     }
     let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else { return };

@@ -75,6 +75,10 @@ fn over(live: &Value, manifest: &Value) -> Value {
     }
 }
 
+fn standing(live: &Value) -> Standing<'_> {
+    Standing::of(live, US).unwrap()
+}
+
 fn merged_into(standing: &Standing<'_>) -> Merged {
     let start = if standing.own { filled(&standing.spec, &json!({"host": "a"})) } else { standing.spec.clone() };
     merge(&start, &wanted()).unwrap()
@@ -82,7 +86,7 @@ fn merged_into(standing: &Standing<'_>) -> Merged {
 
 /// The rule after an apply, and what that took over.
 fn applied(live: &Value) -> (Value, Vec<Conflict>) {
-    let standing = Standing::of(live, US);
+    let standing = standing(live);
     let rewrite = standing.with(&merged_into(&standing), US);
     let after = rewrite.write.map_or_else(|| live.clone(), |write| carried_out(Some(live), &write).unwrap());
     (after, rewrite.conflicts)
@@ -90,13 +94,13 @@ fn applied(live: &Value) -> (Value, Vec<Conflict>) {
 
 /// Whether applying once more would write anything.
 fn is_settled(live: &Value) -> bool {
-    let standing = Standing::of(live, US);
+    let standing = standing(live);
     let rewrite = standing.with(&merged_into(&standing), US);
     rewrite.write.is_none() && rewrite.conflicts.is_empty()
 }
 
 fn removed(live: &Value) -> Option<Value> {
-    let write = Standing::of(live, US).removed(US).write;
+    let write = standing(live).removed(US).write;
     write.map_or_else(|| Some(live.clone()), |write| carried_out(Some(live), &write))
 }
 
@@ -109,7 +113,7 @@ fn own() -> Value {
 #[test]
 fn a_rule_of_our_own_is_made_once_and_goes_whole() {
     let own = own();
-    assert!(Standing::of(&own, US).own);
+    assert!(standing(&own).own);
     assert!(is_settled(&own));
     assert_eq!(removed(&own), None);
 }
@@ -124,7 +128,7 @@ fn a_rule_of_our_own_that_others_put_something_into_stays_with_that() {
     let left = removed(&rule).unwrap();
     assert_eq!(left["spec"], json!({"subsets": [{"name": "v1"}], "host": "a"}));
     assert_eq!(left["metadata"]["labels"][MANAGED_BY], Value::Null);
-    assert!(!Standing::of(&left, US).has_ours());
+    assert!(!standing(&left).has_ours());
 }
 
 #[test]
@@ -132,7 +136,7 @@ fn what_is_new_in_a_users_rule_is_applied_and_the_rest_is_not_sent() {
     let rule = users(
         &json!({"host": "a", "subsets": [{"name": "v1"}], "trafficPolicy": {"outlierDetection": {"interval": "1s"}}}),
     );
-    let standing = Standing::of(&rule, US);
+    let standing = standing(&rule);
     let Some(Write::Apply { manifest }) = standing.with(&merged_into(&standing), US).write else { panic!() };
     assert_eq!(manifest["metadata"]["resourceVersion"], "1");
     assert_eq!(manifest["metadata"].get("labels"), None);
@@ -160,12 +164,38 @@ fn a_value_that_was_changed_since_is_theirs_again() {
     rule["spec"]["trafficPolicy"]["outlierDetection"]["maxEjectionPercent"] = 10.into();
     let (_, conflicts) = applied(&rule);
     assert_eq!(conflicts.iter().map(|conflict| &conflict.old).collect::<Vec<_>>(), [&json!(10)]);
-    let standing = Standing::of(&rule, US);
+    let standing = standing(&rule);
     assert_eq!(standing.kept[0].field, "spec.trafficPolicy.outlierDetection.maxEjectionPercent");
     assert_eq!(
         removed(&rule).unwrap()["spec"],
         json!({"host": "a", "trafficPolicy": {"outlierDetection": {"maxEjectionPercent": 10}}})
     );
+}
+
+#[test]
+fn a_record_of_the_first_builds_is_used_as_it_is_and_not_rewritten_for_its_form() {
+    let before = users(&json!({"host": "a", "trafficPolicy": {"outlierDetection": {"maxEjectionPercent": 10}}}));
+    let (mut rule, _) = applied(&before);
+    let text = rule["metadata"]["annotations"][annotation::key(US)].as_str().unwrap();
+    let whole: Value = serde_json::from_str(text).unwrap();
+    assert_eq!(whole["version"], 1);
+    rule["metadata"]["annotations"][annotation::key(US)] = whole["edits"].to_string().into();
+    assert!(is_settled(&rule));
+    let back = removed(&rule).unwrap();
+    assert_eq!((&back["spec"], back["metadata"].get("annotations")), (&before["spec"], None));
+}
+
+#[test]
+fn where_nobody_can_read_what_is_ours_nothing_is_decided() {
+    let (rule, _) = applied(&users(&json!({"host": "a"})));
+    for (text, damage) in [
+        ("[{", Damage::Form("it breaks off after 2 characters".into())),
+        ("{\"version\":9,\"edits\":[]}", Damage::Version(9)),
+    ] {
+        let mut rule = rule.clone();
+        rule["metadata"]["annotations"][annotation::key(US)] = text.into();
+        assert_eq!(Standing::of(&rule, US), Err(damage));
+    }
 }
 
 proptest! {
@@ -197,7 +227,7 @@ proptest! {
     #[test]
     fn a_write_never_sends_what_is_the_users(spec in any_spec()) {
         let rule = users(&spec);
-        let standing = Standing::of(&rule, US);
+        let standing = standing(&rule);
         if let Some(Write::Apply { manifest }) = standing.with(&merged_into(&standing), US).write {
             for edit in edits(&manifest["spec"], &over(&manifest["spec"], &spec)) {
                 prop_assert_eq!(edit.old, None, "{:?}", edit.path);

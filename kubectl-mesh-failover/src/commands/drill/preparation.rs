@@ -26,9 +26,10 @@ use crate::drill::fault_writes::{Endpoints, makings};
 use crate::drill::fence::Fence;
 use crate::drill::lock::{self, Place};
 use crate::drill::phase::Timing;
-use crate::drill::record::{self, Record};
+use crate::drill::record::{self, Changed, Record};
 use crate::drill::traffic::Curl;
 use crate::drill::{permissions, preflight};
+use crate::plan::locality::damaged::damaged;
 use crate::plan::locality::reading::{self, ClientOf};
 use crate::plan::permissions::DRILL;
 use crate::show;
@@ -74,7 +75,7 @@ impl Prepared {
     pub fn drill(self) -> Drill {
         Drill {
             makings: makings(&self.record, &self.endpoints, MANAGER),
-            fence: Fence::new(self.record.changed.len(), self.failed.request_timeout()),
+            fence: Fence::new(self.record.changed.len(), self.failed.request_timeout(), self.record.deadline),
             experiment: self.experiment,
             timing: self.timing,
             record: self.record,
@@ -112,6 +113,9 @@ pub async fn prepare(
     let asking = permissions::asking(&from_namespace);
     allowed(&members, &service, &[(failed, failing), (client_cluster, asking)]).await?;
     preflight::whole_mesh(&seen, &known_clusters(&members).await?)?;
+    for damaged in seen.iter().flat_map(|seen| damaged(&service, MANAGER, seen)) {
+        terminal.say(&format!("note  {}", damaged.note()));
+    }
     nobody_drills(&members, &service).await?;
     nothing_left_over(&members, &service).await?;
 
@@ -126,6 +130,7 @@ pub async fn prepare(
     let changed = preflight::changes(&owners, &service, arguments.fault, arguments.consent.allow_owner)?;
 
     allowed(&[], &service, &[(failed, permissions::changing(&changed))]).await?;
+    no_filter_there(failed, &changed).await?;
 
     let asker = asker(arguments, client_cluster, client_at, &service).await?;
     let from = ClientOf {
@@ -255,6 +260,22 @@ async fn nothing_left_over(members: &[Member], service: &ServiceName) -> Result<
         Some((member, _)) => Err(show::drill::left_over(service, &member.cluster.context)),
         None => Ok(()),
     }
+}
+
+/// Nothing has the name of a filter that the drill makes.
+async fn no_filter_there(cluster: &Cluster, changed: &[Changed]) -> Result<()> {
+    for filter in changed.iter().filter(|changed| matches!(changed, Changed::Filter { .. })) {
+        let target = filter.target()?;
+        if apply::get(cluster, &target).await?.is_some() {
+            let (namespace, name) = (&target.key.namespace, &target.key.name);
+            return Err(Error::refused(format!("{} exists already in {}", target.key, cluster.context))
+                .at(format!("context {}, {}", cluster.context, target.key))
+                .because("the drill makes one of this name, and no record says that it belongs to one")
+                .fix("look at it, and delete it where it is not needed:")
+                .fix(format!("kubectl --context {} -n {namespace} delete envoyfilter {name}", cluster.context)));
+        }
+    }
+    Ok(())
 }
 
 /// No drill of the service runs anywhere in the mesh. The leases settle it; this says so before anything is asked.

@@ -18,9 +18,10 @@ use tokio::time::Instant;
 
 use crate::commands::arguments::ServiceArguments;
 use crate::commands::mesh::MeshArguments;
+use crate::drill::fence::ChangeState;
 use crate::drill::put_back::{abandoned, close, put_back, recover_line};
 use crate::drill::record::{self, Record};
-use crate::drill::recording::PutBack;
+use crate::drill::recording::{Left, PutBack};
 use crate::drill::restore;
 use crate::drill::{lock, permissions};
 use crate::plan::permissions::DRILL;
@@ -105,7 +106,13 @@ pub(super) async fn recover(
     if let Some(lease) = alive.filter(|_| !arguments.force) {
         return Err(show::drill::lives(&service, &cluster.context, &lease.holder, lease.age(clock::now())));
     }
-    terminal.say(&show::drill::recovery(&record, &standing(&cluster, &record).await?, &cluster.context));
+    let standing = standing(&cluster, &record).await?;
+    terminal.say(&show::drill::recovery(&record, &standing, &cluster.context));
+    let states = abandoned(&record, cluster.request_timeout(), clock::now());
+    let may_be_made = states.iter().any(|state| matches!(state, ChangeState::MayBeMade { .. }));
+    if may_be_made && standing.iter().any(|one| one.restored) {
+        terminal.say("A request of the drill may still change what is as before: it is read for a minute or more.");
+    }
     if arguments.dry_run {
         terminal.say("Nothing was changed: --dry-run.");
         return Ok(0);
@@ -117,7 +124,6 @@ pub(super) async fn recover(
         lease::take_over(&cluster, &target, held, &lock_holder::name(&record.run)).await?;
     }
     let deadline = Instant::now() + arguments.restore_timeout;
-    let states = abandoned(&record, cluster.request_timeout(), clock::now());
     let all = put_back(&cluster, &record, &states, deadline, &|text| terminal.say(&text)).await;
     finish(arguments, &clusters, &cluster, (&record, &uid), &all, terminal).await
 }
@@ -132,9 +138,13 @@ async fn finish(
 ) -> Result<u8> {
     terminal.data(&show::drill::put_back(all));
     let whole = all.iter().all(|one| one.restored);
-    if !whole && !arguments.keep_current {
+    // What is not settled is nobody's to keep: the record is all that knows of it.
+    let theirs = all.iter().all(|one| matches!(one.left, None | Some(Left::Theirs)));
+    let may_close = whole || (theirs && arguments.keep_current);
+    if !may_close {
         let line = recover_line(record, &cluster.context);
-        return Err(show::drill::not_restored(all, &format!("{line} --keep-current")));
+        let line = if theirs { format!("{line} --keep-current") } else { line };
+        return Err(show::drill::not_restored(all, &line));
     }
     close(cluster, record, uid).await?;
     for cluster in clusters {

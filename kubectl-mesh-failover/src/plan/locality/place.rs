@@ -7,13 +7,14 @@ use mesh_shared::istio::destination_rule::{DestinationRule, KIND};
 use mesh_shared::locality::governing::{Consolidated, RuleIndex};
 use mesh_shared::locality::hosts::needs;
 use mesh_shared::locality::merge::{Wanted, merge};
-use mesh_shared::locality::rewrite::{Standing, filled, made};
+use mesh_shared::locality::rewrite::{Rewrite, Standing, filled, made};
 use mesh_shared::mesh::service::ServiceName;
 use mesh_shared::observed::cluster::ObjectKey;
 use mesh_shared::observed::traffic::ObservedTraffic;
 use mesh_shared::ui::format;
 use serde_json::{Value, json};
 
+use super::damaged::damaged;
 use super::{ClusterPlan, LocalityRequest, RulePlan};
 
 /// Namespaces that are named one by one in a note.
@@ -49,7 +50,8 @@ pub fn in_cluster(
         ));
     }
     notes.extend(not_governed(seen, &request.service, &rules));
-    Ok(ClusterPlan { cluster: seen.name.clone(), context: seen.context.clone(), rules, notes })
+    let damaged = damaged(&request.service, request.manager, seen);
+    Ok(ClusterPlan { cluster: seen.name.clone(), context: seen.context.clone(), rules, damaged, notes })
 }
 
 struct Place<'a> {
@@ -64,7 +66,10 @@ impl<'a> Place<'a> {
     fn changed(&self, rule: &Consolidated<'a>, notes: &mut Vec<String>) -> Result<RulePlan> {
         let manager = self.request.manager;
         let edited = rule.policy_rule();
-        let standing = Standing::of(edited.object, manager);
+        let Ok(standing) = Standing::of(edited.object, manager) else {
+            // It is among the damaged ones.
+            return Ok(RulePlan { key: edited.key(), rewrite: Rewrite::none(edited.object), why: String::new() });
+        };
         let start = if standing.own { self.start(&standing.spec, edited.object, notes) } else { standing.spec.clone() };
         let merged = merge(&start, self.wanted).map_err(|error| self.at(error, &edited.key()))?;
         let rewrite = standing.with(&merged, manager);

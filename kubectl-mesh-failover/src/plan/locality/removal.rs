@@ -1,24 +1,31 @@
 //! What is taken out of the rules of a service again.
 
+use mesh_shared::error::Result;
 use mesh_shared::istio::destination_rule::DestinationRule;
 use mesh_shared::locality::governing::RuleIndex;
 use mesh_shared::locality::rewrite::Standing;
 use mesh_shared::mesh::service::ServiceName;
 use mesh_shared::observed::traffic::ObservedTraffic;
 
+use super::damaged::{damaged, refuse_damaged};
 use super::{ClusterPlan, LocalityPlan, RulePlan};
 
 /// Gives back what was before: rules of ours go, rules of others are as they were, what others added or changed since stays.
-pub fn remove(service: &ServiceName, manager: &str, observed: &[&ObservedTraffic]) -> LocalityPlan {
-    let clusters = observed.iter().map(|seen| in_cluster(service, manager, seen)).filter(|plan| !plan.rules.is_empty());
-    LocalityPlan { service: service.clone(), pairs: Vec::new(), clusters: clusters.collect(), notes: Vec::new() }
+///
+/// # Errors
+/// A refusal where what is ours in a rule cannot be told.
+pub fn remove(service: &ServiceName, manager: &str, observed: &[&ObservedTraffic]) -> Result<LocalityPlan> {
+    let clusters = observed.iter().map(|seen| in_cluster(service, manager, seen));
+    let clusters = clusters.filter(|plan| !plan.rules.is_empty() || !plan.damaged.is_empty()).collect();
+    let plan = LocalityPlan { service: service.clone(), pairs: Vec::new(), clusters, notes: Vec::new() };
+    refuse_damaged(&plan).map(|()| plan)
 }
 
 fn in_cluster(service: &ServiceName, manager: &str, seen: &ObservedTraffic) -> ClusterPlan {
     let (mut rules, mut notes, host) = (Vec::new(), Vec::new(), service.host());
     for object in &seen.destination_rules {
         let rule = DestinationRule::read(object);
-        let standing = Standing::of(object, manager);
+        let Ok(standing) = Standing::of(object, manager) else { continue };
         if rule.namespace != service.namespace || rule.host != host || !standing.has_ours() {
             continue;
         }
@@ -34,7 +41,8 @@ fn in_cluster(service: &ServiceName, manager: &str, seen: &ObservedTraffic) -> C
         }));
         rules.push(RulePlan { key: rule.key(), rewrite, why: "it was written by locality apply".into() });
     }
-    ClusterPlan { cluster: seen.name.clone(), context: seen.context.clone(), rules, notes }
+    let damaged = damaged(service, manager, seen);
+    ClusterPlan { cluster: seen.name.clone(), context: seen.context.clone(), rules, damaged, notes }
 }
 
 /// What governs when a rule is gone.

@@ -7,12 +7,14 @@ use mesh_shared::locality::governing::{Consolidated, RuleIndex};
 use mesh_shared::locality::hosts::{hosts, need};
 use mesh_shared::locality::merge::Need;
 use mesh_shared::locality::policy::{Effective, Surroundings, effective};
-use mesh_shared::locality::rewrite::Standing;
+use mesh_shared::locality::rewrite::{Standing, is_own};
 use mesh_shared::locality::verdict::{Verdict, verdict};
 use mesh_shared::mesh::name::ClusterName;
 use mesh_shared::mesh::service::ServiceName;
 use mesh_shared::observed::traffic::ObservedTraffic;
 use serde::Serialize;
+
+use super::damaged::{Damaged, damaged};
 
 /// What governs the clients of a service.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -76,6 +78,8 @@ pub enum Ours {
     Edited,
     /// We made it.
     Made,
+    /// It cannot be told: the annotation that says so is damaged.
+    Unknown,
 }
 
 /// What governs the clients of a service in every namespace of every cluster.
@@ -84,6 +88,7 @@ pub fn report(service: &ServiceName, manager: &str, observed: &[&ObservedTraffic
     let mut notes = Vec::new();
     for seen in observed {
         clients.extend(in_cluster(service, manager, observed, seen));
+        notes.extend(damaged(service, manager, seen).iter().map(Damaged::note));
         notes.extend(mistaken_hosts(service, seen));
     }
     Report { host: service.host(), clients, notes }
@@ -148,7 +153,6 @@ fn labels(rule: Option<&Consolidated<'_>>) -> BTreeMap<String, String> {
 
 fn governing(rule: &Consolidated<'_>, manager: &str) -> Governing {
     let policy = rule.policy_rule();
-    let standing = Standing::of(policy.object, manager);
     Governing {
         name: policy.key().to_string(),
         host: rule.host().to_owned(),
@@ -158,10 +162,11 @@ fn governing(rule: &Consolidated<'_>, manager: &str) -> Governing {
             .filter(|other| other.name != policy.name)
             .map(|other| other.key().to_string())
             .collect(),
-        ours: match (standing.own, standing.has_ours()) {
-            (true, _) => Ours::Made,
-            (false, true) => Ours::Edited,
-            (false, false) => Ours::No,
+        ours: match Standing::of(policy.object, manager) {
+            _ if is_own(policy.object, manager) => Ours::Made,
+            Err(_) => Ours::Unknown,
+            Ok(standing) if standing.has_ours() => Ours::Edited,
+            Ok(_) => Ours::No,
         },
     }
 }

@@ -315,7 +315,7 @@ fn a_second_run_writes_nothing_and_a_removal_gives_back_what_was() {
     assert_eq!(first.changes().len(), 2);
     let after = carried_out(&before, &first);
     assert_eq!(planned(&after).changes(), []);
-    let removal = removal::remove(&service("helloworld.sample"), MANAGER, &each(&after));
+    let removal = removal::remove(&service("helloworld.sample"), MANAGER, &each(&after)).unwrap();
     assert_eq!(removal.changes().len(), 2);
     let back = carried_out(&after, &removal);
     let specs = |world: &[ObservedTraffic]| -> Vec<Value> {
@@ -331,7 +331,7 @@ fn what_others_changed_since_is_told_by_a_removal() {
     before[0].destination_rules.push(rule("sample/theirs", &json!({"host": HOST})));
     let mut after = carried_out(&before, &planned(&before));
     after[0].destination_rules[0]["spec"]["trafficPolicy"]["outlierDetection"]["maxEjectionPercent"] = 50.into();
-    let removal = removal::remove(&service("helloworld.sample"), MANAGER, &each(&after));
+    let removal = removal::remove(&service("helloworld.sample"), MANAGER, &each(&after)).unwrap();
     assert_eq!(
         removal.clusters[0].notes,
         ["spec.trafficPolicy.outlierDetection.maxEjectionPercent was changed since from 99 to 50, and stays"]
@@ -391,6 +391,103 @@ fn who_made_a_rule_is_reported_and_every_namespace_is_in_one_group() {
         ]
     );
     assert!(report.clients[2].everywhere && report.clients[2].verdicts[0].on_errors);
+}
+
+/// East's rule, written by us, with this annotation in place of ours; west's is whole.
+fn annotated(text: &str) -> Vec<ObservedTraffic> {
+    let mut before = world();
+    before[0].destination_rules.push(rule(
+        "sample/theirs",
+        &json!({"host": "helloworld", "trafficPolicy": {"outlierDetection": {"maxEjectionPercent": 50}}}),
+    ));
+    let mut after = carried_out(&before, &planned(&before));
+    let annotations = &mut after[0].destination_rules[0]["metadata"]["annotations"];
+    assert!(annotations["kubectl-mesh-failover/written"].is_string(), "{annotations}");
+    annotations["kubectl-mesh-failover/written"] = text.into();
+    after
+}
+
+fn removal_of(world: &[ObservedTraffic]) -> Result<LocalityPlan> {
+    removal::remove(&service("helloworld.sample"), MANAGER, &each(world))
+}
+
+#[test]
+fn a_damaged_annotation_is_refused_by_what_writes() {
+    let world = annotated(r#"{"version":1,"edits":[{"path":["traff"#);
+    let removal = removal_of(&world).unwrap_err();
+    assert_eq!(apply(&request(&[]), &each(&world)).unwrap_err(), removal);
+    insta::assert_snapshot!(mesh_shared::ui::error::render(&removal, plain()), @r"
+    error: what we wrote into DestinationRule sample/theirs in east cannot be told
+      where: context ctx-east, DestinationRule sample/theirs
+      why:   its annotation kubectl-mesh-failover/written cannot be read: it breaks off after 37 characters
+      do:    put the annotation back as it was, from Git or a backup; it alone keeps what stood in the rule
+             or look at the rule; if it may stay as it is, remove the annotation, which makes what is written there yours:
+             kubectl --context ctx-east get destinationrule -n sample theirs -o yaml
+             kubectl --context ctx-east annotate destinationrule -n sample theirs kubectl-mesh-failover/written-
+    Nothing was written.
+    ");
+}
+
+#[test]
+fn an_annotation_of_a_newer_plugin_is_refused_by_what_writes() {
+    let world = annotated(r#"{"version":2,"edits":[],"since":"1.4"}"#);
+    let removal = removal_of(&world).unwrap_err();
+    assert_eq!(apply(&request(&[]), &each(&world)).unwrap_err(), removal);
+    insta::assert_snapshot!(mesh_shared::ui::error::render(&removal, plain()), @r"
+    error: what we wrote into DestinationRule sample/theirs in east cannot be told
+      where: context ctx-east, DestinationRule sample/theirs
+      why:   its annotation kubectl-mesh-failover/written cannot be read: it is of version 2, and this plugin knows version 1 alone
+      do:    use the version of this plugin that wrote it, or a newer one
+             or look at the rule; if it may stay as it is, remove the annotation, which makes what is written there yours:
+             kubectl --context ctx-east get destinationrule -n sample theirs -o yaml
+             kubectl --context ctx-east annotate destinationrule -n sample theirs kubectl-mesh-failover/written-
+    Nothing was written.
+    ");
+}
+
+#[test]
+fn with_the_annotation_taken_away_a_rule_is_the_users() {
+    let mut world = annotated("[");
+    world[0].destination_rules[0]["metadata"].as_object_mut().unwrap().remove("annotations");
+    let removal = removal_of(&world).unwrap();
+    assert_eq!(removal.changes().len(), 1, "west's alone");
+    assert!(apply(&request(&[]), &each(&world)).is_ok());
+}
+
+#[test]
+fn a_damaged_annotation_of_another_service_is_nobodys_business() {
+    let mut world = world();
+    let mut other = rule("sample/other", &json!({"host": "other"}));
+    other["metadata"]["annotations"] = json!({"kubectl-mesh-failover/written": "["});
+    world[0].destination_rules.push(other);
+    assert_eq!(planned(&world).changes().len(), 2);
+    assert!(removal_of(&world).unwrap().clusters.is_empty());
+    assert!(report(&service("helloworld.sample"), MANAGER, &each(&world)).notes.is_empty());
+}
+
+#[test]
+fn what_only_reads_goes_on_and_says_that_an_annotation_is_damaged() {
+    let world = annotated("");
+    let compared = compare(&request(&[]), &each(&world)).unwrap();
+    assert_eq!(compared.changes(), []);
+    let drift = drift::drift(&service("helloworld.sample"), &each(&world));
+    let report = report(&service("helloworld.sample"), MANAGER, &each(&world));
+    assert_eq!(report.clients[0].rule.as_ref().unwrap().ours, Ours::Unknown);
+    let shown = show::report(&report, crate::commands::arguments::TableFormat::Table);
+    insta::assert_snapshot!(format!("{}\n{shown}", show::differences(&compared, &drift)), @r"
+    Not compared:
+    DestinationRule sample/theirs in east: its annotation kubectl-mesh-failover/written cannot be read (it is empty), so that apply and remove refuse this rule
+
+    The clusters do not say the same:
+    CLUSTER  PORT  RULE                               SAYS
+    east     5000  DestinationRule sample/theirs      failover east-1=west-1,west-1=east-1; 5 errors, at most 50 % out for 30s, looked at every 10s
+    west     5000  DestinationRule sample/helloworld  failover east-1=west-1,west-1=east-1; 5 errors, at most 99 % out for 30s, looked at every 1s
+
+    CLUSTER  CLIENTS IN      RULE                      REGION  FAILS OVER  WHY
+    east     all namespaces  sample/theirs (damaged)   east-1  yes         fails over to west-1: 1 of 2 hosts may be ejected, east-1 has 1
+    west     all namespaces  sample/helloworld (ours)  west-1  yes         fails over to east-1: 1 of 2 hosts may be ejected, west-1 has 1
+    note  DestinationRule sample/theirs in east: its annotation kubectl-mesh-failover/written cannot be read (it is empty), so that apply and remove refuse this rule
+    ");
 }
 
 #[test]

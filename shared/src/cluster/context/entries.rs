@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use kube::config::Kubeconfig;
 
-use super::{Connection, file};
+use super::{Connection, file, without_user};
 use crate::error::Result;
 use crate::pki::chain::{Fingerprint, parse_bundle};
 
@@ -36,7 +36,7 @@ pub fn entries(connection: &Connection) -> Result<(Vec<ContextEntry>, Option<Str
             context: named.name.clone(),
             cluster: context.cluster.clone(),
             user: connection.user.clone().or_else(|| context.user.clone()).unwrap_or_default(),
-            server: cluster.server.clone().unwrap_or_default(),
+            server: without_user(cluster.server.as_deref().unwrap_or_default()),
             authorities: authorities(cluster),
         })
     });

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use kube::config::{Kubeconfig, KubeconfigError};
 
-use super::Connection;
+use super::{Connection, field, unusable};
 use crate::cluster::fault::clean;
 use crate::error::{Error, Result};
 
@@ -32,7 +32,7 @@ pub(super) fn read(connection: &Connection) -> Result<Kubeconfig> {
         merged.merge(read_one(path)?).map_err(|error| {
             Error::usage("kubeconfig files do not go together")
                 .at(path.display().to_string())
-                .because(clean(&error.to_string()))
+                .because(unusable::kubeconfig(&error))
                 .fix("name one of them: --kubeconfig FILE")
         })
     })
@@ -49,28 +49,24 @@ fn read_one(path: &Path) -> Result<Kubeconfig> {
             .because(source.to_string())
             .fix("name another file: --kubeconfig FILE"),
         KubeconfigError::Parse(source) => {
-            // The parser's second part shows the lines around, which may hold keys and tokens.
-            let text = source.to_string();
-            let first = text.lines().next().unwrap_or_default();
-            let place = line_of(first)
-                .map_or_else(|| path.display().to_string(), |line| format!("{}, line {line}", path.display()));
-            broken(place, first)
+            // Not one of the parser's words: they quote values, and show the lines around.
+            let file = path.display();
+            let place = match source.location() {
+                Some(at) => format!("{file}, line {}, column {}", at.line(), at.column()),
+                None => file.to_string(),
+            };
+            let text = std::fs::read(path).unwrap_or_default();
+            broken(place, field::wrong(&String::from_utf8_lossy(&text)))
         }
-        other => broken(path.display().to_string(), &other.to_string()),
+        other => broken(path.display().to_string(), unusable::kubeconfig(&other)),
     })
 }
 
-fn broken(place: String, why: &str) -> Error {
+fn broken(place: String, why: String) -> Error {
     Error::usage("the kubeconfig is broken")
         .at(place)
-        .because(clean(why))
+        .because(why)
         .fix("correct the file, or name another: --kubeconfig FILE")
-}
-
-/// The number behind `line ` in a parser's message.
-fn line_of(message: &str) -> Option<u64> {
-    let (_, rest) = message.split_once("line ")?;
-    rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
 /// # Errors
@@ -114,6 +110,31 @@ mod tests {
         let place = error.place.clone().unwrap();
         assert!(place.starts_with(&file.path().display().to_string()) && place.contains(", line "), "{error:?}");
         assert!(!format!("{error:?}").contains("s3cr3t"), "{error:?}");
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_type_is_told_by_file_line_and_field_alone() {
+        for (text, line, why) in [
+            ("users:\n- name: a\n  user:\n    exec: S3CR3T\n", 4, "users[0].user.exec"),
+            ("users:\n- name: a\n  user:\n    token: [S3CR3T]\n    exec: {}\n", 4, "users[0].user.token"),
+            (
+                "users:\n- name: a\n  user:\n    exec:\n      env:\n      - {name: A, value: [S3CR3T]}\n",
+                6,
+                "users[0].user.exec.env",
+            ),
+            ("clusters:\n- name: a\n  cluster: S3CR3T\nusers: []\n", 3, "clusters[0].cluster"),
+            ("users:\n- name: a\n  user:\n    token: a\n    token: S3CR3T\n", 5, "a field stands there twice"),
+            ("users:\n- name: a\n  user:\n    token: !!int S3CR3T\n", 4, "it cannot be read as YAML"),
+            ("users:\n- name: a\n  user:\n    token: *S3CR3T\n", 4, "it cannot be read as YAML"),
+            ("S3CR3T", 1, "the whole of it"),
+        ] {
+            let file = file(text);
+            let error = read(&connection(file.path())).unwrap_err();
+            let place = error.place.clone().unwrap();
+            assert!(place.starts_with(&format!("{}, line {line}, column ", file.path().display())), "{place}");
+            assert!(error.why.as_deref().unwrap().starts_with(why), "{error:?}");
+            assert!(!format!("{error:?}").contains("S3CR3T"), "{error:?}");
+        }
     }
 
     #[test]

@@ -238,6 +238,7 @@ pub fn replicas(after: &str, restored: bool) -> PutBack {
         after: after.into(),
         restored,
         fault: (!restored).then(|| "somebody else scaled it".into()),
+        left: (!restored).then_some(crate::drill::recording::Left::Theirs),
     }
 }
 
