@@ -53,7 +53,7 @@ struct Asked {
     writes: Vec<usize>,
 }
 
-/// A lab whose clusters are a mesh in which helloworld falls over.
+/// A lab whose clusters are a mesh in which helloworld fails over.
 struct Mesh {
     fresh: Fresh,
     product: PathBuf,

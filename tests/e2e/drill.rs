@@ -139,7 +139,7 @@ fn phase<'a>(report: &'a Value, name: &str) -> &'a Value {
 }
 
 #[test]
-fn a_region_that_is_scaled_away_falls_over_and_comes_back() {
+fn a_region_that_is_scaled_away_fails_over_and_comes_back() {
     let Some(kit) = mesh() else { return };
     let page = kit.home().join("drill.html");
     let name = page.display().to_string();
@@ -485,7 +485,7 @@ fn a_dry_run_says_what_would_be_done_and_writes_nothing() {
     let Some(kit) = mesh() else { return };
     let began = Timestamp::now();
     let said = run(&mut drill(&kit, "scale-to-zero", &["--dry-run"])).ok();
-    assert!(said.contains("helloworld-v1 to 0 and back to 1") && said.contains("Falls over to: west"), "{said}");
+    assert!(said.contains("helloworld-v1 to 0 and back to 1") && said.contains("Fails over to: west"), "{said}");
     assert!(said.contains("Nothing was changed"), "{said}");
     kit.assert_nothing_written(began);
 }

@@ -366,7 +366,7 @@ fn the_seeds_own_rule_never_fails_over_on_errors_and_lacks_one_field() {
     wanted["trafficPolicy"]["outlierDetection"]["maxEjectionPercent"] = 99.into();
     assert_eq!(rule["spec"], wanted);
     let shown = kit.locality("show", &[]).ok();
-    assert!(shown.contains(&format!("falls over to {west}: 1 of 2 hosts may be ejected")), "{shown}");
+    assert!(shown.contains(&format!("fails over to {west}: 1 of 2 hosts may be ejected")), "{shown}");
     let strange = kit.locality("apply", &["--failover", &format!("{east}=north-region"), "--yes"]);
     assert_eq!(strange.code, 1, "{strange}");
     assert!(strange.stderr.contains(&format!("its regions are {east} and {west}")), "{strange}");
