@@ -124,7 +124,7 @@ pub(super) const FAMILIES: &[Family] = &[
         version: Version::None,
         copies: &[],
         programs: &[("helm", "helm")],
-        usual: 71,
+        usual: 20,
         apart: false,
     },
     Family {
