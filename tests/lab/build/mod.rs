@@ -90,15 +90,10 @@ impl Parts {
         announce(cache, &toolchain, say)?;
         let (second, first): (Vec<_>, Vec<_>) = FAMILIES.iter().partition(|family| family.apart);
         std::thread::scope(|scope| {
-            let fetching_envoy = background(scope, move || envoy(cache, say));
-            let beside = background(scope, move || {
-                if !packages.is_empty() {
-                    timed(say, "packages", "installed", || host::install(&packages, &cache.log("packages")))?;
-                }
-                let toolchain = Toolchain::read()?;
-                let programs = rust_programs(cache, &toolchain, say)?;
-                Ok((row(&second, &toolchain, cache, say)?, programs))
-            });
+            // What fails here is said at once, and again when the first row is done.
+            let tell = move |error: &anyhow::Error| say(&format!("error: {error:#}"));
+            let fetching_envoy = background(scope, move || envoy(cache, say).inspect_err(tell));
+            let beside = background(scope, move || beside(&packages, &second, cache, say).inspect_err(tell));
             let mut families = row(&first, &toolchain, cache, say)?;
             let (others, programs) = beside.done()?;
             families.extend(others);
@@ -125,6 +120,21 @@ fn announce(cache: &Cache, toolchain: &Toolchain, say: &Say<'_>) -> Result<()> {
         say(&format!("to compile   {}: {}", names.join(", "), usually(seconds)));
     }
     Ok(())
+}
+
+/// Brings the packages that are missing, and compiles what wants them and what is to be compiled beside the first row.
+fn beside(
+    packages: &[&str],
+    families: &[&'static Family],
+    cache: &Cache,
+    say: &Say<'_>,
+) -> Result<(Vec<Compiled>, Programs)> {
+    if !packages.is_empty() {
+        timed(say, "packages", "installed", || host::install(packages, &cache.log("packages")))?;
+    }
+    let toolchain = Toolchain::read()?;
+    let programs = rust_programs(cache, &toolchain, say)?;
+    Ok((row(families, &toolchain, cache, say)?, programs))
 }
 
 /// Compiles families one after the other; each is fetched while the one before it is compiled.
