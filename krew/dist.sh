@@ -4,6 +4,8 @@
 #   krew/dist.sh manifests      krew's manifests and the sums of what stands in OUT
 #   krew/dist.sh all            both
 #   krew/dist.sh again          the archives once more, from nothing and in another folder: they must be those in OUT
+#   krew/dist.sh pack PLATFORM FOLDER
+#                               archives and manifests of the plugins that stand compiled in FOLDER: to be tried, not released
 # By environment: VERSION (v1.2.3), OUT, PLATFORMS, BASE_URL; without git also COMMIT and SOURCE_DATE_EPOCH.
 # Made so that it runs in bash 3.2, which macOS has.
 set -euo pipefail
@@ -16,6 +18,8 @@ plugins="mesh-mc mesh-failover"
 # What enterprise distributions of 2014 have; krew's own programs need no libc at all.
 glibc=2.17
 limit=$((15 * 1024 * 1024))
+# How much archives are compressed, to gzip.
+level=9
 target_dir=${DIST_TARGET_DIR:-$MESHLAB_CACHE/dist/target}
 
 fail() {
@@ -130,12 +134,14 @@ check_binary() {
     printf '\n'
 }
 
-# archive PLUGIN PLATFORM TRIPLE
+# What a plugin's program is called, by kubectl's rule.
+program() { echo "kubectl-${1/-/_}"; }
+
+# archive PLUGIN PLATFORM FOLDER: of the program that stands in the folder.
 archive() {
-    local name=$1-$VERSION-$2 binary=kubectl-${1/-/_} folder page
+    local name=$1-$VERSION-$2 folder page
     folder=$(mktemp -d)
-    install -m 755 "$target_dir/$3/release/$binary" "$folder/"
-    check_binary "$folder/$binary" "$2"
+    install -m 755 "$3/$(program "$1")" "$folder/"
     install -m 644 LICENSE "$folder/"
     for page in docs/man/kubectl-"$1"*.1; do
         [ -e "$page" ] || continue
@@ -143,9 +149,8 @@ archive() {
         install -m 644 "$page" "$folder/man/"
     done
     (cd "$folder" && "$(gnu_tar)" --create --format=ustar --sort=name --owner=0 --group=0 --numeric-owner \
-        --mode=u=rwX,go=rX --mtime="@$SOURCE_DATE_EPOCH" -- *) | gzip -n -9 >"$OUT/$name.tar.gz"
+        --mode=u=rwX,go=rX --mtime="@$SOURCE_DATE_EPOCH" -- *) | gzip -n -$level >"$OUT/$name.tar.gz"
     rm -r "$folder"
-    sbom "$1" "$3" >"$OUT/$name.cdx.json"
     printf '   %s\n' "$OUT/$name.tar.gz"
 }
 
@@ -159,7 +164,7 @@ alone() {
 }
 
 build() {
-    local platform target plugin begun
+    local platform target plugin folder begun
     commit
     tools
     alone
@@ -169,8 +174,11 @@ build() {
         begun=$SECONDS
         compile "$target"
         printf '   compiled in %d s\n' $((SECONDS - begun))
+        folder=$target_dir/$target/release
         for plugin in $plugins; do
-            archive "$plugin" "$platform" "$target"
+            check_binary "$folder/$(program "$plugin")" "$platform"
+            archive "$plugin" "$platform" "$folder"
+            sbom "$plugin" "$target" >"$OUT/$plugin-$VERSION-$platform.cdx.json"
         done
     done
 }
@@ -215,14 +223,19 @@ manifest() {
     [ -n "$found" ] || fail "there is no archive of $1 $VERSION in $OUT" "make dist-build VERSION=$VERSION makes them"
 }
 
-manifests() {
-    local plugin file
+write_manifests() {
+    local plugin
     printf '== manifests of %s for %s\n' "$VERSION" "$BASE_URL"
     for plugin in $plugins; do
         manifest "$plugin" >"$OUT/$plugin.yaml.part"
         mv "$OUT/$plugin.yaml.part" "$OUT/$plugin.yaml"
         printf '   %s\n' "$OUT/$plugin.yaml"
     done
+}
+
+manifests() {
+    local file
+    write_manifests
     (
         cd "$OUT"
         for file in *-"$VERSION"-*.tar.gz *-"$VERSION"-*.cdx.json; do
@@ -232,12 +245,27 @@ manifests() {
     printf '   %s\n' "$OUT/sha256sums.txt"
 }
 
+# pack PLATFORM FOLDER: compiles nothing and fetches nothing.
+pack() {
+    local plugin
+    (($# == 2)) || fail "usage: krew/dist.sh pack PLATFORM FOLDER"
+    triple "$1" >/dev/null
+    SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(date +%s)}
+    # They are unpacked where they are made.
+    level=1
+    for plugin in $plugins; do
+        archive "$plugin" "$1" "$2"
+    done
+    write_manifests
+}
+
 settle
 case ${1:-} in
     build | manifests | again) "$1" ;;
+    pack) "$@" ;;
     all)
         build
         manifests
         ;;
-    *) fail "usage: krew/dist.sh build|manifests|all|again" ;;
+    *) fail "usage: krew/dist.sh build|manifests|all|again|pack" ;;
 esac

@@ -35,14 +35,15 @@ down() {
 }
 
 build() {
+    tests/prepare.sh cargo
     cargo build --workspace --bins
     "$programs/meshlab" build 2>&1 | tee "$output"
     lab_programs=$(sed -n 's/^programs *//p' "$output")
 }
 
-# The plugins as a user gets them: archives for krew, built here in place of those of a release.
+# The plugins as a user gets them, but for how they were compiled: archives and manifests for krew, of what cargo has just built.
 packages() {
-    OUT=$data/packages PLATFORMS=linux-amd64 krew/dist.sh all
+    OUT=$data/packages krew/dist.sh pack linux-amd64 "$programs"
 }
 
 install() {
@@ -187,14 +188,16 @@ up() {
     output=$(mktemp)
     trap ended EXIT
     local begun=$SECONDS
-    [ -d "$MESHLAB_CACHE/build" ] ||
-        say "The first run compiles Kubernetes, etcd, containerd and Istio: ten to fifteen minutes, kept in $MESHLAB_CACHE"
+    [ -d "$MESHLAB_CACHE/build" ] || {
+        say "The first run compiles both plugins, Kubernetes and Istio: usually 20 min on 2 cores, some 3 from then on"
+        echo "   What was compiled is kept in $MESHLAB_CACHE and $CARGO_TARGET_DIR."
+    }
     step "Build the plugins and what clusters are made of" build
     step "Make room: an earlier demo goes with its mesh" down
     step "Bring up clusters east and west, with no route between their pods" clusters
     KUBECONFIG=$("$programs/meshlab" kubeconfig)
     export KUBECONFIG XDG_DATA_HOME=$data PATH=$KREW_ROOT/bin:$lab_programs:$PATH
-    step "Package both plugins for krew" packages
+    step "Pack both plugins for krew" packages
     step "Install them by krew, as a user does" install
     step "Make them one mesh, whose root is kept in $XDG_DATA_HOME" join
     step "Run helloworld v1 in east, v2 in west, and a client in each" applications

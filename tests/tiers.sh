@@ -77,7 +77,8 @@ scripts() {
 }
 
 lint() {
-    check cargo fmt --all --check &&
+    check tests/prepare.sh lint &&
+        check cargo fmt --all --check &&
         check cargo clippy --workspace --all-targets -- -D warnings &&
         check cargo_deny check bans licenses sources &&
         check scripts &&
@@ -227,6 +228,7 @@ if [ "${1:-}" = --all ]; then
     export MESH_TEST_EVERY_KILL=1
     shift
 fi
+tests/prepare.sh cargo
 for tier in "$@"; do
     begun=$SECONDS
     $tier

@@ -21,6 +21,10 @@ pub(super) struct Family {
     copies: &'static [Copy],
     /// What nodes and users call, by its name there and the program that it is.
     pub(super) programs: &'static [(&'static str, &'static str)],
+    /// Seconds that compiling took on two idle cores, nothing kept: docs/performance.md.
+    pub(super) usual: u32,
+    /// It is compiled beside the others, with which it shares little.
+    pub(super) apart: bool,
 }
 
 /// Where the version is that is linked into a family's programs.
@@ -40,7 +44,8 @@ struct Copy {
 
 const KUBERNETES: &str = "kubernetes";
 
-/// In the order in which they are compiled: what takes longest is first, so that the others are fetched meanwhile.
+/// In the order in which they are compiled: what takes longest is first, so that the others are fetched meanwhile. Istio, Helm,
+/// CoreDNS, etcd and krew require what they share at the same versions, so that Go compiles it once: CONTRIBUTING.md says how.
 pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: KUBERNETES,
@@ -57,6 +62,8 @@ pub(super) const FAMILIES: &[Family] = &[
             ("kube-proxy", KUBERNETES),
             ("kubectl", KUBERNETES),
         ],
+        usual: 354,
+        apart: false,
     },
     Family {
         name: "istio",
@@ -79,6 +86,8 @@ pub(super) const FAMILIES: &[Family] = &[
             },
         ],
         programs: &[("istioctl", "istioctl")],
+        usual: 316,
+        apart: false,
     },
     Family {
         name: "containerd",
@@ -104,6 +113,8 @@ pub(super) const FAMILIES: &[Family] = &[
             ("host-local", "host-local"),
             ("portmap", "portmap"),
         ],
+        usual: 69,
+        apart: true,
     },
     Family {
         name: "helm",
@@ -113,6 +124,8 @@ pub(super) const FAMILIES: &[Family] = &[
         version: Version::None,
         copies: &[],
         programs: &[("helm", "helm")],
+        usual: 20,
+        apart: false,
     },
     Family {
         name: "coredns",
@@ -122,6 +135,8 @@ pub(super) const FAMILIES: &[Family] = &[
         version: Version::None,
         copies: &[],
         programs: &[],
+        usual: 12,
+        apart: false,
     },
     Family {
         name: "etcd",
@@ -131,6 +146,8 @@ pub(super) const FAMILIES: &[Family] = &[
         version: Version::None,
         copies: &[],
         programs: &[("etcd", "etcd")],
+        usual: 15,
+        apart: false,
     },
     Family {
         name: "krew",
@@ -141,17 +158,8 @@ pub(super) const FAMILIES: &[Family] = &[
         copies: &[],
         // kubectl finds its plugins by their names.
         programs: &[("kubectl-krew", "krew"), ("validate-krew-manifest", "validate-krew-manifest")],
-    },
-    Family {
-        // What krew's own index checks by is older. Its version 0.4.5 is not at the module proxy; of 0.4.4 the validator differs in the
-        // name of one parameter that nobody uses.
-        name: "krew-index",
-        packages: &["sigs.k8s.io/krew/cmd/validate-krew-manifest"],
-        tags: "",
-        cgo: false,
-        version: Version::None,
-        copies: &[],
-        programs: &[("validate-krew-manifest-0.4", "validate-krew-manifest")],
+        usual: 3,
+        apart: false,
     },
     Family {
         name: "runc",
@@ -162,6 +170,8 @@ pub(super) const FAMILIES: &[Family] = &[
         version: Version::None,
         copies: &[],
         programs: &[("runc", "runc")],
+        usual: 15,
+        apart: true,
     },
 ];
 
@@ -253,6 +263,8 @@ fn version_in(go_mod: &str, module: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use mesh_shared::release::TESTED;
 
     use super::*;
@@ -281,6 +293,29 @@ mod tests {
         assert_eq!(TESTED.kubernetes, kubernetes);
         assert_eq!(TESTED.istio, format!("v{}", versions::ISTIO));
         assert_eq!(TESTED.sail_api, [SailVersion::V1, SailVersion::V1alpha1].map(SailVersion::as_str));
+    }
+
+    #[test]
+    fn istio_helm_coredns_etcd_and_krew_require_what_they_share_at_one_version() {
+        let mut seen: BTreeMap<String, (&str, String)> = BTreeMap::new();
+        for family in FAMILIES.iter().filter(|family| family.name != KUBERNETES && !family.apart) {
+            let text = fs::read_to_string(family.folder().join("go.mod")).unwrap();
+            for (module, version) in requirements(&text) {
+                let (other, first) = seen.entry(module.clone()).or_insert((family.name, version.clone()));
+                assert_eq!(*first, version, "{module} in {other} and {}", family.name);
+            }
+        }
+        assert!(seen.contains_key("k8s.io/client-go"));
+    }
+
+    /// The modules that a go.mod file requires, and their versions.
+    fn requirements(go_mod: &str) -> impl Iterator<Item = (String, String)> {
+        let lines = go_mod.lines().filter(|line| !line.contains("=>"));
+        lines.filter_map(|line| {
+            let mut words = line.trim().trim_start_matches("require ").split_whitespace();
+            let (module, version) = (words.next()?, words.next()?);
+            version.starts_with('v').then(|| (module.to_owned(), version.to_owned()))
+        })
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Builds everything that a lab consists of, from source, and keeps it by content.
 //!
-//! What is missing is fetched in parallel; then one part is compiled after the other, since each uses all cores.
+//! What is missing is fetched in parallel, and compiled in two rows: each part uses all cores most of the time, but not while
+//! its programs are linked.
 
 mod cache;
 mod family;
@@ -28,7 +29,7 @@ use self::host::Toolchain;
 use self::image::Ingredients;
 pub use self::platform::Platform;
 pub use self::report::Say;
-use self::report::timed;
+use self::report::{timed, usually};
 
 /// Everything that nodes are made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,18 +51,16 @@ pub fn build(say: &Say<'_>) -> Result<Built> {
     let root = cache_root()?;
     let cache = Cache::open(&root)?;
     let parts = Parts::make(&cache, say)?;
-    let programs = rust_programs(&cache, &parts.toolchain, say)?;
     let bin = bin(&cache, &parts.families, say)?;
-    let family = |name| parts.family(name);
     let ingredients = Ingredients {
-        istio: family("istio")?.to_owned(),
-        coredns: family("coredns")?.join("coredns"),
+        istio: parts.folder("istio")?.to_owned(),
+        coredns: parts.folder("coredns")?.join("coredns"),
         envoy: parts.envoy.join("envoy"),
-        pause: programs.single("pause")?,
-        helloworld: programs.single("helloworld")?,
-        probe: programs.probe.join(program::PROBE),
+        pause: parts.programs.single("pause")?,
+        helloworld: parts.programs.single("helloworld")?,
+        probe: parts.programs.probe.join(program::PROBE),
     };
-    let store = store(&cache, &bin, family("containerd")?, &ingredients, say)?;
+    let store = store(&cache, &bin, parts.folder("containerd")?, &ingredients, say)?;
     let charts = ingredients.istio.join("charts");
     if start.elapsed().as_secs() >= 1 {
         say(&format!("all built in {:.1} s", start.elapsed().as_secs_f64()));
@@ -69,54 +68,90 @@ pub fn build(say: &Say<'_>) -> Result<Built> {
     Ok(Built { bin, store, charts })
 }
 
-/// What comes from other projects.
+/// What nodes and images are put together from.
 struct Parts {
-    toolchain: Toolchain,
-    /// In the order of [`FAMILIES`].
-    families: Vec<(Key, PathBuf)>,
+    families: Vec<Compiled>,
     envoy: PathBuf,
+    programs: Programs,
+}
+
+/// A family's programs.
+struct Compiled {
+    family: &'static Family,
+    key: Key,
+    folder: PathBuf,
 }
 
 impl Parts {
     fn make(cache: &Cache, say: &Say<'_>) -> Result<Self> {
+        let packages = host::missing_packages();
+        // Where packages are missing, it lacks what they bring.
+        let toolchain = Toolchain::read()?;
+        announce(cache, &toolchain, say)?;
+        let (second, first): (Vec<_>, Vec<_>) = FAMILIES.iter().partition(|family| family.apart);
         std::thread::scope(|scope| {
-            let packages = host::missing_packages();
-            let installing = (!packages.is_empty()).then(|| {
-                background(scope, move || {
-                    timed(say, "packages", "installed", || host::install(&packages, &cache.log("packages")))
-                })
-            });
-            let fetching_envoy = background(scope, move || envoy(cache, say));
-            let mut fetches = Vec::new();
-            // A first guess: where packages are missing, the key of what needs them is not known yet.
-            let toolchain = Toolchain::read()?;
-            for family in FAMILIES {
-                let kept = cache.get(family.name, &family.key(&toolchain)?).is_some();
-                fetches.push((!kept).then(|| background(scope, move || fetch(family, cache, say))));
-            }
-            let toolchain = match installing {
-                Some(installing) => {
-                    installing.done()?;
-                    Toolchain::read()?
-                }
-                None => toolchain,
-            };
-            let mut families = Vec::new();
-            for (family, fetching) in FAMILIES.iter().zip(fetches) {
-                if let Some(fetching) = fetching {
-                    fetching.done()?;
-                }
-                families.push(compile(family, &toolchain, cache, say)?);
-            }
-            Ok(Self { toolchain, families, envoy: fetching_envoy.done()? })
+            // What fails here is said at once, and again when the first row is done.
+            let tell = move |error: &anyhow::Error| say(&format!("error: {error:#}"));
+            let fetching_envoy = background(scope, move || envoy(cache, say).inspect_err(tell));
+            let beside = background(scope, move || beside(&packages, &second, cache, say).inspect_err(tell));
+            let mut families = row(&first, &toolchain, cache, say)?;
+            let (others, programs) = beside.done()?;
+            families.extend(others);
+            Ok(Self { families, envoy: fetching_envoy.done()?, programs })
         })
     }
 
-    fn family(&self, name: &str) -> Result<&Path> {
-        let at = FAMILIES.iter().position(|family| family.name == name);
-        let entry = at.and_then(|at| self.families.get(at)).with_context(|| format!("no family {name}"))?;
-        Ok(&entry.1)
+    fn folder(&self, name: &str) -> Result<&Path> {
+        let found = self.families.iter().find(|compiled| compiled.family.name == name);
+        Ok(&found.with_context(|| format!("no family {name}"))?.folder)
     }
+}
+
+/// Says what is to be compiled and how long that usually takes.
+fn announce(cache: &Cache, toolchain: &Toolchain, say: &Say<'_>) -> Result<()> {
+    let (mut names, mut seconds) = (Vec::new(), 0);
+    for family in FAMILIES {
+        if cache.get(family.name, &family.key(toolchain)?).is_none() {
+            names.push(family.name);
+            seconds += family.usual;
+        }
+    }
+    if !names.is_empty() {
+        say(&format!("to compile   {}: {}", names.join(", "), usually(seconds)));
+    }
+    Ok(())
+}
+
+/// Brings the packages that are missing, and compiles what wants them and what is to be compiled beside the first row.
+fn beside(
+    packages: &[&str],
+    families: &[&'static Family],
+    cache: &Cache,
+    say: &Say<'_>,
+) -> Result<(Vec<Compiled>, Programs)> {
+    if !packages.is_empty() {
+        timed(say, "packages", "installed", || host::install(packages, &cache.log("packages")))?;
+    }
+    let toolchain = Toolchain::read()?;
+    let programs = rust_programs(cache, &toolchain, say)?;
+    Ok((row(families, &toolchain, cache, say)?, programs))
+}
+
+/// Compiles families one after the other; each is fetched while the one before it is compiled.
+fn row(families: &[&'static Family], toolchain: &Toolchain, cache: &Cache, say: &Say<'_>) -> Result<Vec<Compiled>> {
+    std::thread::scope(|scope| {
+        let fetch = |family| background(scope, move || fetch(family, toolchain, cache, say));
+        let mut compiled = Vec::new();
+        let mut fetching = families.first().copied().map(fetch);
+        for (at, family) in families.iter().enumerate() {
+            if let Some(fetching) = fetching.take() {
+                fetching.done()?;
+            }
+            fetching = families.get(at + 1).copied().map(fetch);
+            compiled.push(compile(family, toolchain, cache, say)?);
+        }
+        Ok(compiled)
+    })
 }
 
 /// Work in another thread.
@@ -135,17 +170,20 @@ impl<T> Background<'_, T> {
     }
 }
 
-fn fetch(family: &Family, cache: &Cache, say: &Say<'_>) -> Result<()> {
+fn fetch(family: &Family, toolchain: &Toolchain, cache: &Cache, say: &Say<'_>) -> Result<()> {
+    if cache.get(family.name, &family.key(toolchain)?).is_some() {
+        return Ok(());
+    }
     timed(say, family.name, "fetched", || family.fetch(&cache.log(&format!("{}-fetch", family.name))))
 }
 
-fn compile(family: &Family, toolchain: &Toolchain, cache: &Cache, say: &Say<'_>) -> Result<(Key, PathBuf)> {
+fn compile(family: &'static Family, toolchain: &Toolchain, cache: &Cache, say: &Say<'_>) -> Result<Compiled> {
     let key = family.key(toolchain)?;
-    let entry = kept_or(cache, say, family.name, &key, |into| {
-        say(&format!("{:<12} compiling", family.name));
+    let folder = kept_or(cache, say, family.name, &key, |into| {
+        say(&format!("{:<12} compiling, {}", family.name, usually(family.usual)));
         timed(say, family.name, "compiled", || family.compile(into, &cache.log(family.name)))
     })?;
-    Ok((key, entry))
+    Ok(Compiled { family, key, folder })
 }
 
 fn envoy(cache: &Cache, say: &Say<'_>) -> Result<PathBuf> {
@@ -214,18 +252,18 @@ fn probe_program(platform: Platform, say: &Say<'_>) -> Result<PathBuf> {
 }
 
 /// Gathers the programs of all families in one folder, by hard links: an old family that goes takes nothing away.
-fn bin(cache: &Cache, families: &[(Key, PathBuf)], say: &Say<'_>) -> Result<PathBuf> {
+fn bin(cache: &Cache, families: &[Compiled], say: &Say<'_>) -> Result<PathBuf> {
     let mut key = KeyOf::new("bin");
-    for (family, (entry_key, _)) in FAMILIES.iter().zip(families) {
-        key = key.text(entry_key.as_str());
+    for Compiled { family, key: of_family, .. } in families {
+        key = key.text(of_family.as_str());
         for (name, program) in family.programs {
             key = key.text(name).text(program);
         }
     }
     kept_or(cache, say, "bin", &key.finish(), |into| {
-        for (family, (_, entry)) in FAMILIES.iter().zip(families) {
+        for Compiled { family, folder, .. } in families {
             for (name, program) in family.programs {
-                fs::hard_link(entry.join(program), into.join(name)).with_context(|| format!("link {name}"))?;
+                fs::hard_link(folder.join(program), into.join(name)).with_context(|| format!("link {name}"))?;
             }
         }
         Ok(())
