@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use super::cache::{Key, KeyOf, copy_folder};
 use super::host::Toolchain;
 use super::process::{output, run};
-use super::versions;
+use super::{release, versions};
 
 /// One module of the folder `components`, and how it is compiled.
 pub(super) struct Family {
@@ -18,6 +18,8 @@ pub(super) struct Family {
     tags: &'static str,
     cgo: bool,
     version: Version,
+    /// The module that is made into what its releases are, for a program that holds their charts.
+    release: Option<&'static str>,
     copies: &'static [Copy],
     /// What nodes and users call, by its name there and the program that it is.
     pub(super) programs: &'static [(&'static str, &'static str)],
@@ -25,6 +27,8 @@ pub(super) struct Family {
     pub(super) usual: u32,
     /// It is compiled beside the others, with which it shares little.
     pub(super) apart: bool,
+    /// A folder that a program looks for beside itself.
+    pub(super) beside: Option<&'static str>,
 }
 
 /// Where the version is that is linked into a family's programs.
@@ -53,6 +57,7 @@ pub(super) const FAMILIES: &[Family] = &[
         tags: "",
         cgo: false,
         version: Version::Kubernetes,
+        release: None,
         copies: &[],
         programs: &[
             ("kube-apiserver", KUBERNETES),
@@ -64,21 +69,23 @@ pub(super) const FAMILIES: &[Family] = &[
         ],
         usual: 354,
         apart: false,
+        beside: None,
     },
     Family {
         name: "istio",
         packages: &[
             "istio.io/istio/pilot/cmd/pilot-discovery",
             "istio.io/istio/pilot/cmd/pilot-agent",
-            "istio.io/istio/istioctl/cmd/istioctl",
+            "./istioctl",
             "istio.io/istio/cni/cmd/istio-cni",
             "istio.io/istio/cni/cmd/install-cni",
         ],
         tags: "",
         cgo: false,
         version: Version::Istio,
+        release: Some("istio.io/istio"),
         copies: &[
-            Copy { module: "istio.io/istio", path: "manifests/charts", name: "charts" },
+            Copy { module: "sigs.k8s.io/gateway-api", path: "config/crd", name: "release/gateway-api" },
             Copy {
                 module: "istio.io/istio",
                 path: "tools/packaging/common/envoy_bootstrap.json",
@@ -88,6 +95,7 @@ pub(super) const FAMILIES: &[Family] = &[
         programs: &[("istioctl", "istioctl")],
         usual: 316,
         apart: false,
+        beside: Some(release::REPOSITORY),
     },
     Family {
         name: "containerd",
@@ -103,6 +111,7 @@ pub(super) const FAMILIES: &[Family] = &[
         tags: "no_btrfs no_zfs no_devmapper",
         cgo: false,
         version: Version::None,
+        release: None,
         copies: &[],
         programs: &[
             ("containerd", "containerd"),
@@ -115,17 +124,20 @@ pub(super) const FAMILIES: &[Family] = &[
         ],
         usual: 69,
         apart: true,
+        beside: None,
     },
     Family {
         name: "helm",
-        packages: &["helm.sh/helm/v4/cmd/helm"],
+        packages: &["."],
         tags: "",
         cgo: false,
         version: Version::None,
+        release: None,
         copies: &[],
         programs: &[("helm", "helm")],
         usual: 20,
         apart: false,
+        beside: None,
     },
     Family {
         name: "coredns",
@@ -133,10 +145,12 @@ pub(super) const FAMILIES: &[Family] = &[
         tags: "",
         cgo: false,
         version: Version::None,
+        release: None,
         copies: &[],
         programs: &[],
         usual: 12,
         apart: false,
+        beside: None,
     },
     Family {
         name: "etcd",
@@ -144,10 +158,12 @@ pub(super) const FAMILIES: &[Family] = &[
         tags: "",
         cgo: false,
         version: Version::None,
+        release: None,
         copies: &[],
         programs: &[("etcd", "etcd")],
         usual: 15,
         apart: false,
+        beside: None,
     },
     Family {
         name: "krew",
@@ -155,11 +171,13 @@ pub(super) const FAMILIES: &[Family] = &[
         tags: "",
         cgo: false,
         version: Version::None,
+        release: None,
         copies: &[],
         // kubectl finds its plugins by their names.
         programs: &[("kubectl-krew", "krew"), ("validate-krew-manifest", "validate-krew-manifest")],
         usual: 3,
         apart: false,
+        beside: None,
     },
     Family {
         name: "runc",
@@ -168,10 +186,12 @@ pub(super) const FAMILIES: &[Family] = &[
         tags: "seccomp",
         cgo: true,
         version: Version::None,
+        release: None,
         copies: &[],
         programs: &[("runc", "runc")],
         usual: 15,
         apart: true,
+        beside: None,
     },
 ];
 
@@ -188,6 +208,9 @@ impl Family {
         for copy in self.copies {
             key = key.text(copy.path).text(copy.name);
         }
+        if self.release.is_some() {
+            key = release::identify(key);
+        }
         if self.cgo {
             key = key.text(&toolchain.cc).text(&toolchain.seccomp);
         }
@@ -200,10 +223,19 @@ impl Family {
     }
 
     pub(super) fn compile(&self, into: &Path, log: &Path) -> Result<()> {
-        run(self.go().args(self.arguments()?).arg("-o").arg(into.join("")).args(self.packages), log)?;
+        let mut compile = self.go();
+        compile.args(self.arguments()?);
+        let overlay = tempfile::NamedTempFile::new()?;
+        if let Some(module) = self.release {
+            let (module, folder) = (self.module(module)?, into.join(release::FOLDER));
+            release::unpack(&module, &folder)?;
+            release::publish(&folder.join(release::CHARTS), &into.join(release::REPOSITORY))?;
+            fs::write(overlay.path(), release::overlay(&folder, &self.folder().join("istioctl"))?)?;
+            compile.arg("-overlay").arg(overlay.path());
+        }
+        run(compile.arg("-o").arg(into.join("")).args(self.packages), log)?;
         for copy in self.copies {
-            let module = output(self.go().args(["list", "-m", "-f", "{{.Dir}}", copy.module]))?;
-            let (from, to) = (Path::new(&module).join(copy.path), into.join(copy.name));
+            let (from, to) = (self.module(copy.module)?.join(copy.path), into.join(copy.name));
             if from.is_dir() {
                 copy_folder(&from, &to)?;
             } else {
@@ -211,6 +243,11 @@ impl Family {
             }
         }
         Ok(())
+    }
+
+    /// Where Go keeps the sources of a module that this one needs.
+    fn module(&self, name: &str) -> Result<PathBuf> {
+        Ok(PathBuf::from(output(self.go().args(["list", "-m", "-f", "{{.Dir}}", name]))?))
     }
 
     fn go(&self) -> Command {
@@ -238,7 +275,10 @@ impl Family {
                     })
                     .concat()
             }
-            Version::Istio => format!(" -X istio.io/istio/pkg/version.buildVersion={}", versions::ISTIO),
+            Version::Istio => {
+                let stamps = [("buildVersion", versions::ISTIO), ("buildHub", release::HUB)];
+                stamps.map(|(name, value)| format!(" -X istio.io/istio/pkg/version.{name}={value}")).concat()
+            }
         };
         let mut arguments = vec!["build".to_owned(), "-trimpath".to_owned()];
         if !self.tags.is_empty() {

@@ -10,6 +10,7 @@ pub mod image;
 mod platform;
 mod process;
 mod program;
+mod release;
 mod report;
 mod store;
 mod versions;
@@ -23,7 +24,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, anyhow};
 
 pub use self::cache::cache_root;
-use self::cache::{Cache, Key, KeyOf};
+use self::cache::{Cache, Key, KeyOf, copy_folder};
 use self::family::{FAMILIES, Family};
 use self::host::Toolchain;
 use self::image::Ingredients;
@@ -38,8 +39,8 @@ pub struct Built {
     pub bin: PathBuf,
     /// A containerd root that holds all images: hard-link it, but copy its two bolt databases.
     pub store: PathBuf,
-    /// Istio's Helm charts.
-    pub charts: PathBuf,
+    /// Istio as its release's archive unpacks: `manifests`, `samples` and `tools`.
+    pub istio: PathBuf,
 }
 
 /// Builds what is not there yet; says nothing where nothing is to be done.
@@ -61,11 +62,11 @@ pub fn build(say: &Say<'_>) -> Result<Built> {
         probe: parts.programs.probe.join(program::PROBE),
     };
     let store = store(&cache, &bin, parts.folder("containerd")?, &ingredients, say)?;
-    let charts = ingredients.istio.join("charts");
+    let istio = ingredients.istio.join(release::FOLDER);
     if start.elapsed().as_secs() >= 1 {
         say(&format!("all built in {:.1} s", start.elapsed().as_secs_f64()));
     }
-    Ok(Built { bin, store, charts })
+    Ok(Built { bin, store, istio })
 }
 
 /// What nodes and images are put together from.
@@ -259,11 +260,15 @@ fn bin(cache: &Cache, families: &[Compiled], say: &Say<'_>) -> Result<PathBuf> {
         for (name, program) in family.programs {
             key = key.text(name).text(program);
         }
+        key = key.text(family.beside.unwrap_or_default());
     }
     kept_or(cache, say, "bin", &key.finish(), |into| {
         for Compiled { family, folder, .. } in families {
             for (name, program) in family.programs {
                 fs::hard_link(folder.join(program), into.join(name)).with_context(|| format!("link {name}"))?;
+            }
+            if let Some(beside) = family.beside {
+                copy_folder(&folder.join(beside), &into.join(beside))?;
             }
         }
         Ok(())
