@@ -296,7 +296,7 @@ mod tests {
 
     #[test]
     fn a_domain_is_made_of_names() {
-        let choices = ["east=corp.example", "lab.internal"].map(|text| text.parse::<Choice<Domain>>());
+        let choices = ["east=corp.example", "lab.internal"].map(str::parse::<Choice<Domain>>);
         assert!(choices.iter().all(Result::is_ok));
         for bad in ["", "east=", "a..b", ".a", "a.B"] {
             assert!(bad.parse::<Choice<Domain>>().is_err(), "{bad}");
