@@ -73,7 +73,7 @@ fn a_fault_that_comes_after_its_client_gave_it_up_is_put_back() {
     let ended = Running::start(drill(&kit, "scale-to-zero", &arguments)).end();
     assert_eq!(ended.code, 1, "{ended}");
     assert!(ended.stdout.contains("STOPPED"), "{ended}");
-    assert!(ended.stderr.contains("was not answered and may still be carried out"), "{ended}");
+    assert!(ended.stderr.contains("a request of the drill may still be carried out"), "{ended}");
     assert_put_back(&kit);
     let scaled = kit.writes("east", began).into_iter().filter(|write| write.contains("/scale")).count();
     assert_eq!(scaled, 2, "one request made the fault, and one put it back when it had come");
