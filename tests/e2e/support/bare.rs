@@ -1,6 +1,6 @@
 //! Clusters made bare again between tests, and the proof that they are.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use meshlab::user::GRANT;
 
 use super::own_namespaces::is_made_by_tests;
+use super::shell::run;
 use super::{Kit, permitted_users, until};
 
 /// Kinds whose objects come and go by themselves. What controllers make goes with what they make it for.
@@ -67,7 +68,7 @@ impl Kit {
         let mut strangers: Vec<&str> = namespaces
             .lines()
             .filter_map(|line| line.strip_prefix("namespace/"))
-            .filter(|name| is_made_by_tests(name))
+            .filter(|name| is_made_by_tests(name) || self.is_of_the_lab_alone(wanted, &format!("Namespace /{name}")))
             .collect();
         // Workloads first: their sandboxes are taken down by the CNI plugin that goes next.
         strangers.sort_by_key(|name| name.starts_with("istio-"));
@@ -95,12 +96,41 @@ impl Kit {
             self.kubectl(cluster, &["delete", "rolebindings,roles", "--all-namespaces", "-l", &grants]).ok();
         }
         self.delete_what_istiod_left(cluster, wanted);
+        if self.ground.lab.is_some() {
+            self.delete_all_but(cluster, wanted);
+        }
         until(&format!("{cluster}: bare as it was found"), Duration::from_mins(1), || {
             let now = self.inventory(cluster);
             let more: Vec<&String> = now.difference(wanted).collect();
             let less: Vec<&String> = wanted.difference(&now).collect();
             if more.is_empty() && less.is_empty() { Ok(()) } else { Err(format!("more: {more:?}, less: {less:?}")) }
         });
+    }
+
+    /// Whether something came since the first test began, on clusters that are nobody else's.
+    fn is_of_the_lab_alone(&self, wanted: &BTreeSet<String>, line: &str) -> bool {
+        self.ground.lab.is_some() && !wanted.contains(line)
+    }
+
+    /// Whatever else was made: by charts of others, by istioctl, by hand. What lies in a namespace has gone with it.
+    fn delete_all_but(&self, cluster: &str, wanted: &BTreeSet<String>) {
+        let mut by_place: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+        for line in self.inventory(cluster).difference(wanted) {
+            let Some((kind, (namespace, name))) =
+                line.split_once(' ').and_then(|(kind, path)| Some((kind, path.split_once('/')?)))
+            else {
+                continue;
+            };
+            by_place.entry((kind.to_owned(), namespace.to_owned())).or_default().push(name.to_owned());
+        }
+        for ((kind, namespace), names) in &by_place {
+            let mut command = self.kubectl_command(cluster);
+            command.args(["delete", kind, "--ignore-not-found", "--wait=false"]).args(names);
+            if !namespace.is_empty() {
+                command.args(["--namespace", namespace]);
+            }
+            run(&mut command).ok();
+        }
     }
 
     /// istiod writes these into every namespace, and nobody takes them back.
@@ -119,11 +149,19 @@ impl Kit {
         if names.is_empty() {
             return;
         }
+        let has_kubelet = self
+            .ground
+            .lab
+            .as_ref()
+            .is_none_or(|lab| lab.spec().cluster(cluster).is_ok_and(|cluster| !cluster.api_only));
         let gone = [&["delete", "namespace", "--ignore-not-found", "--wait=false"], names].concat();
         self.kubectl(cluster, &gone).ok();
         for name in names {
-            // Nothing in a test's namespace is worth the half minute that it may take to end.
-            self.kubectl(cluster, &["delete", "pods", "--all", "-n", name, "--grace-period=1", "--wait=false"]);
+            // Nothing in a test's namespace is worth the half minute that it may take to end; and where no kubelet is, nobody
+            // would ever say that a pod has ended.
+            let grace: &[&str] = if has_kubelet { &["--grace-period=1"] } else { &["--grace-period=0", "--force"] };
+            let all = ["delete", "pods", "--all", "-n", name, "--wait=false"];
+            self.kubectl(cluster, &[&all, grace].concat());
         }
         for name in names {
             let namespace = format!("namespace/{name}");
