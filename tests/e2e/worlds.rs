@@ -110,6 +110,7 @@ fn hold(world: &World, ground: &Ground<'_>, found: &mut Found) {
         eprintln!("   by {} ({}, {}): {}", source.what, source.version, source.licence, source.address);
     }
     if let Err(why) = ground.make() {
+        eprintln!("   it could not be made");
         found.faults.push(format!("{}: it could not be made: {why}", world.name));
         return;
     }

@@ -9,7 +9,7 @@ use meshlab::user::GRANT;
 
 use super::own_namespaces::is_made_by_tests;
 use super::shell::run;
-use super::{Kit, permitted_users, until};
+use super::{Kit, until};
 
 /// Kinds whose objects come and go by themselves. What controllers make goes with what they make it for.
 const PASSING: [&str; 11] = [
@@ -61,22 +61,62 @@ impl Kit {
     }
 
     fn strip(&self, cluster: &str, wanted: &BTreeSet<String>) {
-        if self.inventory(cluster) == *wanted {
-            return;
+        let has_kubelet = self.ground.lab.as_ref().is_none_or(|lab| {
+            let cluster = lab.spec().cluster(cluster);
+            cluster.is_ok_and(|cluster| !cluster.api_only)
+        });
+        if has_kubelet {
+            self.strip_workloads(cluster, wanted)
+        } else {
+            self.strip_objects(cluster, wanted)
         }
+        until(&format!("{cluster}: bare as it was found"), Duration::from_mins(1), || {
+            let now = self.inventory(cluster);
+            let more: Vec<&String> = now.difference(wanted).collect();
+            let less: Vec<&String> = wanted.difference(&now).collect();
+            if more.is_empty() && less.is_empty() { Ok(()) } else { Err(format!("more: {more:?}, less: {less:?}")) }
+        });
+    }
+
+    /// Where nothing runs all can go at once.
+    fn strip_objects(&self, cluster: &str, wanted: &BTreeSet<String>) {
+        let left: BTreeSet<String> = self.inventory(cluster).difference(wanted).cloned().collect();
+        let names: Vec<&str> = left.iter().filter_map(|line| line.strip_prefix("Namespace /")).collect();
+        let goes_with_one = |line: &&String| {
+            let place = line.split_once(' ').and_then(|(kind, path)| Some((kind, path.split_once('/')?.0)));
+            place.is_none_or(|(kind, namespace)| kind == "Namespace" || names.contains(&namespace))
+        };
+        self.delete(cluster, &left.iter().filter(|line| !goes_with_one(line)).cloned().collect());
+        if !names.is_empty() {
+            // Nobody would ever say that a pod has ended.
+            let pods = ["delete", "pods", "--all", "--all-namespaces", "--grace-period=0", "--force", "--wait=false"];
+            self.kubectl(cluster, &pods);
+            self.kubectl(
+                cluster,
+                &[&["delete", "namespace", "--ignore-not-found", "--timeout=60s"], &names[..]].concat(),
+            )
+            .ok();
+        }
+    }
+
+    fn strip_workloads(&self, cluster: &str, wanted: &BTreeSet<String>) {
         let namespaces = self.kubectl(cluster, &["get", "namespaces", "-o", "name"]).ok();
         let mut strangers: Vec<&str> = namespaces
             .lines()
             .filter_map(|line| line.strip_prefix("namespace/"))
             .filter(|name| is_made_by_tests(name) || self.is_of_the_lab_alone(wanted, &format!("Namespace /{name}")))
             .collect();
+        if strangers.is_empty() && self.inventory(cluster) == *wanted {
+            return;
+        }
         // Workloads first: their sandboxes are taken down by the CNI plugin that goes next.
         strangers.sort_by_key(|name| name.starts_with("istio-"));
         let (istio, others): (Vec<&str>, Vec<&str>) =
             strangers.into_iter().partition(|name| name.starts_with("istio-"));
         self.delete_namespaces(cluster, &others);
         let sail = self.kubectl(cluster, &["api-resources", "--api-group=sailoperator.io", "-o", "name"]).ok();
-        for kind in ["istios", "istiocnis"] {
+        // Revisions go with their Istio, but where no operator is.
+        for kind in ["istios", "istiorevisions", "istiocnis"] {
             let kind = format!("{kind}.sailoperator.io");
             if sail.lines().any(|line| line == kind) {
                 self.kubectl(cluster, &["delete", &kind, "--all", "--timeout=60s"]).ok();
@@ -89,22 +129,16 @@ impl Kit {
             });
         }
         self.delete_namespaces(cluster, &istio);
-        // Roles of docs/permissions may be their owner's own on clusters that stood before.
-        let roles = self.ground.lab.as_ref().map(|_| permitted_users::LABEL.to_owned());
-        for grants in std::iter::once(format!("{GRANT}=true")).chain(roles) {
+        let left: BTreeSet<String> = self.inventory(cluster).difference(wanted).cloned().collect();
+        if self.ground.lab.is_some() {
+            self.delete(cluster, &left);
+        } else {
+            // What else is there may be its owner's own.
+            let grants = format!("{GRANT}=true");
             self.kubectl(cluster, &["delete", "clusterrolebindings,clusterroles", "-l", &grants]).ok();
             self.kubectl(cluster, &["delete", "rolebindings,roles", "--all-namespaces", "-l", &grants]).ok();
+            self.delete(cluster, &what_istiod_left(&left));
         }
-        self.delete_what_istiod_left(cluster, wanted);
-        if self.ground.lab.is_some() {
-            self.delete_all_but(cluster, wanted);
-        }
-        until(&format!("{cluster}: bare as it was found"), Duration::from_mins(1), || {
-            let now = self.inventory(cluster);
-            let more: Vec<&String> = now.difference(wanted).collect();
-            let less: Vec<&String> = wanted.difference(&now).collect();
-            if more.is_empty() && less.is_empty() { Ok(()) } else { Err(format!("more: {more:?}, less: {less:?}")) }
-        });
     }
 
     /// Whether something came since the first test began, on clusters that are nobody else's.
@@ -112,20 +146,17 @@ impl Kit {
         self.ground.lab.is_some() && !wanted.contains(line)
     }
 
-    /// Whatever else was made: by charts of others, by istioctl, by hand. What lies in a namespace has gone with it.
-    fn delete_all_but(&self, cluster: &str, wanted: &BTreeSet<String>) {
-        let mut by_place: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
-        for line in self.inventory(cluster).difference(wanted) {
-            let Some((kind, (namespace, name))) =
-                line.split_once(' ').and_then(|(kind, path)| Some((kind, path.split_once('/')?)))
-            else {
-                continue;
-            };
-            by_place.entry((kind.to_owned(), namespace.to_owned())).or_default().push(name.to_owned());
+    /// Deletes objects that an inventory has.
+    fn delete(&self, cluster: &str, lines: &BTreeSet<String>) {
+        let mut by_namespace: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for line in lines {
+            let Some((kind, path)) = line.split_once(' ') else { continue };
+            let Some((namespace, name)) = path.split_once('/') else { continue };
+            by_namespace.entry(namespace).or_default().push(format!("{kind}/{name}"));
         }
-        for ((kind, namespace), names) in &by_place {
+        for (namespace, objects) in by_namespace {
             let mut command = self.kubectl_command(cluster);
-            command.args(["delete", kind, "--ignore-not-found", "--wait=false"]).args(names);
+            command.args(["delete", "--ignore-not-found", "--wait=false"]).args(objects);
             if !namespace.is_empty() {
                 command.args(["--namespace", namespace]);
             }
@@ -133,35 +164,15 @@ impl Kit {
         }
     }
 
-    /// istiod writes these into every namespace, and nobody takes them back.
-    fn delete_what_istiod_left(&self, cluster: &str, wanted: &BTreeSet<String>) {
-        for line in self.inventory(cluster).difference(wanted) {
-            let Some((namespace, name)) = line.strip_prefix("ConfigMap ").and_then(|path| path.split_once('/')) else {
-                continue;
-            };
-            if ["istio-ca-root-cert", "istio-ca-crl"].contains(&name) {
-                self.kubectl(cluster, &["delete", "configmap", "--ignore-not-found", "-n", namespace, name]).ok();
-            }
-        }
-    }
-
     fn delete_namespaces(&self, cluster: &str, names: &[&str]) {
         if names.is_empty() {
             return;
         }
-        let has_kubelet = self
-            .ground
-            .lab
-            .as_ref()
-            .is_none_or(|lab| lab.spec().cluster(cluster).is_ok_and(|cluster| !cluster.api_only));
         let gone = [&["delete", "namespace", "--ignore-not-found", "--wait=false"], names].concat();
         self.kubectl(cluster, &gone).ok();
         for name in names {
-            // Nothing in a test's namespace is worth the half minute that it may take to end; and where no kubelet is, nobody
-            // would ever say that a pod has ended.
-            let grace: &[&str] = if has_kubelet { &["--grace-period=1"] } else { &["--grace-period=0", "--force"] };
-            let all = ["delete", "pods", "--all", "-n", name, "--wait=false"];
-            self.kubectl(cluster, &[&all, grace].concat());
+            // Nothing in a test's namespace is worth the half minute that it may take to end.
+            self.kubectl(cluster, &["delete", "pods", "--all", "-n", name, "--grace-period=1", "--wait=false"]);
         }
         for name in names {
             let namespace = format!("namespace/{name}");
@@ -179,4 +190,13 @@ impl Kit {
         let all = self.kubectl(cluster, &["get", "-A", "--ignore-not-found", "-o", &output, &kinds.join(",")]).ok();
         all.lines().filter(|line| !line.is_empty()).map(ToOwned::to_owned).collect()
     }
+}
+
+/// istiod writes these into every namespace, and nobody takes them back.
+fn what_istiod_left(lines: &BTreeSet<String>) -> BTreeSet<String> {
+    let is = |line: &&String| {
+        let path = line.strip_prefix("ConfigMap ").and_then(|path| path.split_once('/'));
+        path.is_some_and(|(_, name)| ["istio-ca-root-cert", "istio-ca-crl"].contains(&name))
+    };
+    lines.iter().filter(is).cloned().collect()
 }

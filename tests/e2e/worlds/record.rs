@@ -12,7 +12,7 @@ use crate::support::Kit;
 pub(crate) const RECORD: &str = "MESH_WORLDS_RECORD";
 
 /// What is taken, where the cluster serves it. Webhooks are left out: nothing would answer them.
-const KINDS: [&str; 18] = [
+const KINDS: [&str; 19] = [
     "namespaces",
     "nodes",
     "istios.sailoperator.io",
@@ -24,6 +24,7 @@ const KINDS: [&str; 18] = [
     "services",
     "endpointslices.discovery.k8s.io",
     "deployments.apps",
+    "replicasets.apps",
     "daemonsets.apps",
     "pods",
     "horizontalpodautoscalers.autoscaling",
@@ -88,22 +89,16 @@ fn is_of_the_mesh(object: &Value) -> bool {
         "ServiceAccount" => name == "default",
         _ => false,
     };
-    !OF_KUBERNETES.contains(&place.as_str()) && !made_afresh
+    let is_a_lock = object.pointer("/metadata/annotations/control-plane.alpha.kubernetes.io~1leader").is_some();
+    !OF_KUBERNETES.contains(&place.as_str()) && !made_afresh && !is_a_lock
 }
 
 /// An object as any cluster takes it.
 fn clean(mut object: Value) -> Value {
     if let Some(metadata) = object["metadata"].as_object_mut() {
-        for field in [
-            "uid",
-            "resourceVersion",
-            "creationTimestamp",
-            "generation",
-            "managedFields",
-            "ownerReferences",
-            "generateName",
-            "finalizers",
-        ] {
+        for field in
+            ["uid", "resourceVersion", "creationTimestamp", "generation", "managedFields", "generateName", "finalizers"]
+        {
             metadata.remove(field);
         }
         if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
@@ -114,8 +109,12 @@ fn clean(mut object: Value) -> Value {
     match object["kind"].as_str().unwrap_or_default() {
         "Namespace" => drop_fields(&mut object["spec"], &["finalizers"]),
         "Service" => clean_service(&mut object["spec"]),
-        "Pod" => clean_pod(&mut object["spec"]),
-        "Deployment" | "DaemonSet" => clean_pod(&mut object["spec"]["template"]["spec"]),
+        "Pod" => {
+            clean_pod(&mut object["spec"]);
+            // It follows from what was left out.
+            drop_fields(&mut object["status"], &["qosClass"]);
+        }
+        "Deployment" | "ReplicaSet" | "DaemonSet" => clean_pod(&mut object["spec"]["template"]["spec"]),
         "Node" => {
             object["spec"] = json!({"providerID": object["spec"]["providerID"]});
             drop_fields(&mut object["status"], &["images", "runtimeHandlers", "volumesAttached", "volumesInUse"]);
@@ -192,6 +191,8 @@ fn without_nulls(value: &mut Value) {
 /// The object without its status, and the status by itself, as it is written to the subresource.
 fn parted(mut object: Value) -> (Value, Option<Value>) {
     let status = object.as_object_mut().and_then(|map| map.remove("status"));
+    // A namespace that is made is active.
+    let status = status.filter(|_| object["kind"] != "Namespace");
     let status = status.filter(|status| status.as_object().is_some_and(|map| !map.is_empty())).map(|status| {
         let metadata: Map<String, Value> = ["name", "namespace"]
             .into_iter()

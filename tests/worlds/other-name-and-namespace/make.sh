@@ -10,4 +10,4 @@ trust() {
 }
 TRUST=trust SYSTEM=istio-prod
 mesh by-hand -e 's/istio-system/istio-prod/g' -e '/^kind: Istio\(Revision\)\?$/,/^---/s/name: default/name: prod/' \
-    -e 's/activeRevisionName: default/activeRevisionName: prod/'
+    -e "s/revision: ''/revision: prod/" -e 's/activeRevisionName: default/activeRevisionName: prod/'
