@@ -126,10 +126,20 @@ lab() {
     e2e worlds meshlab with --clusters east,west
     e2e worlds:recorded meshlab with --clusters east,west --recorded
     e2e locality meshlab with --clusters east,west
+    e2e lab_installs meshlab with --clusters east,west --no-operator --external-ip=west --cluster-domain west=corp.example
+    e2e lab_knobs meshlab with --clusters plain,recorded,front,proxied --api-only --no-operator=plain --recorded=recorded \
+        --tls-front=front --connect-proxy=proxied
     e2e stand_in meshlab with --clusters east
     e2e completion meshlab with --clusters east,west --api-only
     # It compiles, which nobody beside it should be timed by.
     e2e krew
+    if [ -n "${MESH_TEST_EVERY_KILL:-}" ]; then
+        # They use the machine up while they start.
+        await 0
+        e2e lab_twenty meshlab with --clusters "$(seq --separator , --format 'c%g' 20)" --api-only --no-operator --timeout 300
+    else
+        skip lab_twenty 'twenty clusters take a minute of the whole machine (make test-all)'
+    fi
     if [ -n "${SAIL_CRDS:-}" ]; then
         e2e contract meshlab with --clusters today,preview --api-only --sail-versions preview=v1alpha1
     else
@@ -156,7 +166,7 @@ contexts() {
         code=1
         ((failed += 1))
     fi
-    skip 'lab_leaves_nothing, stand_in' 'they test the lab itself'
+    skip 'lab_leaves_nothing, lab_installs, lab_knobs, lab_twenty, stand_in' 'they test the lab itself'
     skip krew 'it wants no cluster'
     skip documented 'what the docs say to type names the lab'"'"'s regions'
     skip contract 'clusters of both versions of the Sail API are the lab'"'"'s'

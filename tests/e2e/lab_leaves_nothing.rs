@@ -95,7 +95,7 @@ fn the_machine_is_as_it_was_before_a_lab() {
     let lab = Lab::open(machine.state.id()).unwrap();
     let kubectl = |arguments: &[&str]| succeeded(&lab.kubectl("east").args(arguments).output().unwrap());
     kubectl(&["create", "service", "loadbalancer", "door", "--tcp=80:80"]);
-    kubectl(&["wait", "service/door", "--for=jsonpath={.status.loadBalancer.ingress[0].ip}=10.99.0.11"]);
+    kubectl(&["wait", "service/door", "--for=jsonpath={.status.loadBalancer.ingress[0].ip}=10.99.1.1"]);
     let kubeconfig = std::fs::read_to_string(lab.kubeconfig()).unwrap();
     let ports: Vec<u16> = kubeconfig
         .lines()

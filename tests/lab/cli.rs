@@ -3,6 +3,7 @@
 mod bring;
 mod show;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -14,11 +15,11 @@ use crate::build::{self, Platform};
 use crate::node::components::Component;
 use crate::node::control::Action;
 use crate::node::processes::Side;
-use crate::spec::{Balancer, Choice, SailVersion};
+use crate::spec::{Balancer, Choice, Domain, SailVersion};
 use crate::start::tell;
 use crate::state::State;
 use crate::user::User;
-use crate::{Lab, balancer, enter, node, supervisor, wan};
+use crate::{Lab, balancer, enter, node, registry, supervisor, tls_front, wan};
 
 /// Two or more real Kubernetes clusters on one machine, with no route between their pods.
 #[derive(Parser)]
@@ -95,6 +96,11 @@ enum Command {
     Resume(OfOne),
     /// End a component and start it again.
     Restart(OfOne),
+    /// Destroy a cluster and make it again behind its old address: nothing in it is left, and its authority is another.
+    Rebuild {
+        /// The cluster.
+        cluster: String,
+    },
     /// Drop what comes to a component from outside its node, or everything from and to the node.
     Cut {
         /// The cluster.
@@ -137,11 +143,25 @@ enum Command {
     Lab {
         #[arg(long, value_delimiter = ',')]
         listeners: Vec<i32>,
+        #[arg(long)]
+        proxy: i32,
     },
     #[command(hide = true)]
     Node {
         #[arg(long)]
         cluster: String,
+    },
+    #[command(hide = true)]
+    TlsFront {
+        #[arg(long)]
+        pki: PathBuf,
+        #[arg(long)]
+        listen: SocketAddr,
+    },
+    #[command(hide = true)]
+    Registry {
+        #[arg(long)]
+        store: PathBuf,
     },
     #[command(hide = true)]
     Balancer {
@@ -164,12 +184,28 @@ struct Knobs {
     /// No Sail API: neither its CRDs nor the stand-in for its operator.
     #[arg(long, value_name = "CLUSTER", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     no_operator: Vec<String>,
+    /// The Sail API without an operator, in a cluster without a node whose controllers change no workload: for objects that were
+    /// recorded elsewhere.
+    #[arg(long, value_name = "CLUSTER", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    recorded: Vec<String>,
     /// What a Service of type LoadBalancer gets: ip, hostname or pending (nothing).
     #[arg(long, value_name = "[CLUSTER=]KIND")]
     balancer: Vec<Choice<Balancer>>,
     /// Only etcd, API server and controller manager: no node, no pods.
     #[arg(long, value_name = "CLUSTER", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     api_only: Vec<String>,
+    /// An external address for the node.
+    #[arg(long, value_name = "CLUSTER", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    external_ip: Vec<String>,
+    /// What names of Services end with, in place of cluster.local.
+    #[arg(long, value_name = "[CLUSTER=]DOMAIN")]
+    cluster_domain: Vec<Choice<Domain>>,
+    /// A front before the API server that ends TLS, with a certificate of a public authority; its user has a token.
+    #[arg(long, value_name = "CLUSTER", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    tls_front: Vec<String>,
+    /// The API server's own address in the kubeconfig, and a proxy on this machine that leads there.
+    #[arg(long, value_name = "CLUSTER", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    connect_proxy: Vec<String>,
     /// How many seconds a cluster may take until it is Ready.
     #[arg(long, default_value_t = 90)]
     timeout: u64,
@@ -226,7 +262,7 @@ fn run(cli: Cli, asked_for: bool) -> Result<ExitCode> {
             supervisor::leave_session()?;
             supervisor::run(&serde_json::from_str(&spec)?, lifeline)?;
         }
-        Command::Lab { listeners } => wan::run(&State::of(&id)?, &listeners)?,
+        Command::Lab { listeners, proxy } => wan::run(&State::of(&id)?, &listeners, proxy)?,
         Command::Node { cluster } => node::run(&State::of(&id)?, &cluster)?,
         Command::Exec { cluster, words } => {
             let lab = Lab::open(&id)?;
@@ -246,6 +282,7 @@ fn run(cli: Cli, asked_for: bool) -> Result<ExitCode> {
         Command::Pause(one) => Lab::open(&id)?.supervise(&one.cluster, one.component, Action::Pause)?,
         Command::Resume(one) => Lab::open(&id)?.supervise(&one.cluster, one.component, Action::Resume)?,
         Command::Restart(one) => Lab::open(&id)?.supervise(&one.cluster, one.component, Action::Restart)?,
+        Command::Rebuild { cluster } => bring::rebuild(&id, &cluster)?,
         Command::Cut { cluster, component, peers } => {
             let side = if peers { Side::Peers } else { Side::Everybody };
             act(&id, &cluster, component, Action::Cut(side))?;
@@ -259,12 +296,18 @@ fn run(cli: Cli, asked_for: bool) -> Result<ExitCode> {
             show::print(&Lab::open(&id)?.user(&cluster, &User { name, rules, expired })?)?;
         }
         Command::Balancer { kubeconfig, cluster } => {
-            tracing_subscriber::fmt().with_ansi(false).with_writer(std::io::stderr).init();
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(balancer::run(&serde_json::from_str(&cluster)?, &kubeconfig))?;
+            serve(balancer::run(&serde_json::from_str(&cluster)?, &kubeconfig))?;
         }
+        Command::TlsFront { pki, listen } => serve(tls_front::run(&pki, listen))?,
+        Command::Registry { store } => serve(registry::run(&store))?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Runs a component of a node that is this same program.
+fn serve(component: impl Future<Output = Result<()>>) -> Result<()> {
+    tracing_subscriber::fmt().with_ansi(false).with_writer(std::io::stderr).init();
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(component)
 }
 
 fn act(id: &str, cluster: &str, component: Option<Component>, action: Action) -> Result<()> {

@@ -16,14 +16,24 @@ pub(crate) const NAME: &str = "meshlab";
 /// A client for one context of a kubeconfig, or for its current one.
 pub(crate) async fn connect(kubeconfig: &Path, context: Option<&str>) -> Result<Client> {
     let config = Kubeconfig::read_from(kubeconfig).with_context(|| format!("{}", kubeconfig.display()))?;
+    let proxy = proxy_of(&config, context);
     let options = KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
     let mut config = kube::Config::from_custom_kubeconfig(config, &options).await?;
     config.connect_timeout = Some(Duration::from_secs(5));
-    config.proxy_url = None;
+    // By the kubeconfig alone: what stands in the surroundings is for others.
+    config.proxy_url = proxy;
     // Who waits asks again by itself, and sooner.
     config.default_retry = false;
     config.headers.push((USER_AGENT, HeaderValue::from_static(NAME)));
     Ok(Client::try_from(config)?)
+}
+
+/// The proxy that a kubeconfig names for a context, or for its current one.
+fn proxy_of(config: &Kubeconfig, context: Option<&str>) -> Option<http::Uri> {
+    let name = context.or(config.current_context.as_deref())?;
+    let context = config.contexts.iter().find(|context| context.name == name)?.context.as_ref()?;
+    let cluster = config.clusters.iter().find(|cluster| cluster.name == context.cluster)?;
+    cluster.cluster.as_ref()?.proxy_url.as_ref()?.parse().ok()
 }
 
 /// Reads what stands at a path; none where nothing does.

@@ -1,76 +1,157 @@
 //! The kubeconfigs of a lab: one for people, one per component, one per user that a test asks for.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 
-use crate::pki::Identity;
-use crate::spec::{API_PORT, Cluster};
+use crate::pki::{self, Identity};
+use crate::spec::{API_PORT, Cluster, Spec};
 use crate::state::State;
 
 /// Users of a cluster that are components; each gets a kubeconfig of its own inside the node.
 pub(crate) const COMPONENT_USERS: [&str; 5] =
     ["admin", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy"];
 
-/// The part of a kubeconfig that belongs to one cluster, seen from the machine.
-pub(crate) struct Entry<'a> {
-    /// Which cluster.
-    pub(crate) cluster: &'a Cluster,
-    /// The port of 127.0.0.1 that leads to its API server.
-    pub(crate) port: u16,
-    /// The name of the user's entry.
-    pub(crate) user: String,
-    /// The certificate of its API server's authority, as PEM.
-    pub(crate) authority: String,
-    /// Who calls.
-    pub(crate) identity: Identity,
+/// Ports of 127.0.0.1 that lead into a lab.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Ports {
+    /// To the API servers, by cluster.
+    pub(crate) api: BTreeMap<String, u16>,
+    /// A proxy into the network between the nodes.
+    pub(crate) proxy: u16,
 }
 
-impl<'a> Entry<'a> {
+impl Ports {
+    /// Those of a lab that runs.
+    pub(crate) fn read(state: &State) -> Result<Self> {
+        let path = state.ports();
+        let text = fs::read(&path).with_context(|| format!("{}", path.display()))?;
+        Ok(serde_json::from_slice(&text)?)
+    }
+
+    /// The address of an API server as a kubeconfig has it, and the proxy by which one comes there.
+    pub(crate) fn server(&self, cluster: &Cluster) -> (String, Option<String>) {
+        if cluster.connect_proxy {
+            return (format!("https://{}", cluster.api()), Some(format!("http://127.0.0.1:{}", self.proxy)));
+        }
+        let port = self.api.get(&cluster.name).copied().unwrap_or_default();
+        (format!("https://127.0.0.1:{port}"), None)
+    }
+}
+
+/// How a user shows who it is.
+pub(crate) enum Credentials {
+    /// By a client certificate.
+    Certificate(Identity),
+    /// By a token.
+    Token(String),
+}
+
+/// The part of a kubeconfig that belongs to one cluster, seen from the machine.
+pub(crate) struct Entry {
+    /// The name of the cluster.
+    pub(crate) cluster: String,
+    /// The address of its API server, and the proxy by which one comes there.
+    pub(crate) server: (String, Option<String>),
+    /// The name of the user's entry.
+    pub(crate) user: String,
+    /// The certificate of the authority of whoever answers there, as PEM.
+    pub(crate) authority: String,
+    /// Who calls.
+    pub(crate) credentials: Credentials,
+}
+
+impl Entry {
     /// The entry of the administrator.
-    pub(crate) fn admin(cluster: &'a Cluster, port: u16, pki: &Path) -> Result<Self> {
+    pub(crate) fn admin(cluster: &Cluster, ports: &Ports, pki: &Path) -> Result<Self> {
         let read = |file: &str| fs::read_to_string(pki.join(file)).with_context(|| format!("{}/{file}", pki.display()));
+        let (authority, credentials) = if cluster.tls_front {
+            (read(&format!("{}.crt", pki::PUBLIC))?, Credentials::Token(pki::token(pki)?))
+        } else {
+            let identity = Identity { certificate: read("admin.crt")?, key: read("admin.key")? };
+            (read("ca.crt")?, Credentials::Certificate(identity))
+        };
         Ok(Self {
-            cluster,
-            port,
+            cluster: cluster.name.clone(),
+            server: ports.server(cluster),
             user: format!("{}-admin", cluster.name),
-            authority: read("ca.crt")?,
-            identity: Identity { certificate: read("admin.crt")?, key: read("admin.key")? },
+            authority,
+            credentials,
         })
     }
 }
 
+/// Writes the kubeconfig of a lab, whole at every instant.
+pub(crate) fn write_for_people(state: &State, spec: &Spec) -> Result<()> {
+    let ports = Ports::read(state)?;
+    let entry = |cluster: &Cluster| Entry::admin(cluster, &ports, &state.cluster(&cluster.name).join("pki"));
+    let entries = spec.clusters.iter().map(entry).collect::<Result<Vec<_>>>()?;
+    replace(&state.kubeconfig(), &render(&entries)?)
+}
+
+/// Writes a file that is whole at every instant and never readable by others.
+pub(crate) fn replace(path: &Path, text: &str) -> Result<()> {
+    let folder = path.parent().context("a file in a folder")?;
+    fs::create_dir_all(folder)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}
+
 /// A kubeconfig with a context per entry, named as its cluster; the first is the current one.
-pub(crate) fn render(entries: &[Entry<'_>]) -> Result<String> {
+pub(crate) fn render(entries: &[Entry]) -> Result<String> {
     let mut clusters = Vec::new();
     let mut users = Vec::new();
     let mut contexts = Vec::new();
     for entry in entries {
-        let name = &entry.cluster.name;
+        let name = &entry.cluster;
         let api = format!("{name}-api");
-        clusters.push(json!({"name": api, "cluster": {
-            "server": format!("https://127.0.0.1:{}", entry.port),
+        let (server, proxy) = &entry.server;
+        let mut cluster = json!({
+            "server": server,
             "certificate-authority-data": BASE64_STANDARD.encode(&entry.authority),
-        }}));
-        users.push(json!({"name": entry.user, "user": {
-            "client-certificate-data": BASE64_STANDARD.encode(&entry.identity.certificate),
-            "client-key-data": BASE64_STANDARD.encode(&entry.identity.key),
-        }}));
+        });
+        if let Some(proxy) = proxy {
+            cluster["proxy-url"] = proxy.as_str().into();
+        }
+        clusters.push(json!({"name": api, "cluster": cluster}));
+        let user = match &entry.credentials {
+            Credentials::Certificate(identity) => json!({
+                "client-certificate-data": BASE64_STANDARD.encode(&identity.certificate),
+                "client-key-data": BASE64_STANDARD.encode(&identity.key),
+            }),
+            Credentials::Token(token) => json!({"token": token}),
+        };
+        users.push(json!({"name": entry.user, "user": user}));
         contexts.push(json!({"name": name, "context": {"cluster": api, "user": entry.user}}));
     }
-    let current = entries.first().map_or("", |entry| entry.cluster.name.as_str());
+    let current = entries.first().map_or("", |entry| entry.cluster.as_str());
     Ok(serde_yaml::to_string(&json!({
         "apiVersion": "v1", "kind": "Config", "clusters": clusters, "users": users, "contexts": contexts,
         "current-context": current,
     }))?)
 }
 
+/// Makes the certificates of a cluster, and the kubeconfigs that its components use by them.
+pub(crate) fn make_for_components(state: &State, cluster: &Cluster, now: OffsetDateTime) -> Result<()> {
+    let folder = state.cluster(&cluster.name);
+    pki::make(cluster, &folder.join("pki"), &state.folder(), now)
+        .with_context(|| format!("certificates of {}", cluster.name))?;
+    write_for_components(cluster, &folder)
+}
+
 /// Writes the kubeconfigs that the components of a cluster use inside its node.
-pub(crate) fn write_for_components(cluster: &Cluster, folder: &Path) -> Result<()> {
+fn write_for_components(cluster: &Cluster, folder: &Path) -> Result<()> {
     fs::create_dir_all(folder.join("kubeconfig"))?;
     let pki = folder.join("pki");
     for user in COMPONENT_USERS {
@@ -89,20 +170,6 @@ pub(crate) fn write_for_components(cluster: &Cluster, folder: &Path) -> Result<(
         fs::write(folder.join("kubeconfig").join(user), serde_json::to_vec(&config)?)?;
     }
     Ok(())
-}
-
-/// The port of 127.0.0.1 that leads to a cluster's API server.
-pub(crate) fn port_of(state: &State, cluster: &Cluster) -> Result<u16> {
-    let path = state.kubeconfig();
-    let text = fs::read_to_string(&path).with_context(|| format!("{}", path.display()))?;
-    let config: Value = serde_yaml::from_str(&text)?;
-    let api = format!("{}-api", cluster.name);
-    let entries = config["clusters"].as_array().map_or(&[][..], Vec::as_slice);
-    entries
-        .iter()
-        .find(|entry| entry["name"] == api.as_str())
-        .and_then(|entry| entry["cluster"]["server"].as_str()?.rsplit(':').next()?.parse().ok())
-        .with_context(|| format!("{} has no cluster {api}", path.display()))
 }
 
 /// Puts the lab's contexts into another kubeconfig and makes the first of them its current one; entries of the same

@@ -7,11 +7,15 @@ use anyhow::{Context, Result};
 use jiff::Timestamp;
 
 use crate::audit;
+use crate::events;
+use crate::kubeconfig;
 use crate::node::components::{self, Component};
 use crate::node::control::{self, Action, Order, Told};
 use crate::spec::{Cluster, Spec};
+use crate::start;
 use crate::state::State;
 use crate::user::User;
+use crate::wan::rebuild;
 
 /// A lab that runs.
 #[derive(Debug, Clone)]
@@ -72,6 +76,16 @@ impl Lab {
     /// Cuts a whole cluster off the others, or undoes every cut of it.
     pub fn network(&self, cluster: &str, action: Action) -> Result<()> {
         self.order(cluster, &Order::Act { component: None, action }).map(drop)
+    }
+
+    /// Destroys a cluster and makes it again behind its old address, as another: with another authority and other UIDs. The
+    /// kubeconfig leads to the new one; those that were given to users are of the old.
+    pub fn rebuild(&self, cluster: &str) -> Result<()> {
+        let alone = Spec { clusters: vec![self.spec.cluster(cluster)?.clone()], ..self.spec.clone() };
+        let began = events::now();
+        rebuild::order(&self.state, cluster)?;
+        kubeconfig::write_for_people(&self.state, &self.spec)?;
+        start::await_ready_since(&self.state, &alone, began)
     }
 
     /// How the components of a cluster are.

@@ -17,13 +17,16 @@ pub mod state;
 mod balancer;
 mod client;
 mod enter;
+mod http;
 mod kubeconfig;
 mod lab;
 mod leftovers;
 mod pki;
 mod preflight;
+mod registry;
 mod start;
 mod supervisor;
+mod tls_front;
 pub mod user;
 mod wan;
 

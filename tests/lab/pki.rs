@@ -9,6 +9,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, SanType,
 };
+use sha2::{Digest, Sha256};
 use time::{Duration, OffsetDateTime};
 
 use crate::spec::Cluster;
@@ -57,9 +58,12 @@ impl Authority {
 
     /// The one that signs the client certificates of a cluster whose files are in `folder`.
     pub(crate) fn of_clients(cluster: &Cluster, folder: &Path) -> Result<Self> {
-        let path = folder.join("ca.key");
-        let key = fs::read_to_string(&path).with_context(|| format!("{}", path.display()))?;
-        let params = Self::params(&client_authority(cluster), Validity::current(OffsetDateTime::now_utc()));
+        Self::read(&client_authority(cluster), &folder.join("ca.key"))
+    }
+
+    fn read(name: &str, key: &Path) -> Result<Self> {
+        let key = fs::read_to_string(key).with_context(|| format!("{}", key.display()))?;
+        let params = Self::params(name, Validity::current(OffsetDateTime::now_utc()));
         Ok(Self { params, key: KeyPair::from_pem(&key)? })
     }
 
@@ -108,8 +112,45 @@ fn subject(name: &str, group: Option<&str>) -> DistinguishedName {
     subject
 }
 
-/// Makes everything that the components of a cluster need, as files in `folder`: `NAME.crt` and `NAME.key`.
-pub(crate) fn make(cluster: &Cluster, folder: &Path, now: OffsetDateTime) -> Result<()> {
+/// The authority of the lab that is no cluster's, by the names of its files in the folder of the lab and in those of clusters.
+pub(crate) const PUBLIC: &str = "public-ca";
+/// The certificate of a cluster's TLS front and its key, by the names of their files.
+pub(crate) const TLS_FRONT: &str = "tls-front";
+/// The tokens that an API server behind a front takes, by the name of their file.
+pub(crate) const TOKENS: &str = "tokens.csv";
+
+/// Makes the authority that is no cluster's, as those are that the whole world trusts.
+pub(crate) fn make_public(folder: &Path, now: OffsetDateTime) -> Result<()> {
+    let (_, files) = Authority::new(PUBLIC, Validity::current(now))?;
+    write(folder, PUBLIC, &files)
+}
+
+/// Makes what a TLS front and who comes through it need. `lab` is the folder of the authority that is no cluster's.
+fn make_front(cluster: &Cluster, folder: &Path, lab: &Path, validity: Validity) -> Result<()> {
+    let public = Authority::read(PUBLIC, &lab.join(format!("{PUBLIC}.key")))?;
+    let certificate = format!("{PUBLIC}.crt");
+    fs::copy(lab.join(&certificate), folder.join(&certificate))?;
+    let names = [
+        SanType::IpAddress(cluster.address().into()),
+        SanType::IpAddress(Ipv4Addr::LOCALHOST.into()),
+        SanType::DnsName(format!("api.{}.test", cluster.name).try_into()?),
+    ];
+    write(folder, TLS_FRONT, &public.issue(TLS_FRONT, None, &names, validity)?)?;
+    let token = KeyPair::generate()?.serialize_der();
+    let token = Sha256::digest(token).iter().fold(String::new(), |token, byte| token + &format!("{byte:02x}"));
+    Ok(fs::write(folder.join(TOKENS), format!("{token},admin,admin,system:masters\n"))?)
+}
+
+/// The token of the administrator of a cluster behind a front.
+pub(crate) fn token(folder: &Path) -> Result<String> {
+    let path = folder.join(TOKENS);
+    let tokens = fs::read_to_string(&path).with_context(|| format!("{}", path.display()))?;
+    Ok(tokens.split(',').next().unwrap_or_default().to_owned())
+}
+
+/// Makes everything that the components of a cluster need, as files in `folder`: `NAME.crt` and `NAME.key`. `lab` is the folder of
+/// the authority that is no cluster's.
+pub(crate) fn make(cluster: &Cluster, folder: &Path, lab: &Path, now: OffsetDateTime) -> Result<()> {
     fs::create_dir_all(folder)?;
     let validity = Validity::current(now);
     let address = |ip: Ipv4Addr| SanType::IpAddress(IpAddr::V4(ip));
@@ -131,7 +172,7 @@ pub(crate) fn make(cluster: &Cluster, folder: &Path, now: OffsetDateTime) -> Res
         host("kubernetes")?,
         host("kubernetes.default")?,
         host("kubernetes.default.svc")?,
-        host("kubernetes.default.svc.cluster.local")?,
+        host(&format!("kubernetes.default.svc.{}", cluster.domain))?,
         host("localhost")?,
     ];
     let node = [address(cluster.address()), host(&cluster.node())?];
@@ -147,6 +188,9 @@ pub(crate) fn make(cluster: &Cluster, folder: &Path, now: OffsetDateTime) -> Res
     ];
     for (file, name, group, names) in issued {
         write(folder, file, &ca.issue(name, group, names, validity)?)?;
+    }
+    if cluster.tls_front {
+        make_front(cluster, folder, lab, validity)?;
     }
     write(folder, "front", &front.issue("front-proxy", None, &[], validity)?)
 }

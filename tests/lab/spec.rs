@@ -1,13 +1,14 @@
 //! What a lab is asked to be: its clusters, their names and addresses, and the knobs of each.
 
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use anyhow::{Result, bail, ensure};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 /// The first address of the network between the nodes; it belongs to the side from which a person's kubectl comes.
 pub const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 99, 0, 1);
@@ -19,6 +20,8 @@ pub const PODS: &str = "10.244.0.0/16";
 pub const DNS: &str = "10.96.0.10";
 /// The port of every API server inside its node.
 pub const API_PORT: u16 = 6443;
+/// The port of an API server's TLS front, where there is one.
+pub const FRONT_PORT: u16 = 8443;
 
 /// The version of the Sail API that a cluster serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
@@ -40,13 +43,20 @@ impl SailVersion {
     }
 }
 
+/// The domain that clusters have unless they are told another.
+pub const DOMAIN: &str = "cluster.local";
+/// How many addresses a cluster's load balancer gives out; those above, up to [`LAST`], lead to its node as well.
+pub const BALANCED: u8 = 99;
+/// The last number in a cluster's range: its node's external address.
+pub const LAST: u8 = 254;
+
 /// What a Service of type LoadBalancer gets as its address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Balancer {
-    /// The address of the node, as most clouds do.
+    /// An address of its own, as most clouds do.
     Ip,
-    /// A name that every cluster of the lab resolves to the node's address, as AWS does.
+    /// A name of its own that every cluster of the lab resolves, as AWS does.
     Hostname,
     /// Nothing, for ever: a cluster without a load balancer.
     Pending,
@@ -68,7 +78,7 @@ impl Balancer {
 pub struct Cluster {
     /// The name of its context. Everything else is named otherwise, so that a mix-up shows.
     pub name: String,
-    /// Its place in the lab, from 1.
+    /// Its place in the lab, from 1, and the third number of the addresses that are its own.
     pub index: u8,
     /// The Sail API that it serves; none: neither CRDs nor an operator.
     pub sail: Option<SailVersion>,
@@ -76,6 +86,16 @@ pub struct Cluster {
     pub balancer: Balancer,
     /// Only etcd, the API server and the controller manager: no node, no pods.
     pub api_only: bool,
+    /// The Sail API without an operator, and no controller that would change what was recorded elsewhere.
+    pub recorded: bool,
+    /// Whether its node has an external address.
+    pub external_ip: bool,
+    /// What names of Services in it end with.
+    pub domain: String,
+    /// Kubeconfigs lead to a front of the API server that ends TLS, with a certificate of an authority that is not the cluster's.
+    pub tls_front: bool,
+    /// Kubeconfigs lead to the API server's own address, by a proxy.
+    pub connect_proxy: bool,
 }
 
 impl Cluster {
@@ -94,9 +114,22 @@ impl Cluster {
         format!("{}-region-a", self.name)
     }
 
-    /// The name that a hostname balancer gives out.
-    pub fn balancer_host(&self) -> String {
-        format!("lb.{}.test", self.name)
+    /// The name that a hostname balancer gives out for its address of this number, from 1.
+    pub fn balancer_host(&self, number: u8) -> String {
+        match number {
+            1 => format!("lb.{}.test", self.name),
+            more => format!("lb-{more}.{}.test", self.name),
+        }
+    }
+
+    /// Where its API server is reached by those who come by its kubeconfig, inside the network between the nodes.
+    pub fn api(&self) -> SocketAddrV4 {
+        SocketAddrV4::new(self.address(), if self.tls_front { FRONT_PORT } else { API_PORT })
+    }
+
+    /// The address of this number, from 1, in the cluster's own range, all of which leads to its node.
+    pub fn own_address(&self, number: u8) -> Ipv4Addr {
+        Ipv4Addr::new(10, 99, self.index, number)
     }
 
     /// The address of its node in the network between the nodes.
@@ -112,10 +145,17 @@ pub struct Parts {
     pub bin: PathBuf,
     /// A containerd root with all images, to be linked into each node.
     pub store: PathBuf,
-    /// Istio's charts.
-    pub charts: PathBuf,
+    /// Istio as its release's archive unpacks: `manifests`, `samples` and `tools`.
+    pub istio: PathBuf,
     /// The folder of `meshlab` and `sail-stand-in` themselves.
     pub own: PathBuf,
+}
+
+impl Parts {
+    /// Istio's charts.
+    pub fn charts(&self) -> PathBuf {
+        self.istio.join("manifests/charts")
+    }
 }
 
 /// A whole lab.
@@ -147,6 +187,21 @@ impl Spec {
     }
 }
 
+/// What names of Services end with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Domain(pub String);
+
+impl Spec {
+    /// The user as whom a cluster's control plane runs: nobody else's on this machine, since the kernel lets one user watch few files.
+    pub fn user(&self, cluster: &Cluster) -> u32 {
+        let digest = Sha256::digest(&self.id);
+        USERS | u32::from(digest[0]) << 16 | u32::from(digest[1]) << 8 | u32::from(cluster.index)
+    }
+}
+
+/// The first of the users that are the lab's: far above those of people and of containers.
+const USERS: u32 = 1 << 30;
+
 /// A knob as given: for every cluster (`pending`) or for one (`east=pending`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Choice<T> {
@@ -166,14 +221,29 @@ impl<T: ValueEnum> FromStr for Choice<T> {
     }
 }
 
-impl<T: Copy> Choice<T> {
+impl FromStr for Choice<Domain> {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (cluster, value) = match text.split_once('=') {
+            Some((cluster, value)) => (Some(cluster.to_owned()), value),
+            None => (None, text),
+        };
+        for label in value.split('.') {
+            check_name("domain", label).map_err(|error| error.to_string())?;
+        }
+        Ok(Self { cluster, value: Domain(value.to_owned()) })
+    }
+}
+
+impl<T: Clone> Choice<T> {
     /// The value for a cluster: the last choice that is meant for it.
     pub fn of(choices: &[Self], cluster: &str) -> Option<T> {
         choices
             .iter()
             .rev()
             .find(|choice| choice.cluster.as_deref().is_none_or(|name| name == cluster))
-            .map(|c| c.value)
+            .map(|choice| choice.value.clone())
     }
 
     /// The clusters that choices name.
@@ -207,6 +277,15 @@ mod tests {
         assert_eq!(Choice::of(&choices, "east"), Some(Balancer::Pending));
         assert_eq!(Choice::of(&choices, "west"), Some(Balancer::Hostname));
         assert_eq!(Choice::of(&choices, "north"), Some(Balancer::Ip));
+    }
+
+    #[test]
+    fn a_domain_is_made_of_names() {
+        let choices = ["east=corp.example", "lab.internal"].map(|text| text.parse::<Choice<Domain>>());
+        assert!(choices.iter().all(Result::is_ok));
+        for bad in ["", "east=", "a..b", ".a", "a.B"] {
+            assert!(bad.parse::<Choice<Domain>>().is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -92,6 +92,22 @@ pub(crate) async fn await_ready(state: &State, spec: &Spec) -> Result<()> {
     }
 }
 
+/// Waits for clusters that are being made again: what was told of them before is of those that they were.
+pub(crate) fn await_ready_since(state: &State, spec: &Spec, since: u64) -> Result<()> {
+    let end = Instant::now() + Duration::from_secs(spec.timeout);
+    loop {
+        let mut events = events::read(&state.events());
+        events.retain(|event| event.at >= since);
+        match Progress::of(&events, spec) {
+            Progress::Ready => return Ok(()),
+            Progress::Failed(why) => bail!(why),
+            Progress::Going if state.holder().is_none() => bail!("lab {} ended", state.id()),
+            Progress::Going if Instant::now() > end => bail!("{} not Ready", count(spec)),
+            Progress::Going => std::thread::sleep(PULSE),
+        }
+    }
+}
+
 /// `2 clusters`.
 pub(crate) fn count(spec: &Spec) -> String {
     match spec.clusters.len() {

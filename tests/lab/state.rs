@@ -65,6 +65,11 @@ impl State {
         self.folder().join("kubeconfig")
     }
 
+    /// The ports of 127.0.0.1 that lead into the lab.
+    pub fn ports(&self) -> PathBuf {
+        self.folder().join("ports.json")
+    }
+
     /// What has happened since the start, one JSON object a line.
     pub fn events(&self) -> PathBuf {
         self.folder().join("events")
@@ -154,7 +159,8 @@ impl Holder {
     }
 }
 
-fn ended(process: &impl std::os::fd::AsFd, patience: Duration) -> bool {
+/// Whether a process ends within a time.
+pub(crate) fn ended(process: &impl std::os::fd::AsFd, patience: Duration) -> bool {
     let end = Instant::now() + patience;
     loop {
         let left = end.saturating_duration_since(Instant::now());

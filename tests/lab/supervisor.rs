@@ -15,7 +15,7 @@ use tokio::io::AsyncReadExt;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::events::Events;
-use crate::kubeconfig::{self, Entry};
+use crate::kubeconfig::{self, Ports};
 use crate::leftovers::sweep;
 use crate::node::{cgroup, namespaces};
 use crate::pki;
@@ -46,33 +46,34 @@ fn start(state: &State, spec: &Spec) -> Result<Child> {
     cgroup::make(&state.cgroup(), &names)?;
 
     let now = OffsetDateTime::now_utc();
+    pki::make_public(&state.folder(), now).context("the lab's own authority")?;
     let mut listeners = Vec::new();
-    let mut entries = Vec::new();
+    let mut ports = Ports::default();
     for cluster in &spec.clusters {
-        let folder = state.cluster(&cluster.name);
-        pki::make(cluster, &folder.join("pki"), now).with_context(|| format!("certificates of {}", cluster.name))?;
-        kubeconfig::write_for_components(cluster, &folder)?;
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("a port on 127.0.0.1")?;
-        entries.push(Entry::admin(cluster, listener.local_addr()?.port(), &folder.join("pki"))?);
+        kubeconfig::make_for_components(state, cluster, now)?;
+        let (listener, port) = listen()?;
+        ports.api.insert(cluster.name.clone(), port);
         listeners.push(listener);
     }
-    write_secret(&state.kubeconfig(), &kubeconfig::render(&entries)?)?;
+    let (proxy, port) = listen()?;
+    ports.proxy = port;
+    fs::write(state.ports(), serde_json::to_vec(&ports)?)?;
+    kubeconfig::write_for_people(state, spec)?;
     events.done("certificates, ports and control groups made");
-    start_lab(state, &listeners)
+    start_lab(state, &listeners, &proxy)
 }
 
-fn write_secret(path: &std::path::Path, text: &str) -> Result<()> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    Ok(file.write_all(text.as_bytes())?)
+fn listen() -> Result<(TcpListener, u16)> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("a port on 127.0.0.1")?;
+    let port = listener.local_addr()?.port();
+    Ok((listener, port))
 }
 
 /// Starts the lab's first process, which inherits the sockets and nothing else: neither the lock nor anything of the
 /// environment that would make a component behave otherwise here than there.
-fn start_lab(state: &State, listeners: &[TcpListener]) -> Result<Child> {
+fn start_lab(state: &State, listeners: &[TcpListener], proxy: &TcpListener) -> Result<Child> {
     let numbers: Vec<String> = listeners.iter().map(|listener| listener.as_raw_fd().to_string()).collect();
-    for listener in listeners {
+    for listener in listeners.iter().chain([proxy]) {
         rustix::io::fcntl_setfd(listener, FdFlags::empty())?;
     }
     let spec = state.spec()?;
@@ -80,6 +81,7 @@ fn start_lab(state: &State, listeners: &[TcpListener]) -> Result<Child> {
     let log = fs::File::create(state.folder().join("lab.log"))?;
     let mut command = Command::new("/proc/self/exe");
     command.arg0("meshlab").args(["lab", "--id", state.id(), "--listeners", &numbers.join(",")]);
+    command.args(["--proxy", &proxy.as_raw_fd().to_string()]);
     command.env_clear().env("PATH", path).env("HOME", "/root").env("MESHLAB_CACHE", state.root());
     command.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log);
     namespaces::spawn_first(&mut command)

@@ -1,11 +1,11 @@
 //! Users of a cluster with as few rights as a test wants.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use crate::client;
-use crate::kubeconfig::{self, Entry};
+use crate::kubeconfig::{self, Credentials, Entry, Ports};
 use crate::pki::{Authority, Validity};
 use crate::spec::{Cluster, check_name};
 use crate::state::State;
@@ -36,6 +36,11 @@ impl User {
     /// Grants the rights and makes the certificate.
     pub(crate) async fn make(&self, state: &State, cluster: &Cluster) -> Result<String> {
         check_name("user", &self.name)?;
+        ensure!(
+            !cluster.tls_front,
+            "a user shows a client certificate, which the TLS front of {} does not let through",
+            cluster.name
+        );
         if !self.rules.is_empty() {
             let client = client::connect(&state.kubeconfig(), Some(&cluster.name)).await?;
             for object in self.grants() {
@@ -46,8 +51,12 @@ impl User {
         let now = OffsetDateTime::now_utc();
         let validity = if self.expired { Validity::expired(now) } else { Validity::current(now) };
         let identity = Authority::of_clients(cluster, &pki)?.issue(&self.name, None, &[], validity)?;
-        let admin = Entry::admin(cluster, kubeconfig::port_of(state, cluster)?, &pki)?;
-        kubeconfig::render(&[Entry { user: self.name.clone(), identity, ..admin }])
+        let admin = Entry::admin(cluster, &Ports::read(state)?, &pki)?;
+        kubeconfig::render(&[Entry {
+            user: self.name.clone(),
+            credentials: Credentials::Certificate(identity),
+            ..admin
+        }])
     }
 
     /// A ClusterRole and its binding.

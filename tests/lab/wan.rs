@@ -1,6 +1,9 @@
-//! The lab's first process: it owns the network between the nodes, starts the nodes, and carries the connections that
-//! come to the machine's ports to their API servers.
+//! The lab's first process: it owns the network between the nodes, starts the nodes and makes them again, and carries the
+//! connections that come to the machine's ports to their API servers.
 
+pub(crate) mod rebuild;
+
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
@@ -11,17 +14,19 @@ use anyhow::{Context, Result, ensure};
 use rustix::thread::UnshareFlags;
 
 use crate::events::Events;
+use crate::http::{Request, reply};
 use crate::node::{cgroup, namespaces, network, root};
-use crate::spec::{API_PORT, Cluster};
+use crate::spec::Cluster;
 use crate::state::State;
 
 /// The life of the lab's first process. Its standard input is held by the supervisor; `listeners` are the numbers of
-/// the sockets it inherited, one per cluster in their order.
-pub(crate) fn run(state: &State, listeners: &[RawFd]) -> Result<()> {
+/// the sockets it inherited, one per cluster in their order, and `proxy` that of the one for its proxy.
+pub(crate) fn run(state: &State, listeners: &[RawFd], proxy: RawFd) -> Result<()> {
     namespaces::die_with_parent(&io::stdin())?;
     let spec = state.spec()?;
     ensure!(spec.clusters.len() == listeners.len(), "one socket per cluster was to be inherited");
     let listeners: Vec<TcpListener> = listeners.iter().map(|number| inherited(*number)).collect::<Result<_>>()?;
+    let proxy = inherited(proxy)?;
     let events = Events::open(&state.events(), None)?;
 
     cgroup::join(&state.cgroup(), cgroup::LAB)?;
@@ -30,9 +35,9 @@ pub(crate) fn run(state: &State, listeners: &[RawFd]) -> Result<()> {
     root::mount("proc", "/proc".as_ref(), "proc", "")?;
     network::make_wan()?;
     // A node dies when the thread ends that started it: this one, which only ends with the process.
-    let mut nodes = Vec::new();
+    let mut nodes = Nodes::new();
     for cluster in &spec.clusters {
-        nodes.push(start_node(state, cluster)?);
+        nodes.insert(cluster.name.clone(), start_node(state, cluster)?);
     }
     events.done("network and nodes started");
     std::thread::spawn(reap);
@@ -41,12 +46,23 @@ pub(crate) fn run(state: &State, listeners: &[RawFd]) -> Result<()> {
     runtime.block_on(async {
         let mut carried = tokio::task::JoinSet::new();
         for (listener, cluster) in listeners.into_iter().zip(&spec.clusters) {
-            listener.set_nonblocking(true)?;
-            let listener = tokio::net::TcpListener::from_std(listener)?;
-            carried.spawn(carry(listener, SocketAddr::from((cluster.address(), API_PORT))));
+            carried.spawn(carry(asynchronous(listener)?, cluster.api().into()));
         }
-        carried.join_next().await.unwrap_or(Ok(Ok(())))?
+        carried.spawn(proxied(asynchronous(proxy)?));
+        // On this thread, whose end would be that of the nodes.
+        tokio::select! {
+            ended = carried.join_next() => ended.unwrap_or(Ok(Ok(())))?,
+            ended = rebuild::serve(state, &spec, &mut nodes) => ended,
+        }
     })
+}
+
+/// The first processes of the nodes, by their clusters. Who holds one holds its lifeline.
+pub(crate) type Nodes = BTreeMap<String, Child>;
+
+fn asynchronous(listener: TcpListener) -> Result<tokio::net::TcpListener> {
+    listener.set_nonblocking(true)?;
+    Ok(tokio::net::TcpListener::from_std(listener)?)
 }
 
 fn inherited(number: RawFd) -> Result<TcpListener> {
@@ -87,6 +103,40 @@ fn reap() {
             std::thread::sleep(std::time::Duration::from_secs(1));
         }
     }
+}
+
+/// A proxy into the network between the nodes: takes connections for ever, and carries each to where it asks to be.
+async fn proxied(listener: tokio::net::TcpListener) -> Result<()> {
+    loop {
+        let Ok((connection, _)) = listener.accept().await else {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            continue;
+        };
+        tokio::spawn(async move {
+            // Who breaks off is none of the proxy's business.
+            let _ = tunnel(connection).await;
+        });
+    }
+}
+
+async fn tunnel(mut outside: tokio::net::TcpStream) -> Result<()> {
+    let Request { method, target } = Request::read(&mut outside).await?;
+    if method != "CONNECT" {
+        return reply(&mut outside, "405 Method Not Allowed", "content-length: 0\r\n").await;
+    }
+    // There are no names in that network.
+    let inside = match target.parse::<SocketAddr>() {
+        Ok(address) => tokio::net::TcpStream::connect(address).await.ok(),
+        Err(_) => None,
+    };
+    let Some(mut inside) = inside else {
+        return reply(&mut outside, "502 Bad Gateway", "content-length: 0\r\n").await;
+    };
+    reply(&mut outside, "200 Connection established", "").await?;
+    let _ = outside.set_nodelay(true);
+    let _ = inside.set_nodelay(true);
+    tokio::io::copy_bidirectional(&mut outside, &mut inside).await?;
+    Ok(())
 }
 
 /// Takes connections for ever and carries each to another address.

@@ -47,7 +47,7 @@ async fn install(operator: &Operator, cni: &DynamicObject) -> Result<(), Fault> 
     let values = values::with_profile(&spec_values(cni), version, spec_text(cni, "/profile"))?;
     let release = release(cni);
     let before = daemon_set(operator, cni).await?.and_then(|daemon_set| daemon_set.metadata.generation);
-    if operator.helm.ensure(&release, &operator.lab.under_cni(values), before).await? {
+    if operator.helm.ensure(&release, &values, before).await? {
         let after = daemon_set(operator, cni).await?.and_then(|daemon_set| daemon_set.metadata.generation);
         operator.helm.note_workload(&release.name, after);
     }

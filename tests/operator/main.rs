@@ -46,15 +46,12 @@ struct Arguments {
     /// Every *.yaml of this folder is installed instead of the stand-in's own CRDs.
     #[arg(long, value_name = "DIR")]
     crds: Option<PathBuf>,
+    /// Installs the CRDs and the operator's namespace, and then does nothing for ever.
+    #[arg(long)]
+    crds_only: bool,
     /// Version at which the Sail API is served.
     #[arg(long, value_enum, default_value_t = Served::V1)]
     api: Served,
-    /// Registry and folder of Istio's images, unless the user's values name one.
-    #[arg(long, default_value = "docker.io/lab")]
-    hub: String,
-    /// Tag of Istio's images, unless the user's values name one.
-    #[arg(long, default_value = "1")]
-    tag: String,
     /// Whether the passing errors and the second of false readiness that the real operator shows are shown too.
     #[arg(long, value_enum, default_value_t = traps::Traps::On)]
     traps: traps::Traps,
@@ -78,13 +75,16 @@ async fn main() -> anyhow::Result<()> {
 }
 
 async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let lab = values::LabValues::new(&arguments.hub, &arguments.tag);
     let helm = helm::Helm::prepare(&arguments.helm, &arguments.charts, &arguments.kubeconfig)?;
     let patient = sail::client(&arguments.kubeconfig, true).await?;
     crds::install(&patient, arguments.api, arguments.crds.as_deref(), &arguments.charts).await?;
     Operator::prepare_namespace(patient).await?;
+    if arguments.crds_only {
+        tracing::info!(api = %arguments.api, "the Sail API is served and nobody acts on it");
+        return std::future::pending().await;
+    }
     let client = sail::client(&arguments.kubeconfig, false).await?;
-    let operator = Operator::new(client, arguments.api, helm, lab, arguments.traps);
+    let operator = Operator::new(client, arguments.api, helm, arguments.traps);
     tracing::info!(api = %arguments.api, traps = ?arguments.traps, "the stand-in for the Sail operator is ready");
     operator.work().await
 }

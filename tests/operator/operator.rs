@@ -19,7 +19,6 @@ use crate::{
     sail::{Kind, MANAGER, Sail, Served},
     tag,
     traps::Traps,
-    values::LabValues,
     watches,
 };
 
@@ -31,7 +30,6 @@ pub(crate) struct Operator {
     pub(crate) client: Client,
     pub(crate) sail: Sail,
     pub(crate) helm: Helm,
-    pub(crate) lab: LabValues,
     pub(crate) traps: Traps,
     pub(crate) bells: Bells,
 }
@@ -46,9 +44,9 @@ pub(crate) struct Bells {
 }
 
 impl Operator {
-    pub(crate) fn new(client: Client, served: Served, helm: Helm, lab: LabValues, traps: Traps) -> Arc<Self> {
+    pub(crate) fn new(client: Client, served: Served, helm: Helm, traps: Traps) -> Arc<Self> {
         let sail = Sail::new(client.clone(), served);
-        Arc::new(Self { client, sail, helm, lab, traps, bells: Bells::default() })
+        Arc::new(Self { client, sail, helm, traps, bells: Bells::default() })
     }
 
     /// Makes the namespace in which the real operator would run.

@@ -51,7 +51,7 @@ fn base_release(revision: &DynamicObject) -> Option<Release> {
 
 async fn install(operator: &Operator, revision: &DynamicObject) -> Result<(), Fault> {
     target_namespace(&operator.client, spec_text(revision, "/namespace")).await?;
-    let values = operator.lab.under_istiod(spec_values(revision));
+    let values = spec_values(revision);
     match Status::of(revision).observed_generation {
         _ if !operator.traps.are_set() => install_charts(operator, revision, &values).await,
         None => {

@@ -68,7 +68,7 @@ async fn install(operator: &Operator, tag: &DynamicObject) -> Result<DynamicObje
     if Status::of(tag).istiod_namespace.is_some_and(|before| before != namespace) {
         uninstall(operator, tag).await?;
     }
-    let mut values = operator.lab.under_istiod(spec_values(&revision));
+    let mut values = spec_values(&revision);
     merge(&mut values, json!({ "revisionTags": [tag.name_any()] }));
     for release in releases(tag, namespace) {
         if release.chart == Chart::Base {

@@ -1,7 +1,7 @@
-//! Helm values: profile below the user's own, overrides above them, and below all of it what only the lab needs.
+//! Helm values: profile below the user's own, overrides above them. What only the lab needs are defaults of the charts.
 
 use mesh_shared::mesh::values::merge;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::fault::Fault;
 
@@ -52,48 +52,6 @@ pub(crate) fn with_profile(user: &Value, version: &str, profile: &str) -> Result
     Ok(values)
 }
 
-/// What only the lab needs: images of its own, room on a small machine, and an istiod that asks nothing of Envoy that
-/// a plain Envoy does not have. It lies under the user's values and is seen in no resource.
-#[derive(Debug, Clone)]
-pub(crate) struct LabValues {
-    images: Map<String, Value>,
-}
-
-impl LabValues {
-    pub(crate) fn new(hub: &str, tag: &str) -> Self {
-        let mut images = Map::new();
-        images.insert("hub".into(), hub.into());
-        images.insert("tag".into(), tag.into());
-        images.insert("imagePullPolicy".into(), "IfNotPresent".into());
-        Self { images }
-    }
-
-    pub(crate) fn under_istiod(&self, values: Value) -> Value {
-        let small = json!({ "requests": { "cpu": "10m", "memory": "32Mi" } });
-        let mut global = self.images.clone();
-        global.insert("proxy".into(), json!({ "resources": small }));
-        let mut lab = json!({
-            "global": global,
-            "pilot": {
-                "resources": { "requests": { "cpu": "10m", "memory": "64Mi" } },
-                "env": { "PILOT_ENABLE_ALPN_FILTER": "false", "PILOT_ENABLE_METADATA_EXCHANGE": "false" },
-            },
-            "telemetry": { "enabled": false },
-        });
-        merge(&mut lab, values);
-        lab
-    }
-
-    pub(crate) fn under_cni(&self, values: Value) -> Value {
-        let mut lab = json!({
-            "global": self.images,
-            "cni": { "resources": { "requests": { "cpu": "10m", "memory": "32Mi" } } },
-        });
-        merge(&mut lab, values);
-        lab
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,18 +80,5 @@ mod tests {
     fn a_profile_that_has_no_file_is_a_fault() {
         let fault = with_profile(&json!({}), "v1.31.0-beta.1", "external").unwrap_err();
         assert!(fault.to_string().contains("v1.31.0-beta.1/profiles/external.yaml: file does not exist"));
-    }
-
-    #[test]
-    fn what_the_lab_needs_gives_way_to_what_the_user_wants() {
-        let lab = LabValues::new("docker.io/lab", "1");
-        let user =
-            json!({ "global": { "tag": "2" }, "pilot": { "env": { "PILOT_ENABLE_ALPN_FILTER": "true", "A": "b" } } });
-        let values = lab.under_istiod(user);
-        assert_eq!(values["global"]["hub"], "docker.io/lab");
-        assert_eq!(values["global"]["tag"], "2");
-        let env = json!({ "PILOT_ENABLE_ALPN_FILTER": "true", "PILOT_ENABLE_METADATA_EXCHANGE": "false", "A": "b" });
-        assert_eq!(values["pilot"]["env"], env);
-        assert_eq!(lab.under_cni(json!({}))["global"]["tag"], "1");
     }
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use meshlab::spec::BALANCED;
 use serde_json::Value;
 
 use super::Kit;
@@ -25,7 +26,11 @@ impl Kit {
         let ingress = self.gateway_ingress(cluster);
         match (ingress["ip"].as_str(), &self.ground.lab) {
             (Some(address), _) => address.to_owned(),
-            (None, Some(lab)) => lab.spec().cluster(cluster).expect("a cluster of the lab").address().to_string(),
+            (None, Some(lab)) => {
+                let cluster = lab.spec().cluster(cluster).expect("a cluster of the lab");
+                let led_to = (1..=BALANCED).find(|number| ingress["hostname"] == cluster.balancer_host(*number));
+                cluster.own_address(led_to.expect("a name of the lab's balancer")).to_string()
+            }
             (None, None) => {
                 let host = ingress["hostname"].as_str().expect("an address or a name");
                 let mut addresses = (host, 15443).to_socket_addrs().expect("the gateway's name leads somewhere");

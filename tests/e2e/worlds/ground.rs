@@ -115,7 +115,7 @@ impl<'a> Ground<'a> {
             .env("WORLD", self.folder())
             .env("SHARED", shared)
             .env("APPLICATIONS", Path::new(env!("CARGO_MANIFEST_DIR")).join("demo"))
-            .env("ISTIO_CHARTS", &self.lab.spec().parts.charts);
+            .env("MESHLAB_ISTIO", &self.lab.spec().parts.istio);
         for (number, cluster) in (1..).zip(self.lab.clusters()) {
             command.env(format!("CTX_CLUSTER{number}"), &cluster.name);
             command.env(format!("API_CLUSTER{number}"), format!("https://{}:6443", cluster.address()));

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use super::cache::{Key, KeyOf, copy_folder};
 use super::host::Toolchain;
 use super::process::{output, run};
-use super::versions;
+use super::{release, versions};
 
 /// One module of the folder `components`, and how it is compiled.
 pub(super) struct Family {
@@ -18,9 +18,13 @@ pub(super) struct Family {
     tags: &'static str,
     cgo: bool,
     version: Version,
+    /// The module that is made into what its releases are, for a program that holds their charts.
+    release: Option<&'static str>,
     copies: &'static [Copy],
     /// What nodes and users call, by its name there and the program that it is.
     pub(super) programs: &'static [(&'static str, &'static str)],
+    /// A folder that a program looks for beside itself.
+    pub(super) beside: Option<&'static str>,
 }
 
 /// Where the version is that is linked into a family's programs.
@@ -48,6 +52,7 @@ pub(super) const FAMILIES: &[Family] = &[
         tags: "",
         cgo: false,
         version: Version::Kubernetes,
+        release: None,
         copies: &[],
         programs: &[
             ("kube-apiserver", KUBERNETES),
@@ -57,21 +62,23 @@ pub(super) const FAMILIES: &[Family] = &[
             ("kube-proxy", KUBERNETES),
             ("kubectl", KUBERNETES),
         ],
+        beside: None,
     },
     Family {
         name: "istio",
         packages: &[
             "istio.io/istio/pilot/cmd/pilot-discovery",
             "istio.io/istio/pilot/cmd/pilot-agent",
-            "istio.io/istio/istioctl/cmd/istioctl",
+            "./istioctl",
             "istio.io/istio/cni/cmd/istio-cni",
             "istio.io/istio/cni/cmd/install-cni",
         ],
         tags: "",
         cgo: false,
         version: Version::Istio,
+        release: Some("istio.io/istio"),
         copies: &[
-            Copy { module: "istio.io/istio", path: "manifests/charts", name: "charts" },
+            Copy { module: "sigs.k8s.io/gateway-api", path: "config/crd", name: "release/gateway-api" },
             Copy {
                 module: "istio.io/istio",
                 path: "tools/packaging/common/envoy_bootstrap.json",
@@ -79,6 +86,7 @@ pub(super) const FAMILIES: &[Family] = &[
             },
         ],
         programs: &[("istioctl", "istioctl")],
+        beside: Some(release::REPOSITORY),
     },
     Family {
         name: "containerd",
@@ -94,6 +102,7 @@ pub(super) const FAMILIES: &[Family] = &[
         tags: "no_btrfs no_zfs no_devmapper",
         cgo: false,
         version: Version::None,
+        release: None,
         copies: &[],
         programs: &[
             ("containerd", "containerd"),
@@ -104,15 +113,18 @@ pub(super) const FAMILIES: &[Family] = &[
             ("host-local", "host-local"),
             ("portmap", "portmap"),
         ],
+        beside: None,
     },
     Family {
         name: "helm",
-        packages: &["helm.sh/helm/v4/cmd/helm"],
+        packages: &["."],
         tags: "",
         cgo: false,
         version: Version::None,
+        release: None,
         copies: &[],
         programs: &[("helm", "helm")],
+        beside: None,
     },
     Family {
         name: "coredns",
@@ -120,8 +132,10 @@ pub(super) const FAMILIES: &[Family] = &[
         tags: "",
         cgo: false,
         version: Version::None,
+        release: None,
         copies: &[],
         programs: &[],
+        beside: None,
     },
     Family {
         name: "etcd",
@@ -129,8 +143,10 @@ pub(super) const FAMILIES: &[Family] = &[
         tags: "",
         cgo: false,
         version: Version::None,
+        release: None,
         copies: &[],
         programs: &[("etcd", "etcd")],
+        beside: None,
     },
     Family {
         name: "krew",
@@ -138,9 +154,11 @@ pub(super) const FAMILIES: &[Family] = &[
         tags: "",
         cgo: false,
         version: Version::None,
+        release: None,
         copies: &[],
         // kubectl finds its plugins by their names.
         programs: &[("kubectl-krew", "krew"), ("validate-krew-manifest", "validate-krew-manifest")],
+        beside: None,
     },
     Family {
         // What krew's own index checks by is older. Its version 0.4.5 is not at the module proxy; of 0.4.4 the validator differs in the
@@ -150,8 +168,10 @@ pub(super) const FAMILIES: &[Family] = &[
         tags: "",
         cgo: false,
         version: Version::None,
+        release: None,
         copies: &[],
         programs: &[("validate-krew-manifest-0.4", "validate-krew-manifest")],
+        beside: None,
     },
     Family {
         name: "runc",
@@ -160,8 +180,10 @@ pub(super) const FAMILIES: &[Family] = &[
         tags: "seccomp",
         cgo: true,
         version: Version::None,
+        release: None,
         copies: &[],
         programs: &[("runc", "runc")],
+        beside: None,
     },
 ];
 
@@ -178,6 +200,9 @@ impl Family {
         for copy in self.copies {
             key = key.text(copy.path).text(copy.name);
         }
+        if self.release.is_some() {
+            key = release::identify(key);
+        }
         if self.cgo {
             key = key.text(&toolchain.cc).text(&toolchain.seccomp);
         }
@@ -190,10 +215,19 @@ impl Family {
     }
 
     pub(super) fn compile(&self, into: &Path, log: &Path) -> Result<()> {
-        run(self.go().args(self.arguments()?).arg("-o").arg(into.join("")).args(self.packages), log)?;
+        let mut compile = self.go();
+        compile.args(self.arguments()?);
+        let overlay = tempfile::NamedTempFile::new()?;
+        if let Some(module) = self.release {
+            let (module, folder) = (self.module(module)?, into.join(release::FOLDER));
+            release::unpack(&module, &folder)?;
+            release::publish(&folder.join(release::CHARTS), &into.join(release::REPOSITORY))?;
+            fs::write(overlay.path(), release::overlay(&folder, &self.folder().join("istioctl"))?)?;
+            compile.arg("-overlay").arg(overlay.path());
+        }
+        run(compile.arg("-o").arg(into.join("")).args(self.packages), log)?;
         for copy in self.copies {
-            let module = output(self.go().args(["list", "-m", "-f", "{{.Dir}}", copy.module]))?;
-            let (from, to) = (Path::new(&module).join(copy.path), into.join(copy.name));
+            let (from, to) = (self.module(copy.module)?.join(copy.path), into.join(copy.name));
             if from.is_dir() {
                 copy_folder(&from, &to)?;
             } else {
@@ -201,6 +235,11 @@ impl Family {
             }
         }
         Ok(())
+    }
+
+    /// Where Go keeps the sources of a module that this one needs.
+    fn module(&self, name: &str) -> Result<PathBuf> {
+        Ok(PathBuf::from(output(self.go().args(["list", "-m", "-f", "{{.Dir}}", name]))?))
     }
 
     fn go(&self) -> Command {
@@ -228,7 +267,10 @@ impl Family {
                     })
                     .concat()
             }
-            Version::Istio => format!(" -X istio.io/istio/pkg/version.buildVersion={}", versions::ISTIO),
+            Version::Istio => {
+                let stamps = [("buildVersion", versions::ISTIO), ("buildHub", release::HUB)];
+                stamps.map(|(name, value)| format!(" -X istio.io/istio/pkg/version.{name}={value}")).concat()
+            }
         };
         let mut arguments = vec!["build".to_owned(), "-trimpath".to_owned()];
         if !self.tags.is_empty() {

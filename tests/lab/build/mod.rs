@@ -9,6 +9,7 @@ pub mod image;
 mod platform;
 mod process;
 mod program;
+mod release;
 mod report;
 mod store;
 mod versions;
@@ -22,7 +23,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, anyhow};
 
 pub use self::cache::cache_root;
-use self::cache::{Cache, Key, KeyOf};
+use self::cache::{Cache, Key, KeyOf, copy_folder};
 use self::family::{FAMILIES, Family};
 use self::host::Toolchain;
 use self::image::Ingredients;
@@ -37,8 +38,8 @@ pub struct Built {
     pub bin: PathBuf,
     /// A containerd root that holds all images: hard-link it, but copy its two bolt databases.
     pub store: PathBuf,
-    /// Istio's Helm charts.
-    pub charts: PathBuf,
+    /// Istio as its release's archive unpacks: `manifests`, `samples` and `tools`.
+    pub istio: PathBuf,
 }
 
 /// Builds what is not there yet; says nothing where nothing is to be done.
@@ -62,11 +63,11 @@ pub fn build(say: &Say<'_>) -> Result<Built> {
         probe: programs.probe.join(program::PROBE),
     };
     let store = store(&cache, &bin, family("containerd")?, &ingredients, say)?;
-    let charts = ingredients.istio.join("charts");
+    let istio = ingredients.istio.join(release::FOLDER);
     if start.elapsed().as_secs() >= 1 {
         say(&format!("all built in {:.1} s", start.elapsed().as_secs_f64()));
     }
-    Ok(Built { bin, store, charts })
+    Ok(Built { bin, store, istio })
 }
 
 /// What comes from other projects.
@@ -221,11 +222,15 @@ fn bin(cache: &Cache, families: &[(Key, PathBuf)], say: &Say<'_>) -> Result<Path
         for (name, program) in family.programs {
             key = key.text(name).text(program);
         }
+        key = key.text(family.beside.unwrap_or_default());
     }
     kept_or(cache, say, "bin", &key.finish(), |into| {
         for (family, (_, entry)) in FAMILIES.iter().zip(families) {
             for (name, program) in family.programs {
                 fs::hard_link(entry.join(program), into.join(name)).with_context(|| format!("link {name}"))?;
+            }
+            if let Some(folder) = family.beside {
+                copy_folder(&entry.join(folder), &into.join(folder))?;
             }
         }
         Ok(())

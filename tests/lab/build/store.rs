@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::image::{Image, write_archive};
 use super::process::tail;
+use crate::registry::INDEX;
 
 const SOCKET: &str = "c.sock";
 /// Of the 107 characters that the kernel takes, without those that containerd adds for its second socket.
@@ -55,7 +56,8 @@ pub(super) fn make(bin: &Path, images: &[Image], root: &Path, log: &Path) -> Res
     )?;
     let mut containerd = Containerd::start(bin, &config, log)?;
     containerd.await_socket(&socket, log)?;
-    import(bin, images, &socket, &scratch.join("layers"))?;
+    let index = import(bin, images, &socket, &scratch.join("layers"))?;
+    fs::write(root.join(INDEX), index.to_string())?;
     containerd.stop(log)?;
     fs::remove_dir_all(&scratch).context("remove what only the import needed")
 }
@@ -138,7 +140,7 @@ impl Drop for Containerd {
     }
 }
 
-fn import(bin: &Path, images: &[Image], socket: &Path, layers: &Path) -> Result<()> {
+fn import(bin: &Path, images: &[Image], socket: &Path, layers: &Path) -> Result<Value> {
     let mut child = Command::new(bin.join("ctr"))
         .arg("--address")
         .arg(socket)
@@ -149,7 +151,10 @@ fn import(bin: &Path, images: &[Image], socket: &Path, layers: &Path) -> Result<
         .spawn()
         .context("start ctr")?;
     let mut input = child.stdin.take().context("ctr has no input")?;
-    let written = write_archive(images, layers, &mut input).and_then(|()| Ok(input.flush()?));
+    let written = write_archive(images, layers, &mut input).and_then(|index| {
+        input.flush()?;
+        Ok(index)
+    });
     drop(input);
     let output = child.wait_with_output()?;
     if !output.status.success() {

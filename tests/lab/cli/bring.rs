@@ -8,9 +8,10 @@ use anyhow::{Context, Result, bail, ensure};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Knobs;
+use crate::Lab;
 use crate::build;
 use crate::preflight;
-use crate::spec::{Balancer, Choice, Cluster, Parts, SailVersion, Spec, check_name};
+use crate::spec::{Balancer, Choice, Cluster, DOMAIN, Parts, SailVersion, Spec, check_name};
 use crate::start::{self, Manner, tell};
 use crate::state::State;
 
@@ -20,10 +21,10 @@ const MOST_CLUSTERS: usize = 200;
 pub(super) fn build() -> Result<()> {
     let built = build::build(&|line| tell(line))?;
     tell(&format!(
-        "programs  {}\nimages    {}\ncharts    {}",
+        "programs  {}\nimages    {}\nistio     {}",
         built.bin.display(),
         built.store.display(),
-        built.charts.display()
+        built.istio.display()
     ));
     Ok(())
 }
@@ -57,6 +58,13 @@ pub(super) fn down(id: &str) -> Result<()> {
     } else {
         tell(&format!("lab {id} did not run"));
     }
+    Ok(())
+}
+
+pub(super) fn rebuild(id: &str, cluster: &str) -> Result<()> {
+    let began = std::time::Instant::now();
+    Lab::open(id)?.rebuild(cluster)?;
+    tell(&format!("cluster {cluster} is another after {:.1} s", began.elapsed().as_secs_f64()));
     Ok(())
 }
 
@@ -111,6 +119,7 @@ fn environment(spec: &Spec, state: &State) -> Result<Vec<(&'static str, std::ffi
         ("MESHLAB_ID", spec.id.clone().into()),
         ("MESHLAB_CACHE", state.root().into()),
         ("MESHLAB_BIN", spec.parts.bin.clone().into()),
+        ("MESHLAB_ISTIO", spec.parts.istio.clone().into()),
         ("PATH", path),
     ])
 }
@@ -147,7 +156,7 @@ fn spec(id: &str, knobs: &Knobs) -> Result<Spec> {
     Ok(Spec {
         id: id.to_owned(),
         clusters,
-        parts: Parts { bin: built.bin, store: built.store, charts: built.charts, own },
+        parts: Parts { bin: built.bin, store: built.store, istio: built.istio, own },
         sail_crds,
         timeout: knobs.timeout,
     })
@@ -156,9 +165,18 @@ fn spec(id: &str, knobs: &Knobs) -> Result<Spec> {
 fn clusters(knobs: &Knobs) -> Result<Vec<Cluster>> {
     ensure!(knobs.clusters.len() <= MOST_CLUSTERS, "at most {MOST_CLUSTERS} clusters");
     let meant = |flags: &[String], name: &str| flags.iter().any(|flag| flag.is_empty() || flag == name);
+    let flags = [
+        &knobs.no_operator,
+        &knobs.api_only,
+        &knobs.recorded,
+        &knobs.external_ip,
+        &knobs.tls_front,
+        &knobs.connect_proxy,
+    ];
     let named = Choice::named(&knobs.sail_versions)
         .chain(Choice::named(&knobs.balancer))
-        .chain(knobs.no_operator.iter().chain(&knobs.api_only).map(String::as_str).filter(|name| !name.is_empty()));
+        .chain(Choice::named(&knobs.cluster_domain))
+        .chain(flags.into_iter().flatten().map(String::as_str).filter(|name| !name.is_empty()));
     for name in named {
         ensure!(
             knobs.clusters.iter().any(|cluster| cluster == name),
@@ -170,12 +188,22 @@ fn clusters(knobs: &Knobs) -> Result<Vec<Cluster>> {
         check_name("cluster", name)?;
         ensure!(clusters.iter().all(|other| other.name != *name), "cluster {name} is named twice");
         let sail = Choice::of(&knobs.sail_versions, name).unwrap_or(SailVersion::V1);
+        let recorded = meant(&knobs.recorded, name);
+        let external_ip = meant(&knobs.external_ip, name);
+        ensure!(!(recorded && meant(&knobs.no_operator, name)), "{name}: a recorded cluster serves the Sail API");
+        let api_only = recorded || meant(&knobs.api_only, name);
+        ensure!(!(api_only && external_ip), "{name}: a cluster without a node has no external address");
         clusters.push(Cluster {
             name: name.clone(),
             index,
             sail: (!meant(&knobs.no_operator, name)).then_some(sail),
             balancer: Choice::of(&knobs.balancer, name).unwrap_or(Balancer::Ip),
-            api_only: meant(&knobs.api_only, name),
+            api_only,
+            recorded,
+            external_ip,
+            domain: Choice::of(&knobs.cluster_domain, name).map_or_else(|| DOMAIN.to_owned(), |domain| domain.0),
+            tls_front: meant(&knobs.tls_front, name),
+            connect_proxy: meant(&knobs.connect_proxy, name),
         });
     }
     Ok(clusters)

@@ -48,6 +48,7 @@ pub(super) fn status(id: &str) -> Result<ExitCode> {
     ))?;
     let mut rows =
         vec![["CLUSTER", "STATE", "API SERVER", "NODE ADDRESS", "SAIL", "BALANCER", "MEMORY"].map(str::to_owned)];
+    let ports = kubeconfig::Ports::read(&state)?;
     let mut notes = Vec::new();
     let mut whole = true;
     for cluster in lab.clusters() {
@@ -57,7 +58,7 @@ pub(super) fn status(id: &str) -> Result<ExitCode> {
         rows.push([
             cluster.name.clone(),
             word,
-            format!("https://127.0.0.1:{}", kubeconfig::port_of(&state, cluster)?),
+            ports.server(cluster).0,
             if cluster.api_only { "no node".to_owned() } else { cluster.address().to_string() },
             cluster.sail.map_or("none", |version| version.as_str()).to_owned(),
             cluster.balancer.as_str().to_owned(),
@@ -126,7 +127,7 @@ pub(super) fn kubeconfig(id: &str, merge_into_home: bool) -> Result<()> {
         };
         let merged = kubeconfig::merge(&mine, &std::fs::read_to_string(lab.kubeconfig())?)
             .with_context(|| format!("{}", path.display()))?;
-        replace(&path, &merged)?;
+        kubeconfig::replace(&path, &merged)?;
         tell(&format!(
             "contexts {} are in {}",
             lab.clusters().iter().map(|c| c.name.as_str()).collect::<Vec<_>>().join(", "),
@@ -144,17 +145,6 @@ fn home_kubeconfig(lab: &Path) -> Result<PathBuf> {
     }
     let home = std::env::var_os("HOME").context("HOME is not set")?;
     Ok(PathBuf::from(home).join(".kube/config"))
-}
-
-/// Writes a file that is whole at every instant and never readable by others.
-fn replace(path: &Path, text: &str) -> Result<()> {
-    let folder = path.parent().context("a file in a folder")?;
-    std::fs::create_dir_all(folder)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
 }
 
 pub(super) fn log(lab: &Lab, cluster: &str, component: Component) -> Result<()> {

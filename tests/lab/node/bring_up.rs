@@ -15,7 +15,7 @@ use super::components::{self, Component};
 use super::processes::Processes;
 use crate::client;
 use crate::events::What;
-use crate::spec::{Balancer, Spec};
+use crate::spec::{BALANCED, Balancer, Cluster, Spec};
 
 const COREDNS: &str = include_str!("../coredns.yaml");
 /// How often a state that is waited for is looked at.
@@ -55,6 +55,7 @@ async fn start_all(node: &Node, processes: &Arc<Processes>, deadline: Instant) -
     start(Component::KubeApiserver)?;
     if has(Component::Containerd) {
         // It has nothing to do with the API server, and both take their time.
+        start(Component::Registry)?;
         start(Component::Containerd)?;
     }
     let client =
@@ -66,6 +67,9 @@ async fn start_all(node: &Node, processes: &Arc<Processes>, deadline: Instant) -
     node.events.done("API server answers");
 
     start(Component::KubeControllerManager)?;
+    if has(Component::TlsFront) {
+        start(Component::TlsFront)?;
+    }
     if has(Component::Kubelet) {
         let socket = Path::new("/run/containerd/containerd.sock");
         until("containerd listens", deadline, async || Ok(tokio::net::UnixStream::connect(socket).await.is_ok()))
@@ -85,7 +89,7 @@ async fn start_all(node: &Node, processes: &Arc<Processes>, deadline: Instant) -
 }
 
 async fn await_pods(node: &Node, client: &Client, deadline: Instant) -> Result<(), Failure> {
-    for object in name_service(&node.spec).map_err(blame(Component::KubeApiserver))? {
+    for object in name_service(&node.spec, &node.cluster).map_err(blame(Component::KubeApiserver))? {
         // The namespace is made by the API server itself, a moment after its first answer.
         until("CoreDNS is applied", deadline, async || client::apply(client, &object).await.map(|()| true))
             .await
@@ -135,16 +139,18 @@ async fn await_sail(node: &Node, client: &Client, deadline: Instant) -> Result<(
 }
 
 /// The objects of CoreDNS, with the names that hostname balancers give out, if any does.
-fn name_service(spec: &Spec) -> Result<Vec<Value>> {
+fn name_service(spec: &Spec, of: &Cluster) -> Result<Vec<Value>> {
     let named = spec.clusters.iter().filter(|cluster| cluster.balancer == Balancer::Hostname);
-    let hosts: Vec<String> =
-        named.map(|cluster| format!("        {} {}\n", cluster.address(), cluster.balancer_host())).collect();
+    let entry = |cluster: &Cluster, number| {
+        format!("        {} {}\n", cluster.own_address(number), cluster.balancer_host(number))
+    };
+    let hosts: Vec<String> = named.flat_map(|cluster| (1..=BALANCED).map(|number| entry(cluster, number))).collect();
     let block = if hosts.is_empty() {
         String::new()
     } else {
         format!("      hosts {{\n{}        fallthrough\n      }}\n", hosts.concat())
     };
-    serde_yaml::Deserializer::from_str(&COREDNS.replace("      HOSTS\n", &block))
+    serde_yaml::Deserializer::from_str(&COREDNS.replace("      HOSTS\n", &block).replace("DOMAIN", &of.domain))
         .map(|document| serde::Deserialize::deserialize(document).context("coredns.yaml"))
         .collect()
 }
@@ -183,7 +189,7 @@ async fn until(what: impl Display, deadline: Instant, is: impl AsyncFn() -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::{Cluster, Parts};
+    use crate::spec::Parts;
 
     #[test]
     fn the_name_service_knows_the_names_of_hostname_balancers() {
@@ -193,21 +199,30 @@ mod tests {
             sail: None,
             balancer,
             api_only: false,
+            recorded: false,
+            external_ip: false,
+            domain: format!("{name}.example"),
+            tls_front: false,
+            connect_proxy: false,
         };
         let corefile = |balancer| {
             let spec = Spec {
                 id: "a".to_owned(),
                 clusters: vec![cluster("east", 1, Balancer::Ip), cluster("west", 2, balancer)],
-                parts: Parts { bin: "/b".into(), store: "/s".into(), charts: "/c".into(), own: "/o".into() },
+                parts: Parts { bin: "/b".into(), store: "/s".into(), istio: "/i".into(), own: "/o".into() },
                 sail_crds: None,
                 timeout: 1,
             };
-            let objects = name_service(&spec).unwrap();
+            let objects = name_service(&spec, &spec.clusters[0]).unwrap();
             assert_eq!(objects.len(), 6);
             objects[3]["data"]["Corefile"].as_str().unwrap().to_owned()
         };
         assert!(!corefile(Balancer::Ip).contains("hosts"));
         let with_names = corefile(Balancer::Hostname);
-        assert!(with_names.contains("  hosts {\n    10.99.0.12 lb.west.test\n    fallthrough\n  }\n"), "{with_names}");
+        assert!(
+            with_names.contains("  hosts {\n    10.99.2.1 lb.west.test\n    10.99.2.2 lb-2.west.test\n"),
+            "{with_names}"
+        );
+        assert!(with_names.contains("  kubernetes east.example in-addr.arpa"), "{with_names}");
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -10,8 +12,8 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::audit;
-use crate::spec::{API_PORT, Cluster, DNS, PODS, SERVICES, SailVersion, Spec};
+use crate::spec::{API_PORT, Cluster, DNS, FRONT_PORT, PODS, SERVICES, SailVersion, Spec};
+use crate::{audit, pki, registry};
 
 /// One process of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ValueEnum)]
@@ -22,10 +24,12 @@ pub enum Component {
     KubeApiserver,
     KubeControllerManager,
     KubeScheduler,
+    Registry,
     Containerd,
     Kubelet,
     KubeProxy,
     Balancer,
+    TlsFront,
     SailStandIn,
 }
 
@@ -37,10 +41,12 @@ impl Component {
             Self::KubeApiserver => "kube-apiserver",
             Self::KubeControllerManager => "kube-controller-manager",
             Self::KubeScheduler => "kube-scheduler",
+            Self::Registry => "registry",
             Self::Containerd => "containerd",
             Self::Kubelet => "kubelet",
             Self::KubeProxy => "kube-proxy",
             Self::Balancer => "balancer",
+            Self::TlsFront => "tls-front",
             Self::SailStandIn => "sail-stand-in",
         }
     }
@@ -51,17 +57,24 @@ impl Component {
             .iter()
             .copied()
             .filter(|component| match component {
-                Self::Etcd | Self::KubeApiserver | Self::KubeControllerManager => true,
+                component if component.is_of_control_plane() => true,
                 Self::SailStandIn => cluster.sail.is_some(),
+                Self::TlsFront => cluster.tls_front,
                 _ => !cluster.api_only,
             })
             .collect()
+    }
+
+    /// Whether it runs in every cluster, as the user of that cluster's control plane.
+    fn is_of_control_plane(self) -> bool {
+        matches!(self, Self::Etcd | Self::KubeApiserver | Self::KubeControllerManager)
     }
 
     /// The port at which others reach it from outside its node, if they can.
     pub fn outside_port(self) -> Option<u16> {
         match self {
             Self::KubeApiserver => Some(API_PORT),
+            Self::TlsFront => Some(FRONT_PORT),
             Self::Kubelet => Some(10250),
             _ => None,
         }
@@ -74,6 +87,16 @@ impl fmt::Display for Component {
     }
 }
 
+/// The controllers of a cluster that holds what was recorded elsewhere: those that namespaces, accounts and tokens come and go
+/// by. None is among them that looks at workloads, nodes, endpoints or owners, or that writes a status.
+const CONTROLLERS_RECORDED: [&str; 5] = [
+    "namespace-controller",
+    "serviceaccount-controller",
+    "serviceaccount-token-controller",
+    "root-ca-certificate-publisher-controller",
+    "clusterrole-aggregation-controller",
+];
+
 /// Where the log of a component stands in the folder of its cluster.
 pub fn log_file(folder: &Path, component: Component) -> std::path::PathBuf {
     folder.join("log").join(format!("{component}.log"))
@@ -83,6 +106,7 @@ pub fn log_file(folder: &Path, component: Component) -> std::path::PathBuf {
 pub fn write_settings(spec: &Spec, cluster: &Cluster, folder: &Path) -> Result<()> {
     fs::create_dir_all(folder.join("log"))?;
     audit::write_policy(folder)?;
+    own(folder, spec.user(cluster))?;
     if cluster.api_only {
         return Ok(());
     }
@@ -93,10 +117,28 @@ pub fn write_settings(spec: &Spec, cluster: &Cluster, folder: &Path) -> Result<(
     }
     fs::create_dir_all(folder.join("cni-conf/net.d"))?;
     fs::write(folder.join("cni-conf/net.d/10-bridge.conflist"), pod_network())?;
-    fs::write(folder.join("containerd.toml"), containerd(&spec.parts.bin))?;
+    fs::write(folder.join("containerd.toml"), containerd(&spec.parts.bin, &folder.join("registries")))?;
+    fs::create_dir_all(folder.join("registries/_default"))?;
+    fs::write(folder.join("registries/_default/hosts.toml"), registry::hosts_file())?;
     fs::write(folder.join("resolv.conf"), "nameserver 127.0.0.1\n")?;
-    fs::write(folder.join("kubelet.yaml"), kubelet(folder))?;
+    fs::write(folder.join("kubelet.yaml"), kubelet(cluster, folder))?;
     fs::write(folder.join("kube-proxy.yaml"), kube_proxy(cluster, folder))?;
+    Ok(())
+}
+
+/// Gives the user of the control plane what it reads and writes.
+fn own(folder: &Path, user: u32) -> Result<()> {
+    for name in ["etcd", "audit", "pki", "kubeconfig"] {
+        let folder = folder.join(name);
+        fs::create_dir_all(&folder)?;
+        if name == "etcd" {
+            fs::set_permissions(&folder, fs::Permissions::from_mode(0o700))?;
+        }
+        for entry in fs::read_dir(&folder)? {
+            chown(entry?.path(), Some(user), Some(user))?;
+        }
+        chown(&folder, Some(user), Some(user)).with_context(|| format!("{}", folder.display()))?;
+    }
     Ok(())
 }
 
@@ -109,7 +151,7 @@ fn pod_network() -> String {
     .to_string()
 }
 
-fn containerd(bin: &Path) -> String {
+fn containerd(bin: &Path, registries: &Path) -> String {
     // Without CAP_SYS_RESOURCE no sandbox starts unless restrict_oom_score_adj is set.
     format!(
         r#"version = 3
@@ -119,6 +161,8 @@ state = "/run/containerd"
   address = "/run/containerd/containerd.sock"
 [plugins."io.containerd.cri.v1.images".pinned_images]
   sandbox = "docker.io/lab/pause:1"
+[plugins."io.containerd.cri.v1.images".registry]
+  config_path = {}
 [plugins."io.containerd.cri.v1.runtime"]
   restrict_oom_score_adj = true
 [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc]
@@ -129,11 +173,13 @@ state = "/run/containerd"
   bin_dirs = ["/opt/cni/bin"]
   conf_dir = "/etc/cni/net.d"
 "#,
+        // A JSON string is a TOML string, whatever is in the path.
+        json!(registries.to_string_lossy()),
         bin.join("runc").display()
     )
 }
 
-fn kubelet(folder: &Path) -> String {
+fn kubelet(cluster: &Cluster, folder: &Path) -> String {
     let pki = folder.join("pki");
     // Images were there before the kubelet, which it would count as pulled by someone else.
     json!({
@@ -142,7 +188,7 @@ fn kubelet(folder: &Path) -> String {
             "anonymous": {"enabled": false}, "webhook": {"enabled": true}, "x509": {"clientCAFile": pki.join("ca.crt")},
         },
         "authorization": {"mode": "Webhook"},
-        "clusterDNS": [DNS], "clusterDomain": "cluster.local",
+        "clusterDNS": [DNS], "clusterDomain": cluster.domain,
         "failCgroupV1": false, "cgroupDriver": "cgroupfs", "enforceNodeAllocatable": [], "failSwapOn": false,
         "imagePullCredentialsVerificationPolicy": "NeverVerify",
         "containerRuntimeEndpoint": "unix:///run/containerd/containerd.sock",
@@ -167,7 +213,7 @@ fn kube_proxy(cluster: &Cluster, folder: &Path) -> String {
 /// The command that runs a component in the folder of its cluster.
 pub fn command(component: Component, spec: &Spec, cluster: &Cluster) -> Command {
     let mut command = match component {
-        Component::Balancer => Command::new(spec.parts.own.join("meshlab")),
+        Component::Balancer | Component::Registry | Component::TlsFront => Command::new(spec.parts.own.join("meshlab")),
         Component::SailStandIn => Command::new(spec.parts.own.join("sail-stand-in")),
         _ => Command::new(spec.parts.bin.join(component.name())),
     };
@@ -181,30 +227,42 @@ pub fn command(component: Component, spec: &Spec, cluster: &Cluster) -> Command 
             "--unsafe-no-fsync",
         ]),
         Component::KubeApiserver => command.args(api_server(cluster)),
-        Component::KubeControllerManager => command.args([
-            "--kubeconfig=kubeconfig/kube-controller-manager",
-            "--service-account-private-key-file=pki/sa.key",
-            "--root-ca-file=pki/ca.crt",
-            "--cluster-signing-cert-file=pki/ca.crt",
-            "--cluster-signing-key-file=pki/ca.key",
-            "--use-service-account-credentials",
-            "--leader-elect=false",
-            "--kube-api-qps=1000",
-            "--kube-api-burst=1000",
-        ]),
+        Component::KubeControllerManager => {
+            if cluster.recorded {
+                command.arg(format!("--controllers={}", CONTROLLERS_RECORDED.join(",")));
+            }
+            command.args([
+                "--kubeconfig=kubeconfig/kube-controller-manager",
+                "--service-account-private-key-file=pki/sa.key",
+                "--root-ca-file=pki/ca.crt",
+                "--cluster-signing-cert-file=pki/ca.crt",
+                "--cluster-signing-key-file=pki/ca.key",
+                "--use-service-account-credentials",
+                "--leader-elect=false",
+                "--kube-api-qps=1000",
+                "--kube-api-burst=1000",
+            ])
+        }
         Component::KubeScheduler => command.args(["--kubeconfig=kubeconfig/kube-scheduler", "--leader-elect=false"]),
+        Component::Registry => command.args(["registry", "--store"]).arg(&spec.parts.store),
         Component::Containerd => command.args(["--config=containerd.toml"]),
-        Component::Kubelet => command.args([
-            "--kubeconfig=kubeconfig/kubelet".to_owned(),
-            "--config=kubelet.yaml".to_owned(),
-            format!("--hostname-override={}", cluster.node()),
-            format!("--node-ip={}", cluster.address()),
-            format!(
-                "--node-labels=topology.kubernetes.io/region={},topology.kubernetes.io/zone={}",
-                cluster.region(),
-                cluster.zone()
-            ),
-        ]),
+        Component::Kubelet => {
+            if cluster.external_ip {
+                // The balancer is the cloud that says which addresses the node has.
+                command.arg("--cloud-provider=external");
+            }
+            command.args([
+                "--kubeconfig=kubeconfig/kubelet".to_owned(),
+                "--config=kubelet.yaml".to_owned(),
+                format!("--hostname-override={}", cluster.node()),
+                format!("--node-ip={}", cluster.address()),
+                format!(
+                    "--node-labels=topology.kubernetes.io/region={},topology.kubernetes.io/zone={}",
+                    cluster.region(),
+                    cluster.zone()
+                ),
+            ])
+        }
         Component::KubeProxy => command.args(["--config=kube-proxy.yaml"]),
         Component::Balancer => command.args(["balancer", "--kubeconfig=kubeconfig/admin", "--cluster"]).arg(
             // It is the same program: what it is to do goes along as it stands in the spec.
@@ -212,14 +270,22 @@ pub fn command(component: Component, spec: &Spec, cluster: &Cluster) -> Command 
         ),
         Component::SailStandIn => {
             let api = cluster.sail.unwrap_or(SailVersion::V1).as_str();
-            command.args(["--kubeconfig=kubeconfig/admin", "--api", api, "--hub=docker.io/lab", "--tag=1"]);
-            command.arg("--charts").arg(&spec.parts.charts).arg("--helm").arg(spec.parts.bin.join("helm"));
+            command.args(["--kubeconfig=kubeconfig/admin", "--api", api]);
+            command.arg("--charts").arg(spec.parts.charts()).arg("--helm").arg(spec.parts.bin.join("helm"));
+            if cluster.recorded {
+                command.arg("--crds-only");
+            }
             if let Some(crds) = &spec.sail_crds {
                 command.arg("--crds").arg(crds.join(api));
             }
             &mut command
         }
+        Component::TlsFront => command.args(["tls-front", "--pki=pki", "--listen"]).arg(cluster.api().to_string()),
     };
+    if component.is_of_control_plane() {
+        let user = spec.user(cluster);
+        command.uid(user).gid(user);
+    }
     command
 }
 
@@ -229,6 +295,7 @@ fn api_server(cluster: &Cluster) -> Vec<String> {
         format!("--advertise-address={address}"),
         format!("--secure-port={API_PORT}"),
         format!("--service-cluster-ip-range={SERVICES}"),
+        format!("--service-account-issuer=https://kubernetes.default.svc.{}", cluster.domain),
     ];
     arguments.extend(
         [
@@ -238,7 +305,6 @@ fn api_server(cluster: &Cluster) -> Vec<String> {
             "--client-ca-file=pki/ca.crt",
             "--service-account-key-file=pki/sa.pub",
             "--service-account-signing-key-file=pki/sa.key",
-            "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
             "--authorization-mode=Node,RBAC",
             "--enable-admission-plugins=NodeRestriction",
             "--kubelet-client-certificate=pki/apiserver-kubelet.crt",
@@ -256,6 +322,10 @@ fn api_server(cluster: &Cluster) -> Vec<String> {
         ]
         .map(str::to_owned),
     );
+    if cluster.tls_front {
+        // A client certificate ends where TLS ends.
+        arguments.push(format!("--token-auth-file=pki/{}", pki::TOKENS));
+    }
     arguments.extend(audit::api_server_flags());
     arguments
 }

@@ -14,7 +14,7 @@ const CHAIN: &str = "MESHLAB";
 
 /// Makes the network between the nodes, in the namespace of the lab's first process.
 pub fn make_wan() -> Result<()> {
-    ip(&format!("link set lo up\nlink add br0 type bridge\naddr add {GATEWAY}/24 dev br0\nlink set br0 up\n"))
+    ip(&format!("link set lo up\nlink add br0 type bridge\naddr add {GATEWAY}/16 dev br0\nlink set br0 up\n"))
 }
 
 /// Gives the node whose first process is `pid` its cable to the others.
@@ -23,11 +23,19 @@ pub fn plug(cluster: &Cluster, pid: u32) -> Result<()> {
     ip(&format!("link add {cable} type veth peer name eth0 netns {pid}\nlink set {cable} master br0 up\n"))
 }
 
+/// Takes the cable of a node that is gone away: by itself it would stay for the better part of a minute.
+pub fn unplug(cluster: &Cluster) {
+    // It may have gone with its other end.
+    let _ = ip(&format!("link del node{}\n", cluster.index));
+}
+
 /// Sets up the node's side, in its namespace.
 pub fn make_node(cluster: &Cluster) -> Result<()> {
-    let address = cluster.address();
+    let (address, own) = (cluster.address(), cluster.own_address(0));
+    // The node takes whatever comes to the cluster's own range, without an address of it on any interface.
     ip(&format!(
-        "link set lo up\naddr add {address}/24 dev eth0\nlink set eth0 up\nroute add default via {GATEWAY}\n"
+        "link set lo up\naddr add {address}/16 dev eth0\nlink set eth0 up\nroute add default via {GATEWAY}\n\
+         route add local {own}/24 dev lo\n"
     ))?;
     // Until kube-proxy's rules stand, a SYN to a Service would leave the node and hang for half a minute.
     restore(&format!(

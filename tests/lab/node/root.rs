@@ -61,7 +61,7 @@ pub fn enter(node: &Node, hierarchies: &[Hierarchy]) -> Result<()> {
         fs::create_dir_all(root.join(path))?;
     }
     let parts = &node.spec.parts;
-    for path in [&parts.bin, &parts.charts, &parts.own].into_iter().chain(&node.spec.sail_crds) {
+    for path in [&parts.bin, &parts.store, &parts.istio, &parts.own].into_iter().chain(&node.spec.sail_crds) {
         bind_read_only(path, &inside(&root, path))?;
     }
     bind(folder, &inside(&root, folder))?;

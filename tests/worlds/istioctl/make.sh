@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# "Install Multi-Primary on different networks", the IstioOperator tabs, with plug-in CA certificates. eastwest.yaml is what the
-# page's samples/multicluster/gen-eastwest-gateway.sh prints.
+# "Install Multi-Primary on different networks", the IstioOperator tabs, with plug-in CA certificates.
 set -euo pipefail
 # shellcheck source=../steps.sh
 . "$WORLDS/steps.sh"
@@ -10,8 +9,9 @@ certificates "$SHARED/certificates"
 cluster() {
     push_cacerts "$1" "$2"
     istioctl install -y --context="$1" -f "$WORLD/cluster$2.yaml"
-    istioctl --context="$1" install -y -f "$WORLD/eastwest$2.yaml"
-    kubectl --context "$1" apply -n istio-system -f "$WORLD/expose-services.yaml"
+    "$MESHLAB_ISTIO/samples/multicluster/gen-eastwest-gateway.sh" --network "network$2" |
+        istioctl --context="$1" install -y -f -
+    kubectl --context "$1" apply -n istio-system -f "$MESHLAB_ISTIO/samples/multicluster/expose-services.yaml"
 }
 
 gateway() {

@@ -30,6 +30,8 @@ pub(super) enum Packing {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::build) struct Image {
     pub(in crate::build) reference: String,
+    /// Other full names of the same.
+    pub(super) also: Vec<String>,
     /// The fields of OCI's `config`: Entrypoint, Cmd, Env, User, WorkingDir.
     pub(super) config: Value,
     pub(super) tree: Tree,
@@ -48,10 +50,11 @@ impl Layout {
         Ok(Self { blobs, manifests: Vec::new() })
     }
 
-    /// Adds an image for one platform.
+    /// Adds an image for one platform, under each of its names.
     pub(super) fn add(&mut self, image: &Image, platform: Platform, packing: Packing) -> Result<()> {
         let manifest = self.manifest(image, platform, packing)?;
-        self.manifests.push(named(manifest, &image.reference));
+        let names = std::iter::once(&image.reference).chain(&image.also);
+        self.manifests.extend(names.map(|name| named(manifest.clone(), name)));
         Ok(())
     }
 
@@ -88,16 +91,16 @@ impl Layout {
         Ok(manifest)
     }
 
+    /// The list of all images by their names.
+    pub(super) fn index(&self) -> Value {
+        json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": self.manifests })
+    }
+
     /// Writes all images as one archive, in an order that depends on their content alone.
     pub(super) fn write(&self, to: impl Write) -> Result<()> {
         let mut archive = Builder::new(to);
         entry(&mut archive, "oci-layout", json!({ "imageLayoutVersion": "1.0.0" }).to_string().as_bytes())?;
-        let index = json!({
-            "schemaVersion": 2,
-            "mediaType": INDEX,
-            "manifests": self.manifests,
-        });
-        entry(&mut archive, "index.json", index.to_string().as_bytes())?;
+        entry(&mut archive, "index.json", self.index().to_string().as_bytes())?;
         let mut blobs: Vec<_> =
             fs::read_dir(&self.blobs)?.map(|blob| Ok(blob?.file_name())).collect::<io::Result<_>>()?;
         blobs.sort();
@@ -220,6 +223,7 @@ mod tests {
     fn image() -> Image {
         Image {
             reference: "example.org/a/b:v1".to_owned(),
+            also: Vec::new(),
             config: json!({ "Entrypoint": ["/a"] }),
             tree: Tree::default().put("/a", Node::Text("hello")),
         }
@@ -248,6 +252,20 @@ mod tests {
     #[test]
     fn the_same_image_makes_the_same_bytes() {
         assert_eq!(written(Packing::Gzip), written(Packing::Gzip));
+    }
+
+    #[test]
+    fn an_image_of_two_names_is_stored_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut layout = Layout::new(folder.path()).unwrap();
+        let image = Image { also: vec!["example.org/c:v2".to_owned()], ..image() };
+        layout.add(&image, Platform::Amd64, Packing::Plain).unwrap();
+        let index = layout.index();
+        let entry = |at: usize| &index["manifests"][at];
+        assert_eq!(entry(0)["digest"], entry(1)["digest"]);
+        let names = [0, 1].map(|at| entry(at)["annotations"]["io.containerd.image.name"].as_str().unwrap());
+        assert_eq!(names, ["example.org/a/b:v1", "example.org/c:v2"]);
+        assert_eq!(fs::read_dir(folder.path().join("blobs/sha256")).unwrap().count(), 3);
     }
 
     #[test]

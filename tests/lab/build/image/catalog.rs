@@ -8,6 +8,8 @@ use serde_json::json;
 use super::archive::Image;
 use super::layer::{Node, Tree, with_folder, with_libraries};
 use crate::build::process::find_program;
+use crate::build::release::{HUB, OTHER_HUBS};
+use crate::build::versions::ISTIO;
 
 /// Where the programs are that go into images.
 pub(in crate::build) struct Ingredients {
@@ -28,6 +30,7 @@ const XTABLES_FOLDERS: &[&str] =
 pub(super) fn probe(program: &Path) -> Image {
     Image {
         reference: mesh_shared::probe::DEFAULT_IMAGE.to_owned(),
+        also: Vec::new(),
         config: json!({ "Entrypoint": ["/mesh-probe"], "Cmd": ["wait"], "User": "65532:65532", "Env": ["PATH=/"] }),
         tree: Tree::default().file(program, "/mesh-probe"),
     }
@@ -39,17 +42,22 @@ pub(super) fn all(from: &Ingredients) -> Result<Vec<Image>> {
     let bootstrap = |tree: Tree| {
         tree.file(from.istio.join("envoy_bootstrap.json"), "/var/lib/istio/envoy/envoy_bootstrap_tmpl.json")
     };
+    let filters = packet_filters(shell.clone())?;
     let mut images = vec![
         image("pause:1", json!({ "Entrypoint": ["/pause"] }), Tree::default().file(&from.pause, "/pause")),
         image("coredns:1", json!({ "Entrypoint": ["/coredns"] }), Tree::default().file(&from.coredns, "/coredns")),
-        image(
-            "curl:1",
-            // Sleeps as `sleep infinity` does, but ends at once when it is asked to.
-            json!({ "Entrypoint": ["/bin/pause"], "Env": [PATH] }),
-            with_libraries(shell.clone(), &curl)?.file(&curl, "/usr/bin/curl").file(&from.pause, "/bin/pause"),
-        ),
-        image(
-            "pilot:1",
+        Image {
+            // The one of Istio's samples.
+            also: vec!["docker.io/curlimages/curl:8.16.0".to_owned()],
+            ..image(
+                "curl:1",
+                // Sleeps as `sleep infinity` does, but ends at once when it is asked to.
+                json!({ "Entrypoint": ["/bin/pause"], "Env": [PATH] }),
+                with_libraries(shell.clone(), &curl)?.file(&curl, "/usr/bin/curl").file(&from.pause, "/bin/pause"),
+            )
+        },
+        istio(
+            "pilot",
             // Envoy as its own project builds it lacks the two filters that Istio adds to its own: istiod must not
             // configure them. It stands here so that neither a user's values nor an operator need to know of it.
             json!({
@@ -59,38 +67,47 @@ pub(super) fn all(from: &Ingredients) -> Result<Vec<Image>> {
             }),
             bootstrap(shell.clone()).file(from.istio.join("pilot-discovery"), "/usr/local/bin/pilot-discovery"),
         ),
-        image(
-            "proxyv2:1",
+        istio(
+            "proxyv2",
             json!({ "Entrypoint": ["/usr/local/bin/pilot-agent"], "Env": [PATH] }),
-            bootstrap(with_libraries(shell.clone(), &from.envoy)?)
+            // Where there is no CNI plugin, each pod's own first container sets the rules of its network by iptables.
+            bootstrap(with_libraries(filters.clone(), &from.envoy)?)
                 .file(&from.envoy, "/usr/local/bin/envoy")
                 .file(from.istio.join("pilot-agent"), "/usr/local/bin/pilot-agent"),
         ),
-        image(
-            "install-cni:1",
+        istio(
+            "install-cni",
             json!({
                 "Entrypoint": ["/usr/local/bin/install-cni"],
                 "Env": [format!("{PATH}:/opt/cni/bin")],
                 "WorkingDir": "/opt/cni/bin",
             }),
-            packet_filters(shell)?
+            filters
                 .file(from.istio.join("install-cni"), "/usr/local/bin/install-cni")
                 .file(from.istio.join("istio-cni"), "/opt/cni/bin/istio-cni"),
         ),
         probe(&from.probe),
     ];
     for version in ["v1", "v2"] {
-        images.push(image(
+        let helloworld = image(
             &format!("helloworld:{version}"),
             json!({ "Entrypoint": ["/helloworld"], "Env": [PATH, format!("SERVICE_VERSION={version}")] }),
             Tree::default().file(&from.helloworld, "/helloworld"),
-        ));
+        );
+        let samples = [HUB, OTHER_HUBS[0]].map(|hub| format!("{hub}/examples-helloworld-{version}:1.0"));
+        images.push(Image { also: samples.to_vec(), ..helloworld });
     }
     Ok(images)
 }
 
 fn image(name: &str, config: serde_json::Value, tree: Tree) -> Image {
-    Image { reference: format!("docker.io/lab/{name}"), config, tree }
+    Image { reference: format!("docker.io/lab/{name}"), also: Vec::new(), config, tree }
+}
+
+/// An image of Istio's own, where its releases have it.
+fn istio(name: &str, config: serde_json::Value, tree: Tree) -> Image {
+    let at = |hub: &str| format!("{hub}/{name}:{ISTIO}");
+    Image { reference: at(HUB), also: OTHER_HUBS.map(at).to_vec(), config, tree }
 }
 
 fn shell() -> Result<Tree> {
@@ -102,9 +119,10 @@ fn shell() -> Result<Tree> {
     Ok(names.iter().fold(tree, |tree, name| tree.put(Path::new("/bin").join(name), Node::Link("/bin/busybox"))))
 }
 
-/// iptables on nftables and nft, with which Istio's agent repairs pods that started before it did.
+/// iptables on nftables and nft: with these a pod's istio-init sets its rules where there is no CNI plugin, and the
+/// plugin's agent repairs pods that started before it did.
 ///
-/// The agent looks for `iptables-nft`, and for the plain name where that is missing; it binds a file over
+/// Both look for `iptables-nft`, and for the plain name where that is missing; the agent binds a file over
 /// nsswitch.conf and the lock, so both must exist (tools/istio-iptables/pkg/dependencies/implementation_linux.go).
 fn packet_filters(tree: Tree) -> Result<Tree> {
     let iptables = find_program("iptables-nft").context("no iptables-nft on this machine")?.canonicalize()?;

@@ -29,7 +29,7 @@ const READ_UP_TO: u64 = 8 << 20;
 /// Adds to a key what decides the bytes of images.
 pub(super) fn identify(mut key: KeyOf, images: &[Image], kept: &Path) -> Result<KeyOf> {
     for image in images {
-        key = key.text(&image.reference).text(&image.config.to_string());
+        key = key.text(&image.reference).text(&image.also.join(" ")).text(&image.config.to_string());
         for (path, node) in image.tree.nodes() {
             key = key.text(&path.to_string_lossy());
             key = match node {
@@ -49,13 +49,14 @@ pub(super) fn identify(mut key: KeyOf, images: &[Image], kept: &Path) -> Result<
     Ok(key)
 }
 
-/// Writes all images as one archive; the layers lie in a folder meanwhile.
-pub(super) fn write_archive(images: &[Image], layers: &Path, to: impl Write) -> Result<()> {
+/// Writes all images as one archive, and returns what is listed in it; the layers lie in a folder meanwhile.
+pub(super) fn write_archive(images: &[Image], layers: &Path, to: impl Write) -> Result<serde_json::Value> {
     let mut layout = Layout::new(layers)?;
     for image in images {
         layout.add(image, Platform::Amd64, Packing::Plain).with_context(|| format!("pack {}", image.reference))?;
     }
-    layout.write(to)
+    layout.write(to)?;
+    Ok(layout.index())
 }
 
 /// Writes the product's probe as an OCI archive that any registry or node takes: one image, or one for each platform under
