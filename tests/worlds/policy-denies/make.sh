@@ -11,8 +11,8 @@ deny() {
 together deny
 # The API server compiles a policy a moment after it was made.
 for context in "$CTX_CLUSTER1" "$CTX_CLUSTER2"; do
-    until kubectl --context "$context" create service loadbalancer -n istio-system denied --tcp=15443 --dry-run=server 2>&1 |
-        grep no-load-balancers; do
+    until [[ $(kubectl --context "$context" create service loadbalancer -n istio-system denied --tcp=15443 \
+        --dry-run=server 2>&1) == *no-load-balancers* ]]; do
         sleep 0.5
     done
 done
