@@ -66,27 +66,42 @@ impl Kit {
             cluster.is_ok_and(|cluster| !cluster.api_only)
         });
         if has_kubelet {
-            self.strip_workloads(cluster, wanted)
+            if self.inventory(cluster) == *wanted {
+                return;
+            }
+            self.strip_workloads(cluster, wanted);
         } else {
-            self.strip_objects(cluster, wanted)
+            self.strip_objects(cluster, wanted);
         }
         until(&format!("{cluster}: bare as it was found"), Duration::from_mins(1), || {
             let now = self.inventory(cluster);
-            let more: Vec<&String> = now.difference(wanted).collect();
+            let more: BTreeSet<String> = now.difference(wanted).cloned().collect();
             let less: Vec<&String> = wanted.difference(&now).collect();
-            if more.is_empty() && less.is_empty() { Ok(()) } else { Err(format!("more: {more:?}, less: {less:?}")) }
+            if more.is_empty() && less.is_empty() {
+                return Ok(());
+            }
+            self.delete_what_is_ours(cluster, &more);
+            Err(format!("more: {more:?}, less: {less:?}"))
         });
+    }
+
+    /// Whatever is left, where the cluster is nobody else's; else what can be told to be of tests.
+    fn delete_what_is_ours(&self, cluster: &str, left: &BTreeSet<String>) {
+        if self.ground.lab.is_some() {
+            return self.delete(cluster, left);
+        }
+        let grants = format!("{GRANT}=true");
+        self.kubectl(cluster, &["delete", "clusterrolebindings,clusterroles", "-l", &grants]).ok();
+        self.kubectl(cluster, &["delete", "rolebindings,roles", "--all-namespaces", "-l", &grants]).ok();
+        self.delete(cluster, &what_istiod_left(left));
     }
 
     /// Where nothing runs all can go at once.
     fn strip_objects(&self, cluster: &str, wanted: &BTreeSet<String>) {
-        let left: BTreeSet<String> = self.inventory(cluster).difference(wanted).cloned().collect();
+        let wide = self.inventory_of(cluster, &["--namespaced=false"]);
+        let left: BTreeSet<String> = wide.difference(wanted).cloned().collect();
         let names: Vec<&str> = left.iter().filter_map(|line| line.strip_prefix("Namespace /")).collect();
-        let goes_with_one = |line: &&String| {
-            let place = line.split_once(' ').and_then(|(kind, path)| Some((kind, path.split_once('/')?.0)));
-            place.is_none_or(|(kind, namespace)| kind == "Namespace" || names.contains(&namespace))
-        };
-        self.delete(cluster, &left.iter().filter(|line| !goes_with_one(line)).cloned().collect());
+        self.delete(cluster, &left.iter().filter(|line| !line.starts_with("Namespace ")).cloned().collect());
         if !names.is_empty() {
             // Nobody would ever say that a pod has ended.
             let pods = ["delete", "pods", "--all", "--all-namespaces", "--grace-period=0", "--force", "--wait=false"];
@@ -106,9 +121,6 @@ impl Kit {
             .filter_map(|line| line.strip_prefix("namespace/"))
             .filter(|name| is_made_by_tests(name) || self.is_of_the_lab_alone(wanted, &format!("Namespace /{name}")))
             .collect();
-        if strangers.is_empty() && self.inventory(cluster) == *wanted {
-            return;
-        }
         // Workloads first: their sandboxes are taken down by the CNI plugin that goes next.
         strangers.sort_by_key(|name| name.starts_with("istio-"));
         let (istio, others): (Vec<&str>, Vec<&str>) =
@@ -129,16 +141,6 @@ impl Kit {
             });
         }
         self.delete_namespaces(cluster, &istio);
-        let left: BTreeSet<String> = self.inventory(cluster).difference(wanted).cloned().collect();
-        if self.ground.lab.is_some() {
-            self.delete(cluster, &left);
-        } else {
-            // What else is there may be its owner's own.
-            let grants = format!("{GRANT}=true");
-            self.kubectl(cluster, &["delete", "clusterrolebindings,clusterroles", "-l", &grants]).ok();
-            self.kubectl(cluster, &["delete", "rolebindings,roles", "--all-namespaces", "-l", &grants]).ok();
-            self.delete(cluster, &what_istiod_left(&left));
-        }
     }
 
     /// Whether something came since the first test began, on clusters that are nobody else's.
@@ -160,7 +162,8 @@ impl Kit {
             if !namespace.is_empty() {
                 command.args(["--namespace", namespace]);
             }
-            run(&mut command).ok();
+            // Some went meanwhile with others, or are on their way: what is left then is told by the next look.
+            run(&mut command);
         }
     }
 
@@ -182,7 +185,13 @@ impl Kit {
 
     /// Every object of a cluster that does not come and go by itself, as `kind namespace/name`.
     pub(crate) fn inventory(&self, cluster: &str) -> BTreeSet<String> {
-        let kinds = self.kubectl(cluster, &["api-resources", "--verbs=list", "-o", "name"]).ok();
+        self.inventory_of(cluster, &[])
+    }
+
+    /// The same, of the kinds alone that flags of `kubectl api-resources` choose.
+    fn inventory_of(&self, cluster: &str, flags: &[&str]) -> BTreeSet<String> {
+        let kinds = [&["api-resources", "--verbs=list", "-o", "name"], flags].concat();
+        let kinds = self.kubectl(cluster, &kinds).ok();
         let kinds: Vec<&str> =
             kinds.lines().filter(|kind| !PASSING.contains(kind) && !kind.ends_with(".metrics.k8s.io")).collect();
         let line = "{range .items[*]}{.kind}{\" \"}{.metadata.namespace}{\"/\"}{.metadata.name}{\"\\n\"}{end}";
