@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use meshlab::spec::Extent;
 use serde_json::{Value, json};
 use support::shell::{run, run_with_input};
 use support::{Kit, kit, until};
@@ -22,7 +23,9 @@ fn clusters() -> Option<Kit> {
     let kit = Kit::of(&["plain", "recorded", "front", "proxied"])?;
     let lab = kit.lab("what the lab itself can do is tested on it alone")?;
     let has = |cluster, knob: fn(&meshlab::spec::Cluster) -> bool| knob(lab.spec().cluster(cluster).unwrap());
-    if !(has("recorded", |of| of.recorded) && has("front", |of| of.tls_front) && has("proxied", |of| of.connect_proxy))
+    if !(has("recorded", |of| of.extent == Extent::Recorded)
+        && has("front", |of| of.tls_front)
+        && has("proxied", |of| of.connect_proxy))
     {
         eprintln!("not run: the lab has other knobs than stand at the top of this file");
         return None;
@@ -103,9 +106,14 @@ fn a_proxy_is_the_only_way_to_an_api_server_that_is_reached_by_it() {
     assert!(seen["proxy-url"].as_str().unwrap().starts_with("http://127.0.0.1:"));
     assert!(!uid(&kit, "proxied").is_empty());
     let text = std::fs::read_to_string(&kit.ground.kubeconfig).unwrap();
-    let without: String =
-        text.lines().filter(|line| !line.contains("proxy-url")).map(|line| format!("{line}\n")).collect();
-    let without = kit.file("without.kubeconfig", &without);
+    let without: Vec<&str> = text.lines().filter(|line| !line.contains("proxy-url")).collect();
+    let without = kit.file(
+        "without.kubeconfig",
+        &without.join(
+            "
+",
+        ),
+    );
     let mut command = kit.command("kubectl");
     let refused =
         run(command.env("KUBECONFIG", without).args(["--context", "proxied", "--request-timeout=3s", "get", "nodes"]));
@@ -158,19 +166,9 @@ fn recording() -> [Value; 7] {
 fn what_was_recorded_elsewhere_stays_as_it_is_laid_down() {
     let Some(kit) = clusters() else { return };
     let objects = recording();
-    let list = json!({"apiVersion": "v1", "kind": "List", "items": objects}).to_string();
-    let lay = |more: &[&str]| {
-        let mut command = kit.kubectl_command("recorded");
-        let apply = ["apply", "--server-side", "--force-conflicts", "--field-manager=recording", "-f", "-"];
-        run_with_input(command.args(apply).args(more), &list).ok();
-    };
-    // The quota's status would refuse the seventh pod.
-    lay(&[]);
+    lay(&kit, &objects, &[]);
     let with_status: Vec<Value> = objects.iter().filter(|object| object["status"].is_object()).cloned().collect();
-    let list = json!({"apiVersion": "v1", "kind": "List", "items": with_status}).to_string();
-    let mut command = kit.kubectl_command("recorded");
-    let apply = ["apply", "--server-side", "--subresource=status", "--field-manager=recording", "-f", "-"];
-    run_with_input(command.args(apply), &list).ok();
+    lay(&kit, &with_status, &["--subresource=status"]);
     let laid = versions(&kit);
     assert_eq!(laid.len(), with_status.len());
 
@@ -201,6 +199,14 @@ fn what_was_recorded_elsewhere_stays_as_it_is_laid_down() {
         let disabled = format!("\"Warning: controller is disabled\" controller=\"{name}-controller\"");
         assert!(log.contains(&disabled), "{name}\n{log}");
     }
+}
+
+#[track_caller]
+fn lay(kit: &Kit, objects: &[Value], more: &[&str]) {
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
+    let mut command = kit.kubectl_command("recorded");
+    let apply = ["apply", "--server-side", "--field-manager=recording", "-f", "-"];
+    run_with_input(command.args(apply).args(more), &list.to_string()).ok();
 }
 
 /// What was laid down, with the version of each.

@@ -84,13 +84,12 @@ impl<'a> Served<'a> {
             self.addresses.free(&id(service));
             return;
         }
-        match self.addresses.of(&id(service)) {
-            Some(number) => {
-                if let Err(error) = self.give(service, number).await {
-                    tracing::warn!("{}: {error:#}", id(service));
-                }
-            }
-            None => tracing::warn!("{}: no address is left", id(service)),
+        let Some(number) = self.addresses.of(&id(service)) else {
+            tracing::warn!("{}: no address is left", id(service));
+            return;
+        };
+        if let Err(error) = self.give(service, number).await {
+            tracing::warn!("{}: {error:#}", id(service));
         }
     }
 

@@ -70,7 +70,7 @@ fn set_up(state: &State, node: &Node) -> Result<UnixListener> {
     io::stdout().write_all(b"u").and_then(|()| io::stdout().flush()).context("tell the lab of the network")?;
 
     components::write_settings(&node.spec, &node.cluster, &node.folder)?;
-    if !node.cluster.api_only {
+    if node.cluster.has_node() {
         // Before the root changes: links cannot be made from one mount to another.
         store::link(&node.spec.parts.store, &node.folder.join("containerd"))?;
     }

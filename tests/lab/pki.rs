@@ -12,6 +12,7 @@ use rcgen::{
 use sha2::{Digest, Sha256};
 use time::{Duration, OffsetDateTime};
 
+use crate::build::hex;
 use crate::spec::Cluster;
 
 /// A certificate and its key, both as PEM.
@@ -136,8 +137,7 @@ fn make_front(cluster: &Cluster, folder: &Path, lab: &Path, validity: Validity) 
         SanType::DnsName(format!("api.{}.test", cluster.name).try_into()?),
     ];
     write(folder, TLS_FRONT, &public.issue(TLS_FRONT, None, &names, validity)?)?;
-    let token = KeyPair::generate()?.serialize_der();
-    let token = Sha256::digest(token).iter().fold(String::new(), |token, byte| token + &format!("{byte:02x}"));
+    let token = hex(&Sha256::digest(KeyPair::generate()?.serialize_der()));
     Ok(fs::write(folder.join(TOKENS), format!("{token},admin,admin,system:masters\n"))?)
 }
 

@@ -5,9 +5,8 @@ use rustix::fs::inotify;
 
 use crate::spec::Spec;
 
-/// File watchers (instances of inotify) that the components of a cluster open, and those of one without a node.
-const WATCHES: usize = 19;
-const WATCHES_API_ONLY: usize = 11;
+/// File watchers (instances of inotify) that root opens for a cluster with a node: its control plane runs as a user of its own.
+const WATCHES: usize = 9;
 
 /// Whether this process may do what a lab needs, and whether the machine has the programs for it.
 pub(crate) fn check_machine() -> Result<()> {
@@ -25,7 +24,7 @@ pub(crate) fn check_machine() -> Result<()> {
 /// Whether the kernel's limit of file watchers leaves room for the clusters, asked by opening as many. The limit is one
 /// for all that root runs, also in other labs, and a component that meets it ends with "too many open files".
 pub(crate) fn check_watches(spec: &Spec) -> Result<()> {
-    let wanted: usize = spec.clusters.iter().map(|c| if c.api_only { WATCHES_API_ONLY } else { WATCHES }).sum();
+    let wanted = WATCHES * spec.clusters.iter().filter(|cluster| cluster.has_node()).count();
     let open = || inotify::init(inotify::CreateFlags::CLOEXEC);
     let opened: Vec<_> = std::iter::repeat_with(open).take(wanted).map_while(Result::ok).collect();
     ensure!(

@@ -73,6 +73,18 @@ impl Balancer {
     }
 }
 
+/// How much of a cluster there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Extent {
+    /// All of it.
+    Whole,
+    /// Only etcd, the API server and the controller manager: no node, no pods.
+    ApiOnly,
+    /// The same, with the Sail API but no operator, and no controller that would change what was recorded elsewhere.
+    Recorded,
+}
+
 /// One cluster of one node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cluster {
@@ -84,10 +96,8 @@ pub struct Cluster {
     pub sail: Option<SailVersion>,
     /// What its load balancer does.
     pub balancer: Balancer,
-    /// Only etcd, the API server and the controller manager: no node, no pods.
-    pub api_only: bool,
-    /// The Sail API without an operator, and no controller that would change what was recorded elsewhere.
-    pub recorded: bool,
+    /// How much of a cluster it is.
+    pub extent: Extent,
     /// Whether its node has an external address.
     pub external_ip: bool,
     /// What names of Services in it end with.
@@ -99,6 +109,11 @@ pub struct Cluster {
 }
 
 impl Cluster {
+    /// Whether it has a node, and with it pods.
+    pub fn has_node(&self) -> bool {
+        self.extent == Extent::Whole
+    }
+
     /// The name of its only node.
     pub fn node(&self) -> String {
         format!("{}-node-1", self.name)
@@ -281,7 +296,7 @@ mod tests {
 
     #[test]
     fn a_domain_is_made_of_names() {
-        let choices = ["east=corp.example", "lab.internal"].map(|text| text.parse::<Choice<Domain>>());
+        let choices = ["east=corp.example", "lab.internal"].map(str::parse::<Choice<Domain>>);
         assert!(choices.iter().all(Result::is_ok));
         for bad in ["", "east=", "a..b", ".a", "a.B"] {
             assert!(bad.parse::<Choice<Domain>>().is_err(), "{bad}");

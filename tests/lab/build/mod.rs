@@ -23,6 +23,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, anyhow};
 
 pub use self::cache::cache_root;
+pub(crate) use self::cache::hex;
 use self::cache::{Cache, Key, KeyOf, copy_folder};
 use self::family::{FAMILIES, Family};
 use self::host::Toolchain;

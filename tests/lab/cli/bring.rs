@@ -11,7 +11,7 @@ use super::Knobs;
 use crate::Lab;
 use crate::build;
 use crate::preflight;
-use crate::spec::{Balancer, Choice, Cluster, DOMAIN, Parts, SailVersion, Spec, check_name};
+use crate::spec::{Balancer, Choice, Cluster, DOMAIN, Extent, Parts, SailVersion, Spec, check_name};
 use crate::start::{self, Manner, tell};
 use crate::state::State;
 
@@ -188,18 +188,24 @@ fn clusters(knobs: &Knobs) -> Result<Vec<Cluster>> {
         check_name("cluster", name)?;
         ensure!(clusters.iter().all(|other| other.name != *name), "cluster {name} is named twice");
         let sail = Choice::of(&knobs.sail_versions, name).unwrap_or(SailVersion::V1);
-        let recorded = meant(&knobs.recorded, name);
+        let extent = match (meant(&knobs.recorded, name), meant(&knobs.api_only, name)) {
+            (true, _) => Extent::Recorded,
+            (false, true) => Extent::ApiOnly,
+            (false, false) => Extent::Whole,
+        };
         let external_ip = meant(&knobs.external_ip, name);
-        ensure!(!(recorded && meant(&knobs.no_operator, name)), "{name}: a recorded cluster serves the Sail API");
-        let api_only = recorded || meant(&knobs.api_only, name);
-        ensure!(!(api_only && external_ip), "{name}: a cluster without a node has no external address");
+        let no_operator = meant(&knobs.no_operator, name);
+        ensure!(!(extent == Extent::Recorded && no_operator), "{name}: a recorded cluster serves the Sail API");
+        ensure!(
+            extent == Extent::Whole || !external_ip,
+            "{name}: a cluster without a node has no external address (--external-ip=CLUSTER is for one)"
+        );
         clusters.push(Cluster {
             name: name.clone(),
             index,
-            sail: (!meant(&knobs.no_operator, name)).then_some(sail),
+            sail: (!no_operator).then_some(sail),
             balancer: Choice::of(&knobs.balancer, name).unwrap_or(Balancer::Ip),
-            api_only,
-            recorded,
+            extent,
             external_ip,
             domain: Choice::of(&knobs.cluster_domain, name).map_or_else(|| DOMAIN.to_owned(), |domain| domain.0),
             tls_front: meant(&knobs.tls_front, name),

@@ -59,7 +59,7 @@ pub(super) fn status(id: &str) -> Result<ExitCode> {
             cluster.name.clone(),
             word,
             ports.server(cluster).0,
-            if cluster.api_only { "no node".to_owned() } else { cluster.address().to_string() },
+            if cluster.has_node() { cluster.address().to_string() } else { "no node".to_owned() },
             cluster.sail.map_or("none", |version| version.as_str()).to_owned(),
             cluster.balancer.as_str().to_owned(),
             cgroup::memory(&state.cgroup(), &cluster.name)

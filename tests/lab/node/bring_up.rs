@@ -189,7 +189,7 @@ async fn until(what: impl Display, deadline: Instant, is: impl AsyncFn() -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::Parts;
+    use crate::spec::{Extent, Parts};
 
     #[test]
     fn the_name_service_knows_the_names_of_hostname_balancers() {
@@ -198,8 +198,7 @@ mod tests {
             index,
             sail: None,
             balancer,
-            api_only: false,
-            recorded: false,
+            extent: Extent::Whole,
             external_ip: false,
             domain: format!("{name}.example"),
             tls_front: false,

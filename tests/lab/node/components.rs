@@ -12,7 +12,7 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::spec::{API_PORT, Cluster, DNS, FRONT_PORT, PODS, SERVICES, SailVersion, Spec};
+use crate::spec::{API_PORT, Cluster, DNS, Extent, FRONT_PORT, PODS, SERVICES, SailVersion, Spec};
 use crate::{audit, pki, registry};
 
 /// One process of a node.
@@ -60,7 +60,7 @@ impl Component {
                 component if component.is_of_control_plane() => true,
                 Self::SailStandIn => cluster.sail.is_some(),
                 Self::TlsFront => cluster.tls_front,
-                _ => !cluster.api_only,
+                _ => cluster.has_node(),
             })
             .collect()
     }
@@ -107,7 +107,7 @@ pub fn write_settings(spec: &Spec, cluster: &Cluster, folder: &Path) -> Result<(
     fs::create_dir_all(folder.join("log"))?;
     audit::write_policy(folder)?;
     own(folder, spec.user(cluster))?;
-    if cluster.api_only {
+    if !cluster.has_node() {
         return Ok(());
     }
     let plugins = folder.join("cni-bin/bin");
@@ -228,7 +228,7 @@ pub fn command(component: Component, spec: &Spec, cluster: &Cluster) -> Command 
         ]),
         Component::KubeApiserver => command.args(api_server(cluster)),
         Component::KubeControllerManager => {
-            if cluster.recorded {
+            if cluster.extent == Extent::Recorded {
                 command.arg(format!("--controllers={}", CONTROLLERS_RECORDED.join(",")));
             }
             command.args([
@@ -272,7 +272,7 @@ pub fn command(component: Component, spec: &Spec, cluster: &Cluster) -> Command 
             let api = cluster.sail.unwrap_or(SailVersion::V1).as_str();
             command.args(["--kubeconfig=kubeconfig/admin", "--api", api]);
             command.arg("--charts").arg(spec.parts.charts()).arg("--helm").arg(spec.parts.bin.join("helm"));
-            if cluster.recorded {
+            if cluster.extent == Extent::Recorded {
                 command.arg("--crds-only");
             }
             if let Some(crds) = &spec.sail_crds {
