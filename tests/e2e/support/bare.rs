@@ -61,10 +61,11 @@ impl Kit {
     }
 
     fn strip(&self, cluster: &str, wanted: &BTreeSet<String>) {
-        let has_kubelet = self.ground.lab.as_ref().is_none_or(|lab| {
-            let cluster = lab.spec().cluster(cluster);
-            cluster.is_ok_and(|cluster| !cluster.api_only)
-        });
+        let has_kubelet = self
+            .ground
+            .lab
+            .as_ref()
+            .is_none_or(|lab| lab.spec().cluster(cluster).is_ok_and(meshlab::spec::Cluster::has_node));
         if has_kubelet {
             if self.inventory(cluster) == *wanted {
                 return;
