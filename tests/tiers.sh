@@ -96,7 +96,9 @@ unit() {
     for file in kubectl-mesh-*/tests/*.rs shared/tests/*.rs; do
         tests+=(--test "$(basename "$file" .rs)")
     done
-    check cargo test --workspace --lib --bins "${tests[@]}"
+    check cargo test --workspace --lib --bins "${tests[@]}" &&
+        # How worlds are read and judged: the worlds themselves need clusters.
+        check cargo test --workspace --test worlds ::tests::
 }
 
 # What runs in clusters. Each file of tests/e2e has a lab of its own, but for the one that brings labs up itself. Mostly they wait
@@ -122,6 +124,8 @@ lab() {
     e2e expose meshlab with --clusters east,west
     e2e three meshlab with --clusters east,west,north
     e2e join meshlab with --clusters east,west --balancer east=hostname
+    e2e worlds meshlab with --clusters east,west
+    e2e worlds:recorded meshlab with --clusters east,west --recorded
     e2e locality meshlab with --clusters east,west
     e2e lab_installs meshlab with --clusters east,west --no-operator --external-ip=west --cluster-domain west=corp.example
     e2e lab_knobs meshlab with --clusters plain,recorded,front,proxied --api-only --no-operator=plain --recorded=recorded \
@@ -167,6 +171,7 @@ contexts() {
     skip krew 'it wants no cluster'
     skip documented 'what the docs say to type names the lab'"'"'s regions'
     skip contract 'clusters of both versions of the Sail API are the lab'"'"'s'
+    skip worlds 'they are made on the lab alone'
     skip permissions 'what users need is told by audit logs, and those are read on the lab alone'
     skip completion 'it completes what stands in the lab'
     skip killed 'a join is killed by what audit logs say, and those are read on the lab alone'
@@ -174,10 +179,10 @@ contexts() {
     return $code
 }
 
-# e2e NAME [meshlab with …|mesh-e2e]: starts the tests of tests/e2e/NAME.rs, in a lab or on other clusters where that is said, once
-# a lane is free.
+# e2e NAME[:LAB] [meshlab with …|mesh-e2e]: starts the tests of tests/e2e/NAME.rs, in a lab or on other clusters where that is said,
+# once a lane is free. LAB tells two labs of the same tests apart.
 e2e() {
-    local name=$1 lab=() words
+    local name=${1%%:*} run=$1 lab=() words
     shift
     if (($# > 0)); then
         # What hangs is ended, and its lab with it.
@@ -186,16 +191,16 @@ e2e() {
     ran+=("$name")
     words=("${lab[@]}" cargo test --workspace --test "$name" -- --test-threads 1 --nocapture)
     await $((lanes - 1))
-    printf '\n== %s is begun\n' "$name"
+    printf '\n== %s is begun\n' "$run"
     {
         begun=$SECONDS
         printf '\n== %s\n' "${words[*]}"
         "${words[@]}"
         ended=$?
-        printf '== %s took %d s\n' "$name" $((SECONDS - begun))
+        printf '== %s took %d s\n' "$run" $((SECONDS - begun))
         exit $ended
-    } >"$outputs/$name" 2>&1 </dev/null &
-    running[$!]=$name
+    } >"$outputs/$run" 2>&1 </dev/null &
+    running[$!]=$run
 }
 
 # await N: until no more than so many run; shows and counts what came to its end.
@@ -235,7 +240,7 @@ took=() patience=15m
 running=()
 if [ "${1:-}" = --all ]; then
     patience=60m
-    export MESH_TEST_EVERY_KILL=1
+    export MESH_TEST_EVERY_KILL=1 MESH_TEST_EVERY_WORLD=1
     shift
 fi
 tests/prepare.sh cargo

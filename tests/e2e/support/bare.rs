@@ -1,6 +1,6 @@
 //! Clusters made bare again between tests, and the proof that they are.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,7 +8,8 @@ use std::time::Duration;
 use meshlab::user::GRANT;
 
 use super::own_namespaces::is_made_by_tests;
-use super::{Kit, permitted_users, until};
+use super::shell::run;
+use super::{Kit, until};
 
 /// Kinds whose objects come and go by themselves. What controllers make goes with what they make it for.
 const PASSING: [&str; 11] = [
@@ -60,14 +61,66 @@ impl Kit {
     }
 
     fn strip(&self, cluster: &str, wanted: &BTreeSet<String>) {
-        if self.inventory(cluster) == *wanted {
-            return;
+        let has_kubelet = self
+            .ground
+            .lab
+            .as_ref()
+            .is_none_or(|lab| lab.spec().cluster(cluster).is_ok_and(meshlab::spec::Cluster::has_node));
+        if has_kubelet {
+            if self.inventory(cluster) == *wanted {
+                return;
+            }
+            self.strip_workloads(cluster, wanted);
+        } else {
+            self.strip_objects(cluster, wanted);
         }
+        until(&format!("{cluster}: bare as it was found"), Duration::from_mins(1), || {
+            let now = self.inventory(cluster);
+            let more: BTreeSet<String> = now.difference(wanted).cloned().collect();
+            let less: Vec<&String> = wanted.difference(&now).collect();
+            if more.is_empty() && less.is_empty() {
+                return Ok(());
+            }
+            self.delete_what_is_ours(cluster, &more);
+            Err(format!("more: {more:?}, less: {less:?}"))
+        });
+    }
+
+    /// Whatever is left, where the cluster is nobody else's; else what can be told to be of tests.
+    fn delete_what_is_ours(&self, cluster: &str, left: &BTreeSet<String>) {
+        if self.ground.lab.is_some() {
+            return self.delete(cluster, left);
+        }
+        let grants = format!("{GRANT}=true");
+        self.kubectl(cluster, &["delete", "clusterrolebindings,clusterroles", "-l", &grants]).ok();
+        self.kubectl(cluster, &["delete", "rolebindings,roles", "--all-namespaces", "-l", &grants]).ok();
+        self.delete(cluster, &what_istiod_left(left));
+    }
+
+    /// Where nothing runs all can go at once.
+    fn strip_objects(&self, cluster: &str, wanted: &BTreeSet<String>) {
+        let wide = self.inventory_of(cluster, &["--namespaced=false"]);
+        let left: BTreeSet<String> = wide.difference(wanted).cloned().collect();
+        let names: Vec<&str> = left.iter().filter_map(|line| line.strip_prefix("Namespace /")).collect();
+        self.delete(cluster, &left.iter().filter(|line| !line.starts_with("Namespace ")).cloned().collect());
+        if !names.is_empty() {
+            // Nobody would ever say that a pod has ended.
+            let pods = ["delete", "pods", "--all", "--all-namespaces", "--grace-period=0", "--force", "--wait=false"];
+            self.kubectl(cluster, &pods);
+            self.kubectl(
+                cluster,
+                &[&["delete", "namespace", "--ignore-not-found", "--timeout=60s"], &names[..]].concat(),
+            )
+            .ok();
+        }
+    }
+
+    fn strip_workloads(&self, cluster: &str, wanted: &BTreeSet<String>) {
         let namespaces = self.kubectl(cluster, &["get", "namespaces", "-o", "name"]).ok();
         let mut strangers: Vec<&str> = namespaces
             .lines()
             .filter_map(|line| line.strip_prefix("namespace/"))
-            .filter(|name| is_made_by_tests(name))
+            .filter(|name| is_made_by_tests(name) || self.is_of_the_lab_alone(wanted, &format!("Namespace /{name}")))
             .collect();
         // Workloads first: their sandboxes are taken down by the CNI plugin that goes next.
         strangers.sort_by_key(|name| name.starts_with("istio-"));
@@ -75,7 +128,8 @@ impl Kit {
             strangers.into_iter().partition(|name| name.starts_with("istio-"));
         self.delete_namespaces(cluster, &others);
         let sail = self.kubectl(cluster, &["api-resources", "--api-group=sailoperator.io", "-o", "name"]).ok();
-        for kind in ["istios", "istiocnis"] {
+        // Revisions go with their Istio, but where no operator is.
+        for kind in ["istios", "istiorevisions", "istiocnis"] {
             let kind = format!("{kind}.sailoperator.io");
             if sail.lines().any(|line| line == kind) {
                 self.kubectl(cluster, &["delete", &kind, "--all", "--timeout=60s"]).ok();
@@ -88,30 +142,29 @@ impl Kit {
             });
         }
         self.delete_namespaces(cluster, &istio);
-        // Roles of docs/permissions may be their owner's own on clusters that stood before.
-        let roles = self.ground.lab.as_ref().map(|_| permitted_users::LABEL.to_owned());
-        for grants in std::iter::once(format!("{GRANT}=true")).chain(roles) {
-            self.kubectl(cluster, &["delete", "clusterrolebindings,clusterroles", "-l", &grants]).ok();
-            self.kubectl(cluster, &["delete", "rolebindings,roles", "--all-namespaces", "-l", &grants]).ok();
-        }
-        self.delete_what_istiod_left(cluster, wanted);
-        until(&format!("{cluster}: bare as it was found"), Duration::from_mins(1), || {
-            let now = self.inventory(cluster);
-            let more: Vec<&String> = now.difference(wanted).collect();
-            let less: Vec<&String> = wanted.difference(&now).collect();
-            if more.is_empty() && less.is_empty() { Ok(()) } else { Err(format!("more: {more:?}, less: {less:?}")) }
-        });
     }
 
-    /// istiod writes these into every namespace, and nobody takes them back.
-    fn delete_what_istiod_left(&self, cluster: &str, wanted: &BTreeSet<String>) {
-        for line in self.inventory(cluster).difference(wanted) {
-            let Some((namespace, name)) = line.strip_prefix("ConfigMap ").and_then(|path| path.split_once('/')) else {
-                continue;
-            };
-            if ["istio-ca-root-cert", "istio-ca-crl"].contains(&name) {
-                self.kubectl(cluster, &["delete", "configmap", "--ignore-not-found", "-n", namespace, name]).ok();
+    /// Whether something came since the first test began, on clusters that are nobody else's.
+    fn is_of_the_lab_alone(&self, wanted: &BTreeSet<String>, line: &str) -> bool {
+        self.ground.lab.is_some() && !wanted.contains(line)
+    }
+
+    /// Deletes objects that an inventory has.
+    fn delete(&self, cluster: &str, lines: &BTreeSet<String>) {
+        let mut by_namespace: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for line in lines {
+            let Some((kind, path)) = line.split_once(' ') else { continue };
+            let Some((namespace, name)) = path.split_once('/') else { continue };
+            by_namespace.entry(namespace).or_default().push(format!("{kind}/{name}"));
+        }
+        for (namespace, objects) in by_namespace {
+            let mut command = self.kubectl_command(cluster);
+            command.args(["delete", "--ignore-not-found", "--wait=false"]).args(objects);
+            if !namespace.is_empty() {
+                command.args(["--namespace", namespace]);
             }
+            // Some went meanwhile with others, or are on their way: what is left then is told by the next look.
+            run(&mut command);
         }
     }
 
@@ -133,7 +186,13 @@ impl Kit {
 
     /// Every object of a cluster that does not come and go by itself, as `kind namespace/name`.
     pub(crate) fn inventory(&self, cluster: &str) -> BTreeSet<String> {
-        let kinds = self.kubectl(cluster, &["api-resources", "--verbs=list", "-o", "name"]).ok();
+        self.inventory_of(cluster, &[])
+    }
+
+    /// The same, of the kinds alone that flags of `kubectl api-resources` choose.
+    fn inventory_of(&self, cluster: &str, flags: &[&str]) -> BTreeSet<String> {
+        let kinds = [&["api-resources", "--verbs=list", "-o", "name"], flags].concat();
+        let kinds = self.kubectl(cluster, &kinds).ok();
         let kinds: Vec<&str> =
             kinds.lines().filter(|kind| !PASSING.contains(kind) && !kind.ends_with(".metrics.k8s.io")).collect();
         let line = "{range .items[*]}{.kind}{\" \"}{.metadata.namespace}{\"/\"}{.metadata.name}{\"\\n\"}{end}";
@@ -141,4 +200,13 @@ impl Kit {
         let all = self.kubectl(cluster, &["get", "-A", "--ignore-not-found", "-o", &output, &kinds.join(",")]).ok();
         all.lines().filter(|line| !line.is_empty()).map(ToOwned::to_owned).collect()
     }
+}
+
+/// istiod writes these into every namespace, and nobody takes them back.
+fn what_istiod_left(lines: &BTreeSet<String>) -> BTreeSet<String> {
+    let is = |line: &&String| {
+        let path = line.strip_prefix("ConfigMap ").and_then(|path| path.split_once('/'));
+        path.is_some_and(|(_, name)| ["istio-ca-root-cert", "istio-ca-crl"].contains(&name))
+    };
+    lines.iter().filter(is).cloned().collect()
 }

@@ -80,6 +80,14 @@ impl Kit {
         Self { home, ..self }
     }
 
+    /// The same, with the programs of a folder before all others.
+    #[must_use]
+    pub(crate) fn with_programs(self, folder: &Path) -> Self {
+        let folders = std::iter::once(folder.to_owned()).chain(std::env::split_paths(&self.path));
+        let path = std::env::join_paths(folders).expect("folders without a colon");
+        Self { path, ..self }
+    }
+
     /// Names of all clusters.
     pub(crate) fn clusters(&self) -> Vec<&str> {
         self.ground.names.iter().map(String::as_str).collect()

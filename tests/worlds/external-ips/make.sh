@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# type ClusterIP with externalIPs.
+set -euo pipefail
+# shellcheck source=../recorded.sh
+. "$WORLDS/recorded.sh"
+
+mesh by-hand
+external() {
+    kubectl --context "$1" patch service -n istio-system istio-eastwestgateway --type=merge \
+        -p "{\"spec\":{\"type\":\"ClusterIP\",\"externalIPs\":[\"10.99.0.1$2\"]}}"
+    kubectl --context "$1" patch service -n istio-system istio-eastwestgateway --subresource=status --type=merge \
+        -p '{"status":{"loadBalancer":null}}'
+}
+together external

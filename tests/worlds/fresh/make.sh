@@ -1,0 +1,5 @@
+#!/usr/bin/env bash
+# Two clusters with the operator and nothing of a mesh.
+set -euo pipefail
+kubectl --context "$CTX_CLUSTER1" get crd istios.sailoperator.io
+kubectl --context "$CTX_CLUSTER2" get crd istios.sailoperator.io
