@@ -15,6 +15,7 @@ use rustix::thread::UnshareFlags;
 
 use crate::events::Events;
 use crate::http::{Request, reply};
+use crate::node::children::Children;
 use crate::node::{cgroup, namespaces, network, root};
 use crate::spec::Cluster;
 use crate::state::State;
@@ -40,7 +41,7 @@ pub(crate) fn run(state: &State, listeners: &[RawFd], proxy: RawFd) -> Result<()
         nodes.insert(cluster.name.clone(), start_node(state, cluster)?);
     }
     events.done("network and nodes started");
-    std::thread::spawn(reap);
+    let children = Children::reap();
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -52,7 +53,7 @@ pub(crate) fn run(state: &State, listeners: &[RawFd], proxy: RawFd) -> Result<()
         // On this thread, whose end would be that of the nodes.
         tokio::select! {
             ended = carried.join_next() => ended.unwrap_or(Ok(Ok(())))?,
-            ended = rebuild::serve(state, &spec, &mut nodes) => ended,
+            ended = rebuild::serve(state, &spec, &mut nodes, &children) => ended,
         }
     })
 }
@@ -94,15 +95,6 @@ fn start_node(state: &State, cluster: &Cluster) -> Result<Child> {
     network::plug(cluster, node.id())?;
     node.stdin.as_mut().context("the node's ear")?.write_all(b"g")?;
     Ok(node)
-}
-
-/// A first process is the parent of every orphan.
-fn reap() {
-    loop {
-        if rustix::process::wait(rustix::process::WaitOptions::empty()).is_err() {
-            std::thread::sleep(std::time::Duration::from_secs(1));
-        }
-    }
 }
 
 /// A proxy into the network between the nodes: takes connections for ever, and carries each to where it asks to be.

@@ -8,12 +8,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use rustix::process::{Pid, PidfdFlags};
+use rustix::process::{Pid, PidfdFlags, Signal};
 use time::OffsetDateTime;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt};
 
 use super::{Nodes, start_node};
 use crate::kubeconfig;
+use crate::node::children::Children;
 use crate::node::network;
 use crate::spec::{Cluster, Spec};
 use crate::state::{self, State};
@@ -42,7 +43,7 @@ pub(crate) fn order(state: &State, cluster: &str) -> Result<()> {
 }
 
 /// Takes orders for ever, one after the other.
-pub(super) async fn serve(state: &State, spec: &Spec, nodes: &mut Nodes) -> Result<()> {
+pub(super) async fn serve(state: &State, spec: &Spec, nodes: &mut Nodes, children: &Children) -> Result<()> {
     let (_folder, path) = socket(state)?;
     let listener = tokio::net::UnixListener::bind(path).context("listen for orders")?;
     loop {
@@ -51,7 +52,8 @@ pub(super) async fn serve(state: &State, spec: &Spec, nodes: &mut Nodes) -> Resu
         let mut name = String::new();
         let read = tokio::io::BufReader::new(reader).read_line(&mut name).await;
         let done = match read.map_err(anyhow::Error::from).and_then(|_| spec.cluster(name.trim())) {
-            Ok(cluster) => rebuild(state, cluster, nodes),
+            // It waits for programs that it runs, and for the node.
+            Ok(cluster) => children.alone(|| rebuild(state, cluster, nodes)),
             Err(error) => Err(error),
         };
         let answer = serde_json::to_string(&done.map_err(|error| format!("{error:#}")))?;
@@ -61,13 +63,12 @@ pub(super) async fn serve(state: &State, spec: &Spec, nodes: &mut Nodes) -> Resu
 }
 
 fn rebuild(state: &State, cluster: &Cluster, nodes: &mut Nodes) -> Result<()> {
-    if let Some(mut node) = nodes.remove(&cluster.name) {
-        let process = rustix::process::pidfd_open(Pid::from_child(&node), PidfdFlags::empty());
+    if let Some(node) = nodes.remove(&cluster.name)
+        && let Ok(process) = rustix::process::pidfd_open(Pid::from_child(&node), PidfdFlags::empty())
+    {
         // With the first process all others of its namespace end, and it is the last of them.
-        let _ = node.kill();
-        if let Ok(process) = process {
-            ensure!(state::ended(&process, PATIENCE), "the node of {} does not end", cluster.name);
-        }
+        let _ = rustix::process::pidfd_send_signal(&process, Signal::KILL);
+        ensure!(state::ended(&process, PATIENCE), "the node of {} does not end", cluster.name);
     }
     network::unplug(cluster);
     let folder = state.cluster(&cluster.name);
