@@ -66,11 +66,14 @@ impl Kit {
             .lab
             .as_ref()
             .is_none_or(|lab| lab.spec().cluster(cluster).is_ok_and(meshlab::spec::Cluster::has_node));
+        let namespaces = self.kubectl(cluster, &["get", "namespaces", "-o", "name"]).ok();
+        let is_known = |line: &str| wanted.contains(&line.replacen("namespace/", "Namespace /", 1));
+        // Nearly always it is a namespace that tells, and that is asked in no time.
+        if namespaces.lines().all(is_known) && self.inventory(cluster) == *wanted {
+            return;
+        }
         if has_kubelet {
-            if self.inventory(cluster) == *wanted {
-                return;
-            }
-            self.strip_workloads(cluster, wanted);
+            self.strip_workloads(cluster, wanted, &namespaces);
         } else {
             self.strip_objects(cluster, wanted);
         }
@@ -115,8 +118,7 @@ impl Kit {
         }
     }
 
-    fn strip_workloads(&self, cluster: &str, wanted: &BTreeSet<String>) {
-        let namespaces = self.kubectl(cluster, &["get", "namespaces", "-o", "name"]).ok();
+    fn strip_workloads(&self, cluster: &str, wanted: &BTreeSet<String>, namespaces: &str) {
         let mut strangers: Vec<&str> = namespaces
             .lines()
             .filter_map(|line| line.strip_prefix("namespace/"))
