@@ -189,7 +189,7 @@ up() {
     trap ended EXIT
     local begun=$SECONDS
     [ -d "$MESHLAB_CACHE/build" ] || {
-        say "The first run compiles both plugins, Kubernetes and Istio: usually 20 min on 2 cores, some 3 from then on"
+        say "The first run compiles both plugins, Kubernetes and Istio: usually 19 min on 2 cores, some 3 from then on"
         echo "   What was compiled is kept in $MESHLAB_CACHE and $CARGO_TARGET_DIR."
     }
     step "Build the plugins and what clusters are made of" build
