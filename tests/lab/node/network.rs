@@ -20,7 +20,13 @@ pub fn make_wan() -> Result<()> {
 /// Gives the node whose first process is `pid` its cable to the others.
 pub fn plug(cluster: &Cluster, pid: u32) -> Result<()> {
     let cable = format!("node{}", cluster.index);
-    ip(&format!("link add {cable} type veth peer name eth0 netns {pid}\nlink set {cable} master br0 up\n"))
+    // A cluster made again behind its address keeps this one too: the others would go on to send to the old one for as long
+    // as they remember it, which may be half a minute.
+    let [a, b, c, d] = cluster.address().octets();
+    ip(&format!(
+        "link add {cable} type veth peer name eth0 address 02:00:{a:02x}:{b:02x}:{c:02x}:{d:02x} netns {pid}\n\
+         link set {cable} master br0 up\n"
+    ))
 }
 
 /// Takes the cable of a node that is gone away: by itself it would stay for the better part of a minute.
