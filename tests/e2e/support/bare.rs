@@ -56,11 +56,17 @@ impl Kit {
             !first.iter().any(|line| line.contains("istio-system")),
             "{cluster} was not bare when its first test began (of a lab: meshlab down, and up again)"
         );
+        if self.is_recorded(cluster) {
+            self.keep_stored(cluster);
+        }
         let lines = first.into_iter().collect::<Vec<_>>().join("\n");
         fs::write(self.inventory_file(cluster), lines).expect("the folder of the kubeconfig");
     }
 
     fn strip(&self, cluster: &str, wanted: &BTreeSet<String>) {
+        if self.is_recorded(cluster) {
+            return self.put_stored_back(cluster);
+        }
         let has_kubelet = self
             .ground
             .lab

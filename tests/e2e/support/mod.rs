@@ -21,6 +21,7 @@ pub(crate) mod sample;
 pub(crate) mod screen;
 pub(crate) mod shell;
 pub(crate) mod standing;
+pub(crate) mod stored_objects;
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
