@@ -137,6 +137,8 @@ lab() {
     if [ -n "${MESH_TEST_EVERY_KILL:-}" ]; then
         # They use the machine up while they start.
         await 0
+        e2e worlds:domain meshlab with --clusters east,west --cluster-domain corp.example
+        await 0
         e2e lab_twenty meshlab with --clusters "$(seq --separator , --format 'c%g' 20)" --api-only --no-operator --timeout 300
     else
         skip lab_twenty 'twenty clusters take a minute of the whole machine (make test-all)'

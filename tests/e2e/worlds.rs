@@ -68,6 +68,8 @@ fn told_as_they_are(kind: Kind) {
         eprintln!("not run: these worlds need other clusters ({how})");
         return;
     }
+    let fits = |world: &World| lab.clusters().iter().all(|cluster| cluster.domain == world.cluster_domain);
+    let worlds: Vec<World> = worlds.into_iter().filter(fits).collect();
     let kit = match given(BINARIES) {
         Some(folder) => kit.with_programs(Path::new(&folder)),
         None => kit,

@@ -1,4 +1,5 @@
 # How recorded worlds are laid: objects with their status on API servers alone. Certificates are made afresh, tokens by the cluster.
+# live.sh, at the end, has the same steps for whole clusters.
 # shellcheck shell=bash
 # shellcheck source=steps.sh
 . "$WORLDS/steps.sh"
@@ -99,3 +100,31 @@ registered() {
     remote_secret "$CTX_CLUSTER2" "$CTX_CLUSTER1" cluster1 "$API_CLUSTER1" "${SYSTEM:-istio-system}"
     wait "$first"
 }
+
+# configured CONTEXT ISTIO PATCH: another spec, which the operator has seen.
+configured() {
+    kubectl --context "$1" patch istio "$2" --type=merge -p "$3"
+    kubectl --context "$1" patch istio "$2" --subresource=status --type=merge -p '{"status":{"observedGeneration":2}}'
+}
+
+# address CONTEXT NAMESPACE SERVICE ADDRESS: what its load balancer got.
+address() {
+    kubectl --context "$1" patch service -n "$2" "$3" --subresource=status --type=merge \
+        -p "{\"status\":{\"loadBalancer\":{\"ingress\":[{\"ip\":\"$4\"}]}}}"
+}
+
+# no_address CONTEXT NAMESPACE SERVICE: it is of no load balancer any more.
+no_address() {
+    kubectl --context "$1" patch service -n "$2" "$3" --subresource=status --type=merge -p '{"status":{"loadBalancer":null}}'
+}
+
+# available CONTEXT NAMESPACE DEPLOYMENT: its pod runs.
+available() {
+    kubectl --context "$1" patch deployment -n "$2" "$3" --subresource=status --type=merge \
+        -p '{"status":{"observedGeneration":1,"replicas":1,"readyReplicas":1,"availableReplicas":1,"updatedReplicas":1}}'
+}
+
+if [ "$KIND" = live ]; then
+    # shellcheck source=tests/worlds/live.sh
+    . "$WORLDS/live.sh"
+fi

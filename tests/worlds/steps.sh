@@ -113,3 +113,13 @@ answers() {
     kubectl --context "$1" exec -n sample deploy/curl -c curl -- sh -c \
         'i=0; while [ $i -lt 20 ]; do curl -sS http://helloworld.sample:5000/hello; i=$((i + 1)); done'
 }
+
+# answered_by_peer: what the client in cluster 1 is answered by helloworld in cluster 2, over the gateway. The one in its own
+# cluster is scaled down meanwhile: the rule in the world by-hand keeps requests at home while it runs.
+answered_by_peer() {
+    kubectl --context "$CTX_CLUSTER1" scale -n sample deployment/helloworld-v1 --replicas=0 >/dev/null
+    kubectl --context "$CTX_CLUSTER1" wait -n sample --for=delete pods -l app=helloworld --timeout=60s >/dev/null
+    answers "$CTX_CLUSTER1" 2>&1
+    kubectl --context "$CTX_CLUSTER1" scale -n sample deployment/helloworld-v1 --replicas=1 >/dev/null
+    kubectl --context "$CTX_CLUSTER1" rollout status -n sample deployment/helloworld-v1 --timeout=60s >/dev/null
+}

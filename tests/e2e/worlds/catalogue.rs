@@ -51,7 +51,7 @@ pub(crate) fn chosen(worlds: Vec<World>, kind: Kind, names: Option<&str>, every:
     let is_chosen = |world: &World| {
         if names.is_empty() { every || world.tier == Tier::Test } else { names.contains(&world.name.as_str()) }
     };
-    Ok(worlds.into_iter().filter(|world| world.kind == kind && is_chosen(world)).collect())
+    Ok(worlds.into_iter().filter_map(|world| world.of_kind(kind)).filter(is_chosen).collect())
 }
 
 /// The page of all known failures.

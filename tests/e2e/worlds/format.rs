@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use meshlab::spec::DOMAIN;
 use regex_lite::Regex;
 use serde::{Deserialize, Deserializer};
 
@@ -20,11 +21,20 @@ pub(crate) struct World {
     pub(crate) tier: Tier,
     #[serde(default)]
     pub(crate) operator: Operator,
+    /// What names of Services end with in its clusters.
+    #[serde(default = "default_domain")]
+    pub(crate) cluster_domain: String,
     pub(crate) facts: Vec<Fact>,
+    /// What is true besides where a recorded world is made in whole clusters; none where it is not made there.
+    pub(crate) live: Option<Vec<Fact>>,
     pub(crate) commands: Vec<Command>,
     /// What is true once the commands were run.
     #[serde(default)]
     pub(crate) afterwards: Vec<Fact>,
+}
+
+fn default_domain() -> String {
+    DOMAIN.to_owned()
 }
 
 /// Where its manifests and commands were read.
@@ -215,6 +225,17 @@ impl World {
         Ok(world)
     }
 
+    /// The same world of another kind: a recorded one that is made in whole clusters as well has more facts there, and the
+    /// same is to be said of it.
+    pub(crate) fn of_kind(mut self, kind: Kind) -> Option<Self> {
+        if self.kind == kind {
+            return Some(self);
+        }
+        self.facts.extend(self.live.take()?);
+        (self.kind, self.tier) = (Kind::Live, Tier::All);
+        Some(self)
+    }
+
     fn check(&self) -> Result<(), String> {
         for (what, is_empty) in [
             ("source", self.source.is_empty()),
@@ -225,7 +246,13 @@ impl World {
                 return Err(format!("{what} is empty"));
             }
         }
-        for fact in self.facts.iter().chain(&self.afterwards) {
+        if self.live.is_some() && self.kind == Kind::Live {
+            return Err("it is live by its kind: what is true in it are its facts".to_owned());
+        }
+        if self.live.as_ref().is_some_and(Vec::is_empty) {
+            return Err("live is empty".to_owned());
+        }
+        for fact in self.facts.iter().chain(self.live.iter().flatten()).chain(&self.afterwards) {
             if fact.says.is_empty() && fact.silent.is_empty() {
                 return Err(format!("fact {:?} says nothing of what is to be seen", fact.what));
             }
@@ -324,6 +351,18 @@ commands:
     fn a_fact_that_shows_nothing_and_a_pattern_that_is_none_are_refused() {
         assert!(with(", says: ['v1\\.']", "").unwrap_err().contains("to be seen"));
         assert!(with("'v1\\.'", "'('").is_err());
+    }
+
+    #[test]
+    fn a_recorded_world_that_is_made_live_too_has_more_facts_there_and_takes_its_time() {
+        assert!(World::parse("a-mesh", WORLD).unwrap().of_kind(Kind::Live).is_none());
+        let more = "live: [{what: it runs, judge: istiod, run: b, says: [c]}]\ncommands:";
+        let live = with("commands:", more).unwrap().of_kind(Kind::Live).unwrap();
+        assert_eq!((live.kind, live.tier, live.facts.len(), live.commands.len()), (Kind::Live, Tier::All, 2, 1));
+        let recorded = with("commands:", more).unwrap().of_kind(Kind::Recorded).unwrap();
+        assert_eq!((recorded.kind, recorded.tier, recorded.facts.len()), (Kind::Recorded, Tier::Test, 1));
+        assert!(with("commands:", "live: []\ncommands:").unwrap_err().contains("live is empty"));
+        assert!(live.of_kind(Kind::Recorded).is_none());
     }
 
     #[test]

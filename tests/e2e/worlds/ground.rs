@@ -10,7 +10,7 @@ use meshlab::node::components::Component;
 use meshlab::node::control::Action;
 
 use crate::catalogue;
-use crate::format::{Command, Fact, Operator, World};
+use crate::format::{Command, Fact, Kind, Operator, World};
 use crate::record::record;
 use crate::support::Kit;
 use crate::support::shell::{Ended, run};
@@ -114,6 +114,7 @@ impl<'a> Ground<'a> {
             .env("WORLDS", catalogue::folder())
             .env("WORLD", self.folder())
             .env("SHARED", shared)
+            .env("KIND", if self.world.kind == Kind::Live { "live" } else { "recorded" })
             .env("APPLICATIONS", Path::new(env!("CARGO_MANIFEST_DIR")).join("demo"))
             .env("MESHLAB_ISTIO", &self.lab.spec().parts.istio);
         for (number, cluster) in (1..).zip(self.lab.clusters()) {

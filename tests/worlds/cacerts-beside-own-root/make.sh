@@ -7,7 +7,6 @@ set -euo pipefail
 quick_root own 'cluster.local'
 trust() {
     if [ "$2" = 1 ]; then
-        cacerts "$1" "$SHARED/quick/1"
         own_root "$1" own
         publish "$1" own/root-cert.pem istio-system sample
     else
@@ -16,3 +15,4 @@ trust() {
 }
 TRUST=trust
 mesh by-hand
+cacerts "$CTX_CLUSTER1" "$SHARED/quick/1"

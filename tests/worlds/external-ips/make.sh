@@ -8,7 +8,6 @@ mesh by-hand
 external() {
     kubectl --context "$1" patch service -n istio-system istio-eastwestgateway --type=merge \
         -p "{\"spec\":{\"type\":\"ClusterIP\",\"externalIPs\":[\"10.99.0.1$2\"]}}"
-    kubectl --context "$1" patch service -n istio-system istio-eastwestgateway --subresource=status --type=merge \
-        -p '{"status":{"loadBalancer":null}}'
+    no_address "$1" istio-system istio-eastwestgateway
 }
 together external

@@ -10,9 +10,7 @@ ew() {
     kubectl --context "$1" delete service,deployment,serviceaccount -n istio-system istio-eastwestgateway
     sed -e 's/istio-eastwestgateway/ew/g' -e 's/istio: eastwestgateway/istio: ew/' -e 's/istio-system/istio-ingress/' \
         "$WORLDS/by-hand/gateway$2.yaml" | kubectl --context "$1" apply -f -
-    kubectl --context "$1" patch service -n istio-ingress ew --subresource=status --type=merge \
-        -p "{\"status\":{\"loadBalancer\":{\"ingress\":[{\"ip\":\"10.99.0.1$2\"}]}}}"
-    kubectl --context "$1" patch deployment -n istio-ingress ew --subresource=status --type=merge \
-        -p '{"status":{"observedGeneration":1,"replicas":1,"readyReplicas":1,"availableReplicas":1,"updatedReplicas":1}}'
+    address "$1" istio-ingress ew "10.99.0.1$2"
+    available "$1" istio-ingress ew
 }
 together ew

@@ -7,9 +7,8 @@ set -euo pipefail
 mesh by-hand
 nat() {
     kubectl --context "$1" label service -n istio-system istio-eastwestgateway topology.istio.io/network-
-    kubectl --context "$1" patch istio default --type=merge -p '{"spec":{"values":{"global":{"meshNetworks":{
+    configured "$1" default '{"spec":{"values":{"global":{"meshNetworks":{
         "network1":{"endpoints":[{"fromRegistry":"cluster1"}],"gateways":[{"address":"203.0.113.1","port":15443}]},
         "network2":{"endpoints":[{"fromRegistry":"cluster2"}],"gateways":[{"address":"203.0.113.2","port":15443}]}}}}}}'
-    kubectl --context "$1" patch istio default --subresource=status --type=merge -p '{"status":{"observedGeneration":2}}'
 }
 together nat

@@ -5,6 +5,8 @@ set -euo pipefail
 . "$WORLDS/recorded.sh"
 
 registered() { :; }
+REVISION=default-v1-31-0-beta-1
+SPEC='{"spec":{"updateStrategy":{"type":"RevisionBased"}}}'
 mesh by-hand
 revision_based() {
     kubectl --context "$1" delete serviceaccount -n istio-system istio-reader-service-account
@@ -16,4 +18,4 @@ revision_based() {
         -e '/uid:/d' -e '/resourceVersion:/d' | kubectl --context "$1" create -f -
     kubectl --context "$1" delete istiorevision default
 }
-together revision_based
+[ "$KIND" = live ] || together revision_based

@@ -8,7 +8,6 @@ mesh by-hand
 node_port() {
     kubectl --context "$1" annotate service -n istio-system istio-eastwestgateway 'traffic.istio.io/nodeSelector={}'
     kubectl --context "$1" patch service -n istio-system istio-eastwestgateway --type=merge -p '{"spec":{"type":"NodePort"}}'
-    kubectl --context "$1" patch service -n istio-system istio-eastwestgateway --subresource=status --type=merge \
-        -p '{"status":{"loadBalancer":null}}'
+    no_address "$1" istio-system istio-eastwestgateway
 }
 together node_port

@@ -5,8 +5,8 @@ set -euo pipefail
 . "$WORLDS/recorded.sh"
 
 mesh by-hand
-kubectl --context "$CTX_CLUSTER2" patch istio default --type=merge \
-    -p '{"spec":{"values":{"meshConfig":{"trustDomain":"west.example"}}}}'
-kubectl --context "$CTX_CLUSTER2" patch istio default --subresource=status --type=merge -p '{"status":{"observedGeneration":2}}'
-kubectl --context "$CTX_CLUSTER2" get configmap -n istio-system istio -o yaml |
-    sed 's/^\( *\)trustDomain: .*/\1trustDomain: west.example/' | kubectl --context "$CTX_CLUSTER2" apply -f -
+configured "$CTX_CLUSTER2" default '{"spec":{"values":{"meshConfig":{"trustDomain":"west.example"}}}}'
+if [ "$KIND" = recorded ]; then
+    kubectl --context "$CTX_CLUSTER2" get configmap -n istio-system istio -o yaml |
+        sed 's/^\( *\)trustDomain: .*/\1trustDomain: west.example/' | kubectl --context "$CTX_CLUSTER2" apply -f -
+fi

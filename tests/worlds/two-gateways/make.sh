@@ -7,5 +7,4 @@ set -euo pipefail
 mesh by-hand
 sed -e 's/istio-eastwestgateway/second-gateway/g' -e 's/istio: eastwestgateway/istio: second/' \
     "$WORLDS/by-hand/gateway2.yaml" | kubectl --context "$CTX_CLUSTER2" apply -f -
-kubectl --context "$CTX_CLUSTER2" patch service -n istio-system second-gateway --subresource=status --type=merge \
-    -p '{"status":{"loadBalancer":{"ingress":[{"ip":"10.99.0.13"}]}}}'
+address "$CTX_CLUSTER2" istio-system second-gateway 10.99.0.13

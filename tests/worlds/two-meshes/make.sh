@@ -5,8 +5,11 @@ set -euo pipefail
 . "$WORLDS/recorded.sh"
 
 quick_certificates "$SHARED/quick"
+trust() { cacerts "$1" "$SHARED/quick/$2" "$SYSTEM"; }
+TRUST=trust
 # mesh NUMBER: one of the guide's two meshes.
 one() {
+    local REVISION=mesh$1 SYSTEM=istio-system$1 SAMPLE=app$1
     lay by-hand "$CTX_CLUSTER1" 1 -e "s/istio-system/istio-system$1/g" -e "s/namespace: sample/namespace: app$1/" \
         -e "s/name: sample/name: app$1/" -e "/^kind: Istio\\(Revision\\)\\?$/,/^---/s/name: default/name: mesh$1/" \
         -e "s/revision: ''/revision: mesh$1/" -e "s/activeRevisionName: default/activeRevisionName: mesh$1/"
