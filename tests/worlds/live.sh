@@ -121,6 +121,10 @@ address() {
 
 no_address() { :; }
 
+tag_installed() {
+    kubectl --context "$1" wait --for=condition=Reconciled istiorevisiontag/default --timeout=3m
+}
+
 available() {
     kubectl --context "$1" rollout status -n "$2" "deployment/$3" --timeout=3m
 }

@@ -118,6 +118,27 @@ no_address() {
     kubectl --context "$1" patch service -n "$2" "$3" --subresource=status --type=merge -p '{"status":{"loadBalancer":null}}'
 }
 
+# default_tag CONTEXT ISTIO: the tag by which an Istio of another revision than the default one governs whoever asks for that, and
+# which alone has the operator install the base chart, with the reader account.
+default_tag() {
+    kubectl --context "$1" apply -f - <<END
+apiVersion: sailoperator.io/v1
+kind: IstioRevisionTag
+metadata:
+  name: default
+spec:
+  targetRef:
+    kind: Istio
+    name: $2
+END
+    tag_installed "$1" "$2"
+}
+
+tag_installed() {
+    kubectl --context "$1" patch istiorevisiontag default --subresource=status --type=merge -p "{\"status\":{
+        \"observedGeneration\":1,\"state\":\"Healthy\",\"istioRevision\":\"$2\",\"istiodNamespace\":\"${SYSTEM:-istio-system}\"}}"
+}
+
 # available CONTEXT NAMESPACE DEPLOYMENT: its pod runs.
 available() {
     kubectl --context "$1" patch deployment -n "$2" "$3" --subresource=status --type=merge \

@@ -5,17 +5,5 @@ set -euo pipefail
 . "$WORLDS/recorded.sh"
 
 SPEC='{"spec":{"updateStrategy":{"type":"RevisionBased"}}}'
-prepared() {
-    kubectl --context "$1" apply -f - <<END
-apiVersion: sailoperator.io/v1
-kind: IstioRevisionTag
-metadata:
-  name: default
-spec:
-  targetRef:
-    kind: Istio
-    name: default
-END
-    kubectl --context "$1" wait --for=condition=Ready istiorevisiontag/default --timeout=3m
-}
+prepared() { default_tag "$1" default; }
 mesh by-hand
