@@ -125,7 +125,7 @@ lab() {
     e2e expose meshlab with --clusters east,west
     e2e three meshlab with --clusters east,west,north
     e2e join meshlab with --clusters east,west --balancer east=hostname
-    e2e worlds meshlab with --clusters east,west
+    e2e worlds meshlab with --clusters east,west --external-ip
     e2e worlds:recorded meshlab with --clusters east,west --recorded
     e2e locality meshlab with --clusters east,west
     e2e lab_installs meshlab with --clusters east,west --no-operator --external-ip=west --cluster-domain west=corp.example
