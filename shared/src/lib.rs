@@ -12,3 +12,5 @@ pub mod model;
 #[cfg(feature = "engine")]
 pub mod plugin;
 pub mod probe;
+#[cfg(feature = "engine")]
+pub mod session;
