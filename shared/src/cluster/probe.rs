@@ -22,7 +22,7 @@ use super::watch::{Source, Verdict, until};
 use crate::error::{Error, Result};
 use crate::istio::MANAGED_BY;
 use crate::istio::manifest::to_manifest;
-use crate::probe::line::{self, Answer, Request, read_answers};
+use mesh_probe::line::{self, Answer, Request, read_answers};
 
 const NAME: &str = "mesh-probe";
 const PREFIX: &str = "mesh-probe-";
@@ -48,6 +48,13 @@ pub struct ProbeImage {
     pub image: String,
     /// The Secret by which the image is pulled; the probe's namespace gets a copy of it for as long as it lives.
     pub pull_secret: Option<PullSecret>,
+}
+
+impl ProbeImage {
+    /// Reference of the image that is used where the user names no other, in this one place. Its tag is the version in
+    /// Cargo.toml: a release publishes it once under that, and a plugin that is packaged under another version, as in tests,
+    /// still finds it.
+    pub const DEFAULT: &str = concat!("ghcr.io/kubectl-mesh/mesh-probe:v", env!("CARGO_PKG_VERSION"));
 }
 
 /// A Secret that stands in every cluster.

@@ -13,7 +13,7 @@ use crate::istio::remote_secret::{self, ReaderCredential};
 use crate::mesh::name::ClusterName;
 use crate::observed::cluster::ApiAddress;
 use crate::plan::action::{PeerAddresses, WantedAddress};
-use crate::probe::line::{Answer, Bearer, Kind, Outcome, Target};
+use mesh_probe::line::{Answer, Bearer, Kind, Outcome, Target};
 
 /// How long a probe tries one address.
 const PER_ADDRESS: Duration = Duration::from_secs(5);

@@ -9,7 +9,7 @@ use crate::cluster::forward::{self, Replica};
 use crate::error::{Error, Result};
 use crate::istio::gateway::STATUS_PORT;
 use crate::mesh::name::ClusterName;
-use crate::probe::line::{Kind, Outcome, Target};
+use mesh_probe::line::{Kind, Outcome, Target};
 
 /// How often istiod is asked while it still gathers.
 const PAUSE: Duration = Duration::from_millis(150);

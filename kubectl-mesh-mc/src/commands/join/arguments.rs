@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum, ValueHint};
 use mesh_shared::cluster::context::Cluster;
-use mesh_shared::cluster::probe::PullSecret;
+use mesh_shared::cluster::probe::{ProbeImage, PullSecret};
 use mesh_shared::error::{Error, Result};
 use mesh_shared::machine::values_file;
 use mesh_shared::mesh::name::{ClusterName, MeshId, NetworkName};
 use mesh_shared::mesh::values;
 use mesh_shared::observed::cluster::{AddressSource, ApiAddress, ObservedCluster};
 use mesh_shared::pki::key::KeyAlgorithm;
-use mesh_shared::probe::DEFAULT_IMAGE;
 use mesh_shared::ui::arguments::parse_duration;
 use mesh_shared::ui::help;
 use serde_json::Value;
@@ -114,8 +113,8 @@ pub struct JoinArguments {
     /// Start no probe pods, prove no address
     #[arg(long, help_heading = "Probe")]
     pub no_probe: bool,
-    #[arg(long, value_name = "IMAGE", default_value = DEFAULT_IMAGE, hide_default_value = true, help_heading = "Probe",
-        help = "Image of the probe pods", long_help = format!("Image of the probe pods\n\nBy default {DEFAULT_IMAGE}."))]
+    #[arg(long, value_name = "IMAGE", default_value = ProbeImage::DEFAULT, hide_default_value = true, help_heading = "Probe",
+        help = "Image of the probe pods", long_help = format!("Image of the probe pods\n\nBy default {}.", ProbeImage::DEFAULT))]
     pub probe_image: String,
     /// Secret by which the probe's image is pulled
     ///
