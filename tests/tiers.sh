@@ -98,7 +98,8 @@ unit() {
     done
     check cargo test --workspace --lib --bins "${tests[@]}" &&
         # How worlds are read and judged: the worlds themselves need clusters.
-        check cargo test --workspace --test worlds ::tests::
+        check cargo test --workspace --test worlds ::tests:: &&
+        check cargo test --workspace --test tidy
 }
 
 # What runs in clusters. Each file of tests/e2e has a lab of its own, but for the one that brings labs up itself. Mostly they wait

@@ -10,19 +10,21 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use mesh_probe::line;
+use mesh_probe::line::{Answer, Request, read_answers};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::apply::{Created, create, delete, get};
 use super::context::Cluster;
 use super::exec::{Command, run};
-use super::kinds::Target;
 use super::wait::pods;
 use super::watch::{Source, Verdict, until};
-use crate::error::{Error, Result};
-use crate::istio::MANAGED_BY;
-use crate::istio::manifest::to_manifest;
-use mesh_probe::line::{self, Answer, Request, read_answers};
+use crate::model::istio::manifest::to_manifest;
+use crate::model::kube::kinds::Target;
+use crate::model::kube::managed_by::MANAGED_BY;
+use crate::model::kube::pull_secret::PullSecret;
+use crate::plugin::error::{Error, Result};
 
 const NAME: &str = "mesh-probe";
 const PREFIX: &str = "mesh-probe-";
@@ -55,30 +57,6 @@ impl ProbeImage {
     /// Cargo.toml: a release publishes it once under that, and a plugin that is packaged under another version, as in tests,
     /// still finds it.
     pub const DEFAULT: &str = concat!("ghcr.io/kubectl-mesh/mesh-probe:v", env!("CARGO_PKG_VERSION"));
-}
-
-/// A Secret that stands in every cluster.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PullSecret {
-    /// Its namespace.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
-}
-
-impl std::str::FromStr for PullSecret {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        match text.split_once('/') {
-            Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() && !name.contains('/') => {
-                Ok(Self { namespace: namespace.into(), name: name.into() })
-            }
-            _ => Err(Error::usage(format!("{text:?} names no Secret"))
-                .because("a namespace and a name are wanted")
-                .fix("write it as NAMESPACE/NAME")),
-        }
-    }
 }
 
 /// The namespace of a run's probe.
@@ -331,5 +309,4 @@ pub async fn remove(cluster: &Cluster, namespace: &str) -> Result<()> {
 }
 
 #[cfg(test)]
-#[path = "probe_tests.rs"]
 mod tests;
