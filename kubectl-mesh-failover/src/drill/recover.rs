@@ -53,7 +53,6 @@ const EXIT_CODES: &str = "\
 ///
 /// Needs the failed cluster alone: its context is named by --contexts, or is the current one. What somebody else has changed
 /// meanwhile is reported and left.
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[derive(Debug, Args)]
 #[command(after_long_help = help::ending(EXAMPLES, EXIT_CODES))]
 pub struct RecoverArguments {

@@ -46,7 +46,6 @@ kubectl mesh-mc join --contexts east,west \\
 /// finished mesh it changes nothing. docs/join.md tells what each phase writes.
 #[derive(Debug, Args)]
 #[command(after_long_help = help::ending(EXAMPLES, help::EXIT_CODES))]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct JoinArguments {
     /// Contexts of the kubeconfig, two or more
     #[arg(long, value_name = "A,B,…", value_delimiter = ',', required = true, help_heading = "Mesh")]
