@@ -61,7 +61,6 @@ fn assemble(cluster: &Cluster, scope: &Scope, answers: &Answers, now: Timestamp)
     let governed = istiods.iter().any(|istiod| &istiod.namespace == namespace);
     let cacerts = secret(crate::model::istio::cacerts::NAME);
     let reader_account = remote_secrets::reader_account(&answers.service_accounts);
-    let _service = answers.gateway_service.as_ref();
     let is_over = |namespace: &Value| answers.time.is_some_and(|time| probe::is_over(namespace, time));
     let (leftovers, others): (Vec<Value>, Vec<Value>) = answers.probes.iter().cloned().partition(is_over);
     Ok(ObservedCluster {
