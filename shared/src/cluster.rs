@@ -24,7 +24,6 @@ mod request;
 pub mod send_once;
 #[cfg(test)]
 mod test_api_server;
-pub mod traffic;
 pub mod wait;
 mod watch;
 pub mod workloads;

@@ -33,11 +33,12 @@ pub fn governing(
     service: &ServiceName,
     port: u16,
 ) -> Option<(Option<String>, Effective)> {
-    let seen = observed.iter().find(|seen| seen.name == *client.cluster)?;
+    let seen = observed.iter().find(|seen| seen.membership.name == *client.cluster)?;
     let index = RuleIndex::of(seen);
     let governed = index.governing(client.namespace, &service.namespace, &service.host());
     let rule = governed.for_labels(client.labels);
-    let traffic_distribution = seen.services.get(service).and_then(|service| service.traffic_distribution.as_deref());
+    let traffic_distribution =
+        seen.services.by_name.get(service).and_then(|service| service.traffic_distribution.as_deref());
     let effective = effective(rule, port, Surroundings { mesh: &seen.mesh_config, traffic_distribution });
     Some((rule.map(|rule| rule.policy_rule().key().to_string()), effective))
 }

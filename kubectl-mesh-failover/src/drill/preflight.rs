@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use mesh_shared::model::names::service::ServiceName;
-use mesh_shared::model::seen::traffic::{ObservedTraffic, PodSeen, ServicePort, ServiceSeen};
+use mesh_shared::model::seen::services::{PodSeen, ServicePort, ServiceSeen};
+use mesh_shared::model::seen::traffic::ObservedTraffic;
 use mesh_shared::model::seen::workload::Owners;
 use mesh_shared::plugin::error::{Error, Result};
 use mesh_shared::plugin::text::list;
@@ -19,7 +20,7 @@ use mesh_shared::model::istio::exposure::openings;
 /// # Errors
 /// A refusal that names those that are missing.
 pub fn whole_mesh(seen: &[&ObservedTraffic], known: &BTreeSet<String>) -> Result<()> {
-    let here: BTreeSet<&str> = seen.iter().map(|cluster| cluster.name.as_str()).collect();
+    let here: BTreeSet<&str> = seen.iter().map(|cluster| cluster.membership.name.as_str()).collect();
     let missing: Vec<&str> = known.iter().map(String::as_str).filter(|name| !here.contains(name)).collect();
     if missing.is_empty() {
         return Ok(());
@@ -34,9 +35,10 @@ pub fn whole_mesh(seen: &[&ObservedTraffic], known: &BTreeSet<String>) -> Result
 /// # Errors
 /// A usage error with those that there are.
 pub fn cluster<'a>(seen: &[&'a ObservedTraffic], wanted: &str, flag: &str) -> Result<&'a ObservedTraffic> {
-    let found = seen.iter().find(|cluster| cluster.name.as_str() == wanted || cluster.context == wanted);
+    let found =
+        seen.iter().find(|cluster| cluster.membership.name.as_str() == wanted || cluster.identity.context == wanted);
     found.copied().ok_or_else(|| {
-        let all: Vec<&str> = seen.iter().map(|cluster| cluster.name.as_str()).collect();
+        let all: Vec<&str> = seen.iter().map(|cluster| cluster.membership.name.as_str()).collect();
         Error::usage(format!("{flag} {wanted}: no cluster of the mesh has this name"))
             .meant(wanted, all.iter().copied())
             .fix(format!("name one of {}", all.join(", ")))
@@ -48,17 +50,17 @@ pub fn cluster<'a>(seen: &[&'a ObservedTraffic], wanted: &str, flag: &str) -> Re
 /// # Errors
 /// A refusal where it is not there, with where it is.
 pub fn service<'a>(seen: &[&ObservedTraffic], at: &'a ObservedTraffic, name: &ServiceName) -> Result<&'a ServiceSeen> {
-    at.services.get(name).ok_or_else(|| {
+    at.services.by_name.get(name).ok_or_else(|| {
         let elsewhere: Vec<&str> = seen
             .iter()
-            .filter(|cluster| cluster.services.contains_key(name))
-            .map(|cluster| cluster.name.as_str())
+            .filter(|cluster| cluster.services.by_name.contains_key(name))
+            .map(|cluster| cluster.membership.name.as_str())
             .collect();
         if elsewhere.is_empty() {
             return no_service(name, seen);
         }
-        Error::refused(format!("there is no service {name} in {}", at.name))
-            .at(format!("context {}, namespace {}", at.context, name.namespace))
+        Error::refused(format!("there is no service {name} in {}", at.membership.name))
+            .at(format!("context {}, namespace {}", at.identity.context, name.namespace))
             .fix(format!("it is in {}: --cluster {}", list(&elsewhere), elsewhere[0]))
     })
 }
@@ -106,7 +108,7 @@ pub fn target_port(port: &ServicePort, pods: &[&PodSeen]) -> Result<u16> {
 
 /// Pods behind a service in a cluster.
 pub fn pods<'a>(at: &'a ObservedTraffic, service: &ServiceName) -> Vec<&'a PodSeen> {
-    let endpoints = at.services.get(service).map(|seen| seen.endpoints.as_slice()).unwrap_or_default();
+    let endpoints = at.services.by_name.get(service).map(|seen| seen.endpoints.as_slice()).unwrap_or_default();
     endpoints.iter().filter_map(|endpoint| at.pod(&service.namespace, endpoint.pod.as_deref()?)).collect()
 }
 
@@ -120,9 +122,10 @@ pub fn failed_pods<'a>(at: &'a ObservedTraffic, service: &ServiceName, fault: Fa
     if fault == Fault::ScaleToZero {
         return Ok(pods(at, service));
     }
-    let selector = at.services.get(service).map(|seen| seen.selector.clone()).unwrap_or_default();
-    let refused =
-        |what: String| Error::refused(what).at(format!("context {}, namespace {}", at.context, service.namespace));
+    let selector = at.services.by_name.get(service).map(|seen| seen.selector.clone()).unwrap_or_default();
+    let refused = |what: String| {
+        Error::refused(what).at(format!("context {}, namespace {}", at.identity.context, service.namespace))
+    };
     if selector.is_empty() {
         return Err(refused(format!("{service} has no selector: an EnvoyFilter cannot be held to its pods"))
             .because(format!(
@@ -136,12 +139,19 @@ pub fn failed_pods<'a>(at: &'a ObservedTraffic, service: &ServiceName, fault: Fa
             .because("an EnvoyFilter there is for workloads of all namespaces")
             .fix("use the other fault: --fault scale-to-zero"));
     }
-    let matched: Vec<&PodSeen> =
-        at.pods.iter().filter(|pod| pod.namespace == service.namespace && pod.is_selected_by(&selector)).collect();
+    let matched: Vec<&PodSeen> = at
+        .services
+        .pods
+        .iter()
+        .filter(|pod| pod.namespace == service.namespace && pod.is_selected_by(&selector))
+        .collect();
     if !matched.iter().any(|pod| pod.sidecar) {
-        return Err(refused(format!("the selector of {service} selects no pod with a sidecar in {}", at.name))
-            .because("an EnvoyFilter changes what sidecars do, and would fail nobody")
-            .fix("use the other fault: --fault scale-to-zero"));
+        return Err(refused(format!(
+            "the selector of {service} selects no pod with a sidecar in {}",
+            at.membership.name
+        ))
+        .because("an EnvoyFilter changes what sidecars do, and would fail nobody")
+        .fix("use the other fault: --fault scale-to-zero"));
     }
     Ok(matched)
 }
@@ -157,7 +167,7 @@ pub fn also_served(at: &ObservedTraffic, service: &ServiceName, pods: &[&PodSeen
             is_endpoint || pod.is_selected_by(&seen.selector)
         })
     };
-    let others = at.services.iter().filter(|(name, _)| name.namespace == service.namespace && *name != service);
+    let others = at.services.by_name.iter().filter(|(name, _)| name.namespace == service.namespace && *name != service);
     others.filter(|(_, seen)| serves(seen)).map(|(name, _)| name.clone()).collect()
 }
 
@@ -167,8 +177,8 @@ pub fn also_served(at: &ObservedTraffic, service: &ServiceName, pods: &[&PodSeen
 /// A refusal where it has no ready endpoint.
 pub fn failed_side(at: &ObservedTraffic, service: &ServiceName) -> Result<Side> {
     side(at, service).ok_or_else(|| {
-        Error::refused(format!("{service} has no ready endpoint in {}: there is nothing to fail", at.name))
-            .at(format!("context {}, namespace {}", at.context, service.namespace))
+        Error::refused(format!("{service} has no ready endpoint in {}: there is nothing to fail", at.membership.name))
+            .at(format!("context {}, namespace {}", at.identity.context, service.namespace))
             .fix("bring its workload up first")
     })
 }
@@ -185,7 +195,7 @@ pub fn target_side(
 ) -> Result<Side> {
     let others: Vec<Side> = seen
         .iter()
-        .filter(|cluster| cluster.name != failed.cluster)
+        .filter(|cluster| cluster.membership.name != failed.cluster)
         .filter_map(|cluster| side(cluster, service))
         .collect();
     if others.is_empty() {
@@ -210,7 +220,7 @@ fn side(at: &ObservedTraffic, service: &ServiceName) -> Option<Side> {
     let regions = at.ready_by_region(service);
     let endpoints = regions.values().sum();
     let (region, _) = regions.into_iter().max_by_key(|(_, count)| *count)?;
-    Some(Side { cluster: at.name.clone(), context: at.context.clone(), region, endpoints })
+    Some(Side { cluster: at.membership.name.clone(), context: at.identity.context.clone(), region, endpoints })
 }
 
 /// A rule governs the client.
@@ -232,9 +242,9 @@ pub fn governed(rule: Option<&Rule>, service: &ServiceName, (from, to): (&str, &
 /// # Errors
 /// A refusal that says what the pods lack.
 pub fn client<'a>(pods: &[&'a PodSeen], workload: &str, at: &ObservedTraffic) -> Result<&'a PodSeen> {
-    let place = || format!("context {}", at.context);
+    let place = || format!("context {}", at.identity.context);
     let Some(ready) = pods.iter().find(|pod| pod.ready) else {
-        return Err(Error::refused(format!("{workload} has no ready pod in {}", at.name))
+        return Err(Error::refused(format!("{workload} has no ready pod in {}", at.membership.name))
             .at(place())
             .fix("bring one up, or name another client: --from, --from-namespace, --from-cluster"));
     };
@@ -251,14 +261,17 @@ pub fn client<'a>(pods: &[&'a PodSeen], workload: &str, at: &ObservedTraffic) ->
 /// # Errors
 /// A refusal with the command that exposes it.
 pub fn exposed(target: &ObservedTraffic, client: &ObservedTraffic, service: &ServiceName) -> Result<()> {
-    let one_network = target.network.is_some() && target.network == client.network;
-    if one_network || target.name == client.name || !openings(target, service).is_empty() {
+    let one_network = target.membership.network.is_some() && target.membership.network == client.membership.network;
+    if one_network || target.membership.name == client.membership.name || !openings(target, service).is_empty() {
         return Ok(());
     }
-    Err(Error::refused(format!("{service} is not exposed in {}, where its traffic would go", target.name))
-        .at(format!("context {}", target.context))
+    Err(Error::refused(format!("{service} is not exposed in {}, where its traffic would go", target.membership.name))
+        .at(format!("context {}", target.identity.context))
         .because("its east-west gateway does not know the host, so that every request would fail")
-        .fix(format!("kubectl mesh-failover expose {service} --contexts {},{}", client.context, target.context)))
+        .fix(format!(
+            "kubectl mesh-failover expose {service} --contexts {},{}",
+            client.identity.context, target.identity.context
+        )))
 }
 
 /// The changes that make the fault.

@@ -14,7 +14,8 @@ use mesh_shared::machine::{clock, lock_holder, random};
 use mesh_shared::model::kube::access::Access;
 use mesh_shared::model::kube::kinds::Target;
 use mesh_shared::model::names::service::ServiceName;
-use mesh_shared::model::seen::traffic::{ObservedTraffic, PodSeen};
+use mesh_shared::model::seen::services::PodSeen;
+use mesh_shared::model::seen::traffic::ObservedTraffic;
 use mesh_shared::plugin::error::{Error, Result};
 use tokio::time::Instant;
 
@@ -34,7 +35,7 @@ use crate::drill::words;
 use crate::drill::{permissions, preflight};
 use crate::identity::MANAGER;
 use crate::locality::damaged::damaged;
-use crate::mesh::observe::{Member, MeshArguments, Wanted, observe};
+use crate::mesh::observe::{Facets, Member, MeshArguments, Wanted, observe};
 use crate::mesh::permissions::DRILL;
 
 /// A pod that comes back is to be ready by then, where no ejection lasts longer.
@@ -47,11 +48,12 @@ const START: std::time::Duration = std::time::Duration::from_mins(1);
 pub async fn prepare(arguments: &RunArguments, mesh: &MeshArguments, session: &Session) -> Result<Prepared> {
     let service = arguments.service.name()?;
     let from_namespace = arguments.from_namespace.clone().unwrap_or_else(|| service.namespace.clone());
-    let wanted = Wanted { service: Some(service.clone()), namespaces: vec![from_namespace.clone()] };
+    let wanted =
+        Wanted { service: Some(service.clone()), namespaces: vec![from_namespace.clone()], facets: Facets::Rules };
     let members = observe(mesh, session, &wanted).await?;
     let seen: Vec<&ObservedTraffic> = members.iter().map(|member| &member.seen).collect();
     let at = preflight::cluster(&seen, &arguments.cluster, "--cluster")?;
-    let from = arguments.from_cluster.as_deref().unwrap_or(at.name.as_str());
+    let from = arguments.from_cluster.as_deref().unwrap_or(at.membership.name.as_str());
     let client_at = preflight::cluster(&seen, from, "--from-cluster")?;
     let (failed, client_cluster) = (edge(&members, at)?, edge(&members, client_at)?);
     let failing = permissions::failing(&service, arguments.fault);
@@ -79,7 +81,7 @@ pub async fn prepare(arguments: &RunArguments, mesh: &MeshArguments, session: &S
 
     let asker = asker(arguments, client_cluster, client_at, &service).await?;
     let from = ClientOf {
-        cluster: &client_at.name,
+        cluster: &client_at.membership.name,
         namespace: &asker.client.namespace,
         region: &asker.client.region,
         labels: &asker.pod.labels,
@@ -117,8 +119,8 @@ pub async fn prepare(arguments: &RunArguments, mesh: &MeshArguments, session: &S
     let record = Record {
         holder: lock_holder::name(&run),
         run,
-        cluster: at.name.to_string(),
-        system_namespace: at.system_namespace.clone(),
+        cluster: at.membership.name.to_string(),
+        system_namespace: at.membership.system_namespace.clone(),
         deadline: deadline(started, &experiment, &timing),
         ..Record::empty(service.clone(), arguments.fault, started, changed)
     };
@@ -126,8 +128,8 @@ pub async fn prepare(arguments: &RunArguments, mesh: &MeshArguments, session: &S
         .iter()
         .map(|member| Place {
             cluster: member.cluster.clone(),
-            uid: member.seen.uid.clone(),
-            system_namespace: member.seen.system_namespace.clone(),
+            uid: member.seen.identity.uid.clone(),
+            system_namespace: member.seen.membership.system_namespace.clone(),
         })
         .collect();
     Ok(Prepared {
@@ -152,16 +154,18 @@ pub async fn prepare(arguments: &RunArguments, mesh: &MeshArguments, session: &S
 /// The clusters that the istiods know, by their own word: no Secret is read for it.
 async fn known_clusters(members: &[Member]) -> Result<BTreeSet<String>> {
     let deadline = |cluster: &Cluster| Instant::now() + cluster.request_timeout();
-    let asked = members
-        .iter()
-        .map(|member| istiod::replicas(&member.cluster, &member.seen.system_namespace, deadline(&member.cluster)));
+    let asked = members.iter().map(|member| {
+        istiod::replicas(&member.cluster, &member.seen.membership.system_namespace, deadline(&member.cluster))
+    });
     let replicas = try_join_all(asked).await?;
     Ok(replicas.into_iter().flatten().flat_map(|replica| replica.clusters).map(|cluster| cluster.cluster).collect())
 }
 
 fn edge<'a>(members: &'a [Member], seen: &ObservedTraffic) -> Result<&'a Cluster> {
-    let found = members.iter().find(|member| member.seen.uid == seen.uid);
-    found.map(|member| &member.cluster).ok_or_else(|| Error::failed(format!("{} is no member", seen.name)).report())
+    let found = members.iter().find(|member| member.seen.identity.uid == seen.identity.uid);
+    found
+        .map(|member| &member.cluster)
+        .ok_or_else(|| Error::failed(format!("{} is no member", seen.membership.name)).report())
 }
 
 fn hypothesis(arguments: &RunArguments, rule: Option<&Rule>) -> Hypothesis {
@@ -227,7 +231,7 @@ async fn no_filter_there(cluster: &Cluster, changed: &[Changed]) -> Result<()> {
 async fn nobody_drills(members: &[Member], service: &ServiceName) -> Result<()> {
     let now = clock::now();
     for member in members {
-        let target = lock::place(service, &member.seen.system_namespace)?;
+        let target = lock::place(service, &member.seen.membership.system_namespace)?;
         if let Some(lease) = lease::read(&member.cluster, &target).await?.filter(|lease| lease.is_alive(now)) {
             return Err(words::runs_already(service, &member.cluster.context, &lease.holder, lease.age(now)));
         }
@@ -251,7 +255,7 @@ async fn asker<'a>(
 ) -> Result<Asker<'a>> {
     let (kind, name) = workload(&arguments.from)?;
     let namespace = arguments.from_namespace.as_ref().unwrap_or(&service.namespace);
-    let mut pods: Vec<&PodSeen> = at.pods.iter().filter(|pod| pod.namespace == *namespace).collect();
+    let mut pods: Vec<&PodSeen> = at.services.pods.iter().filter(|pod| pod.namespace == *namespace).collect();
     if kind == "Pod" {
         pods.retain(|pod| pod.name == name);
     } else {
@@ -267,7 +271,7 @@ async fn asker<'a>(
         namespace: namespace.clone(),
         pod: pod.name.clone(),
         container,
-        cluster: at.name.clone(),
+        cluster: at.membership.name.clone(),
         region: pod.locality.region.clone(),
     };
     Ok(Asker { client, pod, curl, shell })
@@ -280,7 +284,7 @@ fn container(pod: &PodSeen, wanted: Option<&str>, at: &ObservedTraffic) -> Resul
     };
     found.cloned().ok_or_else(|| {
         Error::refused(format!("the client {}/{} has no such container", pod.namespace, pod.name))
-            .at(format!("context {}", at.context))
+            .at(format!("context {}", at.identity.context))
             .because(format!("it has {}", pod.containers.join(", ")))
             .meant(wanted.unwrap_or_default(), pod.containers.iter().map(String::as_str))
             .fix("name one: --from-container")
@@ -311,8 +315,9 @@ async fn curl(cluster: &Cluster, pod: &PodSeen, container: &str) -> Result<(Curl
 /// The user may do all that the drill does, and above all may put it back: what it does in all of the mesh's clusters, and in
 /// single ones.
 async fn allowed(members: &[Member], service: &ServiceName, single: &[(&Cluster, Vec<Access>)]) -> Result<()> {
-    let everywhere =
-        members.iter().map(|member| (&member.cluster, permissions::everywhere(&member.seen.system_namespace, service)));
+    let everywhere = members
+        .iter()
+        .map(|member| (&member.cluster, permissions::everywhere(&member.seen.membership.system_namespace, service)));
     let single = single.iter().map(|(cluster, accesses)| (*cluster, accesses.clone()));
     let needed: Vec<Needed<'_>> =
         everywhere.chain(single).map(|(cluster, accesses)| Needed { cluster, accesses, file: DRILL }).collect();

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mesh_shared::model::seen::traffic::{EastWestGateway, ObservedTraffic, PodSeen};
+use mesh_shared::model::seen::east_west::EastWestGateway;
+use mesh_shared::model::seen::services::PodSeen;
+use mesh_shared::model::seen::traffic::ObservedTraffic;
 use mesh_shared::plugin::error::{Error, Result};
 
 /// The labels by which a Gateway selects the east-west gateways of a cluster, and the port that they take connections on.
@@ -20,27 +22,31 @@ pub struct Binding {
 /// # Errors
 /// A refusal where there is no east-west gateway, or nothing tells its pods from others.
 pub fn binding(seen: &ObservedTraffic) -> Result<Binding> {
-    let place = format!("context {}", seen.context);
-    let Some(first) = seen.east_west.first() else {
-        return Err(Error::refused(format!("{} has no east-west gateway", seen.name))
+    let place = format!("context {}", seen.identity.context);
+    let Some(first) = seen.east_west_gateways().first() else {
+        return Err(Error::refused(format!("{} has no east-west gateway", seen.membership.name))
             .at(place)
             .because("no Service there has the label topology.istio.io/network and the port 15443")
             .fix("make one: kubectl mesh-mc join --contexts A,B,…"));
     };
-    let gateways = seen.east_west.iter().map(|gateway| format!("{}/{}", gateway.namespace, gateway.service));
+    let gateways = seen.east_west_gateways().iter().map(|gateway| format!("{}/{}", gateway.namespace, gateway.service));
     let gateways: Vec<String> = gateways.collect();
-    if seen.east_west.iter().any(|gateway| gateway.port != first.port) {
+    if seen.east_west_gateways().iter().any(|gateway| gateway.port != first.port) {
         return Err(Error::refused(format!(
             "the east-west gateways of {} take connections on several ports",
-            seen.name
+            seen.membership.name
         ))
         .at(place)
         .because(format!("Services {}", gateways.join(", ")))
         .fix("write the Gateways yourself, one for each"));
     }
-    let shared = shared(&seen.east_west);
-    let others: Vec<&PodSeen> =
-        seen.pods.iter().filter(|pod| !seen.east_west.iter().any(|of| is_pod_of(pod, of))).collect();
+    let shared = shared(seen.east_west_gateways());
+    let others: Vec<&PodSeen> = seen
+        .services
+        .pods
+        .iter()
+        .filter(|pod| !seen.east_west_gateways().iter().any(|of| is_pod_of(pod, of)))
+        .collect();
     let told_apart = |selector: &BTreeMap<String, String>| {
         !selector.is_empty() && !others.iter().any(|pod| pod.is_selected_by(selector))
     };
@@ -49,7 +55,7 @@ pub fn binding(seen: &ObservedTraffic) -> Result<Binding> {
         .find(told_apart)
         .map(|selector| Binding { selector, port: first.port })
         .ok_or_else(|| {
-            Error::refused(format!("no label tells the east-west gateway of {} from other pods", seen.name))
+            Error::refused(format!("no label tells the east-west gateway of {} from other pods", seen.membership.name))
                 .at(place)
                 .because(format!("pods of Service {} have {}", gateways.join(", "), words(&shared)))
                 .fix("give these pods a label of their own, such as istio: eastwestgateway")

@@ -12,7 +12,7 @@ use crate::expose::plan;
 use crate::expose::plan::{ExposePlan, ExposeRequest};
 use crate::expose::words;
 use crate::mesh::arguments::{ServiceArguments, WriteArguments};
-use crate::mesh::observe::{MeshArguments, Wanted, observe, seen};
+use crate::mesh::observe::{Facets, MeshArguments, Wanted, observe, seen};
 use crate::mesh::permissions::EXPOSE;
 use crate::mesh::proposal::Proposal;
 use crate::mesh::write::{Consent, carry_out, consent};
@@ -118,7 +118,7 @@ async fn settle(
 ) -> Result<Option<ExposePlan>> {
     let (mut conflicts, mut first) = (0, None::<ExposePlan>);
     loop {
-        let members = observe(mesh, session, &Wanted::service(request.service)).await?;
+        let members = observe(mesh, session, &Wanted::service(request.service, Facets::EastWest)).await?;
         let seen = seen(&members);
         let plan = planner(request, &seen)?;
         let proposal = Proposal {

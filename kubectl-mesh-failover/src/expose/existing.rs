@@ -37,17 +37,17 @@ impl<'a> Standing<'a> {
     /// A refusal where ours was changed so that it has no server that passes connections through.
     pub(super) fn of(cluster: &'a ObservedTraffic) -> Result<Self> {
         let key = ours(cluster);
-        let Some(object) = cluster.gateways.iter().find(|gateway| ObjectKey::of(gateway) == key) else {
+        let Some(object) = cluster.gateway_rules().iter().find(|gateway| ObjectKey::of(gateway) == key) else {
             return Ok(Self::Nothing);
         };
         if !is_ours(object, cluster) {
             return Ok(Self::Foreign(key));
         }
-        let mut ports = cluster.east_west.iter().map(|gateway| gateway.port).chain([PORT]);
+        let mut ports = cluster.east_west_gateways().iter().map(|gateway| gateway.port).chain([PORT]);
         let found = ports.find_map(|port| passthrough_servers(object, port).next());
         let (server, hosts) = found.ok_or_else(|| {
-            Error::refused(format!("{key} in {} is not as we write it", cluster.name))
-                .at(format!("context {}, {key}", cluster.context))
+            Error::refused(format!("{key} in {} is not as we write it", cluster.membership.name))
+                .at(format!("context {}, {key}", cluster.identity.context))
                 .because("it has our label, and no server that passes TLS through on the east-west gateway's port")
                 .fix("somebody changed it: put that server back, or delete the Gateway and expose again")
         })?;
@@ -58,7 +58,7 @@ impl<'a> Standing<'a> {
 impl Own<'_> {
     /// Whether it is bound to every east-west gateway of the cluster.
     pub(super) fn selects_all(&self, cluster: &ObservedTraffic) -> bool {
-        cluster.east_west.iter().all(|gateway| selects(self.object, &gateway.pod_labels))
+        cluster.east_west_gateways().iter().all(|gateway| selects(self.object, &gateway.pod_labels))
     }
 
     /// Replaces its hosts, and its selector where another is given, if it is still as it was read.

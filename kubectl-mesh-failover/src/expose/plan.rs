@@ -109,9 +109,9 @@ pub fn expose(request: &ExposeRequest<'_>, seen: &[&ObservedTraffic]) -> Result<
             Outcome::Stands(opening)
         } else {
             let (write, manifest) = opened(cluster, request.service)?;
-            let why = format!("{} serves {} and does not expose it", cluster.name, request.service);
-            plan.changes.push(Change { cluster: cluster.name.clone(), write, why });
-            plan.manifests.push((cluster.name.clone(), manifest));
+            let why = format!("{} serves {} and does not expose it", cluster.membership.name, request.service);
+            plan.changes.push(Change { cluster: cluster.membership.name.clone(), write, why });
+            plan.manifests.push((cluster.membership.name.clone(), manifest));
             Outcome::Exposes
         };
         plan.clusters.push(in_cluster(cluster, request.service, outcome));
@@ -138,10 +138,10 @@ pub fn unexpose(request: &ExposeRequest<'_>, seen: &[&ObservedTraffic]) -> Resul
                     (own.delete(), format!("{} is the last that it exposes", request.service))
                 } else {
                     let manifest = own.with_hosts(&left);
-                    plan.manifests.push((cluster.name.clone(), manifest));
+                    plan.manifests.push((cluster.membership.name.clone(), manifest));
                     (own.patch(&left, None), format!("{} is not to be exposed", request.service))
                 };
-                plan.changes.push(Change { cluster: cluster.name.clone(), write, why });
+                plan.changes.push(Change { cluster: cluster.membership.name.clone(), write, why });
                 Outcome::Unexposes { still }
             }
             (_, Some(opening)) => Outcome::Others(opening),
@@ -149,7 +149,7 @@ pub fn unexpose(request: &ExposeRequest<'_>, seen: &[&ObservedTraffic]) -> Resul
         };
         plan.clusters.push(in_cluster(cluster, request.service, outcome));
     }
-    let known = seen.iter().any(|cluster| cluster.services.contains_key(request.service));
+    let known = seen.iter().any(|cluster| cluster.services.by_name.contains_key(request.service));
     if !known && plan.clusters.iter().all(|cluster| cluster.outcome == Outcome::NotExposed) {
         return Err(no_service(request.service, seen));
     }
@@ -161,7 +161,13 @@ fn opened(cluster: &ObservedTraffic, service: &ServiceName) -> Result<(Write, Va
     let binding = binding(cluster)?;
     let host = service.host();
     let named = |hosts: &[String]| {
-        cross_network_gateway::manifest(&cluster.system_namespace, &binding.selector, binding.port, hosts, MANAGER)
+        cross_network_gateway::manifest(
+            &cluster.membership.system_namespace,
+            &binding.selector,
+            binding.port,
+            hosts,
+            MANAGER,
+        )
     };
     match Standing::of(cluster)? {
         Standing::Nothing => {
@@ -178,36 +184,37 @@ fn opened(cluster: &ObservedTraffic, service: &ServiceName) -> Result<(Write, Va
             let selector = (!own.selects_all(cluster)).then_some(&binding.selector);
             Ok((own.patch(&hosts, selector), named(&hosts)))
         }
-        Standing::Foreign(gateway) => Err(Error::refused(format!("{gateway} in {} is not ours", cluster.name))
-            .at(format!("context {}, {gateway}", cluster.context))
+        Standing::Foreign(gateway) => Err(Error::refused(format!("{gateway} in {} is not ours", cluster.membership.name))
+            .at(format!("context {}, {gateway}", cluster.identity.context))
             .because(format!("it lacks the label {}={MANAGER}, so that somebody else keeps it", mesh_shared::model::kube::managed_by::MANAGED_BY))
             .fix(format!("add {host} to its hosts yourself"))
             .fix(format!(
                 "or hand it over: kubectl --context {} -n {} label gateways.networking.istio.io {} {}={MANAGER} --overwrite",
-                cluster.context, gateway.namespace, gateway.name, mesh_shared::model::kube::managed_by::MANAGED_BY
+                cluster.identity.context, gateway.namespace, gateway.name, mesh_shared::model::kube::managed_by::MANAGED_BY
             ))),
     }
 }
 
 fn in_cluster(cluster: &ObservedTraffic, service: &ServiceName, outcome: Outcome) -> InCluster {
-    let endpoints = cluster.services.get(service).map(|seen| seen.endpoints.as_slice()).unwrap_or_default();
+    let endpoints = cluster.services.by_name.get(service).map(|seen| seen.endpoints.as_slice()).unwrap_or_default();
     let ready = endpoints.iter().filter(|endpoint| endpoint.ready).count();
-    InCluster { cluster: cluster.name.clone(), ready, total: endpoints.len(), outcome }
+    InCluster { cluster: cluster.membership.name.clone(), ready, total: endpoints.len(), outcome }
 }
 
 /// The clusters that have endpoints of the service, or those of them that are named.
 fn serving<'a>(request: &ExposeRequest<'_>, seen: &[&'a ObservedTraffic]) -> Result<Vec<&'a ObservedTraffic>> {
     let service = request.service;
-    let has =
-        |cluster: &&&ObservedTraffic| cluster.services.get(service).is_some_and(|seen| !seen.endpoints.is_empty());
+    let has = |cluster: &&&ObservedTraffic| {
+        cluster.services.by_name.get(service).is_some_and(|seen| !seen.endpoints.is_empty())
+    };
     let named = chosen(request.clusters, seen)?;
-    if !seen.iter().any(|cluster| cluster.services.contains_key(service)) {
+    if !seen.iter().any(|cluster| cluster.services.by_name.contains_key(service)) {
         return Err(no_service(service, seen));
     }
     let serving: Vec<&ObservedTraffic> = seen.iter().filter(has).copied().collect();
     if serving.is_empty() {
-        let standing = seen.iter().filter(|cluster| cluster.services.contains_key(service));
-        let standing: Vec<&str> = standing.map(|cluster| cluster.name.as_str()).collect();
+        let standing = seen.iter().filter(|cluster| cluster.services.by_name.contains_key(service));
+        let standing: Vec<&str> = standing.map(|cluster| cluster.membership.name.as_str()).collect();
         return Err(Error::refused(format!("{service} has no endpoints in any cluster"))
             .because(format!("its Service stands in {}, and selects no pod there", standing.join(", ")))
             .fix("start its pods first"));
@@ -218,9 +225,9 @@ fn serving<'a>(request: &ExposeRequest<'_>, seen: &[&'a ObservedTraffic]) -> Res
     match named.iter().find(|cluster| !has(cluster)) {
         None => Ok(named),
         Some(without) => {
-            let with: Vec<&str> = serving.iter().map(|cluster| cluster.name.as_str()).collect();
-            Err(Error::refused(format!("{service} has no endpoints in {}", without.name))
-                .at(format!("context {}", without.context))
+            let with: Vec<&str> = serving.iter().map(|cluster| cluster.membership.name.as_str()).collect();
+            Err(Error::refused(format!("{service} has no endpoints in {}", without.membership.name))
+                .at(format!("context {}", without.identity.context))
                 .because(format!("a Gateway there would lead nowhere; {} has endpoints of it", with.join(", ")))
                 .fix("leave it out of --clusters, or start its pods there first"))
         }
@@ -237,30 +244,34 @@ fn notes(service: &ServiceName, seen: &[&ObservedTraffic], serving: &[&ObservedT
         {
             notes.push(format!(
                 "{}: {other} opens it too: istiod drops one of them, or Envoy refuses both. Take ours back: unexpose",
-                cluster.name
+                cluster.membership.name
             ));
         }
-        let Some(here) = cluster.services.get(service) else { continue };
+        let Some(here) = cluster.services.by_name.get(service) else { continue };
         let bare = mesh_shared::model::istio::exposure::without_sidecar(cluster, service);
         if bare > 0 {
             notes.push(format!(
                 "{}: {bare} of {} endpoints have no sidecar and are not reached from other networks",
-                cluster.name,
+                cluster.membership.name,
                 here.endpoints.len()
             ));
         }
-        if cluster.east_west.iter().all(|gateway| gateway.addresses.is_empty()) && !cluster.east_west.is_empty() {
-            notes
-                .push(format!("{}: its east-west gateway has no address yet, so that nobody reaches it", cluster.name));
+        if cluster.east_west_gateways().iter().all(|gateway| gateway.addresses.is_empty())
+            && !cluster.east_west_gateways().is_empty()
+        {
+            notes.push(format!(
+                "{}: its east-west gateway has no address yet, so that nobody reaches it",
+                cluster.membership.name
+            ));
         }
     }
-    if serving.iter().any(|cluster| cluster.services.get(service).is_some_and(|here| here.headless)) {
+    if serving.iter().any(|cluster| cluster.services.by_name.get(service).is_some_and(|here| here.headless)) {
         notes.push("it is headless: from another network no single pod is reached by its own name".into());
     }
     let absent: Vec<&str> = seen
         .iter()
-        .filter(|cluster| !cluster.services.contains_key(service))
-        .map(|cluster| cluster.name.as_str())
+        .filter(|cluster| !cluster.services.by_name.contains_key(service))
+        .map(|cluster| cluster.membership.name.as_str())
         .collect();
     if !absent.is_empty() {
         notes.push(format!("it does not resolve in {}, where no Service of that name stands", absent.join(", ")));

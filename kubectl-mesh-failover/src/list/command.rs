@@ -9,7 +9,7 @@ use mesh_shared::session::Session;
 use crate::list::plan;
 use crate::list::plan::ListRequest;
 use crate::list::words;
-use crate::mesh::observe::{MeshArguments, Wanted, observe, seen};
+use crate::mesh::observe::{Facets, MeshArguments, Wanted, observe, seen};
 use mesh_shared::plugin::arguments::TableArguments;
 
 const EXAMPLES: &str = "\
@@ -44,7 +44,7 @@ pub struct ListArguments {
 pub async fn list(arguments: &ListArguments, mesh: &MeshArguments, session: &Session) -> Result<()> {
     let namespace = arguments.namespace.as_deref();
     let service = arguments.service.as_ref().map(|text| ServiceName::parse(text, namespace)).transpose()?;
-    let wanted = Wanted { service: service.clone(), ..Wanted::default() };
+    let wanted = Wanted { service: service.clone(), facets: Facets::EastWest, ..Wanted::default() };
     let members = observe(mesh, session, &wanted).await?;
     let seen = seen(&members);
     let services = plan::list(&ListRequest { service: service.as_ref(), namespace }, &seen);

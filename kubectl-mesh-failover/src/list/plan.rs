@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use mesh_shared::model::istio::cross_network_gateway::covers;
 use mesh_shared::model::names::ClusterName;
 use mesh_shared::model::names::service::ServiceName;
-use mesh_shared::model::seen::traffic::{ObservedTraffic, ServicePort, ServiceSeen};
+use mesh_shared::model::seen::services::{ServicePort, ServiceSeen};
+use mesh_shared::model::seen::traffic::ObservedTraffic;
 use serde::Serialize;
 
 use mesh_shared::model::istio::exposure::{Opening, all_hosts, openings, without_sidecar};
@@ -75,12 +76,12 @@ pub fn list(request: &ListRequest<'_>, seen: &[&ObservedTraffic]) -> Vec<ListedS
 
 fn listed(service: ServiceName, seen: &[&ObservedTraffic]) -> ListedService {
     let clusters = seen.iter().map(|cluster| in_cluster(&service, cluster, seen)).collect();
-    let headless = seen.iter().any(|cluster| cluster.services.get(&service).is_some_and(|here| here.headless));
+    let headless = seen.iter().any(|cluster| cluster.services.by_name.get(&service).is_some_and(|here| here.headless));
     ListedService { host: service.host(), headless, clusters, service }
 }
 
 fn in_cluster(service: &ServiceName, cluster: &ObservedTraffic, seen: &[&ObservedTraffic]) -> ListedCluster {
-    let here = cluster.services.get(service);
+    let here = cluster.services.by_name.get(service);
     let endpoints = here.map(|here| here.endpoints.as_slice()).unwrap_or_default();
     let exposed_by = openings(cluster, service);
     let bare = without_sidecar(cluster, service);
@@ -88,12 +89,12 @@ fn in_cluster(service: &ServiceName, cluster: &ObservedTraffic, seen: &[&Observe
     let clients = seen.iter().filter(|client| sent_here && sends_to(client, cluster, service));
     let ports = here.map(|here| here.ports.as_slice()).unwrap_or_default();
     ListedCluster {
-        cluster: cluster.name.clone(),
+        cluster: cluster.membership.name.clone(),
         ready: endpoints.iter().filter(|endpoint| endpoint.ready).count(),
         total: endpoints.len(),
         without_sidecar: bare,
         resolves: here.is_some(),
-        refused_from: clients.map(|client| client.name.clone()).collect(),
+        refused_from: clients.map(|client| client.membership.name.clone()).collect(),
         regions: cluster.ready_by_region(service),
         ports: ports.iter().map(shown).collect(),
         unretried_ports: ports.iter().filter(|port| !is_retried(port)).map(|port| port.port).collect(),
@@ -108,9 +109,9 @@ fn in_cluster(service: &ServiceName, cluster: &ObservedTraffic, seen: &[&Observe
 fn sends_to(client: &ObservedTraffic, server: &ObservedTraffic, service: &ServiceName) -> bool {
     let host = service.host();
     let local = client.mesh_config.cluster_local.iter().map(String::as_str).chain(ALWAYS_LOCAL);
-    client.name != server.name
-        && client.network != server.network
-        && client.services.contains_key(service)
+    client.membership.name != server.membership.name
+        && client.membership.network != server.membership.network
+        && client.services.by_name.contains_key(service)
         && !local.into_iter().any(|pattern| covers(pattern, &host))
 }
 
@@ -127,6 +128,7 @@ fn shown(port: &ServicePort) -> String {
 /// Services with an endpoint that has a sidecar beside a container of its own: a gateway has none.
 fn meshed(cluster: &ObservedTraffic) -> Vec<ServiceName> {
     let injected: BTreeSet<(&str, &str)> = cluster
+        .services
         .pods
         .iter()
         .filter(|pod| pod.sidecar && !pod.containers.is_empty())
@@ -136,7 +138,7 @@ fn meshed(cluster: &ObservedTraffic) -> Vec<ServiceName> {
         let mut pods = service.endpoints.iter().filter_map(|endpoint| endpoint.pod.as_deref());
         pods.any(|pod| injected.contains(&(name.namespace.as_str(), pod)))
     };
-    cluster.services.iter().filter(is_meshed).map(|(name, _)| name.clone()).collect()
+    cluster.services.by_name.iter().filter(is_meshed).map(|(name, _)| name.clone()).collect()
 }
 
 fn opened(cluster: &ObservedTraffic) -> Vec<ServiceName> {
@@ -168,7 +170,7 @@ mod tests {
         assert_eq!(found.clusters[1].refused_from, [ClusterName::new("east").unwrap()]);
         assert_eq!(found.clusters[1].unretried_ports, [5000]);
 
-        west.gateways.push(our_gateway(&["db.sample.svc.cluster.local"]));
+        west.east_west.known_mut().unwrap().gateway_rules.push(our_gateway(&["db.sample.svc.cluster.local"]));
         let found = all(&[serving("east", "tcp"), west]).remove(0);
         assert!(found.clusters[1].refused_from.is_empty() && !found.clusters[0].refused_from.is_empty());
     }
@@ -181,17 +183,17 @@ mod tests {
             all(&[client, serving("west", "http")]).remove(0).clusters[1].refused_from.len()
         };
         assert_eq!(refused(|_| ()), 1);
-        assert_eq!(refused(|client| client.services.clear()), 0);
-        assert_eq!(refused(|client| client.network = cluster("west").network), 0);
+        assert_eq!(refused(|client| client.services.by_name.clear()), 0);
+        assert_eq!(refused(|client| client.membership.network = cluster("west").membership.network), 0);
         assert_eq!(refused(|client| client.mesh_config.cluster_local = vec!["*.sample.svc.cluster.local".into()]), 0);
     }
 
     #[test]
     fn services_of_gateways_and_of_pods_without_a_sidecar_are_left_out() {
         let mut east = with_service(serving("east", "http"), "gateway.istio-system", "tls", 1);
-        east.pods.last_mut().unwrap().containers.clear();
+        east.services.pods.last_mut().unwrap().containers.clear();
         east = with_service(east, "plain.sample", "http", 1);
-        east.pods.last_mut().unwrap().sidecar = false;
+        east.services.pods.last_mut().unwrap().sidecar = false;
         let names: Vec<String> = all(&[east]).iter().map(|listed| listed.service.to_string()).collect();
         assert_eq!(names, ["db.sample"]);
     }
@@ -199,7 +201,10 @@ mod tests {
     #[test]
     fn a_host_that_is_opened_is_listed_even_where_no_service_stands() {
         let mut east = cluster("east");
-        east.gateways
+        east.east_west
+            .known_mut()
+            .unwrap()
+            .gateway_rules
             .extend([our_gateway(&["gone.sample.svc.cluster.local"]), gateway("all", "somebody", &["*.local"])]);
         let found = all(&[east]);
         assert_eq!(found.len(), 1);

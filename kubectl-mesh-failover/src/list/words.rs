@@ -117,10 +117,14 @@ mod tests {
     fn services() -> Vec<ListedService> {
         let serving = |name, protocol| with_service(cluster(name), "helloworld.sample", protocol, 1);
         let mut east = with_service(serving("east", "http"), "db.sample", "tcp", 2);
-        east.gateways.push(our_gateway(&["helloworld.sample.svc.cluster.local"]));
-        east.gateways.push(gateway("users", "somebody", &["helloworld.sample.svc.cluster.local"]));
+        east.east_west.known_mut().unwrap().gateway_rules.push(our_gateway(&["helloworld.sample.svc.cluster.local"]));
+        east.east_west.known_mut().unwrap().gateway_rules.push(gateway(
+            "users",
+            "somebody",
+            &["helloworld.sample.svc.cluster.local"],
+        ));
         let mut west = with_service(serving("west", "http"), "db.sample", "tcp", 0);
-        west.gateways.push(gateway("all", "somebody", &["*.local"]));
+        west.east_west.known_mut().unwrap().gateway_rules.push(gateway("all", "somebody", &["*.local"]));
         list(&ListRequest::default(), &[&east, &west])
     }
 

@@ -26,7 +26,13 @@ pub struct Damaged {
 impl Damaged {
     /// This rule of a cluster, whose annotation by this manager is damaged.
     pub fn new(seen: &ObservedTraffic, rule: ObjectKey, manager: &str, why: Damage) -> Self {
-        Self { cluster: seen.name.clone(), context: seen.context.clone(), rule, annotation: key(manager), why }
+        Self {
+            cluster: seen.membership.name.clone(),
+            context: seen.identity.context.clone(),
+            rule,
+            annotation: key(manager),
+            why,
+        }
     }
 
     /// What is to be known by somebody who only looks.
@@ -59,7 +65,7 @@ impl Damaged {
 /// The rules for exactly this service, in its namespace, whose annotation cannot be read: those that `apply` and `remove` refuse.
 pub fn damaged(service: &ServiceName, manager: &str, seen: &ObservedTraffic) -> Vec<Damaged> {
     let host = service.host();
-    let rules = seen.destination_rules.iter().map(DestinationRule::read);
+    let rules = seen.destination_rules().iter().map(DestinationRule::read);
     rules
         .filter(|rule| rule.namespace == service.namespace && rule.host == host)
         .filter_map(|rule| Some(Damaged::new(seen, rule.key(), manager, read(rule.object, manager).err()?)))

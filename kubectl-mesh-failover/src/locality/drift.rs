@@ -23,7 +23,7 @@ pub struct Told {
 pub fn drift(service: &ServiceName, observed: &[&ObservedTraffic]) -> Vec<Told> {
     let mut ports: Vec<u16> = observed
         .iter()
-        .filter_map(|seen| seen.services.get(service))
+        .filter_map(|seen| seen.services.by_name.get(service))
         .flat_map(|service| service.ports.iter().map(|port| port.port))
         .collect();
     ports.sort_unstable();
@@ -39,12 +39,12 @@ pub fn drift(service: &ServiceName, observed: &[&ObservedTraffic]) -> Vec<Told> 
 }
 
 fn told(service: &ServiceName, seen: &ObservedTraffic, port: u16) -> Option<Told> {
-    let service_seen = seen.services.get(service)?;
+    let service_seen = seen.services.by_name.get(service)?;
     let governed = RuleIndex::of(seen).governing(&service.namespace, &service.namespace, &service.host());
     let beside =
         Surroundings { mesh: &seen.mesh_config, traffic_distribution: service_seen.traffic_distribution.as_deref() };
     Some(Told {
-        cluster: seen.name.clone(),
+        cluster: seen.membership.name.clone(),
         rule: governed.all.as_ref().map(|rule| rule.policy_rule().key().to_string()),
         port,
         effective: effective(governed.all.as_ref(), port, beside),

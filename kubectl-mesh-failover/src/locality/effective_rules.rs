@@ -102,7 +102,7 @@ fn in_cluster(
 ) -> Vec<Clients> {
     let index = RuleIndex::of(seen);
     let mut groups: Vec<(Option<Consolidated<'_>>, Vec<String>)> = Vec::new();
-    for namespace in &seen.namespaces {
+    for namespace in &seen.services.namespaces {
         let governed = index.governing(namespace, &service.namespace, &service.host());
         for rule in governed.selected.into_iter().map(Some).chain([governed.all]) {
             match groups.iter_mut().find(|(known, _)| *known == rule) {
@@ -113,7 +113,7 @@ fn in_cluster(
     }
     // Whom most are governed by comes first.
     groups.sort_by_key(|(_, namespaces)| std::cmp::Reverse(namespaces.len()));
-    let seen_service = seen.services.get(service);
+    let seen_service = seen.services.by_name.get(service);
     let ports: Vec<u16> = seen_service.iter().flat_map(|service| service.ports.iter().map(|port| port.port)).collect();
     let traffic_distribution = seen_service.and_then(|service| service.traffic_distribution.as_deref());
     let beside = Surroundings { mesh: &seen.mesh_config, traffic_distribution };
@@ -131,9 +131,9 @@ fn in_cluster(
         }
         for (effective, ports) in alike {
             all.push(Clients {
-                cluster: seen.name.clone(),
-                context: seen.context.clone(),
-                everywhere: namespaces.len() == seen.namespaces.len(),
+                cluster: seen.membership.name.clone(),
+                context: seen.identity.context.clone(),
+                everywhere: namespaces.len() == seen.services.namespaces.len(),
                 namespaces: namespaces.clone(),
                 labels: labels(rule.as_ref()),
                 rule: rule.as_ref().map(|rule| governing(rule, manager)),
@@ -173,9 +173,9 @@ fn governing(rule: &Consolidated<'_>, manager: &str) -> Governing {
 
 /// What clients in each region of a cluster would have to eject.
 fn needs_of_clients(service: &ServiceName, observed: &[&ObservedTraffic], seen: &ObservedTraffic) -> Vec<Need> {
-    let all = hosts(observed, &seen.name, service);
-    let here = all.iter().filter(|host| host.cluster == seen.name).map(|host| host.region.clone());
-    let nodes = seen.nodes.values().map(|node| node.region.clone());
+    let all = hosts(observed, &seen.membership.name, service);
+    let here = all.iter().filter(|host| host.cluster == seen.membership.name).map(|host| host.region.clone());
+    let nodes = seen.services.nodes.values().map(|node| node.region.clone());
     let regions: BTreeSet<String> = here.chain(nodes).collect();
     regions.iter().map(|region| need(&all, region)).collect()
 }
@@ -183,13 +183,13 @@ fn needs_of_clients(service: &ServiceName, observed: &[&ObservedTraffic], seen: 
 /// Rules that seem to mean the service and do not: a host with a dot is taken as it is written.
 fn mistaken_hosts(service: &ServiceName, seen: &ObservedTraffic) -> Vec<String> {
     let meant = [service.to_string(), format!("{service}.svc")];
-    let rules = seen.destination_rules.iter().map(DestinationRule::read).filter(|rule| meant.contains(&rule.host));
+    let rules = seen.destination_rules().iter().map(DestinationRule::read).filter(|rule| meant.contains(&rule.host));
     rules
         .map(|rule| {
             format!(
                 "{} in {} names the host {}, which is none: Istio completes only names without a dot; write {}",
                 rule.key(),
-                seen.name,
+                seen.membership.name,
                 rule.host,
                 service.host()
             )

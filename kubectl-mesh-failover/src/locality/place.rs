@@ -31,7 +31,7 @@ pub fn in_cluster(
     observed: &[&ObservedTraffic],
     seen: &ObservedTraffic,
 ) -> Result<ClusterPlan> {
-    let wanted = Wanted { needs: needs(observed, &seen.name, &request.service), ..wanted.clone() };
+    let wanted = Wanted { needs: needs(observed, &seen.membership.name, &request.service), ..wanted.clone() };
     let place = Place { request, wanted: &wanted, seen, index: RuleIndex::of(seen) };
     let mut notes = Vec::new();
     let host = request.service.host();
@@ -52,7 +52,13 @@ pub fn in_cluster(
     }
     notes.extend(not_governed(seen, &request.service, &rules));
     let damaged = damaged(&request.service, request.manager, seen);
-    Ok(ClusterPlan { cluster: seen.name.clone(), context: seen.context.clone(), rules, damaged, notes })
+    Ok(ClusterPlan {
+        cluster: seen.membership.name.clone(),
+        context: seen.identity.context.clone(),
+        rules,
+        damaged,
+        notes,
+    })
 }
 
 struct Place<'a> {
@@ -99,7 +105,7 @@ impl<'a> Place<'a> {
         let names = [service.name.clone(), format!("{}-failover", service.name)];
         let name = names.iter().find(|name| !taken(name)).ok_or_else(|| {
             Error::refused(format!("no name is left for a DestinationRule of {service}"))
-                .at(format!("context {}, namespace {}", self.seen.context, service.namespace))
+                .at(format!("context {}, namespace {}", self.seen.identity.context, service.namespace))
                 .because(format!("{} stand there, and are for other hosts", text::list(&names)))
                 .fix("give one of them another name")
         })?;
@@ -117,7 +123,7 @@ impl<'a> Place<'a> {
         let service = &self.request.service;
         let host = service.host();
         let start = filled(&json!({ "host": host }), spec);
-        let others = self.seen.destination_rules.iter().filter(|rule| *rule != own);
+        let others = self.seen.destination_rules().iter().filter(|rule| *rule != own);
         let index = RuleIndex::new(others, &self.seen.mesh_config);
         let at_home = index.governing(&service.namespace, &service.namespace, &host).all;
         // A namespace that has no name has no rules of its own.
@@ -140,11 +146,11 @@ impl<'a> Place<'a> {
     }
 
     fn rules(&self) -> impl Iterator<Item = DestinationRule<'a>> {
-        self.seen.destination_rules.iter().map(DestinationRule::read)
+        self.seen.destination_rules().iter().map(DestinationRule::read)
     }
 
     fn at(&self, error: Error, key: &ObjectKey) -> Error {
-        if error.place.is_some() { error } else { error.at(format!("context {}, {key}", self.seen.context)) }
+        if error.place.is_some() { error } else { error.at(format!("context {}, {key}", self.seen.identity.context)) }
     }
 }
 
@@ -166,7 +172,7 @@ fn not_governed(seen: &ObservedTraffic, service: &ServiceName, rules: &[RulePlan
     let after = after(seen, rules);
     let index = RuleIndex::new(&after, &seen.mesh_config);
     let mut strange: BTreeMap<Option<String>, Vec<&str>> = BTreeMap::new();
-    for namespace in &seen.namespaces {
+    for namespace in &seen.services.namespaces {
         let governed = index.governing(namespace, &service.namespace, &service.host()).all;
         let by = governed.map(|rule| rule.policy_rule().key());
         if !rules.iter().any(|rule| Some(&rule.key) == by.as_ref()) {
@@ -186,7 +192,7 @@ fn not_governed(seen: &ObservedTraffic, service: &ServiceName, rules: &[RulePlan
 /// The rules of a cluster as they will be.
 fn after(seen: &ObservedTraffic, rules: &[RulePlan]) -> Vec<Value> {
     let is = |object: &Value, rule: &RulePlan| ObjectKey::of(object) == rule.key;
-    let standing = seen.destination_rules.iter().filter(|object| !rules.iter().any(|rule| is(object, rule)));
+    let standing = seen.destination_rules().iter().filter(|object| !rules.iter().any(|rule| is(object, rule)));
     let written = rules.iter().filter_map(|rule| rule.rewrite.after.as_ref()).map(|after| {
         let mut after = after.clone();
         // One that is new is the youngest.

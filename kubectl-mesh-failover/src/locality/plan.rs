@@ -32,7 +32,7 @@ pub fn compare(request: &LocalityRequest, observed: &[&ObservedTraffic]) -> Resu
     let pairs = take_over::pairs(request, observed)?;
     let mut ports: Vec<u16> = observed
         .iter()
-        .filter_map(|seen| seen.services.get(service))
+        .filter_map(|seen| seen.services.by_name.get(service))
         .flat_map(|service| service.ports.iter().map(|port| port.port))
         .collect();
     ports.sort_unstable();
@@ -48,11 +48,11 @@ pub fn compare(request: &LocalityRequest, observed: &[&ObservedTraffic]) -> Resu
     };
     let mut notes = take_over::notes(&pairs, service, observed);
     let (with, without): (Vec<&ObservedTraffic>, Vec<&ObservedTraffic>) =
-        observed.iter().copied().partition(|seen| seen.namespaces.contains(&service.namespace));
+        observed.iter().copied().partition(|seen| seen.services.namespaces.contains(&service.namespace));
     for seen in without {
         notes.push(format!(
             "{} has no namespace {}: its clients do not find the service, and no rule is written there",
-            seen.name, service.namespace
+            seen.membership.name, service.namespace
         ));
     }
     let clusters =
@@ -87,7 +87,7 @@ pub fn refuse_conflicts(plan: &LocalityPlan, take_over: &TakeOver) -> Result<()>
 /// # Errors
 /// A refusal where no cluster has a Service of this name.
 pub fn known(service: &ServiceName, observed: &[&ObservedTraffic]) -> Result<()> {
-    if observed.iter().any(|seen| seen.services.contains_key(service)) {
+    if observed.iter().any(|seen| seen.services.by_name.contains_key(service)) {
         return Ok(());
     }
     Err(no_service(service, observed))

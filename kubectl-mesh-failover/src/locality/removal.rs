@@ -23,7 +23,7 @@ pub fn remove(service: &ServiceName, manager: &str, observed: &[&ObservedTraffic
 
 fn in_cluster(service: &ServiceName, manager: &str, seen: &ObservedTraffic) -> ClusterPlan {
     let (mut rules, mut notes, host) = (Vec::new(), Vec::new(), service.host());
-    for object in &seen.destination_rules {
+    for object in seen.destination_rules() {
         let rule = DestinationRule::read(object);
         let Ok(standing) = Standing::of(object, manager) else { continue };
         if rule.namespace != service.namespace || rule.host != host || !standing.has_ours() {
@@ -42,12 +42,12 @@ fn in_cluster(service: &ServiceName, manager: &str, seen: &ObservedTraffic) -> C
         rules.push(RulePlan { key: rule.key(), rewrite, why: "it was written by locality apply".into() });
     }
     let damaged = damaged(service, manager, seen);
-    ClusterPlan { cluster: seen.name.clone(), context: seen.context.clone(), rules, damaged, notes }
+    ClusterPlan { cluster: seen.membership.name.clone(), context: seen.identity.context.clone(), rules, damaged, notes }
 }
 
 /// What governs when a rule is gone.
 fn left(seen: &ObservedTraffic, service: &ServiceName, gone: &serde_json::Value) -> String {
-    let others = seen.destination_rules.iter().filter(|object| *object != gone);
+    let others = seen.destination_rules().iter().filter(|object| *object != gone);
     let index = RuleIndex::new(others, &seen.mesh_config);
     match index.governing(&service.namespace, &service.namespace, &service.host()).all {
         Some(rule) => format!("{} governs again", rule.policy_rule().key()),

@@ -15,14 +15,14 @@ use mesh_shared::model::istio::exposure::openings;
 
 /// Every region in which a node or a workload runs.
 pub fn observed_regions(observed: &[&ObservedTraffic]) -> BTreeSet<String> {
-    let nodes = observed.iter().flat_map(|seen| seen.nodes.values());
-    let pods = observed.iter().flat_map(|seen| seen.pods.iter().map(|pod| &pod.locality));
+    let nodes = observed.iter().flat_map(|seen| seen.services.nodes.values());
+    let pods = observed.iter().flat_map(|seen| seen.services.pods.iter().map(|pod| &pod.locality));
     nodes.chain(pods).map(|locality| locality.region.clone()).filter(|region| !region.is_empty()).collect()
 }
 
 /// The regions in which a service has endpoints, ready or not.
 pub fn service_regions(service: &ServiceName, observed: &[&ObservedTraffic]) -> BTreeSet<String> {
-    let endpoints = observed.iter().filter_map(|seen| Some((seen, seen.services.get(service)?)));
+    let endpoints = observed.iter().filter_map(|seen| Some((seen, seen.services.by_name.get(service)?)));
     let regions = endpoints.flat_map(|(seen, service_seen)| {
         service_seen.endpoints.iter().map(|endpoint| seen.locality_of(service, endpoint).region.clone())
     });
@@ -86,12 +86,12 @@ pub fn notes(pairs: &[FailoverPair], service: &ServiceName, observed: &[&Observe
             notes.push(format!(
                 "{} does not expose {service}: clients of other clusters are refused there; \
                  kubectl mesh-failover expose {service}",
-                seen.name
+                seen.membership.name
             ));
         }
     }
     if let Some(nowhere) = ready.get("") {
-        let names: Vec<&str> = nowhere.iter().map(|seen| seen.name.as_str()).collect();
+        let names: Vec<&str> = nowhere.iter().map(|seen| seen.membership.name.as_str()).collect();
         notes.push(format!(
             "endpoints in {} have no region, and belong to no pair; kubectl mesh-failover regions",
             text::list(&names)
@@ -100,8 +100,10 @@ pub fn notes(pairs: &[FailoverPair], service: &ServiceName, observed: &[&Observe
     for seen in
         observed.iter().filter(|seen| seen.mesh_config.cluster_local.iter().any(|host| covers(host, &service.host())))
     {
-        notes
-            .push(format!("{} keeps {service} at home (clusterLocal): its clients never leave the cluster", seen.name));
+        notes.push(format!(
+            "{} keeps {service} at home (clusterLocal): its clients never leave the cluster",
+            seen.membership.name
+        ));
     }
     notes
 }

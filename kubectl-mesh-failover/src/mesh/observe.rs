@@ -3,8 +3,7 @@
 use futures::future::try_join_all;
 use futures::{TryFutureExt, try_join};
 use mesh_shared::cluster::context::{Cluster, Connection, connect, entries};
-use mesh_shared::cluster::traffic;
-use mesh_shared::cluster::traffic::Scope;
+use mesh_shared::cluster::observe::{TrafficScope, name as name_of, registered, traffic};
 use mesh_shared::model::names::ClusterName;
 use mesh_shared::model::names::service::ServiceName;
 use mesh_shared::model::seen::traffic::ObservedTraffic;
@@ -51,12 +50,27 @@ pub struct Wanted {
     pub service: Option<ServiceName>,
     /// Further namespaces whose pods are wanted, such as the client's.
     pub namespaces: Vec<String>,
+    /// What of the mesh is wanted beside services and where they run.
+    pub facets: Facets,
+}
+
+/// What of the mesh a command needs beside services and where they run. What it does not need it does not ask for, so that no right
+/// is wanted for it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Facets {
+    /// Nothing.
+    #[default]
+    None,
+    /// How other networks enter.
+    EastWest,
+    /// That, and which rules govern.
+    Rules,
 }
 
 impl Wanted {
     /// One service alone.
-    pub fn service(service: &ServiceName) -> Self {
-        Self { service: Some(service.clone()), ..Self::default() }
+    pub fn service(service: &ServiceName, facets: Facets) -> Self {
+        Self { service: Some(service.clone()), namespaces: Vec::new(), facets }
     }
 }
 
@@ -73,20 +87,37 @@ pub fn seen(members: &[Member]) -> Vec<&ObservedTraffic> {
 /// name; without `--contexts`, where a peer cannot be matched to a context, with the flag that names it.
 pub async fn observe(arguments: &MeshArguments, session: &Session, wanted: &Wanted) -> Result<Vec<Member>> {
     let clusters = clusters(arguments, &session.connection).await?;
-    let scope = Scope {
+    let scope = TrafficScope {
         system_namespace: arguments.istio_namespace.clone(),
         service: wanted.service.clone(),
         namespaces: wanted.namespaces.clone(),
+        east_west: wanted.facets != Facets::None,
+        rules: wanted.facets == Facets::Rules,
     };
-    let seen = try_join_all(clusters.iter().map(|cluster| traffic::observe(cluster, &scope))).await;
-    let seen = seen.map_err(|error| VIEW.explain(error))?;
+    let seen = try_join_all(clusters.iter().map(|cluster| traffic(cluster, &scope))).await;
+    let seen = seen.and_then(whole).map_err(|error| VIEW.explain(error))?;
     if let Some(note) = words::narrowed(&seen) {
         session.terminal.say(&note);
     }
-    let identities: Vec<Identity<'_>> =
-        seen.iter().map(|seen| Identity { context: &seen.context, uid: &seen.uid, name: seen.name.as_str() }).collect();
+    let identities: Vec<Identity<'_>> = seen
+        .iter()
+        .map(|seen| Identity {
+            context: &seen.identity.context,
+            uid: &seen.identity.uid,
+            name: seen.membership.name.as_str(),
+        })
+        .collect();
     peers::distinct(&identities)?;
     Ok(clusters.into_iter().zip(seen).map(|(cluster, seen)| Member { cluster, seen }).collect())
+}
+
+/// Makes sure that nothing is missing of what was asked for.
+fn whole(seen: Vec<ObservedTraffic>) -> Result<Vec<ObservedTraffic>> {
+    for cluster in &seen {
+        cluster.east_west.must_be_known()?;
+        cluster.rules.must_be_known()?;
+    }
+    Ok(seen)
 }
 
 /// The clusters that `--contexts` names; else the current one and its peers, each confirmed by its own name before anything else
@@ -106,10 +137,8 @@ pub async fn clusters(arguments: &MeshArguments, connection: &Connection) -> Res
             .fix("name it: --context NAME, or name all clusters: --contexts A,B,…")
     })?;
     let first = connect(connection, std::slice::from_ref(&begin)).await?.remove(0);
-    let (own, registered) = try_join!(
-        name(&first, namespace),
-        traffic::registered(&first, namespace).map_err(|error| PEERS.explain(error)),
-    )?;
+    let (own, registered) =
+        try_join!(name(&first, namespace), registered(&first, namespace).map_err(|error| PEERS.explain(error)),)?;
     let Some(entry) = entries.iter().find(|entry| entry.context == begin) else {
         return Err(Error::usage(format!("context {begin:?} names no cluster of the kubeconfig"))
             .fix("name another: --context NAME; see them all: kubectl config get-contexts"));
@@ -125,5 +154,5 @@ pub async fn clusters(arguments: &MeshArguments, connection: &Connection) -> Res
 }
 
 async fn name(cluster: &Cluster, system_namespace: &str) -> Result<ClusterName> {
-    traffic::name(cluster, system_namespace).await.map_err(|error| VIEW.explain(error))
+    name_of(cluster, system_namespace).await.map_err(|error| VIEW.explain(error))
 }

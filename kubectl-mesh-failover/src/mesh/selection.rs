@@ -12,17 +12,20 @@ use mesh_shared::plugin::near::near;
 /// # Errors
 /// A usage error where a name is no cluster of the mesh, with those that are.
 pub fn chosen<'a>(names: &[String], seen: &[&'a ObservedTraffic]) -> Result<Vec<&'a ObservedTraffic>> {
-    if let Some(unknown) = names.iter().find(|name| !seen.iter().any(|cluster| cluster.name.as_str() == *name)) {
+    if let Some(unknown) =
+        names.iter().find(|name| !seen.iter().any(|cluster| cluster.membership.name.as_str() == *name))
+    {
         return Err(no_member("--clusters", unknown, seen));
     }
-    let is_chosen =
-        |cluster: &&&ObservedTraffic| names.is_empty() || names.iter().any(|name| name == cluster.name.as_str());
+    let is_chosen = |cluster: &&&ObservedTraffic| {
+        names.is_empty() || names.iter().any(|name| name == cluster.membership.name.as_str())
+    };
     Ok(seen.iter().filter(is_chosen).copied().collect())
 }
 
 /// The error for a name that is no cluster of the mesh.
 pub fn no_member(what: &str, name: &str, seen: &[&ObservedTraffic]) -> Error {
-    let all: Vec<&str> = seen.iter().map(|cluster| cluster.name.as_str()).collect();
+    let all: Vec<&str> = seen.iter().map(|cluster| cluster.membership.name.as_str()).collect();
     Error::usage(format!("{what} names cluster {name:?}, which is not in the mesh"))
         .because(format!("the clusters are {}", all.join(", ")))
         .meant(name, all)
@@ -32,10 +35,10 @@ pub fn no_member(what: &str, name: &str, seen: &[&ObservedTraffic]) -> Error {
 /// The error for a service that stands in no cluster: with what its namespace has, and the names that are near there, or else
 /// the namespaces that have one of this name.
 pub fn no_service(service: &ServiceName, seen: &[&ObservedTraffic]) -> Error {
-    let all: BTreeSet<&ServiceName> = seen.iter().flat_map(|cluster| cluster.services.keys()).collect();
+    let all: BTreeSet<&ServiceName> = seen.iter().flat_map(|cluster| cluster.services.by_name.keys()).collect();
     let there: Vec<&str> =
         all.iter().filter(|known| known.namespace == service.namespace).map(|known| known.name.as_str()).collect();
-    let contexts: Vec<&str> = seen.iter().map(|cluster| cluster.context.as_str()).collect();
+    let contexts: Vec<&str> = seen.iter().map(|cluster| cluster.identity.context.as_str()).collect();
     let why = if there.is_empty() {
         format!("namespace {} has no Service in any cluster", service.namespace)
     } else {
@@ -45,7 +48,7 @@ pub fn no_service(service: &ServiceName, seen: &[&ObservedTraffic]) -> Error {
         near(&service.name, there).into_iter().map(|name| format!("{name}.{}", service.namespace)).collect();
     if meant.is_empty() {
         let namespaces: BTreeSet<&str> =
-            seen.iter().flat_map(|cluster| &cluster.namesakes).map(String::as_str).collect();
+            seen.iter().flat_map(|cluster| &cluster.services.namesakes).map(String::as_str).collect();
         meant = namespaces.into_iter().take(3).map(|namespace| format!("{}.{namespace}", service.name)).collect();
     }
     Error::refused(format!("no cluster has a Service {service}"))
@@ -62,7 +65,7 @@ mod tests {
 
     fn missing(name: &str, namesakes: &[&str]) -> Vec<String> {
         let mut east = with_service(cluster("east"), "helloworld.sample", "http", 1);
-        east.namesakes = namesakes.iter().map(ToString::to_string).collect();
+        east.services.namesakes = namesakes.iter().map(ToString::to_string).collect();
         no_service(&ServiceName::parse(name, None).unwrap(), &[&east]).remedy
     }
 

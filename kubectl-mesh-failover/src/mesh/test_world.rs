@@ -1,24 +1,32 @@
 //! A small world for tests: clusters with an east-west gateway, nodes, services and pods.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use mesh_shared::model::istio::cross_network_gateway::{NAME, PORT};
 use mesh_shared::model::names::service::ServiceName;
 use mesh_shared::model::names::{ClusterName, NetworkName};
-use mesh_shared::model::seen::traffic::{
-    EastWestGateway, EndpointSeen, Locality, MeshConfig, ObservedTraffic, PodSeen, ServicePort, ServiceSeen,
-};
+use mesh_shared::model::seen::east_west::EastWest;
+use mesh_shared::model::seen::east_west::EastWestGateway;
+use mesh_shared::model::seen::identity::{Identity, Membership};
+use mesh_shared::model::seen::known::Known;
+use mesh_shared::model::seen::locality::Locality;
+use mesh_shared::model::seen::mesh_config::MeshConfig;
+use mesh_shared::model::seen::rules::Rules;
+use mesh_shared::model::seen::services::Services;
+use mesh_shared::model::seen::services::{EndpointSeen, PodSeen, ServicePort, ServiceSeen};
+use mesh_shared::model::seen::traffic::ObservedTraffic;
 use serde_json::{Value, json};
 
 /// A cluster with an east-west gateway and one node in region `<name>-1`, and nothing else.
 pub fn cluster(name: &str) -> ObservedTraffic {
     let labels = labels(&[("app", "istio-eastwestgateway"), ("istio", "eastwestgateway")]);
     let mut seen = ObservedTraffic {
-        context: format!("ctx-{name}"),
-        uid: format!("uid-{name}"),
-        name: ClusterName::new(name).unwrap(),
-        network: Some(NetworkName::new(format!("network-{name}")).unwrap()),
-        system_namespace: "istio-system".into(),
+        identity: Identity { context: format!("ctx-{name}"), uid: format!("uid-{name}") },
+        membership: Membership {
+            network: Some(NetworkName::new(format!("network-{name}")).unwrap()),
+            name: ClusterName::new(name).unwrap(),
+            system_namespace: "istio-system".into(),
+        },
         mesh_config: MeshConfig {
             root_namespace: "istio-system".into(),
             version: Some("1.31.0".into()),
@@ -27,26 +35,29 @@ pub fn cluster(name: &str) -> ObservedTraffic {
             private_rules: false,
             cluster_local: Vec::new(),
         },
-        namespaces: ["istio-system".to_owned(), "sample".to_owned()].into(),
-        nodes: BTreeMap::from([(format!("{name}-node"), region(&format!("{name}-1")))]),
-        services: BTreeMap::new(),
-        namesakes: BTreeSet::new(),
-        pods: Vec::new(),
-        gateways: Vec::new(),
-        east_west: vec![EastWestGateway {
-            namespace: "istio-system".into(),
-            service: "istio-eastwestgateway".into(),
-            selector: labels.clone(),
-            pod_labels: labels.clone(),
-            port: PORT,
-            addresses: vec!["10.0.0.1".into()],
-            ready: 1,
-        }],
-        destination_rules: Vec::new(),
-        narrowed_to: BTreeSet::new(),
+        services: Services {
+            namespaces: ["istio-system".to_owned(), "sample".to_owned()].into(),
+            nodes: BTreeMap::from([(format!("{name}-node"), region(&format!("{name}-1")))]),
+            by_name: BTreeMap::new(),
+            pods: Vec::new(),
+            ..Services::default()
+        },
+        east_west: Known::Known(EastWest {
+            gateways: vec![EastWestGateway {
+                namespace: "istio-system".into(),
+                service: "istio-eastwestgateway".into(),
+                selector: labels.clone(),
+                pod_labels: labels.clone(),
+                port: PORT,
+                addresses: vec!["10.0.0.1".into()],
+                ready: 1,
+            }],
+            ..EastWest::default()
+        }),
+        rules: Known::Known(Rules::default()),
     };
     let gateway = PodSeen { labels, containers: Vec::new(), ..pod(&seen, "istio-system", "gateway") };
-    seen.pods.push(gateway);
+    seen.services.pods.push(gateway);
     seen
 }
 
@@ -57,7 +68,7 @@ pub fn region(region: &str) -> Locality {
 
 /// A ready pod with a sidecar on the cluster's first node.
 pub fn pod(seen: &ObservedTraffic, namespace: &str, name: &str) -> PodSeen {
-    let node = seen.nodes.iter().next();
+    let node = seen.services.nodes.iter().next();
     PodSeen {
         namespace: namespace.into(),
         name: name.into(),
@@ -87,13 +98,13 @@ pub fn with_service(mut seen: ObservedTraffic, name: &str, protocol: &str, pods:
             pod: Some(pod.name.clone()),
             node: pod.node.clone(),
         });
-        seen.pods.push(pod);
+        seen.services.pods.push(pod);
     }
     let ports =
         vec![ServicePort { name: protocol.into(), port: 5000, target: "5000".into(), protocol: protocol.into() }];
     let selector = labels(&[("app", &service.name)]);
     let service_seen = ServiceSeen { ports, selector, headless: false, traffic_distribution: None, endpoints };
-    seen.services.insert(service, service_seen);
+    seen.services.by_name.insert(service, service_seen);
     seen
 }
 

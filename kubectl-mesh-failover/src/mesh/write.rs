@@ -53,7 +53,7 @@ pub async fn consent_if_valid(
 ) -> Result<Consent> {
     allowed(proposal, members).await?;
     let checks = proposal.manifests.iter().filter_map(|(cluster, manifest)| {
-        let member = members.iter().find(|member| member.seen.name == *cluster)?;
+        let member = members.iter().find(|member| member.seen.membership.name == *cluster)?;
         Some(create_strict_dry_run(&member.cluster, manifest, MANAGER))
     });
     try_join_all(checks).await.map_err(|error| proposal.granted_by.explain(error))?;
@@ -103,7 +103,7 @@ pub async fn carry_out(changes: &[Change], members: &[Member]) -> Result<()> {
 
 async fn in_one_cluster(changes: &[Change], member: &Member) -> (Vec<String>, Result<()>) {
     let mut done = Vec::new();
-    for change in changes.iter().filter(|change| change.cluster == member.seen.name) {
+    for change in changes.iter().filter(|change| change.cluster == member.seen.membership.name) {
         match carry_out_one(&member.cluster, &change.write, MANAGER).await {
             Ok(_) => done.push(format!("{} in {}", change.write.object(), change.cluster)),
             Err(error) => return (done, Err(error)),
@@ -115,7 +115,7 @@ async fn in_one_cluster(changes: &[Change], member: &Member) -> (Vec<String>, Re
 async fn allowed(proposal: &Proposal, members: &[Member]) -> Result<()> {
     let needed = members.iter().map(|member| Needed {
         cluster: &member.cluster,
-        accesses: permissions::needed(&proposal.changes, &member.seen.name),
+        accesses: permissions::needed(&proposal.changes, &member.seen.membership.name),
         file: proposal.granted_by,
     });
     must_be_allowed(&needed.collect::<Vec<_>>(), "this").await

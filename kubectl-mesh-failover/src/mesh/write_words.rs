@@ -42,7 +42,7 @@ pub fn manifests(proposal: &Proposal, members: &[Member], format: ManifestFormat
     }
     let mut text = String::new();
     for member in members {
-        let name = &member.seen.name;
+        let name = &member.seen.membership.name;
         let here: Vec<&Value> =
             proposal.manifests.iter().filter(|(cluster, _)| cluster == name).map(|(_, manifest)| manifest).collect();
         let deletions = proposal.changes.iter().filter(|change| change.cluster == *name);
@@ -53,7 +53,7 @@ pub fn manifests(proposal: &Proposal, members: &[Member], format: ManifestFormat
         if here.is_empty() && deletions.is_empty() {
             continue;
         }
-        text.extend(["# cluster ", name.as_str(), " (context ", &member.seen.context, ")\n"]);
+        text.extend(["# cluster ", name.as_str(), " (context ", &member.seen.identity.context, ")\n"]);
         text.extend(deletions);
         for manifest in here {
             text.push_str("---\n");

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mesh_shared::model::names::ClusterName;
-use mesh_shared::model::seen::traffic::{Locality, ObservedTraffic, PodSeen};
+use mesh_shared::model::seen::locality::Locality;
+use mesh_shared::model::seen::services::PodSeen;
+use mesh_shared::model::seen::traffic::ObservedTraffic;
 use serde::Serialize;
 
 /// Regions of one cluster.
@@ -50,7 +52,7 @@ fn of_cluster(cluster: &ObservedTraffic, seen: &[&ObservedTraffic]) -> ClusterRe
     let bare = workloads.iter().filter(|pod| pod.locality.region.is_empty());
     let without: Vec<String> = bare.map(|pod| format!("{}/{}", pod.namespace, pod.name)).collect();
     ClusterRegions {
-        cluster: cluster.name.clone(),
+        cluster: cluster.membership.name.clone(),
         places: places(cluster, &workloads),
         coverage_percent: ((workloads.len() - without.len()) * 100).checked_div(workloads.len()),
         pods_without_region: without,
@@ -61,11 +63,11 @@ fn of_cluster(cluster: &ObservedTraffic, seen: &[&ObservedTraffic]) -> ClusterRe
 
 /// Pods with a sidecar beside containers of their own: a gateway is none.
 fn workloads(cluster: &ObservedTraffic) -> impl Iterator<Item = &PodSeen> {
-    cluster.pods.iter().filter(|pod| pod.sidecar && !pod.containers.is_empty())
+    cluster.services.pods.iter().filter(|pod| pod.sidecar && !pod.containers.is_empty())
 }
 
 pub(super) fn nodes_without_region(cluster: &ObservedTraffic) -> impl Iterator<Item = &str> {
-    cluster.nodes.iter().filter(|(_, locality)| locality.region.is_empty()).map(|(name, _)| name.as_str())
+    cluster.services.nodes.iter().filter(|(_, locality)| locality.region.is_empty()).map(|(name, _)| name.as_str())
 }
 
 fn places(cluster: &ObservedTraffic, workloads: &[&PodSeen]) -> Vec<Place> {
@@ -75,7 +77,7 @@ fn places(cluster: &ObservedTraffic, workloads: &[&PodSeen]) -> Vec<Place> {
         let fresh = Place { region: key.0.clone(), zone: key.1.clone(), ..Place::default() };
         add(found.entry(key).or_insert(fresh));
     };
-    for locality in cluster.nodes.values() {
+    for locality in cluster.services.nodes.values() {
         count(locality, &|place| place.nodes += 1);
     }
     for pod in workloads {
@@ -90,16 +92,16 @@ fn places(cluster: &ObservedTraffic, workloads: &[&PodSeen]) -> Vec<Place> {
 fn shared(cluster: &ObservedTraffic, seen: &[&ObservedTraffic]) -> BTreeMap<String, Vec<ClusterName>> {
     let own = known_regions(cluster);
     let mut shared: BTreeMap<String, Vec<ClusterName>> = BTreeMap::new();
-    for other in seen.iter().filter(|other| other.name != cluster.name) {
+    for other in seen.iter().filter(|other| other.membership.name != cluster.membership.name) {
         for region in known_regions(other).intersection(&own) {
-            shared.entry((*region).to_owned()).or_default().push(other.name.clone());
+            shared.entry((*region).to_owned()).or_default().push(other.membership.name.clone());
         }
     }
     shared
 }
 
 fn known_regions(cluster: &ObservedTraffic) -> BTreeSet<&str> {
-    let all = cluster.nodes.values().chain(workloads(cluster).map(|pod| &pod.locality));
+    let all = cluster.services.nodes.values().chain(workloads(cluster).map(|pod| &pod.locality));
     all.map(|locality| locality.region.as_str()).filter(|region| !region.is_empty()).collect()
 }
 
@@ -111,12 +113,12 @@ mod tests {
     #[test]
     fn coverage_counts_injected_pods_with_a_region_by_node_or_by_their_own_label() {
         let mut east = with_service(cluster("east"), "a.sample", "http", 3);
-        east.nodes.insert("bare-node".into(), Locality::default());
+        east.services.nodes.insert("bare-node".into(), Locality::default());
         let workloads: Vec<usize> =
-            (0..east.pods.len()).filter(|index| east.pods[*index].containers == ["app"]).collect();
-        east.pods[workloads[0]].locality = Locality::default();
-        east.pods[workloads[1]].locality = region("own");
-        east.pods[workloads[1]].locality_of_its_own = true;
+            (0..east.services.pods.len()).filter(|index| east.services.pods[*index].containers == ["app"]).collect();
+        east.services.pods[workloads[0]].locality = Locality::default();
+        east.services.pods[workloads[1]].locality = region("own");
+        east.services.pods[workloads[1]].locality_of_its_own = true;
         let found = regions(&[&east]).remove(0);
         assert_eq!(found.coverage_percent, Some(66));
         assert_eq!(found.pods_without_region, ["sample/a-1"]);
@@ -134,7 +136,7 @@ mod tests {
     #[test]
     fn a_region_that_two_clusters_share_is_told() {
         let (east, mut west) = (cluster("east"), cluster("west"));
-        west.nodes = east.nodes.clone();
+        west.services.nodes = east.services.nodes.clone();
         let found = regions(&[&east, &west]);
         assert_eq!(found[0].shared_with["east-1"], [ClusterName::new("west").unwrap()]);
         assert_eq!(found[1].shared_with["east-1"], [ClusterName::new("east").unwrap()]);

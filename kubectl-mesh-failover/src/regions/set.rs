@@ -6,7 +6,8 @@ use mesh_shared::model::kube::node_labels::REGION_LABEL;
 use mesh_shared::model::kube::object::ObjectKey;
 use mesh_shared::model::kube::write::{Change, Operation, Write, segment};
 use mesh_shared::model::names::{ClusterName, LABEL_LENGTH};
-use mesh_shared::model::seen::traffic::{ObservedTraffic, PodSeen};
+use mesh_shared::model::seen::services::PodSeen;
+use mesh_shared::model::seen::traffic::ObservedTraffic;
 use mesh_shared::plugin::error::{Error, Result};
 use serde_json::{Value, json};
 
@@ -77,7 +78,7 @@ pub struct SetInCluster {
 pub fn set(assignments: &[Assignment], seen: &[&ObservedTraffic]) -> Result<SetPlan> {
     let mut plan = SetPlan::default();
     for (index, assignment) in assignments.iter().enumerate() {
-        let Some(cluster) = seen.iter().find(|cluster| cluster.name.as_str() == assignment.cluster) else {
+        let Some(cluster) = seen.iter().find(|cluster| cluster.membership.name.as_str() == assignment.cluster) else {
             return Err(no_member(&format!("{}={}", assignment.cluster, assignment.region), &assignment.cluster, seen));
         };
         if assignments[..index].iter().any(|earlier| earlier.cluster == assignment.cluster) {
@@ -87,15 +88,19 @@ pub fn set(assignments: &[Assignment], seen: &[&ObservedTraffic]) -> Result<SetP
         let nodes: Vec<String> = nodes_without_region(cluster).map(str::to_owned).collect();
         for node in &nodes {
             let why = format!("{node} has no region");
-            plan.changes.push(Change { cluster: cluster.name.clone(), write: label(node, &assignment.region), why });
+            plan.changes.push(Change {
+                cluster: cluster.membership.name.clone(),
+                write: label(node, &assignment.region),
+                why,
+            });
             let manifest = json!({
                 "apiVersion": "v1", "kind": "Node", "metadata": {"name": node, "labels": {REGION_LABEL: assignment.region}},
             });
-            plan.manifests.push((cluster.name.clone(), manifest));
+            plan.manifests.push((cluster.membership.name.clone(), manifest));
         }
         plan.clusters.push(SetInCluster {
-            cluster: cluster.name.clone(),
-            context: cluster.context.clone(),
+            cluster: cluster.membership.name.clone(),
+            context: cluster.identity.context.clone(),
             region: assignment.region.clone(),
             others: others(cluster, &assignment.region),
             restart: restart(cluster, &nodes),
@@ -121,7 +126,9 @@ fn label(node: &str, region: &str) -> Write {
 
 fn others(cluster: &ObservedTraffic, region: &str) -> BTreeMap<String, usize> {
     let mut others = BTreeMap::new();
-    for locality in cluster.nodes.values().filter(|locality| !locality.region.is_empty() && locality.region != region) {
+    for locality in
+        cluster.services.nodes.values().filter(|locality| !locality.region.is_empty() && locality.region != region)
+    {
         *others.entry(locality.region.clone()).or_insert(0) += 1;
     }
     others
@@ -137,7 +144,7 @@ fn restart(cluster: &ObservedTraffic, nodes: &[String]) -> BTreeMap<String, Vec<
         pod.sidecar && !pod.locality_of_its_own && here
     };
     let mut owners: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for pod in cluster.pods.iter().filter(concerned) {
+    for pod in cluster.services.pods.iter().filter(concerned) {
         let known = owners.entry(pod.namespace.clone()).or_default();
         let owner = owner(pod);
         if !known.contains(&owner) {
@@ -162,7 +169,7 @@ fn owner(pod: &PodSeen) -> String {
 
 #[cfg(test)]
 mod tests {
-    use mesh_shared::model::seen::traffic::Locality;
+    use mesh_shared::model::seen::locality::Locality;
 
     use super::*;
     use crate::mesh::test_world::{cluster, region, with_service};
@@ -174,7 +181,7 @@ mod tests {
     /// A cluster with a node that has no region beside one that has.
     fn half() -> ObservedTraffic {
         let mut east = cluster("east");
-        east.nodes = [("n1".to_owned(), Locality::default()), ("n2".to_owned(), region("eu"))].into();
+        east.services.nodes = [("n1".to_owned(), Locality::default()), ("n2".to_owned(), region("eu"))].into();
         with_service(east, "a.sample", "http", 2)
     }
 
@@ -203,7 +210,7 @@ mod tests {
         let mut east = half();
         let plan = set(&assignments(&["east=us"]), &[&east]).unwrap();
         assert_eq!(plan.clusters[0].restart, BTreeMap::from([("sample".to_owned(), vec!["deployment/a".to_owned()])]));
-        for pod in &mut east.pods {
+        for pod in &mut east.services.pods {
             pod.locality_of_its_own = true;
         }
         assert!(set(&assignments(&["east=us"]), &[&east]).unwrap().clusters[0].restart.is_empty());

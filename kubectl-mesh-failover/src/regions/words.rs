@@ -149,7 +149,7 @@ fn restart(plan: &SetPlan) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use mesh_shared::model::seen::traffic::Locality;
+    use mesh_shared::model::seen::locality::Locality;
 
     use super::*;
     use crate::mesh::test_world::{cluster, region, with_service};
@@ -158,7 +158,7 @@ mod tests {
 
     fn mesh() -> [mesh_shared::model::seen::traffic::ObservedTraffic; 2] {
         let mut west = cluster("west");
-        west.nodes = [("n1".to_owned(), Locality::default()), ("n2".to_owned(), region("east-1"))].into();
+        west.services.nodes = [("n1".to_owned(), Locality::default()), ("n2".to_owned(), region("east-1"))].into();
         [with_service(cluster("east"), "a.sample", "http", 2), with_service(west, "a.sample", "http", 1)]
     }
 

@@ -13,7 +13,8 @@ use mesh_shared::model::istio::values;
 use mesh_shared::model::kube::pull_secret::PullSecret;
 use mesh_shared::model::names::{ClusterName, MeshId, NetworkName};
 use mesh_shared::model::pki::key::KeyAlgorithm;
-use mesh_shared::model::seen::cluster::{AddressSource, ApiAddress, ObservedCluster};
+use mesh_shared::model::seen::access::{AddressSource, ApiAddress};
+use mesh_shared::model::seen::cluster::ObservedCluster;
 use mesh_shared::plugin::arguments::{ConsentArguments, ManifestFormat};
 use mesh_shared::plugin::error::{Error, Result};
 use mesh_shared::plugin::terminal::help;
@@ -185,11 +186,12 @@ impl JoinArguments {
         let given = self.given()?;
         let Ok(name) = members::name(request, seen) else { return Ok(()) };
         let Some(url) = given.get(name.as_str()) else { return Ok(()) };
-        let mut authorities: Vec<String> = seen.api_addresses.iter().map(|address| address.ca_pem.clone()).collect();
+        let mut authorities: Vec<String> =
+            seen.access.api_addresses.iter().map(|address| address.ca_pem.clone()).collect();
         authorities.extend(cluster.server_ca_pem.clone());
         authorities.sort();
         authorities.dedup();
-        seen.api_addresses = authorities
+        seen.access.api_addresses = authorities
             .into_iter()
             .map(|ca_pem| ApiAddress { url: url.clone(), ca_pem, source: AddressSource::Given })
             .collect();

@@ -75,8 +75,6 @@ async fn observe_all(
     let system = request.system_namespace.as_str();
     let scope = Scope {
         system_namespace: system.to_owned(),
-        cni_namespace: request.cni_namespace.clone(),
-        gateway_name: gateway::NAME.to_owned(),
         wanted: vec![
             ObjectKey::new("Namespace", "", system),
             ObjectKey::new("Namespace", "", &request.cni_namespace),
@@ -89,7 +87,7 @@ async fn observe_all(
     let mut observed = asked.map_err(|error| permissions::JOIN.explain(error))?;
     for (cluster, seen) in clusters.iter().zip(&mut observed) {
         arguments.add_given_address(request, cluster, seen)?;
-        seen.note_ended_runs(|namespace| probe::run_id(namespace).is_some_and(has_ended));
+        seen.probes.note_ended_runs(|namespace| probe::run_id(namespace).is_some_and(has_ended));
     }
     arguments.refuse_unknown_api_server(request, &observed)?;
     Ok(observed)

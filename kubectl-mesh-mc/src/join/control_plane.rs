@@ -5,7 +5,8 @@ use mesh_shared::model::istio::sail::{Membership, RESERVED_VALUES};
 use mesh_shared::model::istio::values;
 use mesh_shared::model::kube::difference::all_differences;
 use mesh_shared::model::names::MeshId;
-use mesh_shared::model::seen::cluster::{ObservedCluster, ObservedResource, SailApi};
+use mesh_shared::model::seen::cluster::ObservedCluster;
+use mesh_shared::model::seen::control_plane::{ObservedResource, SailApi};
 use mesh_shared::plugin::error::{Error, Result};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -42,7 +43,7 @@ pub(super) fn control_plane(
     observed: &ObservedCluster,
     notes: &mut Vec<String>,
 ) -> Result<ControlPlanePlan> {
-    let sail = observed.sail.as_ref().ok_or_else(|| no_operator(member))?;
+    let sail = observed.control_planes.sail.as_ref().ok_or_else(|| no_operator(member))?;
     if let Some(path) = values::first_set(&request.values, &RESERVED_VALUES) {
         return Err(Error::refused(format!("value {path} is set by the join itself"))
             .because("it makes a control plane a member of the mesh")
@@ -57,7 +58,7 @@ pub(super) fn control_plane(
         mesh: mesh.clone(),
         cluster: member.name.clone(),
         network: member.network.clone(),
-        enable_cni: !observed.openshift,
+        enable_cni: !observed.platform.openshift,
     };
     let mut wanted_values = request.values.clone();
     values::merge(&mut wanted_values, membership.values());
@@ -106,7 +107,7 @@ fn cni(
     (asked, written): (Option<&str>, Option<&str>),
     member: &Member,
 ) -> Result<(Option<Value>, String)> {
-    let Some(standing) = &observed.cni else {
+    let Some(standing) = &observed.control_planes.cni else {
         let manifest = sail::istio_cni(&sail.version, &request.cni_namespace, written, request.managed_by);
         return Ok((Some(manifest), request.cni_namespace.clone()));
     };
@@ -114,7 +115,7 @@ fn cni(
         && wanted != live
     {
         return Err(Error::refused(format!("IstioCNI of {} is at {live}, not at {wanted}", member.name))
-            .at(format!("context {}, IstioCNI {}", observed.context, standing.name))
+            .at(format!("context {}, IstioCNI {}", observed.identity.context, standing.name))
             .because("a join does not upgrade what runs")
             .fix(format!("leave out --istio-version, or say --istio-version {live}")));
     }
@@ -159,7 +160,7 @@ fn fits(
 }
 
 fn name_is_free(observed: &ObservedCluster, member: &Member) -> Result<()> {
-    match observed.istios.iter().find(|istio| istio.name == NAME) {
+    match observed.control_planes.istios.iter().find(|istio| istio.name == NAME) {
         None => Ok(()),
         Some(istio) => Err(Error::refused(format!("Istio {NAME} of {} governs another namespace", member.name))
             .at(format!("context {}", member.context))
@@ -176,14 +177,14 @@ fn foreign_control_planes(
     standing: Option<&ObservedResource>,
     notes: &mut Vec<String>,
 ) -> Result<()> {
-    for istiod in &observed.istiods {
+    for istiod in &observed.control_planes.istiods {
         if istiod.namespace == namespace {
             if standing.is_none() && !istiod.by_sail {
                 return Err(Error::refused(format!(
                     "an istiod that the Sail operator did not make runs in {}",
                     member.name
                 ))
-                .at(format!("context {}, Deployment {namespace}/{}", observed.context, istiod.name))
+                .at(format!("context {}, Deployment {namespace}/{}", observed.identity.context, istiod.name))
                 .because("two control planes would govern one namespace")
                 .fix("adopting it is not supported yet: remove it, or join another cluster"));
             }

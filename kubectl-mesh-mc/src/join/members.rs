@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use mesh_shared::model::istio::NETWORK_LABEL;
 use mesh_shared::model::kube::object::ObjectKey;
 use mesh_shared::model::names::{ClusterName, MeshId, NetworkName};
-use mesh_shared::model::seen::cluster::{ObservedCluster, ObservedResource};
+use mesh_shared::model::seen::cluster::ObservedCluster;
+use mesh_shared::model::seen::control_plane::ObservedResource;
 use mesh_shared::plugin::error::{Error, Result};
 use serde::Serialize;
 
@@ -31,12 +32,12 @@ pub struct Member {
 pub fn governing<'a>(observed: &'a ObservedCluster, namespace: &str) -> Result<Option<&'a ObservedResource>> {
     // The CRD's default of spec.namespace is istio-system.
     let governs = |istio: &&ObservedResource| istio.spec_text(&["namespace"]).unwrap_or("istio-system") == namespace;
-    let found: Vec<&ObservedResource> = observed.istios.iter().filter(governs).collect();
+    let found: Vec<&ObservedResource> = observed.control_planes.istios.iter().filter(governs).collect();
     match found.as_slice() {
         [] => Ok(None),
         [one] => Ok(Some(one)),
         several => Err(Error::refused(format!("{} resources Istio govern namespace {namespace}", several.len()))
-            .at(format!("context {}", observed.context))
+            .at(format!("context {}", observed.identity.context))
             .because(several.iter().map(|istio| istio.name.as_str()).collect::<Vec<_>>().join(", "))
             .fix("leave one of them; a join would not know which to extend")),
     }
@@ -48,7 +49,7 @@ pub(super) fn mesh_id(request: &JoinRequest, observed: &[ObservedCluster]) -> Re
         if let Some(istio) = governing(cluster, &request.system_namespace)?
             && let Some(mesh) = istio.spec_text(&["values", "global", "meshID"])
         {
-            found.entry(mesh.to_owned()).or_default().push(&cluster.context);
+            found.entry(mesh.to_owned()).or_default().push(&cluster.identity.context);
         }
     }
     if let Some(mesh) = &request.mesh {
@@ -71,7 +72,7 @@ pub(super) fn mesh_id(request: &JoinRequest, observed: &[ObservedCluster]) -> Re
 
 pub(super) fn members(request: &JoinRequest, observed: &[ObservedCluster]) -> Result<Vec<Member>> {
     one_cluster_once(observed)?;
-    let contexts: Vec<&str> = observed.iter().map(|cluster| cluster.context.as_str()).collect();
+    let contexts: Vec<&str> = observed.iter().map(|cluster| cluster.identity.context.as_str()).collect();
     if let Some(unknown) = request.cluster_names.keys().find(|context| !contexts.contains(&context.as_str())) {
         return Err(Error::usage(format!("--cluster-name names context {unknown:?}, which is not joined"))
             .because(format!("the contexts are {}", contexts.join(", ")))
@@ -82,7 +83,12 @@ pub(super) fn members(request: &JoinRequest, observed: &[ObservedCluster]) -> Re
     for cluster in observed {
         let name = name(request, cluster)?;
         let network = network(request, cluster, &name)?;
-        members.push(Member { context: cluster.context.clone(), name, network, uid: cluster.uid.clone() });
+        members.push(Member {
+            context: cluster.identity.context.clone(),
+            name,
+            network,
+            uid: cluster.identity.uid.clone(),
+        });
     }
     if let Some(unknown) =
         request.networks.keys().find(|name| !members.iter().any(|member| member.name.as_str() == *name))
@@ -108,14 +114,14 @@ pub fn not_joined<'a>(flag: &str, unknown: &str, members: impl Iterator<Item = &
 /// # Errors
 /// Where several control planes govern the namespace, or no name can be made.
 pub fn name(request: &JoinRequest, cluster: &ObservedCluster) -> Result<ClusterName> {
-    if let Some(name) = request.cluster_names.get(&cluster.context) {
+    if let Some(name) = request.cluster_names.get(&cluster.identity.context) {
         return Ok(name.clone());
     }
     let standing = governing(cluster, &request.system_namespace)?
         .and_then(|istio| istio.spec_text(&["values", "global", "multiCluster", "clusterName"]));
     match standing {
         Some(name) => ClusterName::new(name),
-        None => ClusterName::from_context(&cluster.context),
+        None => ClusterName::from_context(&cluster.identity.context),
     }
 }
 
@@ -130,7 +136,7 @@ fn network(request: &JoinRequest, cluster: &ObservedCluster, name: &ClusterName)
     match (request.networks.get(name.as_str()), standing) {
         (Some(wanted), Some(standing)) if wanted.as_str() != standing => {
             Err(Error::refused(format!("cluster {name} is in network {standing:?}, not in {wanted:?}"))
-                .at(format!("context {}, namespace {namespace}", cluster.context))
+                .at(format!("context {}, namespace {namespace}", cluster.identity.context))
                 .because("workloads that run know their network already, and peers send traffic by it")
                 .fix(format!("leave out --network {name}={wanted}")))
         }
@@ -142,10 +148,13 @@ fn network(request: &JoinRequest, cluster: &ObservedCluster, name: &ClusterName)
 
 fn one_cluster_once(observed: &[ObservedCluster]) -> Result<()> {
     for (index, cluster) in observed.iter().enumerate() {
-        if let Some(twin) = observed[..index].iter().find(|earlier| earlier.uid == cluster.uid) {
-            return Err(Error::refused(format!("contexts {} and {} are one cluster", twin.context, cluster.context))
-                .because(format!("namespace kube-system has the UID {} in both", cluster.uid))
-                .fix("name each cluster by one context"));
+        if let Some(twin) = observed[..index].iter().find(|earlier| earlier.identity.uid == cluster.identity.uid) {
+            return Err(Error::refused(format!(
+                "contexts {} and {} are one cluster",
+                twin.identity.context, cluster.identity.context
+            ))
+            .because(format!("namespace kube-system has the UID {} in both", cluster.identity.uid))
+            .fix("name each cluster by one context"));
         }
     }
     Ok(())

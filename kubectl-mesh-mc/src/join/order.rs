@@ -75,7 +75,7 @@ fn gateway_manifests(
 ) -> Result<GatewayManifests> {
     let mut annotations = BTreeMap::new();
     if request.gateway_internal {
-        let cloud = observed.cloud.as_deref().unwrap_or("none");
+        let cloud = observed.platform.cloud.as_deref().unwrap_or("none");
         annotations = gateway::internal_annotations(cloud).ok_or_else(|| {
             Error::refused(format!("no annotation is known that gives {} an internal gateway address", member.name))
                 .at(format!("context {}", member.context))
@@ -177,10 +177,10 @@ impl Builder<'_> {
 
     fn leftovers(&mut self, marks: &mut BTreeMap<ClusterName, Milestones>) {
         for cluster in self.clusters {
-            if cluster.observed.leftover_probes.is_empty() {
+            if cluster.observed.probes.leftover.is_empty() {
                 continue;
             }
-            let action = Action::RemoveLeftoverProbes { namespaces: cluster.observed.leftover_probes.clone() };
+            let action = Action::RemoveLeftoverProbes { namespaces: cluster.observed.probes.leftover.clone() };
             let id = self.push(cluster, Phase::Probe, action, "a run that was killed left it", []);
             mark(marks, cluster).probe = Some(id);
         }
@@ -209,7 +209,7 @@ impl Builder<'_> {
                 .filter_map(|name| self.clusters.iter().find(|other| other.member.name == *name))
                 .map(|other| PeerAddresses {
                     peer: other.member.name.clone(),
-                    addresses: other.observed.api_addresses.clone(),
+                    addresses: other.observed.access.api_addresses.clone(),
                 })
                 .collect();
             if !peers.is_empty() {
@@ -225,7 +225,7 @@ impl Builder<'_> {
             .map(|cluster| WantedAddress {
                 cluster: cluster.member.name.clone(),
                 by: self.access.readers_of(&cluster.member.name).into_iter().cloned().collect(),
-                addresses: cluster.observed.api_addresses.clone(),
+                addresses: cluster.observed.access.api_addresses.clone(),
             })
             .filter(|wanted| !wanted.by.is_empty())
             .collect();
@@ -345,7 +345,7 @@ impl Builder<'_> {
             if self.access.readers_of(&cluster.member.name).is_empty() {
                 continue;
             }
-            let account = cluster.observed.reader_account.clone().unwrap_or_else(|| READER_ACCOUNT.into());
+            let account = cluster.observed.access.reader_account.clone().unwrap_or_else(|| READER_ACCOUNT.into());
             let after = mark(marks, cluster).istio;
             let await_account = Action::AwaitReaderAccount { name: account.clone() };
             let there = self.push(cluster, Phase::Access, await_account, "the control plane's chart makes it", after);
@@ -355,7 +355,7 @@ impl Builder<'_> {
                 &remote_secret::reader_token_secret(&account, namespace, self.request.managed_by),
             );
             let secret = remote_secret::reader_token_name(&account);
-            let written = if cluster.observed.reader_token {
+            let written = if cluster.observed.access.reader_token {
                 there
             } else {
                 let why = format!("peers read {} by it", cluster.member.name);

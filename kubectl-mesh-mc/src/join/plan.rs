@@ -54,8 +54,8 @@ pub fn plan(request: &JoinRequest, observed: &[ObservedCluster], ca_folder: &CaF
         let planned = super::control_plane::control_plane(request, &mesh, member, observed, &mut notes)?;
         control_planes.insert(member.name.clone(), planned);
     }
-    for (member, observed) in members.iter().zip(observed).filter(|(_, observed)| !observed.other_probes.is_empty()) {
-        let probes = observed.other_probes.join(", ");
+    for (member, observed) in members.iter().zip(observed).filter(|(_, observed)| !observed.probes.other.is_empty()) {
+        let probes = observed.probes.other.join(", ");
         notes.push(format!("another run may be at work in {}: it has the probe {probes}", member.name));
     }
     let access = super::remote_access::remote_access(&members, observed)?;

@@ -1,7 +1,8 @@
 //! Which cluster still has to be given access to which other's API server, and at which addresses that is tried.
 
 use mesh_shared::model::names::ClusterName;
-use mesh_shared::model::seen::cluster::{ApiAddress, ObservedCluster, RemoteSecretFound};
+use mesh_shared::model::seen::access::{ApiAddress, RemoteSecretFound};
+use mesh_shared::model::seen::cluster::ObservedCluster;
 use mesh_shared::plugin::error::{Error, Result};
 
 use super::members::Member;
@@ -36,7 +37,7 @@ pub(super) fn remote_access(members: &[Member], observed: &[ObservedCluster]) ->
     let mut plan = RemoteAccessPlan::default();
     for (reader, seen) in members.iter().zip(observed) {
         for (peer, peer_seen) in members.iter().zip(observed).filter(|(peer, _)| peer.name != reader.name) {
-            match seen.remote_secrets.iter().find(|secret| registers(secret, &peer.name)) {
+            match seen.access.remote_secrets.iter().find(|secret| registers(secret, &peer.name)) {
                 Some(secret) => fits(secret, reader, peer, peer_seen)?,
                 None => plan.missing.push((reader.name.clone(), peer.name.clone())),
             }
@@ -44,7 +45,7 @@ pub(super) fn remote_access(members: &[Member], observed: &[ObservedCluster]) ->
         plan.notes.extend(strangers(reader, seen, members));
     }
     for (peer, seen) in members.iter().zip(observed) {
-        if !plan.readers_of(&peer.name).is_empty() && seen.api_addresses.is_empty() {
+        if !plan.readers_of(&peer.name).is_empty() && seen.access.api_addresses.is_empty() {
             return Err(Error::refused(format!(
                 "no address is known at which peers reach the API server of {}",
                 peer.name
@@ -73,8 +74,9 @@ fn fits(secret: &RemoteSecretFound, reader: &Member, peer: &Member, peer_seen: &
         .fix("delete that Secret and join again"));
     }
     let known = |address: &ApiAddress| secret.server.as_deref() == Some(address.url.as_str());
-    let same_authority = peer_seen.authorities.iter().any(|fingerprint| Some(fingerprint) == secret.server_ca.as_ref());
-    if peer_seen.api_addresses.iter().any(known) || same_authority {
+    let same_authority =
+        peer_seen.access.authorities.iter().any(|fingerprint| Some(fingerprint) == secret.server_ca.as_ref());
+    if peer_seen.access.api_addresses.iter().any(known) || same_authority {
         return Ok(());
     }
     Err(Error::refused(format!("{} already reads another cluster under the name {}", reader.name, peer.name))
@@ -90,6 +92,7 @@ fn fits(secret: &RemoteSecretFound, reader: &Member, peer: &Member, peer_seen: &
 
 fn strangers(reader: &Member, seen: &ObservedCluster, members: &[Member]) -> Option<String> {
     let others: Vec<&str> = seen
+        .access
         .remote_secrets
         .iter()
         .flat_map(|secret| secret.clusters.iter().map(String::as_str))

@@ -61,13 +61,13 @@ pub(super) fn trust(
 ) -> Result<TrustPlan> {
     let namespace = &request.system_namespace;
     for (member, cluster) in members.iter().zip(observed) {
-        usable(member, &cluster.trust, namespace)?;
+        usable(member, &cluster.trust.root, namespace)?;
     }
     let in_use = shared_root(members, observed, namespace)?;
     let issue: Vec<ClusterName> = members
         .iter()
         .zip(observed)
-        .filter(|(_, cluster)| !cluster.has_cacerts)
+        .filter(|(_, cluster)| !cluster.trust.has_cacerts)
         .map(|(member, _)| member.name.clone())
         .collect();
     let shown = folder.path.display().to_string();
@@ -138,7 +138,7 @@ fn shared_root(members: &[Member], observed: &[ObservedCluster], namespace: &str
     let roots: Vec<(&ClusterName, &Fingerprint)> = members
         .iter()
         .zip(observed)
-        .filter_map(|(member, cluster)| Some((&member.name, cluster.trust.fingerprint()?)))
+        .filter_map(|(member, cluster)| Some((&member.name, cluster.trust.root.fingerprint()?)))
         .collect();
     let Some((_, first)) = roots.first() else { return Ok(None) };
     if roots.iter().all(|(_, root)| root == first) {

@@ -51,12 +51,12 @@ pub fn steps(plan: &JoinPlan) -> String {
 fn found(plan: &JoinPlan, observed: &[ObservedCluster]) -> String {
     let rows = plan.members.iter().zip(observed).map(|(member, seen)| {
         let plane = plan.control_planes.get(&member.name);
-        let operator = seen.sail.as_ref().map_or("none".into(), |sail| format!("Sail {}", sail.version));
+        let operator = seen.control_planes.sail.as_ref().map_or("none".into(), |sail| format!("Sail {}", sail.version));
         let now = match plane {
             Some(plane) if plane.istio.is_none() => plane.version.clone(),
             _ => "none".to_owned(),
         };
-        let address = match seen.api_addresses.as_slice() {
+        let address = match seen.access.api_addresses.as_slice() {
             [] => "unknown".to_owned(),
             [first] => format!("{} ({})", first.url, first.source),
             [first, rest @ ..] => format!("{} ({}) or {}", first.url, first.source, text::count(rest.len(), "other")),
@@ -66,7 +66,7 @@ fn found(plan: &JoinPlan, observed: &[ObservedCluster]) -> String {
         } else {
             format!("{} ({})", member.name, member.context)
         };
-        [name, seen.kubernetes.clone(), operator, now, member.network.to_string(), address]
+        [name, seen.platform.kubernetes.clone(), operator, now, member.network.to_string(), address]
     });
     table::render(["cluster", "kubernetes", "operator", "istio now", "network", "api server for peers"], rows)
 }
@@ -192,9 +192,9 @@ pub fn end(plan: &JoinPlan, observed: &[ObservedCluster], took: Duration) -> Str
         format!("Mesh {} is whole: {members}, every control plane sees every other. {took}", plan.mesh)
     }];
     for (member, seen) in plan.members.iter().zip(observed) {
-        if !seen.stale_workloads.is_empty() {
-            let shown: Vec<&str> = seen.stale_workloads.iter().take(5).map(String::as_str).collect();
-            let more = seen.stale_workloads.len().saturating_sub(shown.len());
+        if !seen.trust.stale_workloads.is_empty() {
+            let shown: Vec<&str> = seen.trust.stale_workloads.iter().take(5).map(String::as_str).collect();
+            let more = seen.trust.stale_workloads.len().saturating_sub(shown.len());
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
             lines.push(format!(
                 "Restart in {}, they run without this mesh's certificates: {}{more}",

@@ -1,179 +1,215 @@
-//! All that a command decides by, read from one cluster: its requests go out at once, and nothing is written.
+//! All that commands decide by, read from one cluster by facet: each file has the requests of one, and makes its values of the
+//! answers. Nothing is written.
 //!
-//! Asking ([`ask`]) and making values of the answers ([`assemble`]) are apart, so that the second is tested on values.
+//! Asking and making values of the answers are apart, so that the second is tested on values.
 
+mod access;
 mod addresses;
-mod ask;
-pub(super) mod control_planes;
+mod control_plane;
+mod east_west;
+mod endpoints;
+mod identity;
+mod mesh_config;
+mod near;
+mod nodes;
+mod objects;
+mod pods;
+mod probes;
+mod registered;
 mod remote_secrets;
+mod rules;
 mod sail;
+mod services;
 mod trust;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use futures::try_join;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use self::ask::{Answers, ask};
+pub use self::identity::name;
+pub use self::registered::registered;
+pub use self::services::regions;
 use super::context::Cluster;
-use super::probe;
+use super::list::list;
 use crate::model::kube::object::ObjectKey;
-use crate::model::seen::cluster::{ObservedCluster, ObservedResource};
-use crate::plugin::error::{Error, Result};
+use crate::model::names::service::ServiceName;
+use crate::model::seen::cluster::ObservedCluster;
+use crate::model::seen::known::Known;
+use crate::model::seen::traffic::ObservedTraffic;
+use crate::plugin::error::{Kind, Result};
 
-/// What is looked at.
+/// What a join looks at.
 #[derive(Debug, Clone)]
 pub struct Scope {
     /// Namespace of the control plane.
     pub system_namespace: String,
-    /// Namespace of the CNI plugin.
-    pub cni_namespace: String,
-    /// Name of the east-west gateway's Deployment and Service.
-    pub gateway_name: String,
     /// Objects whose live state is wanted; Sail kinds are read at the version that is served.
     pub wanted: Vec<ObjectKey>,
 }
 
 impl Default for Scope {
     fn default() -> Self {
-        Self {
-            system_namespace: "istio-system".into(),
-            cni_namespace: "istio-cni".into(),
-            gateway_name: crate::model::istio::gateway::NAME.into(),
-            wanted: Vec::new(),
-        }
+        Self { system_namespace: "istio-system".into(), wanted: Vec::new() }
     }
 }
 
-/// Everything about one cluster, by reads alone.
+/// Everything about one cluster that a join decides by, by reads alone.
 ///
 /// # Errors
 /// Where the API server cannot be reached or does not let us read what has to be known.
 pub async fn observe(cluster: &Cluster, scope: &Scope) -> Result<ObservedCluster> {
-    assemble(cluster, scope, &Box::pin(ask(cluster, scope)).await?, Timestamp::now())
+    Box::pin(observe_cluster(cluster, scope)).await
 }
 
-fn assemble(cluster: &Cluster, scope: &Scope, answers: &Answers, now: Timestamp) -> Result<ObservedCluster> {
+async fn observe_cluster(cluster: &Cluster, scope: &Scope) -> Result<ObservedCluster> {
     let namespace = &scope.system_namespace;
-    let uid = uid(&cluster.context, &answers.kube_system)?;
-    let secret = |name: &str| answers.secrets.iter().find(|secret| secret["metadata"]["name"] == name);
-    let istiods: Vec<_> = answers.istiods.iter().map(control_planes::istiod).collect();
-    let governed = istiods.iter().any(|istiod| &istiod.namespace == namespace);
-    let cacerts = secret(crate::model::istio::cacerts::NAME);
-    let reader_account = remote_secrets::reader_account(&answers.service_accounts);
-    let is_over = |namespace: &Value| answers.time.is_some_and(|time| probe::is_over(namespace, time));
-    let (leftovers, others): (Vec<Value>, Vec<Value>) = answers.probes.iter().cloned().partition(is_over);
+    // Helm's own Secrets are large and hold nothing that is wanted here.
+    let secrets = format!("/api/v1/namespaces/{namespace}/secrets?fieldSelector=type%21%3Dhelm.sh%2Frelease.v1");
+    let (identity, platform, control_planes, secrets, trust, access, probes, others) = try_join!(
+        identity::identity(cluster),
+        identity::platform(cluster),
+        control_plane::ask(cluster),
+        list(cluster, secrets, "v1", "Secret"),
+        trust::ask(cluster, namespace),
+        access::ask(cluster, namespace),
+        probes::observe(cluster),
+        objects::ask(cluster, scope),
+    )?;
+    let read = [&control_planes.istios, &secrets, &access.service_accounts, &others].into_iter().flatten();
     Ok(ObservedCluster {
-        context: cluster.context.clone(),
-        uid,
-        kubernetes: answers.version["gitVersion"].as_str().unwrap_or_default().trim_start_matches('v').to_owned(),
-        openshift: sail::serves_group(&answers.groups, "config.openshift.io"),
-        cloud: addresses::cloud(&answers.nodes),
-        sail: answers.sail.as_ref().map(|version| sail::api(version, answers.crd.as_ref())),
-        istios: answers.istios.iter().map(resource).collect(),
-        cni: answers.cni.as_ref().map(resource),
-        trust: trust::root(
-            cacerts,
-            secret(trust::OWN_CA).filter(|_| governed),
-            answers.published_root.as_ref().filter(|_| governed),
-            now,
-        ),
-        has_cacerts: cacerts.is_some(),
-        remote_secrets: answers.secrets.iter().filter_map(remote_secrets::remote_secret).collect(),
-        api_addresses: addresses::api(
-            &cluster.server,
-            cluster.server_ca_pem.as_deref(),
-            &answers.endpoints,
-            answers.kube_root.as_ref(),
-        ),
-        authorities: addresses::authorities(cluster.server_ca_pem.as_deref(), answers.kube_root.as_ref()),
-        reader_token: reader_account
-            .as_deref()
-            .and_then(|account| secret(&crate::model::istio::remote_secret::reader_token_name(account)))
-            .is_some_and(remote_secrets::is_filled),
-        reader_account,
-        leftover_probes: names(&leftovers),
-        other_probes: names(&others),
-        stale_workloads: control_planes::stale_workloads(&answers.injected, cacerts, &answers.istiods, namespace),
-        objects: objects(scope, answers),
-        istiods,
+        identity,
+        platform,
+        trust: trust::assemble(&trust, &secrets, &control_planes.istiods, namespace, Timestamp::now()),
+        access: access::assemble(&access, &cluster.server, cluster.server_ca_pem.as_deref(), &secrets),
+        probes,
+        objects: objects::assemble(read.chain(&control_planes.cni), &scope.wanted),
+        control_planes: control_plane::assemble(&control_planes),
     })
 }
 
-/// What tells one cluster from another: the UID of its namespace kube-system.
+/// What of a cluster's traffic is looked at.
+#[derive(Debug, Clone)]
+pub struct TrafficScope {
+    /// Namespace of istiod.
+    pub system_namespace: String,
+    /// The one service that a command is about: then Services, EndpointSlices and pods of its namespace alone are read; none
+    /// for those of all namespaces.
+    pub service: Option<ServiceName>,
+    /// Further namespaces whose pods are wanted, such as the client's.
+    pub namespaces: Vec<String>,
+    /// Whether it matters how other networks enter.
+    pub east_west: bool,
+    /// Whether it matters which rules govern.
+    pub rules: bool,
+}
+
+impl TrafficScope {
+    /// The namespaces that matter to the service, where the user may not read all: istiod's, the service's, and those that were
+    /// asked for; none where all services are wanted.
+    fn near(&self) -> BTreeSet<String> {
+        let asked = self.pod_namespaces().into_iter().flatten();
+        let mut near: BTreeSet<String> = asked.map(str::to_owned).collect();
+        if !near.is_empty() {
+            near.insert(self.system_namespace.clone());
+        }
+        near
+    }
+
+    /// The namespaces whose pods are read, each once; none where those of all are.
+    fn pod_namespaces(&self) -> Option<BTreeSet<&str>> {
+        let service = self.service.as_ref()?;
+        Some(self.namespaces.iter().chain([&service.namespace]).map(String::as_str).collect())
+    }
+}
+
+/// What exposure, locality and drills decide by, of one cluster. What was asked for and may not be read is unknown.
 ///
 /// # Errors
-/// A refusal where the answer has none.
-pub(super) fn uid(context: &str, kube_system: &Value) -> Result<String> {
-    let uid = kube_system["metadata"]["uid"].as_str().filter(|uid| !uid.is_empty());
-    uid.map(str::to_owned).ok_or_else(|| {
-        Error::refused(format!("{context} does not say which cluster it is"))
-            .at(format!("context {context}, Namespace kube-system"))
-            .because("the answer has no metadata.uid: is this address an API server of Kubernetes?")
-            .fix("correct the address of this context's cluster in the kubeconfig")
+/// A refusal where the cluster has no istiod in the namespace or does not serve Istio's networking API; where the API server
+/// cannot be reached or does not let us read what every command has to know.
+pub async fn traffic(cluster: &Cluster, scope: &TrafficScope) -> Result<ObservedTraffic> {
+    Box::pin(observe_traffic(cluster, scope)).await
+}
+
+async fn observe_traffic(cluster: &Cluster, scope: &TrafficScope) -> Result<ObservedTraffic> {
+    let (context, namespace) = (&cluster.context, &scope.system_namespace);
+    let near = scope.near();
+    let (services, (istiods, mesh_config), east_west, rules) = try_join!(
+        services::ask(cluster, scope),
+        mesh_config::ask(cluster, namespace),
+        facet(scope.east_west, east_west::ask(cluster, &near)),
+        facet(scope.rules, rules::observe(cluster, &near)),
+    )?;
+    let further = east_west.known().map(|answers| answers.pods.as_slice()).unwrap_or_default();
+    let seen = services::assemble(&services, further);
+    Ok(ObservedTraffic {
+        identity: identity::identity_of(context, named(&services.namespaces, "kube-system"))?,
+        membership: identity::membership(context, named(&services.namespaces, namespace), namespace, &istiods)?,
+        mesh_config: mesh_config::read(mesh_config.as_ref(), control_plane::governing(&istiods), namespace)
+            .map_err(|error| error.at(format!("context {context}, ConfigMap {namespace}/istio")))?,
+        east_west: east_west.map(|answers| east_west::assemble(answers, &seen.pods)),
+        rules,
+        services: seen,
     })
 }
 
-/// The wanted objects that stand. What a Secret holds is replaced by its digest: this value is shown, logged and kept.
-fn objects(scope: &Scope, answers: &Answers) -> BTreeMap<ObjectKey, Value> {
-    let listed = [&answers.istios, &answers.secrets, &answers.service_accounts, &answers.others].into_iter().flatten();
-    let single = [&answers.cni, &answers.gateway_service, &answers.gateway_deployment].into_iter().flatten();
-    listed
-        .chain(single)
-        .map(|object| (ObjectKey::of(object), object))
-        .filter(|(key, _)| scope.wanted.contains(key))
-        .map(|(key, object)| (key, without_secrets(object.clone())))
-        .collect()
-}
-
-/// The same Secret with a digest in place of each value, and without the annotation in which client-side apply keeps them.
-fn without_secrets(mut object: Value) -> Value {
-    if object["kind"] != "Secret" {
-        return object;
+/// A facet, if it is wanted. A right that is missing makes it unknown.
+async fn facet<T>(is_wanted: bool, asked: impl Future<Output = Result<T>>) -> Result<Known<T>> {
+    if !is_wanted {
+        return Ok(Known::NotAsked);
     }
-    if let Some(data) = object.get_mut("data").and_then(Value::as_object_mut) {
-        for value in data.values_mut() {
-            let digest = crate::model::pki::chain::Fingerprint::of(value.as_str().unwrap_or_default().as_bytes());
-            *value = format!("sha256:{}", digest.full()).into();
-        }
-    }
-    if let Some(annotations) = object["metadata"].get_mut("annotations").and_then(Value::as_object_mut) {
-        annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
-    }
-    object
-}
-
-fn resource(object: &Value) -> ObservedResource {
-    ObservedResource {
-        name: object["metadata"]["name"].as_str().unwrap_or_default().to_owned(),
-        object: object.clone(),
+    match asked.await {
+        Ok(seen) => Ok(Known::Known(seen)),
+        Err(error) if error.kind == Kind::Forbidden => Ok(Known::Unknown(Box::new(error))),
+        Err(error) => Err(error),
     }
 }
 
-fn names(objects: &[Value]) -> Vec<String> {
-    objects.iter().filter_map(|object| object["metadata"]["name"].as_str().map(str::to_owned)).collect()
+fn named<'a>(objects: &'a [Value], name: &str) -> &'a Value {
+    objects.iter().find(|object| object["metadata"]["name"] == name).unwrap_or(&Value::Null)
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn labels(value: &Value) -> BTreeMap<String, String> {
+    let map = value.as_object().into_iter().flatten();
+    map.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
+}
+
+fn array(value: &Value) -> &[Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
+    use crate::plugin::error::Error;
 
     #[test]
-    fn what_a_secret_holds_is_never_observed() {
-        let secret = json!({
-            "kind": "Secret", "data": {"ca-key.pem": "c2VjcmV0"},
-            "metadata": {"name": "cacerts", "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "c2VjcmV0", "a": "b"}},
-        });
-        let text = without_secrets(secret).to_string();
-        assert!(!text.contains("c2VjcmV0") && text.contains("\"ca-key.pem\":\"sha256:"), "{text}");
-        assert!(text.contains("\"a\":\"b\""));
+    fn pods_are_read_of_the_services_namespace_and_of_what_else_is_wanted() {
+        let service = ServiceName { namespace: "sample".into(), name: "a".into() };
+        let all = TrafficScope {
+            system_namespace: "istio-system".into(),
+            service: None,
+            namespaces: Vec::new(),
+            east_west: true,
+            rules: true,
+        };
+        assert!(all.pod_namespaces().is_none());
+        let narrow =
+            TrafficScope { service: Some(service), namespaces: vec!["clients".into(), "sample".into()], ..all };
+        assert_eq!(narrow.pod_namespaces().unwrap().into_iter().collect::<Vec<_>>(), ["clients", "sample"]);
     }
 
-    #[test]
-    fn what_is_no_secret_stays_as_it_is() {
-        let object = json!({"kind": "ConfigMap", "data": {"a": "b"}, "metadata": {"name": "x"}});
-        assert_eq!(without_secrets(object.clone()), object);
+    #[tokio::test]
+    async fn a_right_that_is_missing_makes_a_facet_unknown_and_any_other_failure_is_one() {
+        let failed = |kind| async move { Err::<u8, _>(Error::of(kind, "no").fix("ask")) };
+        assert!(matches!(facet(true, failed(Kind::Forbidden)).await, Ok(Known::Unknown(_))));
+        assert!(facet(true, failed(Kind::Failed)).await.is_err());
+        assert_eq!(facet(false, failed(Kind::Failed)).await, Ok(Known::NotAsked));
     }
 }

@@ -14,7 +14,7 @@ use super::list::every;
 use super::request::{Call, items};
 use crate::model::kube::kinds::Target;
 use crate::model::kube::object::ObjectKey;
-use crate::model::seen::traffic::PodSeen;
+use crate::model::seen::services::PodSeen;
 use crate::model::seen::workload::{Autoscaler, Owners, Workload};
 use crate::plugin::error::{Error, Result};
 

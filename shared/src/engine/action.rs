@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::model::kube::object::ObjectKey;
 use crate::model::names::ClusterName;
 use crate::model::pki::key::KeyAlgorithm;
-use crate::model::seen::cluster::ApiAddress;
+use crate::model::seen::access::ApiAddress;
 
 /// What a step does. Executing one is a single exhaustive match in `run::execute`.
 #[derive(Debug, Clone, PartialEq, Serialize)]

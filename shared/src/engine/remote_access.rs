@@ -13,7 +13,7 @@ use crate::model::istio::manifest::to_manifest;
 use crate::model::istio::remote_secret;
 use crate::model::istio::remote_secret::ReaderCredential;
 use crate::model::names::ClusterName;
-use crate::model::seen::cluster::ApiAddress;
+use crate::model::seen::access::ApiAddress;
 use crate::plugin::error::{Error, Result};
 
 /// How long a probe tries one address.

@@ -14,7 +14,7 @@ use crate::model::istio::remote_secret::ReaderCredential;
 use crate::model::names::{ClusterName, MeshId, NetworkName};
 use crate::model::pki::authority::{Issued, Root};
 use crate::model::pki::key::PrivateKey;
-use crate::model::seen::cluster::ApiAddress;
+use crate::model::seen::access::ApiAddress;
 use crate::plugin::error::{Error, Result};
 
 /// A cluster that a plan names.

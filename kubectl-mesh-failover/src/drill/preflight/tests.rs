@@ -3,7 +3,14 @@ use std::time::Duration;
 
 use mesh_shared::model::kube::object::ObjectKey;
 use mesh_shared::model::names::ClusterName;
-use mesh_shared::model::seen::traffic::{EndpointSeen, Locality, MeshConfig};
+use mesh_shared::model::seen::east_west::EastWest;
+use mesh_shared::model::seen::identity::{Identity, Membership};
+use mesh_shared::model::seen::known::Known;
+use mesh_shared::model::seen::locality::Locality;
+use mesh_shared::model::seen::mesh_config::MeshConfig;
+use mesh_shared::model::seen::rules::Rules;
+use mesh_shared::model::seen::services::EndpointSeen;
+use mesh_shared::model::seen::services::Services;
 use mesh_shared::model::seen::workload::{Autoscaler, Workload};
 
 use super::*;
@@ -25,11 +32,12 @@ fn seen(cluster: &str, region: &str, ready: bool) -> ObservedTraffic {
         endpoints: vec![endpoint],
     };
     ObservedTraffic {
-        context: format!("{cluster}-context"),
-        uid: format!("uid-{cluster}"),
-        name: ClusterName::new(cluster).unwrap(),
-        network: None,
-        system_namespace: "istio-system".into(),
+        identity: Identity { context: format!("{cluster}-context"), uid: format!("uid-{cluster}") },
+        membership: Membership {
+            network: None,
+            name: ClusterName::new(cluster).unwrap(),
+            system_namespace: "istio-system".into(),
+        },
         mesh_config: MeshConfig {
             private_rules: false,
             root_namespace: "istio-system".into(),
@@ -38,15 +46,15 @@ fn seen(cluster: &str, region: &str, ready: bool) -> ObservedTraffic {
             locality: None,
             cluster_local: vec![],
         },
-        namespaces: BTreeSet::new(),
-        nodes: BTreeMap::new(),
-        services: [(name(), service)].into(),
-        namesakes: BTreeSet::new(),
-        pods: vec![pod_seen(&pod, region, true, true)],
-        gateways: vec![],
-        east_west: vec![],
-        destination_rules: vec![],
-        narrowed_to: BTreeSet::new(),
+        services: Services {
+            namespaces: BTreeSet::new(),
+            nodes: BTreeMap::new(),
+            by_name: [(name(), service)].into(),
+            pods: vec![pod_seen(&pod, region, true, true)],
+            ..Services::default()
+        },
+        east_west: Known::Known(EastWest { gateways: vec![], ..EastWest::default() }),
+        rules: Known::Known(Rules::default()),
     }
 }
 
@@ -119,7 +127,7 @@ fn a_member_without_a_context_is_named() {
 fn a_cluster_goes_by_its_name_or_its_context() {
     let east = seen("east", "east-1", true);
     for wanted in ["east", "east-context"] {
-        assert_eq!(cluster(&[&east], wanted, "--cluster").unwrap().uid, "uid-east");
+        assert_eq!(cluster(&[&east], wanted, "--cluster").unwrap().identity.uid, "uid-east");
     }
     assert_eq!(cluster(&[&east], "north", "--cluster").unwrap_err().exit_code(), 2);
 }
@@ -127,14 +135,14 @@ fn a_cluster_goes_by_its_name_or_its_context() {
 #[test]
 fn a_service_that_is_elsewhere_is_said_to_be_there() {
     let (mut east, west) = (seen("east", "east-1", true), seen("west", "west-1", true));
-    east.services.clear();
+    east.services.by_name.clear();
     let error = service(&[&east, &west], &east, &name()).unwrap_err();
     assert_eq!(error.remedy, ["it is in west: --cluster west"]);
 }
 
 #[test]
 fn one_of_several_ports_must_be_named() {
-    let mut service = seen("east", "east-1", true).services.remove(&name()).unwrap();
+    let mut service = seen("east", "east-1", true).services.by_name.remove(&name()).unwrap();
     assert_eq!(port(&service, &name(), None).unwrap().port, 5000);
     service.ports.push(ServicePort { name: "admin".into(), port: 9000, target: "web".into(), protocol: String::new() });
     assert_eq!(what(port(&service, &name(), None)), "helloworld.sample has several ports and none is named");
@@ -255,7 +263,7 @@ fn labelled(name: &str, namespace: &str, labels: &[(&str, &str)]) -> PodSeen {
 /// Two pods of helloworld, one with other labels, and one of another namespace with the same.
 fn with_pods() -> ObservedTraffic {
     let mut at = seen("east", "east-1", true);
-    at.pods = vec![
+    at.services.pods = vec![
         labelled("helloworld-east", "sample", &[("app", "helloworld")]),
         labelled("helloworld-canary-east", "sample", &[("app", "helloworld"), ("version", "v3")]),
         labelled("cart", "sample", &[("app", "cart")]),
@@ -282,12 +290,12 @@ fn a_filter_that_would_be_for_others_or_for_nobody_is_refused() {
     at.mesh_config.root_namespace = "sample".into();
     assert_eq!(what(failed_pods(&at, &name(), ERRORS)), "helloworld.sample is in the root namespace of the mesh");
     let mut at = with_pods();
-    at.services.get_mut(&name()).unwrap().selector = [("app".to_owned(), "gone".to_owned())].into();
+    at.services.by_name.get_mut(&name()).unwrap().selector = [("app".to_owned(), "gone".to_owned())].into();
     assert_eq!(
         what(failed_pods(&at, &name(), ERRORS)),
         "the selector of helloworld.sample selects no pod with a sidecar in east"
     );
-    at.services.get_mut(&name()).unwrap().selector.clear();
+    at.services.by_name.get_mut(&name()).unwrap().selector.clear();
     let error = failed_pods(&at, &name(), ERRORS).unwrap_err();
     assert_eq!(error.what, "helloworld.sample has no selector: an EnvoyFilter cannot be held to its pods");
     assert!(error.why.unwrap().contains("every workload of namespace sample"));
@@ -300,7 +308,7 @@ fn services_of_the_same_pods_are_found_by_selectors_and_by_endpoints_that_others
     let of = |selector: &[(&str, &str)], endpoints: Vec<EndpointSeen>| ServiceSeen {
         selector: selector.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
         endpoints,
-        ..at.services[&name()].clone()
+        ..at.services.by_name[&name()].clone()
     };
     let endpoint = |address: &str, pod: Option<&str>| EndpointSeen {
         address: address.into(),
@@ -315,7 +323,7 @@ fn services_of_the_same_pods_are_found_by_selectors_and_by_endpoints_that_others
         ("cart", of(&[("app", "cart")], vec![endpoint("10.0.1.4", Some("cart"))])),
         ("empty", of(&[], vec![])),
     ];
-    at.services.extend(others.map(|(other, seen)| (ServiceName { name: other.into(), ..name() }, seen)));
+    at.services.by_name.extend(others.map(|(other, seen)| (ServiceName { name: other.into(), ..name() }, seen)));
     let pods = failed_pods(&at, &name(), ERRORS).unwrap();
     let also: Vec<String> = also_served(&at, &name(), &pods).iter().map(ToString::to_string).collect();
     assert_eq!(also, ["by-address.sample", "by-pod.sample", "canary.sample"]);

@@ -56,7 +56,7 @@ fn every_cluster_with_endpoints_gets_a_gateway_with_the_one_host() {
 #[test]
 fn a_host_joins_those_that_are_exposed_and_only_if_nobody_changed_them_meanwhile() {
     let mut east = serving("east");
-    east.gateways.push(our_gateway(&[OTHER]));
+    east.east_west.known_mut().unwrap().gateway_rules.push(our_gateway(&[OTHER]));
     let plan = exposed(&[east]);
     assert_eq!(hosts(&plan.changes[0]), [HOST, OTHER]);
     let Write::Patch { operations, .. } = &plan.changes[0].write else { panic!("{plan:?}") };
@@ -72,7 +72,7 @@ fn a_host_joins_those_that_are_exposed_and_only_if_nobody_changed_them_meanwhile
 #[test]
 fn what_is_exposed_already_is_not_written_again() {
     let mut east = serving("east");
-    east.gateways.push(our_gateway(&[HOST]));
+    east.east_west.known_mut().unwrap().gateway_rules.push(our_gateway(&[HOST]));
     let plan = exposed(&[east]);
     assert!(plan.changes.is_empty());
     assert!(matches!(&plan.clusters[0].outcome, Outcome::Stands(opening) if opening.ours));
@@ -84,7 +84,7 @@ fn what_another_gateway_opens_is_left_to_it() {
         [HOST, "*.local", "*", "*.sample.svc.cluster.local", "sample/*", "*/helloworld.sample.svc.cluster.local"]
     {
         let mut east = serving("east");
-        east.gateways.push(gateway("users", "somebody", &[host]));
+        east.east_west.known_mut().unwrap().gateway_rules.push(gateway("users", "somebody", &[host]));
         let plan = exposed(&[east, serving("west")]);
         let places: Vec<&str> = plan.changes.iter().map(|change| change.cluster.as_str()).collect();
         assert_eq!(places, ["west"], "{host}");
@@ -100,26 +100,30 @@ fn a_gateway_on_other_pods_or_another_port_opens_nothing_here() {
     elsewhere["spec"]["selector"] = json!({"istio": "ingressgateway"});
     let mut other_port = gateway("other", "somebody", &["*.local"]);
     other_port["spec"]["servers"][0]["port"]["number"] = 443.into();
-    east.gateways.extend([elsewhere, other_port]);
+    east.east_west.known_mut().unwrap().gateway_rules.extend([elsewhere, other_port]);
     assert_eq!(exposed(&[east]).changes.len(), 1);
 }
 
 #[test]
 fn a_host_that_another_gateway_has_opened_meanwhile_is_not_written_again() {
     let mut east = serving("east");
-    east.gateways.extend([our_gateway(&[OTHER]), gateway("users", "somebody", &[OTHER])]);
+    east.east_west
+        .known_mut()
+        .unwrap()
+        .gateway_rules
+        .extend([our_gateway(&[OTHER]), gateway("users", "somebody", &[OTHER])]);
     assert_eq!(hosts(&exposed(&[east]).changes[0]), [HOST]);
 }
 
 #[test]
 fn somebody_elses_gateway_of_that_name_is_never_taken() {
     let mut east = serving("east");
-    east.gateways.push(gateway(NAME, "argocd", &[OTHER]));
+    east.east_west.known_mut().unwrap().gateway_rules.push(gateway(NAME, "argocd", &[OTHER]));
     let error = planned(expose, &[], &[east.clone()]).unwrap_err();
     assert_eq!(error.what, "Gateway istio-system/cross-network-gateway in east is not ours");
     assert!(planned(unexpose, &[], &[east.clone()]).unwrap().changes.is_empty());
 
-    east.gateways = vec![gateway(NAME, "argocd", &[HOST])];
+    east.east_west.known_mut().unwrap().gateway_rules = vec![gateway(NAME, "argocd", &[HOST])];
     let plan = exposed(&[east]);
     assert!(plan.changes.is_empty() && matches!(&plan.clusters[0].outcome, Outcome::Stands(opening) if !opening.ours));
 }
@@ -129,7 +133,7 @@ fn a_gateway_that_no_longer_selects_the_gateways_pods_is_bound_anew() {
     let mut east = serving("east");
     let mut stale = our_gateway(&[OTHER]);
     stale["spec"]["selector"] = json!({"istio": "old"});
-    east.gateways.push(stale);
+    east.east_west.known_mut().unwrap().gateway_rules.push(stale);
     let plan = exposed(&[east]);
     let Write::Patch { operations, .. } = &plan.changes[0].write else { panic!("{plan:?}") };
     let selector = Operation::Add { path: "/spec/selector".into(), value: json!({"istio": "eastwestgateway"}) };
@@ -150,12 +154,15 @@ fn the_selector_is_the_smallest_that_no_other_pod_carries() {
         shared_label(seen, "app", "istio-eastwestgateway");
     });
     assert_eq!(error.unwrap_err().what, "no label tells the east-west gateway of east from other pods");
-    assert_eq!(selector(|seen| seen.east_west.clear()).unwrap_err().what, "east has no east-west gateway");
+    assert_eq!(
+        selector(|seen| seen.east_west.known_mut().unwrap().gateways.clear()).unwrap_err().what,
+        "east has no east-west gateway"
+    );
 }
 
 /// Gives another pod than the gateway's a label of it.
 fn shared_label(seen: &mut ObservedTraffic, key: &str, value: &str) {
-    seen.pods[1].labels.insert(key.into(), value.into());
+    seen.services.pods[1].labels.insert(key.into(), value.into());
 }
 
 #[test]
@@ -182,12 +189,12 @@ fn the_clusters_that_are_named_must_serve_it() {
 #[test]
 fn taking_back_the_last_host_deletes_the_gateway_that_was_seen() {
     let mut east = serving("east");
-    east.gateways.push(our_gateway(&[HOST]));
+    east.east_west.known_mut().unwrap().gateway_rules.push(our_gateway(&[HOST]));
     let plan = planned(unexpose, &[], &[east.clone()]).unwrap();
     let Write::Delete { uid, resource_version, .. } = &plan.changes[0].write else { panic!("{plan:?}") };
     assert_eq!((uid.as_str(), resource_version.as_deref()), ("uid-1", Some("7")));
 
-    east.gateways = vec![our_gateway(&[HOST, OTHER])];
+    east.east_west.known_mut().unwrap().gateway_rules = vec![our_gateway(&[HOST, OTHER])];
     let plan = planned(unexpose, &[], &[east]).unwrap();
     assert_eq!(hosts(&plan.changes[0]), [OTHER]);
     assert_eq!(plan.clusters[0].outcome, Outcome::Unexposes { still: None });
@@ -196,7 +203,11 @@ fn taking_back_the_last_host_deletes_the_gateway_that_was_seen() {
 #[test]
 fn what_another_gateway_opens_stays_open_and_is_said() {
     let mut east = serving("east");
-    east.gateways.extend([our_gateway(&[HOST]), gateway("users", "somebody", &["*.local"])]);
+    east.east_west
+        .known_mut()
+        .unwrap()
+        .gateway_rules
+        .extend([our_gateway(&[HOST]), gateway("users", "somebody", &["*.local"])]);
     let plan = planned(unexpose, &[], &[east]).unwrap();
     assert_eq!(plan.changes.len(), 1);
     let Outcome::Unexposes { still: Some(opening) } = &plan.clusters[0].outcome else { panic!("{plan:?}") };
@@ -206,7 +217,7 @@ fn what_another_gateway_opens_stays_open_and_is_said() {
 #[test]
 fn a_service_that_is_gone_can_still_be_taken_back_and_one_that_never_was_cannot() {
     let mut east = cluster("east");
-    east.gateways.push(our_gateway(&[HOST]));
+    east.east_west.known_mut().unwrap().gateway_rules.push(our_gateway(&[HOST]));
     assert_eq!(planned(unexpose, &[], &[east]).unwrap().changes.len(), 1);
     assert!(planned(unexpose, &[], &[cluster("east")]).is_err());
     let plan = planned(unexpose, &[], &[serving("east")]).unwrap();
@@ -216,7 +227,7 @@ fn a_service_that_is_gone_can_still_be_taken_back_and_one_that_never_was_cannot(
 #[test]
 fn endpoints_without_a_sidecar_are_said() {
     let mut east = serving("east");
-    east.pods[1].sidecar = false;
+    east.services.pods[1].sidecar = false;
     assert_eq!(
         exposed(&[east]).notes,
         ["east: 1 of 1 endpoints have no sidecar and are not reached from other networks"]
@@ -226,7 +237,11 @@ fn endpoints_without_a_sidecar_are_said() {
 #[test]
 fn what_is_open_twice_is_said() {
     let mut east = serving("east");
-    east.gateways.extend([gateway("users", "somebody", &["*.local"]), our_gateway(&[HOST])]);
+    east.east_west
+        .known_mut()
+        .unwrap()
+        .gateway_rules
+        .extend([gateway("users", "somebody", &["*.local"]), our_gateway(&[HOST])]);
     let notes = exposed(&[east]).notes;
     assert_eq!(
         notes,
@@ -239,7 +254,7 @@ fn what_is_open_twice_is_said() {
 #[test]
 fn what_an_earlier_attempt_changed_counts_as_changed() {
     let mut east = serving("east");
-    east.gateways.push(our_gateway(&[HOST]));
+    east.east_west.known_mut().unwrap().gateway_rules.push(our_gateway(&[HOST]));
     let before = exposed(&[serving("east"), serving("west")]);
     let after = exposed(&[east, serving("west")]);
     assert!(matches!(after.clusters[0].outcome, Outcome::Stands(_)));

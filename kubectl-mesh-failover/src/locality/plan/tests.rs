@@ -19,9 +19,9 @@ fn world() -> Vec<ObservedTraffic> {
     [("east", "10.9.0.1"), ("west", "10.9.0.2")]
         .map(|(name, gateway)| {
             let mut seen = with_service(cluster(name), "helloworld.sample", "http", 1);
-            seen.east_west[0].addresses = vec![gateway.into()];
-            seen.gateways.push(our_gateway(&[HOST]));
-            seen.namespaces.insert("shop".into());
+            seen.east_west.known_mut().unwrap().gateways[0].addresses = vec![gateway.into()];
+            seen.east_west.known_mut().unwrap().gateway_rules.push(our_gateway(&[HOST]));
+            seen.services.namespaces.insert("shop".into());
             seen
         })
         .into()
@@ -95,7 +95,7 @@ fn two_regions_without_a_rule_get_one_of_ours_each() {
 fn a_namespace_that_a_cluster_lacks_is_told_and_left_alone() {
     let mut world = world();
     let mut north = cluster("north");
-    north.namespaces.remove("sample");
+    north.services.namespaces.remove("sample");
     world.push(north);
     let plan = planned(&world);
     assert_eq!(plan.clusters.len(), 2);
@@ -108,7 +108,7 @@ fn a_namespace_that_a_cluster_lacks_is_told_and_left_alone() {
 #[test]
 fn a_users_rule_is_edited_in_place_and_keeps_what_is_in_it() {
     let mut world = world();
-    world[0].destination_rules.push(rule(
+    world[0].rules.known_mut().unwrap().destination_rules.push(rule(
         "sample/theirs",
         &json!({
             "host": "helloworld", "subsets": [{"name": "v1", "labels": {"version": "v1"}}],
@@ -127,7 +127,7 @@ fn a_users_rule_is_edited_in_place_and_keeps_what_is_in_it() {
 #[test]
 fn a_value_of_the_users_that_never_ejects_is_refused_and_taken_over_by_word_alone() {
     let mut world = world();
-    world[0].destination_rules.push(rule(
+    world[0].rules.known_mut().unwrap().destination_rules.push(rule(
         "sample/theirs",
         &json!({
             "host": HOST, "trafficPolicy": {"outlierDetection": {"maxEjectionPercent": 10}},
@@ -154,7 +154,7 @@ fn a_value_of_the_users_that_never_ejects_is_refused_and_taken_over_by_word_alon
 #[test]
 fn settings_of_a_port_are_taken_over_by_word_alone() {
     let mut world = world();
-    world[1].destination_rules.push(rule(
+    world[1].rules.known_mut().unwrap().destination_rules.push(rule(
         "sample/theirs",
         &json!({
             "host": HOST,
@@ -171,7 +171,7 @@ fn settings_of_a_port_are_taken_over_by_word_alone() {
 fn a_wider_rules_policy_is_copied_and_the_name_is_kept_free() {
     let mut world = world();
     for seen in &mut world {
-        seen.destination_rules.push(rule(
+        seen.rules.known_mut().unwrap().destination_rules.push(rule(
             "sample/helloworld",
             &json!({
                 "host": "*.sample.svc.cluster.local",
@@ -209,8 +209,13 @@ fn a_wider_rules_policy_is_copied_and_the_name_is_kept_free() {
 #[test]
 fn clients_with_a_rule_of_their_own_are_told_to_be_out_of_reach() {
     let mut world = world();
-    world[0].destination_rules.push(rule("shop/own", &json!({"host": "*.local"})));
-    world[1].destination_rules.push(rule("sample/narrow", &json!({"host": HOST, "exportTo": ["."]})));
+    world[0].rules.known_mut().unwrap().destination_rules.push(rule("shop/own", &json!({"host": "*.local"})));
+    world[1]
+        .rules
+        .known_mut()
+        .unwrap()
+        .destination_rules
+        .push(rule("sample/narrow", &json!({"host": HOST, "exportTo": ["."]})));
     let plan = planned(&world);
     assert_eq!(plan.clusters[0].notes, ["not governed: clients in shop, where DestinationRule shop/own comes first"]);
     assert_eq!(
@@ -223,7 +228,7 @@ fn clients_with_a_rule_of_their_own_are_told_to_be_out_of_reach() {
 fn distribute_is_refused_where_it_stands() {
     let mut world = world();
     let shares = json!({"distribute": [{"from": "east-1/*", "to": {"east-1/*": 80, "west-1/*": 20}}]});
-    world[0].destination_rules.push(rule(
+    world[0].rules.known_mut().unwrap().destination_rules.push(rule(
         "sample/theirs",
         &json!({
             "host": HOST, "trafficPolicy": {"loadBalancer": {"localityLbSetting": shares}},
@@ -246,7 +251,7 @@ fn regions_that_do_not_exist_are_refused_with_those_that_do() {
 fn more_than_two_regions_are_not_guessed() {
     let mut world = world();
     let mut north = with_service(cluster("north"), "helloworld.sample", "http", 1);
-    north.gateways.push(our_gateway(&[HOST]));
+    north.east_west.known_mut().unwrap().gateway_rules.push(our_gateway(&[HOST]));
     world.push(north);
     insta::assert_snapshot!(refusal(&[], &world), @r"
     which region takes over from which is not said for helloworld.sample: it has endpoints in 3 regions: east-1, north-1 and west-1; only of two regions each is the other's failover by itself
@@ -258,7 +263,7 @@ fn more_than_two_regions_are_not_guessed() {
 #[test]
 fn what_would_keep_a_failover_from_working_is_told() {
     let mut world = world();
-    world[1].gateways.clear();
+    world[1].east_west.known_mut().unwrap().gateway_rules.clear();
     world[0].mesh_config.cluster_local.push("*.sample.svc.cluster.local".into());
     let plan = apply(&request(&["east-1=west-1"]), &each(&world)).unwrap();
     insta::assert_snapshot!(plan.notes.join("\n"), @r"
@@ -266,7 +271,7 @@ fn what_would_keep_a_failover_from_working_is_told() {
     west does not expose helloworld.sample: clients of other clusters are refused there; kubectl mesh-failover expose helloworld.sample
     east keeps helloworld.sample at home (clusterLocal): its clients never leave the cluster
     ");
-    world[1].services.get_mut(&service("helloworld.sample")).unwrap().endpoints.clear();
+    world[1].services.by_name.get_mut(&service("helloworld.sample")).unwrap().endpoints.clear();
     let plan = apply(&request(&["east-1=west-1"]), &each(&world)).unwrap();
     assert_eq!(plan.notes[0], "west-1 has no ready endpoint of helloworld.sample now: nobody would take over there");
 }
@@ -281,9 +286,9 @@ fn an_unknown_service_is_refused() {
 fn carried_out(world: &[ObservedTraffic], plan: &LocalityPlan) -> Vec<ObservedTraffic> {
     let mut world = world.to_vec();
     for cluster in &plan.clusters {
-        let seen = world.iter_mut().find(|seen| seen.name == cluster.cluster).unwrap();
+        let seen = world.iter_mut().find(|seen| seen.membership.name == cluster.cluster).unwrap();
         for rule in &cluster.rules {
-            seen.destination_rules.retain(|object| ObjectKey::of(object) != rule.key);
+            seen.rules.known_mut().unwrap().destination_rules.retain(|object| ObjectKey::of(object) != rule.key);
             let Some(mut after) = rule.rewrite.after.clone() else { continue };
             if let Some(Write::Apply { manifest }) = &rule.rewrite.write {
                 let own = json!({"manager": MANAGER, "operation": "Apply", "fieldsV1": fields(manifest)});
@@ -292,7 +297,7 @@ fn carried_out(world: &[ObservedTraffic], plan: &LocalityPlan) -> Vec<ObservedTr
                     None => after["metadata"]["managedFields"] = json!([own]),
                 }
             }
-            seen.destination_rules.push(after);
+            seen.rules.known_mut().unwrap().destination_rules.push(after);
         }
     }
     world
@@ -309,9 +314,15 @@ fn fields(value: &Value) -> Value {
 fn a_second_run_writes_nothing_and_a_removal_gives_back_what_was() {
     let mut before = world();
     before[0]
+        .rules
+        .known_mut()
+        .unwrap()
         .destination_rules
         .push(rule("sample/theirs", &json!({"host": "helloworld", "subsets": [{"name": "v1"}]})));
     before[1]
+        .rules
+        .known_mut()
+        .unwrap()
         .destination_rules
         .push(rule("istio-system/wide", &json!({"host": "*.local", "trafficPolicy": {"tls": {}}})));
     let first = planned(&before);
@@ -322,7 +333,7 @@ fn a_second_run_writes_nothing_and_a_removal_gives_back_what_was() {
     assert_eq!(removal.changes().len(), 2);
     let back = carried_out(&after, &removal);
     let specs = |world: &[ObservedTraffic]| -> Vec<Value> {
-        world.iter().flat_map(|seen| &seen.destination_rules).map(|rule| rule["spec"].clone()).collect()
+        world.iter().flat_map(|seen| seen.destination_rules()).map(|rule| rule["spec"].clone()).collect()
     };
     assert_eq!(specs(&back), specs(&before));
     assert_eq!(removal.clusters[1].notes, ["DestinationRule istio-system/wide governs again"]);
@@ -331,9 +342,10 @@ fn a_second_run_writes_nothing_and_a_removal_gives_back_what_was() {
 #[test]
 fn what_others_changed_since_is_told_by_a_removal() {
     let mut before = world();
-    before[0].destination_rules.push(rule("sample/theirs", &json!({"host": HOST})));
+    before[0].rules.known_mut().unwrap().destination_rules.push(rule("sample/theirs", &json!({"host": HOST})));
     let mut after = carried_out(&before, &planned(&before));
-    after[0].destination_rules[0]["spec"]["trafficPolicy"]["outlierDetection"]["maxEjectionPercent"] = 50.into();
+    after[0].rules.known_mut().unwrap().destination_rules[0]["spec"]["trafficPolicy"]["outlierDetection"]["maxEjectionPercent"] =
+        50.into();
     let removal = removal::remove(&service("helloworld.sample"), MANAGER, &each(&after)).unwrap();
     assert_eq!(
         removal.clusters[0].notes,
@@ -348,8 +360,13 @@ fn the_seeds_rule_is_reported_with_the_reason_why_it_never_fails_over() {
         "loadBalancer": {"localityLbSetting": {"enabled": true, "failover": [{"from": "east-1", "to": "west-1"}]}},
         "outlierDetection": {"consecutive5xxErrors": 1, "interval": "1s", "baseEjectionTime": "1m"},
     }});
-    world[0].destination_rules.push(rule("sample/helloworld", &seed));
-    world[0].destination_rules.push(rule("sample/mistaken", &json!({"host": "helloworld.sample"})));
+    world[0].rules.known_mut().unwrap().destination_rules.push(rule("sample/helloworld", &seed));
+    world[0]
+        .rules
+        .known_mut()
+        .unwrap()
+        .destination_rules
+        .push(rule("sample/mistaken", &json!({"host": "helloworld.sample"})));
     let report = report(&service("helloworld.sample"), MANAGER, &each(&world));
     insta::assert_snapshot!(show::report(&report, mesh_shared::plugin::arguments::TableFormat::Table), @r"
     CLUSTER  CLIENTS IN      RULE               REGION  FAILS OVER  WHY
@@ -358,7 +375,7 @@ fn the_seeds_rule_is_reported_with_the_reason_why_it_never_fails_over() {
     note  DestinationRule sample/mistaken in east names the host helloworld.sample, which is none: Istio completes only names without a dot; write helloworld.sample.svc.cluster.local
     ");
     let client = locality_rule::ClientOf {
-        cluster: &world[0].name,
+        cluster: &world[0].membership.name,
         namespace: "shop",
         region: "east-1",
         labels: &std::collections::BTreeMap::new(),
@@ -374,8 +391,8 @@ fn the_seeds_rule_is_reported_with_the_reason_why_it_never_fails_over() {
 #[test]
 fn who_made_a_rule_is_reported_and_every_namespace_is_in_one_group() {
     let mut before = world();
-    before[0].destination_rules.push(rule("shop/own", &json!({"host": "*.local"})));
-    before[0].nodes.insert("far".into(), region("east-2"));
+    before[0].rules.known_mut().unwrap().destination_rules.push(rule("shop/own", &json!({"host": "*.local"})));
+    before[0].services.nodes.insert("far".into(), region("east-2"));
     let after = carried_out(&before, &planned(&before));
     let report = report(&service("helloworld.sample"), MANAGER, &each(&after));
     let told: Vec<(String, usize, Option<Ours>)> = report
@@ -399,12 +416,12 @@ fn who_made_a_rule_is_reported_and_every_namespace_is_in_one_group() {
 /// East's rule, written by us, with this annotation in place of ours; west's is whole.
 fn annotated(text: &str) -> Vec<ObservedTraffic> {
     let mut before = world();
-    before[0].destination_rules.push(rule(
+    before[0].rules.known_mut().unwrap().destination_rules.push(rule(
         "sample/theirs",
         &json!({"host": "helloworld", "trafficPolicy": {"outlierDetection": {"maxEjectionPercent": 50}}}),
     ));
     let mut after = carried_out(&before, &planned(&before));
-    let annotations = &mut after[0].destination_rules[0]["metadata"]["annotations"];
+    let annotations = &mut after[0].rules.known_mut().unwrap().destination_rules[0]["metadata"]["annotations"];
     assert!(annotations["kubectl-mesh-failover/written"].is_string(), "{annotations}");
     annotations["kubectl-mesh-failover/written"] = text.into();
     after
@@ -451,7 +468,7 @@ fn an_annotation_of_a_newer_plugin_is_refused_by_what_writes() {
 #[test]
 fn with_the_annotation_taken_away_a_rule_is_the_users() {
     let mut world = annotated("[");
-    world[0].destination_rules[0]["metadata"].as_object_mut().unwrap().remove("annotations");
+    world[0].rules.known_mut().unwrap().destination_rules[0]["metadata"].as_object_mut().unwrap().remove("annotations");
     let removal = removal_of(&world).unwrap();
     assert_eq!(removal.changes().len(), 1, "west's alone");
     assert!(apply(&request(&[]), &each(&world)).is_ok());
@@ -462,7 +479,7 @@ fn a_damaged_annotation_of_another_service_is_nobodys_business() {
     let mut world = world();
     let mut other = rule("sample/other", &json!({"host": "other"}));
     other["metadata"]["annotations"] = json!({"kubectl-mesh-failover/written": "["});
-    world[0].destination_rules.push(other);
+    world[0].rules.known_mut().unwrap().destination_rules.push(other);
     assert_eq!(planned(&world).changes().len(), 2);
     assert!(removal_of(&world).unwrap().clusters.is_empty());
     assert!(report(&service("helloworld.sample"), MANAGER, &each(&world)).notes.is_empty());
@@ -498,7 +515,8 @@ fn clusters_that_say_something_else_are_told() {
     let before = world();
     let mut after = carried_out(&before, &planned(&before));
     assert_eq!(drift::drift(&service("helloworld.sample"), &each(&after)), []);
-    after[1].destination_rules[0]["spec"]["trafficPolicy"]["outlierDetection"]["baseEjectionTime"] = "1m".into();
+    after[1].rules.known_mut().unwrap().destination_rules[0]["spec"]["trafficPolicy"]["outlierDetection"]["baseEjectionTime"] =
+        "1m".into();
     let plan = planned(&after);
     let drift = drift::drift(&service("helloworld.sample"), &each(&after));
     insta::assert_snapshot!(show::differences(&plan, &drift), @r#"

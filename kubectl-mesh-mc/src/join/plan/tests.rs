@@ -6,9 +6,13 @@ use mesh_shared::engine::steps::StepId;
 use mesh_shared::machine::ca_folder::{KeptRoot, SignedFor};
 use mesh_shared::model::kube::object::ObjectKey;
 use mesh_shared::model::pki::chain::Fingerprint;
-use mesh_shared::model::seen::cluster::{
-    AddressSource, ApiAddress, Istiod, ObservedResource, RemoteSecretFound, SailApi,
-};
+use mesh_shared::model::seen::access::RemoteAccess;
+use mesh_shared::model::seen::access::{AddressSource, ApiAddress, RemoteSecretFound};
+use mesh_shared::model::seen::control_plane::ControlPlanes;
+use mesh_shared::model::seen::control_plane::{Istiod, ObservedResource, SailApi};
+use mesh_shared::model::seen::identity::{Identity, Platform};
+use mesh_shared::model::seen::probes::Probes;
+use mesh_shared::model::seen::trust::Trust;
 use mesh_shared::model::seen::trust::TrustRoot;
 use serde_json::json;
 
@@ -36,34 +40,28 @@ fn request() -> JoinRequest {
 
 fn fresh(context: &str) -> ObservedCluster {
     ObservedCluster {
-        context: context.into(),
-        uid: format!("uid-of-{context}"),
-        kubernetes: "1.36.3".into(),
-        openshift: false,
-        cloud: None,
-        sail: Some(SailApi {
-            version: "v1".into(),
-            istio_versions: vec!["v1.31.0-beta.1".into(), "v1.30.3".into()],
-            default_version: Some("v1.31.0-beta.1".into()),
-        }),
-        istios: Vec::new(),
-        cni: None,
-        istiods: Vec::new(),
+        identity: Identity { context: context.into(), uid: format!("uid-of-{context}") },
+        platform: Platform { kubernetes: "1.36.3".into(), ..Platform::default() },
+        control_planes: ControlPlanes {
+            sail: Some(SailApi {
+                version: "v1".into(),
+                istio_versions: vec!["v1.31.0-beta.1".into(), "v1.30.3".into()],
+                default_version: Some("v1.31.0-beta.1".into()),
+            }),
+            ..ControlPlanes::default()
+        },
+        trust: Trust { root: TrustRoot::None, has_cacerts: false, stale_workloads: Vec::new() },
+        access: RemoteAccess {
+            api_addresses: vec![ApiAddress {
+                url: format!("https://{context}.example:6443"),
+                ca_pem: "ca".into(),
+                source: AddressSource::Endpoint,
+            }],
+            authorities: vec![Fingerprint::of(context.as_bytes())],
+            ..RemoteAccess::default()
+        },
+        probes: Probes::default(),
         objects: BTreeMap::new(),
-        trust: TrustRoot::None,
-        has_cacerts: false,
-        remote_secrets: Vec::new(),
-        api_addresses: vec![ApiAddress {
-            url: format!("https://{context}.example:6443"),
-            ca_pem: "ca".into(),
-            source: AddressSource::Endpoint,
-        }],
-        authorities: vec![Fingerprint::of(context.as_bytes())],
-        reader_account: None,
-        reader_token: false,
-        leftover_probes: Vec::new(),
-        other_probes: Vec::new(),
-        stale_workloads: Vec::new(),
     }
 }
 
@@ -77,17 +75,17 @@ fn finished(plan: &JoinPlan, index: usize, before: &ObservedCluster) -> Observed
                 after.objects.insert(ObjectKey::of(manifest), manifest.clone());
                 let resource = ObservedResource { name: "default".into(), object: manifest.clone() };
                 match manifest["kind"].as_str() {
-                    Some("Istio") => after.istios.push(resource),
-                    Some("IstioCNI") => after.cni = Some(resource),
-                    Some("Secret") => after.reader_token = true,
+                    Some("Istio") => after.control_planes.istios.push(resource),
+                    Some("IstioCNI") => after.control_planes.cni = Some(resource),
+                    Some("Secret") => after.access.reader_token = true,
                     _ => {}
                 }
             }
             Action::CreateCacerts { .. } => {
-                after.has_cacerts = true;
-                after.trust = TrustRoot::Cacerts { root: root("one") };
+                after.trust.has_cacerts = true;
+                after.trust.root = TrustRoot::Cacerts { root: root("one") };
             }
-            Action::WriteRemoteSecret { peer } => after.remote_secrets.push(RemoteSecretFound {
+            Action::WriteRemoteSecret { peer } => after.access.remote_secrets.push(RemoteSecretFound {
                 secret: format!("istio-remote-secret-{peer}"),
                 clusters: vec![peer.to_string()],
                 server: Some(format!("https://{peer}.example:6443")),
@@ -136,7 +134,10 @@ fn folder_with(text: &str, signed_for: &[&str]) -> CaFolderState {
 }
 
 fn with_root(context: &str, text: &str) -> ObservedCluster {
-    ObservedCluster { has_cacerts: true, trust: TrustRoot::Cacerts { root: root(text) }, ..fresh(context) }
+    let mut with = fresh(context);
+    with.trust.has_cacerts = true;
+    with.trust.root = TrustRoot::Cacerts { root: root(text) };
+    with
 }
 
 fn refusal(request: &JoinRequest, observed: &[ObservedCluster], folder: &CaFolderState) -> String {
@@ -279,8 +280,8 @@ fn a_folder_that_signed_only_for_other_clusters_is_another_mesh() {
 #[test]
 fn a_probe_whose_run_has_ended_is_removed_and_one_whose_run_may_live_is_not() {
     let mut east = fresh("east");
-    east.other_probes = ["mesh-probe-dead", "mesh-probe-beef"].map(str::to_owned).into();
-    east.note_ended_runs(|namespace| namespace == "mesh-probe-dead");
+    east.probes.other = ["mesh-probe-dead", "mesh-probe-beef"].map(str::to_owned).into();
+    east.probes.note_ended_runs(|namespace| namespace == "mesh-probe-dead");
     let plan = plan(&request(), &[east, fresh("west")], &empty_folder()).unwrap();
     let removed: Vec<&Action> = plan
         .steps
@@ -294,7 +295,11 @@ fn a_probe_whose_run_has_ended_is_removed_and_one_whose_run_may_live_is_not() {
 
 #[test]
 fn one_cluster_under_two_contexts_is_refused() {
-    let twin = ObservedCluster { uid: "uid-of-east".into(), ..fresh("west") };
+    let twin = {
+        let mut with = fresh("west");
+        with.identity.uid = "uid-of-east".into();
+        with
+    };
     let text = refusal(&request(), &[fresh("east"), twin], &empty_folder());
     assert!(text.starts_with("contexts east and west are one cluster"), "{text}");
 }
@@ -329,7 +334,11 @@ fn a_name_for_what_is_not_joined_is_a_usage_error_that_lists_what_is() {
 
 #[test]
 fn without_the_operator_both_ways_to_install_it_are_named() {
-    let bare = ObservedCluster { sail: None, ..fresh("west") };
+    let bare = {
+        let mut with = fresh("west");
+        with.control_planes.sail = None;
+        with
+    };
     let error = plan(&request(), &[fresh("east"), bare], &empty_folder()).map(|_| ()).unwrap_err();
     let remedy = error.remedy.join("\n");
     assert!(remedy.contains("OLM") && remedy.contains("helm install"), "{remedy}");
@@ -344,9 +353,11 @@ fn a_version_that_the_operator_does_not_know_is_refused_with_those_it_has() {
 
 #[test]
 fn the_operators_default_version_is_written_out_where_it_may_be_read() {
-    let hidden = ObservedCluster {
-        sail: Some(SailApi { version: "v1".into(), istio_versions: Vec::new(), default_version: None }),
-        ..fresh("west")
+    let hidden = {
+        let mut with = fresh("west");
+        with.control_planes.sail =
+            Some(SailApi { version: "v1".into(), istio_versions: Vec::new(), default_version: None });
+        with
     };
     let plan = plan(&request(), &[fresh("east"), hidden], &empty_folder()).unwrap();
     let spec = |index: usize| &plan.control_planes[&plan.members[index].name].istio.as_ref().unwrap()["spec"];
@@ -366,8 +377,11 @@ fn a_control_plane_that_does_not_fit_is_refused_with_what_differs() {
     let istio = json!({"metadata": {"name": "default"}, "spec": {"namespace": "istio-system", "values": {
         "global": {"meshID": "mesh1", "network": "network1", "multiCluster": {"clusterName": "east"}},
         "pilot": {"cni": {"enabled": false}}}}});
-    let east =
-        ObservedCluster { istios: vec![ObservedResource { name: "default".into(), object: istio }], ..fresh("east") };
+    let east = {
+        let mut with = fresh("east");
+        with.control_planes.istios = vec![ObservedResource { name: "default".into(), object: istio }];
+        with
+    };
     let text = refusal(&request(), &[east, fresh("west")], &empty_folder());
     assert!(text.contains(".spec.values.pilot.cni.enabled is false, wanted true"), "{text}");
 }
@@ -377,9 +391,10 @@ fn names_and_networks_that_stand_are_kept() {
     let istio = json!({"metadata": {"name": "default"}, "spec": {"namespace": "istio-system", "values": {
         "global": {"meshID": "shop", "network": "network1", "multiCluster": {"clusterName": "cluster1"}},
         "pilot": {"cni": {"enabled": true}}}}});
-    let east = ObservedCluster {
-        istios: vec![ObservedResource { name: "default".into(), object: istio }],
-        ..with_root("east", "one")
+    let east = {
+        let mut with = with_root("east", "one");
+        with.control_planes.istios = vec![ObservedResource { name: "default".into(), object: istio }];
+        with
     };
     let plan = plan(&request(), &[east, fresh("west")], &folder_with("one", &["east"])).unwrap();
     assert_eq!(plan.mesh.as_str(), "shop");
@@ -395,14 +410,22 @@ fn an_istiod_that_does_not_govern_our_namespace_is_only_noted() {
         by_sail: false,
         cluster_id: None,
     };
-    let east = ObservedCluster { istiods: vec![ingress("openshift-ingress")], ..fresh("east") };
+    let east = {
+        let mut with = fresh("east");
+        with.control_planes.istiods = vec![ingress("openshift-ingress")];
+        with
+    };
     let plan = plan(&request(), &[east, fresh("west")], &empty_folder()).unwrap();
     assert!(
         plan.notes.iter().any(|note| note.contains("openshift-ingress/istiod-openshift-gateway")),
         "{:?}",
         plan.notes
     );
-    let east = ObservedCluster { istiods: vec![ingress("istio-system")], ..fresh("east") };
+    let east = {
+        let mut with = fresh("east");
+        with.control_planes.istiods = vec![ingress("istio-system")];
+        with
+    };
     assert!(
         refusal(&request(), &[east, fresh("west")], &empty_folder()).contains("that the Sail operator did not make")
     );
@@ -417,7 +440,11 @@ fn a_value_that_the_join_sets_itself_is_refused() {
 
 #[test]
 fn openshift_sets_the_cni_itself() {
-    let east = ObservedCluster { openshift: true, ..fresh("east") };
+    let east = {
+        let mut with = fresh("east");
+        with.platform.openshift = true;
+        with
+    };
     let plan = plan(&request(), &[east, fresh("west")], &empty_folder()).unwrap();
     let values =
         |index: usize| plan.control_planes[&plan.members[index].name].istio.as_ref().unwrap()["spec"]["values"].clone();
@@ -427,7 +454,11 @@ fn openshift_sets_the_cni_itself() {
 
 #[test]
 fn a_cluster_that_no_address_leads_to_names_the_flag() {
-    let east = ObservedCluster { api_addresses: Vec::new(), ..fresh("east") };
+    let east = {
+        let mut with = fresh("east");
+        with.access.api_addresses = Vec::new();
+        with
+    };
     let error = plan(&request(), &[east, fresh("west")], &empty_folder()).map(|_| ()).unwrap_err();
     assert_eq!(error.remedy, ["name one: --api-server east=https://HOST:PORT"]);
 }
@@ -441,7 +472,11 @@ fn a_name_that_is_registered_for_another_cluster_is_refused() {
         server_ca: Some(root("old")),
         fault: None,
     };
-    let east = ObservedCluster { remote_secrets: vec![secret], ..fresh("east") };
+    let east = {
+        let mut with = fresh("east");
+        with.access.remote_secrets = vec![secret];
+        with
+    };
     assert!(
         refusal(&request(), &[east, fresh("west")], &empty_folder())
             .contains("already reads another cluster under the name west")
@@ -452,7 +487,11 @@ fn a_name_that_is_registered_for_another_cluster_is_refused() {
 fn an_internal_gateway_wants_a_cloud_that_is_known() {
     let request = JoinRequest { gateway_internal: true, ..request() };
     assert!(refusal(&request, &[fresh("east"), fresh("west")], &empty_folder()).contains("internal gateway address"));
-    let cloudy = |context: &str| ObservedCluster { cloud: Some("aws".into()), ..fresh(context) };
+    let cloudy = |context: &str| {
+        let mut with = fresh(context);
+        with.platform.cloud = Some("aws".into());
+        with
+    };
     assert!(plan(&request, &[cloudy("east"), cloudy("west")], &empty_folder()).is_ok());
 }
 

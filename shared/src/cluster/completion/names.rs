@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::cluster::context::{Cluster, Connection, connect, contexts};
 use crate::cluster::list::{metadata, with_labels};
-use crate::cluster::traffic;
+use crate::cluster::observe;
 use crate::model::istio::remote_secret::{CLUSTER_ANNOTATION, LABEL};
 use crate::model::kube::kinds::list_path;
 use crate::model::names::ClusterName;
@@ -109,8 +109,8 @@ async fn of_cluster(cluster: &Cluster, place: &Place, wanted: Live) -> Result<Ve
             Ok(join_all(lists).await.concat())
         }
         Live::Namespaces => Ok(objects(cluster, "Namespace", "", &[]).await?.iter().map(name).collect()),
-        Live::Clusters => Ok(vec![traffic::name(cluster, &place.system_namespace).await?.to_string()]),
-        Live::Regions => traffic::regions(cluster).await,
+        Live::Clusters => Ok(vec![observe::name(cluster, &place.system_namespace).await?.to_string()]),
+        Live::Regions => observe::regions(cluster).await,
         Live::ConfigMaps { label, prefix } => {
             let found = objects(cluster, "ConfigMap", namespace, &[(label, "")]).await?;
             Ok(found.iter().filter_map(|one| Some(full_name(one).strip_prefix(prefix)?.to_owned())).collect())

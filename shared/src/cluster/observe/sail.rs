@@ -2,12 +2,7 @@
 
 use serde_json::Value;
 
-use crate::model::seen::cluster::SailApi;
-
-/// Whether the API server's list of groups has this one.
-pub(super) fn serves_group(groups: &Value, name: &str) -> bool {
-    groups["groups"].as_array().is_some_and(|groups| groups.iter().any(|group| group["name"] == name))
-}
+use crate::model::seen::control_plane::SailApi;
 
 /// The version whose resource list holds `istios`, the newer one first. The group's own list of versions says nothing: it
 /// has `v1alpha1` for ZTunnel's sake alone.
@@ -71,12 +66,5 @@ mod tests {
     #[test]
     fn a_crd_that_may_not_be_read_is_no_failure() {
         assert_eq!(api("v1", None), SailApi { version: "v1".into(), istio_versions: vec![], default_version: None });
-    }
-
-    #[test]
-    fn openshift_is_known_by_its_api_group() {
-        let groups = json!({"groups": [{"name": "apps"}, {"name": "config.openshift.io"}]});
-        assert!(serves_group(&groups, "config.openshift.io"));
-        assert!(!serves_group(&json!({"groups": [{"name": "apps"}]}), "config.openshift.io"));
     }
 }

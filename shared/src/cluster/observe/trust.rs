@@ -1,24 +1,61 @@
-//! Which root the cluster's workloads trust, by what istiod would take.
+//! Which root the cluster's workloads trust, by what istiod would take, and which of them have a certificate from before.
 
+use futures::try_join;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use serde_json::Value;
 
+use crate::cluster::context::Cluster;
+use crate::cluster::list::{metadata, one};
 use crate::model::istio::cacerts;
 use crate::model::pki::chain::parse_bundle;
-use crate::model::seen::trust::TrustRoot;
+use crate::model::seen::trust::{Trust, TrustRoot};
+use crate::plugin::error::Result;
 
 /// The Secret in which istiod keeps a root that it made for itself.
-pub(super) const OWN_CA: &str = "istio-ca-secret";
+const OWN_CA: &str = "istio-ca-secret";
+
+/// What the API server said.
+pub(super) struct Answers {
+    published_root: Option<Value>,
+    /// Metadata of injected pods.
+    injected: Vec<Value>,
+}
+
+pub(super) async fn ask(cluster: &Cluster, namespace: &str) -> Result<Answers> {
+    let (published_root, injected) = try_join!(
+        one(cluster, "ConfigMap", namespace, "istio-ca-root-cert"),
+        metadata(cluster, "/api/v1/pods?labelSelector=security.istio.io%2FtlsMode&limit=500".into()),
+    )?;
+    Ok(Answers { published_root, injected })
+}
+
+/// What workloads trust, by these answers, the Secrets of the namespace, and the istiods of all.
+pub(super) fn assemble(
+    answers: &Answers,
+    secrets: &[Value],
+    istiods: &[Value],
+    namespace: &str,
+    now: Timestamp,
+) -> Trust {
+    let secret = |name: &str| secrets.iter().find(|secret| secret["metadata"]["name"] == name);
+    let cacerts = secret(cacerts::NAME);
+    let governed = istiods.iter().any(|istiod| istiod["metadata"]["namespace"] == namespace);
+    Trust {
+        root: root(
+            cacerts,
+            secret(OWN_CA).filter(|_| governed),
+            answers.published_root.as_ref().filter(|_| governed),
+            now,
+        ),
+        has_cacerts: cacerts.is_some(),
+        stale_workloads: stale_workloads(&answers.injected, cacerts, istiods, namespace),
+    }
+}
 
 /// `cacerts` where it stands, else istiod's own, else the root that is published for the workloads. The last two outlive
 /// their istiod: the caller leaves them out where no istiod governs the namespace.
-pub(super) fn root(
-    cacerts: Option<&Value>,
-    own: Option<&Value>,
-    published: Option<&Value>,
-    now: Timestamp,
-) -> TrustRoot {
+fn root(cacerts: Option<&Value>, own: Option<&Value>, published: Option<&Value>, now: Timestamp) -> TrustRoot {
     if let Some(secret) = cacerts {
         return from_secret(secret, now);
     }
@@ -43,6 +80,22 @@ fn from_secret(secret: &Value, now: Timestamp) -> TrustRoot {
         Some(root) => TrustRoot::Cacerts { root: *root },
         None => TrustRoot::Unusable { fault: found.problems.join("; ") },
     }
+}
+
+/// Injected pods that are older than `cacerts` or than every istiod of the namespace: their certificates come from before.
+/// Times are RFC 3339 in UTC, which sort as text.
+fn stale_workloads(pods: &[Value], cacerts: Option<&Value>, istiods: &[Value], namespace: &str) -> Vec<String> {
+    let created = |object: &Value| object["metadata"]["creationTimestamp"].as_str().map(str::to_owned);
+    let governing = istiods.iter().filter(|istiod| istiod["metadata"]["namespace"] == namespace);
+    let Some(first) = governing.filter_map(created).min() else { return Vec::new() };
+    let since = cacerts.and_then(created).map_or(first.clone(), |made| made.max(first));
+    pods.iter()
+        .filter(|pod| created(pod).is_some_and(|at| at < since))
+        .map(|pod| {
+            let text = |key: &str| pod["metadata"][key].as_str().unwrap_or_default();
+            format!("{}/{}", text("namespace"), text("name"))
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -91,5 +144,19 @@ mod tests {
         let root = super::root(Some(&cacerts), None, None, now());
         assert!(matches!(&root, TrustRoot::Unusable { fault } if fault.contains("ca-key.pem is missing")), "{root:?}");
         assert!(matches!(super::root(Some(&json!({"data": {}})), None, None, now()), TrustRoot::Unusable { .. }));
+    }
+
+    fn at(namespace: &str, name: &str, time: &str) -> Value {
+        json!({"metadata": {"namespace": namespace, "name": name, "creationTimestamp": time}})
+    }
+
+    #[test]
+    fn pods_older_than_what_signs_now_are_stale() {
+        let pods = [at("sample", "old", "2026-01-01T00:00:00Z"), at("sample", "new", "2026-01-03T00:00:00Z")];
+        let istiods = [at("istio-system", "istiod", "2025-12-01T00:00:00Z")];
+        let cacerts = at("istio-system", "cacerts", "2026-01-02T00:00:00Z");
+        assert_eq!(stale_workloads(&pods, Some(&cacerts), &istiods, "istio-system"), ["sample/old"]);
+        assert!(stale_workloads(&pods, None, &istiods, "istio-system").is_empty());
+        assert!(stale_workloads(&pods, Some(&cacerts), &[], "istio-system").is_empty());
     }
 }

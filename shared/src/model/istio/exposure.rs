@@ -56,7 +56,7 @@ pub fn is_ours(gateway: &Value, seen: &ObservedTraffic) -> bool {
 
 /// Kind, namespace and name of the Gateway that we keep in a cluster.
 pub fn ours(seen: &ObservedTraffic) -> ObjectKey {
-    ObjectKey::new("Gateway", &seen.system_namespace, NAME)
+    ObjectKey::new("Gateway", &seen.membership.system_namespace, NAME)
 }
 
 /// Every host by which an east-west gateway of the cluster opens the service, ours first. Empty: it is not exposed there.
@@ -69,9 +69,10 @@ pub fn openings(seen: &ObservedTraffic, service: &ServiceName) -> Vec<Opening> {
 
 /// All hosts that the east-west gateways of a cluster open.
 pub fn all_hosts(seen: &ObservedTraffic) -> Vec<Opening> {
-    let on_east_west = |gateway: &Value| seen.east_west.iter().find(|pods| selects(gateway, &pods.pod_labels));
+    let on_east_west =
+        |gateway: &Value| seen.east_west_gateways().iter().find(|pods| selects(gateway, &pods.pod_labels));
     let mut found = Vec::new();
-    for gateway in &seen.gateways {
+    for gateway in seen.gateway_rules() {
         let Some(pods) = on_east_west(gateway) else { continue };
         let ours = is_ours(gateway, seen);
         for (_, hosts) in passthrough_servers(gateway, pods.port) {
@@ -84,7 +85,7 @@ pub fn all_hosts(seen: &ObservedTraffic) -> Vec<Opening> {
 /// How many endpoints of a service in a cluster are pods without a sidecar: no mutual TLS, so that other networks leave them out
 /// (istio/istio pilot/pkg/xds/mtls_checker.go). An endpoint that is no pod counts as one.
 pub fn without_sidecar(seen: &ObservedTraffic, service: &ServiceName) -> usize {
-    let endpoints = seen.services.get(service).map(|here| here.endpoints.as_slice()).unwrap_or_default();
+    let endpoints = seen.services.by_name.get(service).map(|here| here.endpoints.as_slice()).unwrap_or_default();
     let pod = |name: &Option<String>| seen.pod(&service.namespace, name.as_deref()?);
     endpoints.iter().filter(|endpoint| !pod(&endpoint.pod).is_some_and(|pod| pod.sidecar)).count()
 }

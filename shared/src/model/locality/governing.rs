@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::model::istio::destination_rule::DestinationRule;
-use crate::model::seen::traffic::{MeshConfig, ObservedTraffic};
+use crate::model::seen::mesh_config::MeshConfig;
+use crate::model::seen::traffic::ObservedTraffic;
 
 /// Rules of one namespace for one host, made one as istiod does it: the oldest comes first, its traffic policy stands, and
 /// subsets that it lacks are taken from the others.
@@ -101,7 +102,7 @@ type Pools<'a> = BTreeMap<&'a str, Pool<'a>>;
 impl<'a> RuleIndex<'a> {
     /// The rules that were seen in a cluster.
     pub fn of(seen: &'a ObservedTraffic) -> Self {
-        Self::new(seen.destination_rules.iter(), &seen.mesh_config)
+        Self::new(seen.destination_rules().iter(), &seen.mesh_config)
     }
 
     /// Rules of a cluster with this mesh configuration.

@@ -32,19 +32,20 @@ pub struct Host {
 /// Rules: `EndpointsByNetworkFilter` (istio/istio pilot/pkg/xds/endpoints/ep_filters.go); a network without a gateway keeps its
 /// pods' own addresses. `PILOT_AUTO_SEND_UNHEALTHY_ENDPOINTS` (pilot/pkg/features/experimental.go), taken to be at its default.
 pub fn hosts(observed: &[&ObservedTraffic], client: &ClusterName, service: &ServiceName) -> Vec<Host> {
-    let own = observed.iter().find(|seen| seen.name == *client);
-    let network = own.and_then(|seen| seen.network.as_ref());
+    let own = observed.iter().find(|seen| seen.membership.name == *client);
+    let network = own.and_then(|seen| seen.membership.network.as_ref());
     let with_unready = own.and_then(|seen| seen.mesh_config.version.as_deref()).is_some_and(sends_unready);
     let mut hosts: Vec<Host> = Vec::new();
     for seen in observed {
-        let here = seen.name == *client || (seen.network.is_some() && seen.network.as_ref() == network);
-        let gateways: Vec<&String> = seen.east_west.iter().flat_map(|gateway| &gateway.addresses).collect();
-        let endpoints = seen.services.get(service).map(|seen| seen.endpoints.as_slice()).unwrap_or_default();
+        let here = seen.membership.name == *client
+            || (seen.membership.network.is_some() && seen.membership.network.as_ref() == network);
+        let gateways: Vec<&String> = seen.east_west_gateways().iter().flat_map(|gateway| &gateway.addresses).collect();
+        let endpoints = seen.services.by_name.get(service).map(|seen| seen.endpoints.as_slice()).unwrap_or_default();
         for endpoint in endpoints.iter().filter(|endpoint| endpoint.ready || with_unready) {
             let region = &seen.locality_of(service, endpoint).region;
             let host = |address: &str, gateway| Host {
                 region: region.clone(),
-                cluster: seen.name.clone(),
+                cluster: seen.membership.name.clone(),
                 address: address.to_owned(),
                 gateway,
                 ready: endpoint.ready,
@@ -103,7 +104,7 @@ mod tests {
             with_pods(cluster("east"), "east-1", &["10.1.0.1", "10.1.0.2"]),
             with_pods(cluster("west"), "west-1", &["10.2.0.1", "10.2.0.2", "10.2.0.3"]),
         ];
-        let found = hosts(&each(&observed), &observed[0].name, &service());
+        let found = hosts(&each(&observed), &observed[0].membership.name, &service());
         let told: Vec<(&str, &str)> = found.iter().map(|host| (host.region.as_str(), host.address.as_str())).collect();
         assert_eq!(told, [("east-1", "10.1.0.1"), ("east-1", "10.1.0.2"), ("west-1", "192.0.2.west")]);
     }
@@ -111,9 +112,9 @@ mod tests {
     #[test]
     fn without_a_gateway_the_other_sides_pods_are_hosts_themselves() {
         let mut west = with_pods(cluster("west"), "west-1", &["10.2.0.1", "10.2.0.2"]);
-        west.east_west.clear();
+        west.east_west.known_mut().unwrap().gateways.clear();
         let observed = [with_pods(cluster("east"), "east-1", &["10.1.0.1"]), west];
-        assert_eq!(hosts(&each(&observed), &observed[0].name, &service()).len(), 3);
+        assert_eq!(hosts(&each(&observed), &observed[0].membership.name, &service()).len(), 3);
     }
 
     #[test]
@@ -121,17 +122,17 @@ mod tests {
         let mut west = with_pods(cluster("west"), "west-2", &["10.2.0.1"]);
         west = with_pods(west, "west-1", &["10.2.0.2"]);
         let observed = [with_pods(cluster("east"), "east-1", &["10.1.0.1"]), west];
-        let found = hosts(&each(&observed), &observed[0].name, &service());
+        let found = hosts(&each(&observed), &observed[0].membership.name, &service());
         assert_eq!(found.iter().map(|host| host.region.as_str()).collect::<Vec<_>>(), ["east-1", "west-1"]);
     }
 
     #[test]
     fn pods_that_are_not_ready_are_hosts_from_1_31_on() {
         let mut east = with_pods(cluster("east"), "east-1", &["10.1.0.1", "10.1.0.2"]);
-        east.services.get_mut(&service()).unwrap().endpoints[0].ready = false;
+        east.services.by_name.get_mut(&service()).unwrap().endpoints[0].ready = false;
         for (version, count) in [("1.30.3", 1), ("1.31.0-beta.1", 2), ("2.0", 2)] {
             east.mesh_config.version = Some(version.into());
-            let found = hosts(&[&east], &east.name, &service());
+            let found = hosts(&[&east], &east.membership.name, &service());
             assert_eq!(found.len(), count, "{version}");
             let need = need(&found, "east-1");
             assert_eq!((need.own, need.elsewhere, need.hosts), (1, 0, count));

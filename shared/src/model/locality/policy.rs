@@ -12,7 +12,7 @@ use super::ejection::Detection;
 use super::failover_region::second;
 use super::governing::Consolidated;
 use crate::model::istio::destination_rule::{FailoverPair, read};
-use crate::model::seen::traffic::MeshConfig;
+use crate::model::seen::mesh_config::MeshConfig;
 
 /// Who says something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -4,6 +4,17 @@ use serde::Serialize;
 
 use crate::model::pki::chain::Fingerprint;
 
+/// What the workloads of a cluster trust.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Trust {
+    /// The root.
+    pub root: TrustRoot,
+    /// Whether the Secret `cacerts` stands, usable or not.
+    pub has_cacerts: bool,
+    /// Injected workloads whose certificate was made by another root or whose istiod came later, as `namespace/pod`.
+    pub stale_workloads: Vec<String>,
+}
+
 /// The root of a cluster's workloads, by what istiod would take (istio/istio security/pkg/pki/ca and
 /// pilot/pkg/bootstrap/istio_ca.go: `cacerts` where that Secret stands, else a root of its own in `istio-ca-secret`).
 #[derive(Debug, Clone, PartialEq, Serialize)]

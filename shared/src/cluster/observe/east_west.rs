@@ -1,21 +1,79 @@
-//! The gateways by which other networks enter.
+//! The gateways by which other networks enter, and what opens services on them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use futures::future::try_join_all;
+use futures::try_join;
 use serde_json::Value;
 
+use super::near::{all_or_near, istio};
 use super::{array, labels, text};
+use crate::cluster::context::Cluster;
+use crate::cluster::list::every;
 use crate::cluster::wait::gateway::addresses;
+use crate::model::istio::NETWORK_LABEL;
 use crate::model::istio::cross_network_gateway::PORT;
-use crate::model::seen::traffic::{EastWestGateway, PodSeen};
+use crate::model::seen::east_west::{EastWest, EastWestGateway};
+use crate::model::seen::services::PodSeen;
+use crate::plugin::error::Result;
 
+/// The label that nearly every gateway's pods carry, and by which nearly every `Gateway` selects them.
+const GATEWAY_LABEL: &str = "istio";
 /// Label of a gateway's Service that names another port for mutual TLS.
 const PORT_LABEL: &str = "networking.istio.io/gatewayPort";
+
+/// What the API server said.
+#[derive(Default)]
+pub(super) struct Answers {
+    /// Services with a network's label.
+    services: Vec<Value>,
+    /// Their pods, and the other pods that have the label by which Gateways mostly select.
+    pub(super) pods: Vec<Value>,
+    gateway_rules: Vec<Value>,
+    narrowed_to: BTreeSet<String>,
+}
+
+pub(super) async fn ask(cluster: &Cluster, near: &BTreeSet<String>) -> Result<Answers> {
+    let ((gateway_rules, all_rules), (services, pods, all_gateways)) =
+        try_join!(istio(cluster, "Gateway", near), gateways_and_pods(cluster, near))?;
+    let narrowed_to = if all_rules && all_gateways { BTreeSet::new() } else { near.clone() };
+    Ok(Answers { services, pods, gateway_rules, narrowed_to })
+}
+
+/// How other networks enter, by these answers and by all pods that are known.
+pub(super) fn assemble(answers: Answers, pods: &[PodSeen]) -> EastWest {
+    EastWest {
+        gateways: gateways(&answers.services, pods),
+        gateway_rules: answers.gateway_rules,
+        narrowed_to: answers.narrowed_to,
+    }
+}
+
+/// Services that carry a network's label, their pods and the other pods that have the label by which Gateways mostly select, and
+/// whether all namespaces were read.
+async fn gateways_and_pods(cluster: &Cluster, near: &BTreeSet<String>) -> Result<(Vec<Value>, Vec<Value>, bool)> {
+    let ((services, all_services), (mut pods, all_pods)) = try_join!(
+        all_or_near(near, async |namespace: &str| every(cluster, "Service", namespace, &[(NETWORK_LABEL, "")]).await),
+        all_or_near(near, async |namespace: &str| every(cluster, "Pod", namespace, &[(GATEWAY_LABEL, "")]).await),
+    )?;
+    let asked = services.iter().filter_map(|service| {
+        let selector = labels(&service["spec"]["selector"]);
+        let is_new = !selector.is_empty() && !selector.contains_key(GATEWAY_LABEL);
+        is_new.then(|| pods_of(cluster, text(&service["metadata"]["namespace"]), selector))
+    });
+    pods.extend(try_join_all(asked).await?.concat());
+    Ok((services, pods, all_services && all_pods))
+}
+
+async fn pods_of(cluster: &Cluster, namespace: String, selector: BTreeMap<String, String>) -> Result<Vec<Value>> {
+    let selector: Vec<(&str, &str)> = selector.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    every(cluster, "Pod", &namespace, &selector).await
+}
 
 /// The Services that carry a network's label and have the port for mutual TLS between networks, with what their pods share.
 ///
 /// Rule: istio/istio pilot/pkg/serviceregistry/kube/controller/network.go, `getGatewayDetails`.
-pub(super) fn gateways(services: &[Value], pods: &[PodSeen]) -> Vec<EastWestGateway> {
+fn gateways(services: &[Value], pods: &[PodSeen]) -> Vec<EastWestGateway> {
     services.iter().filter_map(|service| Some(gateway(service, port(service)?, pods))).collect()
 }
 

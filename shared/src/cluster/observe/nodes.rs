@@ -2,7 +2,7 @@
 
 use super::text;
 use crate::model::kube::node_labels::REGION_LABEL;
-use crate::model::seen::traffic::Locality;
+use crate::model::seen::locality::Locality;
 use serde_json::Value;
 use std::collections::BTreeMap;
 

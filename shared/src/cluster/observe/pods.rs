@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{array, labels, text};
-use crate::model::seen::traffic::{Locality, PodSeen};
+use crate::model::seen::locality::Locality;
+use crate::model::seen::services::PodSeen;
 
 /// Labels of a pod that name its locality: the first that is there counts, even where it is empty.
 const OWN: [&str; 2] = ["topology.istio.io/locality", "istio-locality"];

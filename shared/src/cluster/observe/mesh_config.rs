@@ -2,9 +2,25 @@
 
 use serde_json::Value;
 
+use futures::try_join;
+
+use super::control_plane::{governing, istiods};
 use super::{array, text};
-use crate::model::seen::traffic::MeshConfig;
+use crate::cluster::context::Cluster;
+use crate::cluster::list::one;
+use crate::model::seen::mesh_config::MeshConfig;
 use crate::plugin::error::{Error, Result};
+
+/// The istiods, and the ConfigMap `istio` or `istio-<revision>` of the one that governs.
+pub(super) async fn ask(cluster: &Cluster, namespace: &str) -> Result<(Vec<Value>, Option<Value>)> {
+    let (istiods, config) = try_join!(istiods(cluster, namespace), one(cluster, "ConfigMap", namespace, "istio"))?;
+    let revision = governing(&istiods).map(|istiod| text(&istiod["metadata"]["labels"]["istio.io/rev"]));
+    let of_revision = match revision.as_deref() {
+        None | Some("" | "default") => None,
+        Some(revision) => one(cluster, "ConfigMap", namespace, &format!("istio-{revision}")).await?,
+    };
+    Ok((istiods, of_revision.or(config)))
+}
 
 /// What the ConfigMap's key `mesh` says, with Istio's defaults; the version is that of the istiod.
 ///

@@ -1,12 +1,19 @@
-//! Services with their ports and endpoints.
+//! Services with their ports and endpoints, and the pods and nodes behind them.
 
 use std::collections::BTreeMap;
 
+use futures::future::try_join_all;
+use futures::try_join;
 use serde_json::Value;
 
-use super::{array, endpoints, labels, text};
+use super::{TrafficScope, array, endpoints, labels, nodes, pods, text};
+use crate::cluster::context::Cluster;
+use crate::cluster::list::{every, every_metadata, metadata};
+use crate::model::kube::kinds::list_path;
+use crate::model::kube::object::ObjectKey;
 use crate::model::names::service::ServiceName;
-use crate::model::seen::traffic::{ServicePort, ServiceSeen};
+use crate::model::seen::services::{ServicePort, ServiceSeen, Services};
+use crate::plugin::error::Result;
 
 /// Names of protocols by which a port's name may begin (istio/istio pkg/config/protocol/instance.go).
 const PROTOCOLS: [&str; 12] =
@@ -14,8 +21,77 @@ const PROTOCOLS: [&str; 12] =
 /// Ports of servers that speak first, which sniffing would break: SMTP, DNS, MySQL, MongoDB.
 const NEVER_SNIFFED: [u64; 4] = [25, 53, 3306, 27017];
 
+/// What the API server said.
+#[derive(Default)]
+pub(super) struct Answers {
+    pub(super) namespaces: Vec<Value>,
+    nodes: Vec<Value>,
+    services: Vec<Value>,
+    /// Those of the name that was asked for, where its own namespace has none.
+    namesakes: Vec<Value>,
+    slices: Vec<Value>,
+    pods: Vec<Value>,
+}
+
+pub(super) async fn ask(cluster: &Cluster, scope: &TrafficScope) -> Result<Answers> {
+    let of_service = scope.service.as_ref().map(|service| service.namespace.as_str()).unwrap_or_default();
+    let (namespaces, nodes, services, slices, pods) = try_join!(
+        every(cluster, "Namespace", "", &[]),
+        // Nodes are large, and nothing but their labels is wanted.
+        every_metadata(cluster, "Node"),
+        every(cluster, "Service", of_service, &[]),
+        every(cluster, "EndpointSlice", of_service, &[]),
+        wanted_pods(cluster, scope),
+    )?;
+    let namesakes = namesakes(cluster, scope, &services).await;
+    Ok(Answers { namespaces, nodes, services, namesakes, slices, pods })
+}
+
+/// What runs behind services, by these answers and by further pods that were read.
+pub(super) fn assemble(answers: &Answers, further: &[Value]) -> Services {
+    let nodes = nodes::nodes(&answers.nodes);
+    let is_new = |pod: &&Value| !answers.pods.iter().any(|known| ObjectKey::of(known) == ObjectKey::of(pod));
+    let all: Vec<Value> = answers.pods.iter().chain(further.iter().filter(is_new)).cloned().collect();
+    Services {
+        by_name: services(&answers.services, &answers.slices),
+        namesakes: answers.namesakes.iter().map(|object| text(&object["metadata"]["namespace"])).collect(),
+        pods: pods::pods(&all, &nodes),
+        namespaces: answers.namespaces.iter().map(|object| text(&object["metadata"]["name"])).collect(),
+        nodes,
+    }
+}
+
+/// The regions of a cluster's nodes, as they come.
+///
+/// # Errors
+/// Where the API server does not answer or does not let us read them.
+pub async fn regions(cluster: &Cluster) -> Result<Vec<String>> {
+    let nodes = nodes::nodes(&every_metadata(cluster, "Node").await?);
+    Ok(nodes.into_values().map(|place| place.region).filter(|region| !region.is_empty()).collect())
+}
+
+/// They only help to say what was probably meant: where they may not be read, there are none.
+async fn namesakes(cluster: &Cluster, scope: &TrafficScope, services: &[Value]) -> Vec<Value> {
+    let Some(wanted) = &scope.service else { return Vec::new() };
+    if services.iter().any(|service| service["metadata"]["name"] == wanted.name.as_str()) {
+        return Vec::new();
+    }
+    let Ok((_, path)) = list_path("Service", "") else { return Vec::new() };
+    metadata(cluster, format!("{path}?fieldSelector=metadata.name%3D{}", wanted.name)).await.unwrap_or_default()
+}
+
+async fn wanted_pods(cluster: &Cluster, scope: &TrafficScope) -> Result<Vec<Value>> {
+    match scope.pod_namespaces() {
+        None => every(cluster, "Pod", "", &[]).await,
+        Some(namespaces) => {
+            let asked = namespaces.iter().map(|namespace| every(cluster, "Pod", namespace, &[]));
+            Ok(try_join_all(asked).await?.concat())
+        }
+    }
+}
+
 /// All services by name.
-pub(super) fn services(services: &[Value], slices: &[Value]) -> BTreeMap<ServiceName, ServiceSeen> {
+fn services(services: &[Value], slices: &[Value]) -> BTreeMap<ServiceName, ServiceSeen> {
     let mut endpoints = endpoints::by_service(slices);
     services
         .iter()

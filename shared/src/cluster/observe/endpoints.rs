@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{array, text};
 use crate::model::names::service::ServiceName;
-use crate::model::seen::traffic::EndpointSeen;
+use crate::model::seen::services::EndpointSeen;
 
 /// Label of a slice that names its Service.
 const SERVICE: &str = "kubernetes.io/service-name";

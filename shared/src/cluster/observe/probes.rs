@@ -1,0 +1,29 @@
+//! Probes that other runs started.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::cluster::context::Cluster;
+use crate::cluster::list::metadata;
+use crate::cluster::probe;
+use crate::model::seen::probes::Probes;
+use crate::plugin::error::Result;
+
+/// The probes' namespaces, those whose run must be over apart from the others.
+pub(super) async fn observe(cluster: &Cluster) -> Result<Probes> {
+    let mut found = metadata(cluster, format!("/api/v1/namespaces?labelSelector={}", probe::SELECTOR)).await?;
+    found.retain(probe::is_ours);
+    // The API server's clock is asked where there is a probe to be judged by it.
+    let time = if found.is_empty() { None } else { cluster.time().await };
+    Ok(assemble(&found, time))
+}
+
+fn assemble(namespaces: &[Value], time: Option<Timestamp>) -> Probes {
+    let is_over = |namespace: &&Value| time.is_some_and(|time| probe::is_over(namespace, time));
+    let (leftover, other): (Vec<&Value>, Vec<&Value>) = namespaces.iter().partition(is_over);
+    Probes { leftover: names(&leftover), other: names(&other) }
+}
+
+fn names(objects: &[&Value]) -> Vec<String> {
+    objects.iter().filter_map(|object| object["metadata"]["name"].as_str().map(str::to_owned)).collect()
+}

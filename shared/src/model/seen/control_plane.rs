@@ -1,0 +1,64 @@
+//! Control planes, whoever made them.
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// The control planes of a cluster.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct ControlPlanes {
+    /// The Sail operator's API, where it is served.
+    pub sail: Option<SailApi>,
+    /// Every resource `Istio`, whatever its name.
+    pub istios: Vec<ObservedResource>,
+    /// The resource `IstioCNI` named `default`, where it stands.
+    pub cni: Option<ObservedResource>,
+    /// Every Deployment that is an istiod (label `app: istiod`), whoever made it.
+    pub istiods: Vec<Istiod>,
+}
+
+/// The served API of the Sail operator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SailApi {
+    /// `v1` or `v1alpha1`: the version whose resource list holds `istios`.
+    pub version: String,
+    /// The enum of `spec.version` in the CRD, newest first; empty where the CRD may not be read.
+    pub istio_versions: Vec<String>,
+    /// The CRD's default of `spec.version`, where it may be read.
+    pub default_version: Option<String>,
+}
+
+/// A custom resource as it stands.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ObservedResource {
+    /// `metadata.name`.
+    pub name: String,
+    /// The whole object.
+    pub object: Value,
+}
+
+impl ObservedResource {
+    /// The value at a path of `spec`, such as `["values", "global", "network"]`.
+    pub fn spec(&self, path: &[&str]) -> Option<&Value> {
+        path.iter().try_fold(self.object.get("spec")?, |value, key| value.get(key))
+    }
+
+    /// The text at a path of `spec`.
+    pub fn spec_text(&self, path: &[&str]) -> Option<&str> {
+        self.spec(path)?.as_str()
+    }
+}
+
+/// A control plane's Deployment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Istiod {
+    /// Where it runs.
+    pub namespace: String,
+    /// The Deployment's name.
+    pub name: String,
+    /// Label `istio.io/rev`.
+    pub revision: Option<String>,
+    /// Whether it comes from an `IstioRevision` of the Sail operator.
+    pub by_sail: bool,
+    /// Environment variable `CLUSTER_ID`, where it is set.
+    pub cluster_id: Option<String>,
+}
