@@ -21,7 +21,7 @@ use super::origin::Origins;
 use super::phase::{Effect, Event, Machine, Origin, Phase, Timing};
 use super::put_back::put_back;
 use super::record::Record;
-use super::recording::{Left, Mark, Outcome, PutBack, Reading, Recording, Sample, Stop, TrafficEnd};
+use super::recording::{Left, Mark, PutBack, Reading, Recording, Sample, Stop, TrafficEnd};
 use super::traffic::{Curl, Reader};
 use super::watch::{start_traffic, watch_counters};
 
@@ -253,7 +253,7 @@ impl Course<'_> {
         if self.machine.is_none() {
             self.begin(sample.at);
         }
-        let success = matches!(sample.outcome, Outcome::Answered(status) if status < 500);
+        let success = !sample.outcome.is_failure();
         let answerer = self.origins.answerer(&sample);
         let origin = answerer.and_then(|answerer| self.origins.table().get(answerer).copied());
         let at = sample.at;

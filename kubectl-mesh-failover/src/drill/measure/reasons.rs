@@ -217,7 +217,7 @@ fn rule_name(rule: &Rule) -> &str {
 /// Where the target's hosts themselves answered with errors under the fault, by the client proxy's counters.
 fn target_errors(facts: &Facts<'_>) -> Option<Reason> {
     let experiment = facts.experiment;
-    let (fault, restore) = (facts.course.fault()?, facts.course.restore().unwrap_or(facts.course.end));
+    let (fault, restore) = (facts.ordered.fault()?, facts.ordered.restore().unwrap_or(facts.ordered.end));
     let from = facts.windows.partition_point(|window| window.from < fault);
     let to = facts.windows.partition_point(|window| window.to <= restore).max(from);
     let seen = counters::sum(&facts.windows[from..to]);
@@ -243,7 +243,7 @@ fn no_failback(facts: &Facts<'_>) -> Vec<Reason> {
     let ejected = seen.clone().any(|host| host.ejected && host.region == *failed);
     match (&facts.experiment.rule, ejected || facts.experiment.fault != Fault::ScaleToZero) {
         (Some(rule), true) if rule.outlier_detection => {
-            let stood = facts.course.restore().zip(facts.course.fault());
+            let stood = facts.ordered.restore().zip(facts.ordered.fault());
             let stood = stood.map_or(Duration::ZERO, |(restore, fault)| restore.saturating_sub(fault));
             vec![reason(
                 format!(
