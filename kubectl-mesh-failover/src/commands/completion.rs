@@ -4,10 +4,10 @@ use mesh_shared::completion::line::{Line, Wanted};
 use mesh_shared::completion::subject::{Live, Names, Subject};
 
 use crate::commands::drill::FAULTS;
-use crate::drill::record;
+use crate::drill::{object_names, record};
 
 /// Services with a record of a drill.
-const DRILLED: Names = Names::Live(Live::ConfigMaps { label: record::LABEL, prefix: record::NAME_PREFIX });
+const DRILLED: Names = Names::Live(Live::ConfigMaps { label: record::LABEL, prefix: object_names::PREFIX });
 
 /// What the value of an argument is, by its id.
 pub fn subject(line: &Line) -> Option<Subject> {

@@ -2,6 +2,7 @@
 //!
 //! [`experiment`] is what is asked, [`recording`] what happened; [`measure`] makes a report of the two. All three are values.
 
+pub mod command_lines;
 pub mod conduct;
 pub mod experiment;
 pub mod fault_writes;
@@ -9,6 +10,7 @@ pub mod fence;
 pub mod inject;
 pub mod lock;
 pub mod measure;
+pub mod object_names;
 pub mod origin;
 pub mod permissions;
 pub mod phase;

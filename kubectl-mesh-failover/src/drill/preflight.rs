@@ -10,6 +10,7 @@ use mesh_shared::ui::format::list;
 
 use super::experiment::{Fault, Rule, Side};
 use super::record::Changed;
+use super::{command_lines, object_names};
 use crate::plan::exposure::openings;
 use crate::plan::members::no_service;
 
@@ -224,7 +225,7 @@ pub fn governed(rule: Option<&Rule>, service: &ServiceName, (from, to): (&str, &
     Err(Error::refused(format!("no rule governs the client's traffic to {service}"))
         .because("without outlier detection and locality, its requests are spread over all endpoints, near and far")
         .fix("write one:")
-        .fix(format!("kubectl mesh-failover locality apply {service} --failover {from}={to}")))
+        .fix(command_lines::apply_locality(service, from, to)))
 }
 
 /// The client's pod: ready, with a sidecar.
@@ -270,8 +271,8 @@ pub fn changes(owners: &Owners, service: &ServiceName, fault: Fault, allow_owner
     match fault {
         Fault::ScaleToZero => scaled_to_zero(owners, service, allow_owner),
         Fault::UpstreamErrors { .. } => {
-            let name = format!("mesh-failover-drill-{}", service.name);
-            Ok(vec![Changed::Filter { namespace: service.namespace.clone(), name }])
+            let key = object_names::filter(service);
+            Ok(vec![Changed::Filter { namespace: key.namespace, name: key.name }])
         }
     }
 }

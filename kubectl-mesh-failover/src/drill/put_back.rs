@@ -13,7 +13,8 @@ use mesh_shared::ui::format;
 use tokio::time::{Instant, sleep};
 
 use super::fence::{API_SERVER_LIMIT, ChangeState};
-use super::record::{self, Changed, Record};
+use super::object_names;
+use super::record::{Changed, Record};
 use super::recording::{Left, PutBack};
 use super::restore::{self, Decision};
 use crate::cli::MANAGER;
@@ -143,11 +144,6 @@ async fn attempt(cluster: &Cluster, record: &Record, changed: &Changed) -> Resul
 /// # Errors
 /// Where the API server does not answer, or another record stands there by now.
 pub async fn close(cluster: &Cluster, record: &Record, uid: &str) -> Result<()> {
-    let key = record::place(&record.service);
+    let key = object_names::record(&record.service);
     delete(cluster, &Target::new(&key.kind, &key.namespace, &key.name)?, Some(uid)).await.map(|_| ())
-}
-
-/// The line that puts back what a drill left, from any machine.
-pub fn recover_line(record: &Record, context: &str) -> String {
-    format!("kubectl mesh-failover drill recover {} --contexts {context}", record.service)
 }

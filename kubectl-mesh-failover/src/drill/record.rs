@@ -10,11 +10,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::experiment::Fault;
+use super::object_names;
 
 /// Version of the record: an older plugin refuses a newer one.
 const SCHEMA: &str = "mesh-failover/record/v1";
-/// How the names of all records begin.
-pub const NAME_PREFIX: &str = "mesh-failover-drill-";
 /// Label of every record, by which `drill list` finds them.
 pub const LABEL: &str = "mesh-failover/record";
 /// Label of what a drill made, with the run's id.
@@ -91,12 +90,6 @@ impl Changed {
     }
 }
 
-/// Where the record of a service's drill lies: in the service's namespace of the cluster that is failed. One name for each
-/// service, so that a second drill finds it.
-pub fn place(service: &ServiceName) -> ObjectKey {
-    ObjectKey::new("ConfigMap", &service.namespace, &format!("{NAME_PREFIX}{}", service.name))
-}
-
 impl Record {
     /// A record of this version that names neither run nor place yet.
     pub fn empty(service: ServiceName, fault: Fault, started: Timestamp, changed: Vec<Changed>) -> Self {
@@ -116,7 +109,7 @@ impl Record {
 
     /// The ConfigMap that holds it.
     pub fn manifest(&self, managed_by: &str) -> Value {
-        let key = place(&self.service);
+        let key = object_names::record(&self.service);
         let text = serde_json::to_string_pretty(self).unwrap_or_default();
         json!({
             "apiVersion": "v1",

@@ -16,6 +16,7 @@ use crate::drill::experiment::{Fault, Side};
 use crate::drill::record::Record;
 use crate::drill::recording::PutBack;
 use crate::drill::traffic::Curl;
+use crate::drill::{command_lines, object_names};
 
 /// So many pods are named; of the others their number is given.
 const PODS: usize = 10;
@@ -53,7 +54,7 @@ pub fn overview(prepared: &Prepared) -> String {
         }
     }
     line(format!("Will: {}", will(prepared)));
-    let recover = format!("kubectl mesh-failover drill recover {service} --contexts {}", failed.context);
+    let recover = command_lines::recover(service, &failed.context);
     line(format!("      if I am killed it stays so until: {recover}"));
     text.trim_end().to_owned()
 }
@@ -128,9 +129,9 @@ fn rate(curl: Curl, rate: Option<u32>) -> String {
 /// An earlier drill's record stands.
 pub fn left_over(service: &ServiceName, context: &str) -> Error {
     Error::refused(format!("an earlier drill of {service} was not put back"))
-        .at(format!("context {context}, ConfigMap {}/mesh-failover-drill-{}", service.namespace, service.name))
+        .at(format!("context {context}, {}", object_names::record(service)))
         .because("its record still stands, which says what it changed")
-        .fix(format!("kubectl mesh-failover drill recover {service} --contexts {context}"))
+        .fix(command_lines::recover(service, context))
 }
 
 /// A drill of the service runs.
@@ -140,7 +141,7 @@ pub fn runs_already(service: &ServiceName, context: &str, holder: &str, age: Dur
         .because(format!("{holder} began it {} ago", format::duration(age)))
         .fix("wait for its end, or see it: kubectl mesh-failover drill list")
         .fix("where its client died, half a minute later:")
-        .fix(format!("kubectl mesh-failover drill recover {service} --contexts {context}"))
+        .fix(command_lines::recover(service, context))
 }
 
 /// A drill is to be recovered whose client lives.
@@ -245,11 +246,8 @@ pub fn list(all: &[Listed], output: TableFormat) -> String {
             });
             let mut text = table::render(["service", "cluster", "fault", "age", "holder", "state"], rows) + "\n";
             for one in all.iter().filter(|one| one.state == "left") {
-                let _ = writeln!(
-                    text,
-                    "Put back what was left: kubectl mesh-failover drill recover {} --contexts {}",
-                    one.service, one.context
-                );
+                let _ =
+                    writeln!(text, "Put back what was left: {}", command_lines::recover(&one.service, &one.context));
             }
             text
         }

@@ -26,9 +26,9 @@ use crate::drill::fault_writes::{Endpoints, makings};
 use crate::drill::fence::Fence;
 use crate::drill::lock::{self, Place};
 use crate::drill::phase::Timing;
-use crate::drill::record::{self, Changed, Record};
+use crate::drill::record::{Changed, Record};
 use crate::drill::traffic::Curl;
-use crate::drill::{permissions, preflight};
+use crate::drill::{object_names, permissions, preflight};
 use crate::plan::locality::damaged::damaged;
 use crate::plan::locality::reading::{self, ClientOf};
 use crate::plan::permissions::DRILL;
@@ -253,7 +253,7 @@ fn deadline(started: Timestamp, experiment: &Experiment, timing: &Timing) -> Tim
 
 /// No earlier drill of the service left its record in any cluster.
 async fn nothing_left_over(members: &[Member], service: &ServiceName) -> Result<()> {
-    let key = record::place(service);
+    let key = object_names::record(service);
     let target = Target::new(&key.kind, &key.namespace, &key.name)?;
     let records = try_join_all(members.iter().map(|member| apply::get(&member.cluster, &target))).await?;
     match members.iter().zip(records).find(|(_, record)| record.is_some()) {

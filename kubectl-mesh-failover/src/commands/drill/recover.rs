@@ -19,11 +19,11 @@ use tokio::time::Instant;
 use crate::commands::arguments::ServiceArguments;
 use crate::commands::mesh::MeshArguments;
 use crate::drill::fence::ChangeState;
-use crate::drill::put_back::{abandoned, close, put_back, recover_line};
-use crate::drill::record::{self, Record};
+use crate::drill::put_back::{abandoned, close, put_back};
+use crate::drill::record::Record;
 use crate::drill::recording::{Left, PutBack};
 use crate::drill::restore;
-use crate::drill::{lock, permissions};
+use crate::drill::{command_lines, lock, object_names, permissions};
 use crate::plan::permissions::DRILL;
 use crate::show;
 
@@ -142,7 +142,7 @@ async fn finish(
     let theirs = all.iter().all(|one| matches!(one.left, None | Some(Left::Theirs)));
     let may_close = whole || (theirs && arguments.keep_current);
     if !may_close {
-        let line = recover_line(record, &cluster.context);
+        let line = command_lines::recover(&record.service, &cluster.context);
         let line = if theirs { format!("{line} --keep-current") } else { line };
         return Err(show::drill::not_restored(all, &line));
     }
@@ -177,7 +177,7 @@ fn named(mesh: &MeshArguments, connection: &Connection) -> Result<Vec<String>> {
 
 /// The record, in the cluster that has it.
 async fn find(clusters: &[Cluster], service: &ServiceName) -> Result<Option<(Cluster, Record, String)>> {
-    let key = record::place(service);
+    let key = object_names::record(service);
     let target = Target::new(&key.kind, &key.namespace, &key.name)?;
     let found = try_join_all(clusters.iter().map(|cluster| apply::get(cluster, &target))).await?;
     for (cluster, object) in clusters.iter().zip(found) {

@@ -6,6 +6,7 @@ use mesh_shared::locality::ejection::may_eject;
 
 use super::judgement::{BASELINE, FAILBACK, FAILOVER, not_restored, time, untold};
 use super::{Facts, UnderFault, counters};
+use crate::drill::command_lines;
 use crate::drill::experiment::{Fault, Rule};
 use crate::drill::recording::Stop;
 use crate::report::document::{Expectation, Reason, Verdict};
@@ -27,7 +28,7 @@ fn reason(why: impl Into<String>, remedy: impl Into<String>) -> Reason {
 
 fn unrestored(facts: &Facts<'_>) -> Vec<Reason> {
     let (service, context) = (&facts.experiment.service, &facts.experiment.failed.context);
-    let recover = format!("kubectl mesh-failover drill recover {service} --contexts {context}");
+    let recover = command_lines::recover(service, context);
     let mut reasons: Vec<Reason> =
         not_restored(facts).map(|field| reason(field.unrestored(), recover.clone())).collect();
     if untold(facts) {
@@ -82,10 +83,7 @@ fn failed(facts: &Facts<'_>, hypothesis: &[Expectation]) -> Vec<Reason> {
 /// The command that writes the rule by which this drill holds.
 fn apply(facts: &Facts<'_>) -> String {
     let experiment = facts.experiment;
-    format!(
-        "kubectl mesh-failover locality apply {} --failover {}={}",
-        experiment.service, experiment.failed.region, experiment.target.region
-    )
+    command_lines::apply_locality(&experiment.service, &experiment.failed.region, &experiment.target.region)
 }
 
 fn no_failover(facts: &Facts<'_>) -> Vec<Reason> {
