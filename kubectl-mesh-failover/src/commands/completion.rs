@@ -3,8 +3,7 @@
 use mesh_shared::completion::line::{Line, Wanted};
 use mesh_shared::completion::subject::{Live, Names, Subject};
 
-use crate::commands::drill::FAULTS;
-use crate::drill::{object_names, record};
+use crate::drill::{faults, object_names, record};
 
 /// Services with a record of a drill.
 const DRILLED: Names = Names::Live(Live::ConfigMaps { label: record::LABEL, prefix: object_names::PREFIX });
@@ -24,7 +23,7 @@ pub fn subject(line: &Line) -> Option<Subject> {
         "clusters" => Subject::List(Names::Live(Live::Clusters)),
         "failover" => Subject::Pairs(Names::Live(Live::Regions)),
         "assignments" => Subject::Pair(Names::Live(Live::Clusters), Names::Live(Live::Regions)),
-        "fault" => Subject::Words(&FAULTS),
+        "fault" => Subject::Words(&faults::WORDS),
         _ => return None,
     })
 }

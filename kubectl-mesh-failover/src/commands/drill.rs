@@ -12,10 +12,8 @@ use mesh_shared::error::{Error, Result};
 use mesh_shared::ui::help;
 use mesh_shared::ui::terminal::Terminal;
 
-pub use self::arguments::FAULTS;
 use self::arguments::RunArguments;
 use self::list::ListArguments;
-pub use self::preparation::Prepared;
 use self::recover::RecoverArguments;
 use super::mesh::MeshArguments;
 

@@ -12,8 +12,8 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::task::AbortOnDropHandle;
 
+use super::changed::reversible::Making;
 use super::experiment::Experiment;
-use super::fault_writes::Making;
 use super::fence::Fence;
 use super::inject::{self, inject};
 use super::lock::Locks;

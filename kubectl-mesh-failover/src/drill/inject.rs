@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::fault_writes::Making;
+use super::changed::reversible::Making;
 use super::fence::{ChangeState, Fence};
 use crate::cli::MANAGER;
 
@@ -101,5 +101,4 @@ pub async fn end(injecting: Option<AbortOnDropHandle<Result<Instant, String>>>, 
 }
 
 #[cfg(test)]
-#[path = "inject_tests.rs"]
 mod tests;

@@ -2,11 +2,13 @@
 //!
 //! [`experiment`] is what is asked, [`recording`] what happened; [`measure`] makes a report of the two. All three are values.
 
+pub mod changed;
 pub mod command_lines;
 pub mod conduct;
 pub mod experiment;
-pub mod fault_writes;
+pub mod faults;
 pub mod fence;
+pub mod governing_rule;
 pub mod inject;
 pub mod lock;
 pub mod measure;
@@ -14,10 +16,14 @@ pub mod object_names;
 pub mod origin;
 pub mod permissions;
 pub mod phase;
+pub mod pods;
 pub mod preflight;
 pub mod put_back;
 pub mod record;
 pub mod recording;
 pub mod restore;
+pub mod side;
+#[cfg(test)]
+pub mod test_mesh;
 pub mod traffic;
 pub mod watch;

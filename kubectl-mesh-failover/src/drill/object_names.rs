@@ -1,10 +1,13 @@
-//! The names of what a drill makes in clusters: its record, its leases, its EnvoyFilter.
+//! The names of what a drill makes in clusters, by which it is found again: its record, its leases, its EnvoyFilter.
 
 use mesh_shared::mesh::service::ServiceName;
 use mesh_shared::observed::cluster::ObjectKey;
 
 /// How each of them begins.
 pub const PREFIX: &str = "mesh-failover-drill-";
+
+/// Label of what a drill makes, with the run's id.
+pub const RUN_LABEL: &str = "mesh-failover/run";
 
 /// The record of a service's drill: in the service's namespace of the cluster that is failed. One name for each service, so that a
 /// second drill finds it.

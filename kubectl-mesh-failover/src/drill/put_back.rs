@@ -12,11 +12,13 @@ use mesh_shared::run::change::carry_out;
 use mesh_shared::ui::format;
 use tokio::time::{Instant, sleep};
 
+use super::changed::Changed;
+use super::changed::reversible::Decision;
 use super::fence::{API_SERVER_LIMIT, ChangeState};
 use super::object_names;
-use super::record::{Changed, Record};
+use super::record::Record;
 use super::recording::{Left, PutBack};
-use super::restore::{self, Decision};
+use super::restore;
 use crate::cli::MANAGER;
 
 /// The first pause after a failure; each further one is twice as long, up to [`LONGEST_PAUSE`].

@@ -1,17 +1,19 @@
 //! Everything that is asked and decided before a drill may begin. Nothing is written.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use futures::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 use mesh_shared::cluster::context::{Cluster, Connection};
 use mesh_shared::cluster::exec::{self, Command};
 use mesh_shared::cluster::kinds::Target;
-use mesh_shared::cluster::permissions::{Access, Needed, must_be_allowed};
+use mesh_shared::cluster::permissions::{Access, Needed, RoleFile, must_be_allowed};
 use mesh_shared::cluster::{apply, forward, lease, workloads};
 use mesh_shared::error::{Error, Result};
 use mesh_shared::machine::{clock, lock_holder, random};
 use mesh_shared::mesh::service::ServiceName;
+use mesh_shared::observed::cluster::ObjectKey;
 use mesh_shared::observed::traffic::{ObservedTraffic, PodSeen};
 use mesh_shared::observed::workload::Workload;
 use mesh_shared::ui::terminal::Terminal;
@@ -20,22 +22,22 @@ use tokio::time::Instant;
 use super::arguments::{RunArguments, workload};
 use crate::cli::MANAGER;
 use crate::commands::mesh::{Member, MeshArguments, Wanted, observe};
+use crate::drill::changed::Changed;
 use crate::drill::conduct::Drill;
-use crate::drill::experiment::{Client, Experiment, Fault, Hypothesis, Rule};
-use crate::drill::fault_writes::{Endpoints, makings};
+use crate::drill::experiment::{Client, Experiment, Hypothesis};
+use crate::drill::faults::kind::Scene;
 use crate::drill::fence::Fence;
+use crate::drill::governing_rule::Rule;
 use crate::drill::lock::{self, Place};
 use crate::drill::phase::Timing;
-use crate::drill::record::{Changed, Record};
+use crate::drill::record::Record;
 use crate::drill::traffic::Curl;
-use crate::drill::{object_names, permissions, preflight};
+use crate::drill::{object_names, permissions, pods, preflight};
 use crate::plan::locality::damaged::damaged;
 use crate::plan::locality::reading::{self, ClientOf};
 use crate::plan::permissions::DRILL;
 use crate::show;
-
-/// A pod that comes back is to be ready by then, where no ejection lasts longer.
-const START: std::time::Duration = std::time::Duration::from_mins(1);
+use crate::show::drill::Overview;
 
 /// A drill that may begin once it is agreed to.
 pub struct Prepared {
@@ -49,23 +51,29 @@ pub struct Prepared {
     pub places: Vec<Place>,
     /// The cluster that is failed.
     pub failed: Cluster,
-    /// Names of the pods that are failed.
-    pub pods: Vec<String>,
-    /// Other services whose pods are failed too.
-    pub also: Vec<ServiceName>,
-    /// Workloads behind the service.
-    pub workloads: Vec<Workload>,
-    /// What the client's curl can do.
-    pub curl: Curl,
+    pods: Vec<String>,
+    also: Vec<ServiceName>,
+    workloads: Vec<Workload>,
+    curl: Curl,
     shell: bool,
-    endpoints: Endpoints,
     client: Cluster,
     envoy_cluster: String,
     pattern: Option<regex_lite::Regex>,
-    restore_timeout: std::time::Duration,
+    restore_timeout: Duration,
 }
 
 impl Prepared {
+    /// What is shown before the question.
+    pub fn overview(&self) -> Overview<'_> {
+        Overview {
+            experiment: &self.experiment,
+            pods: &self.pods,
+            also: &self.also,
+            workloads: &self.workloads,
+            curl: self.curl,
+        }
+    }
+
     /// The service.
     pub fn service(&self) -> ServiceName {
         self.experiment.service.clone()
@@ -74,7 +82,7 @@ impl Prepared {
     /// What conducting it needs.
     pub fn drill(self) -> Drill {
         Drill {
-            makings: makings(&self.record, &self.endpoints, MANAGER),
+            makings: self.record.makings(MANAGER),
             fence: Fence::new(self.record.changed.len(), self.failed.request_timeout(), self.record.deadline),
             experiment: self.experiment,
             timing: self.timing,
@@ -109,9 +117,13 @@ pub async fn prepare(
     let from = arguments.from_cluster.as_deref().unwrap_or(at.name.as_str());
     let client_at = preflight::cluster(&seen, from, "--from-cluster")?;
     let (failed, client_cluster) = (edge(&members, at)?, edge(&members, client_at)?);
-    let failing = permissions::failing(&service, arguments.fault);
-    let asking = permissions::asking(&from_namespace);
-    allowed(&members, &service, &[(failed, failing), (client_cluster, asking)]).await?;
+    let fault = arguments.fault.kind();
+    let single = [
+        (failed, permissions::recording(&service), DRILL),
+        (failed, fault.needed(&service), fault.about().permissions),
+        (client_cluster, permissions::asking(&from_namespace), DRILL),
+    ];
+    allowed(&members, &service, &single).await?;
     preflight::whole_mesh(&seen, &known_clusters(&members).await?)?;
     for damaged in seen.iter().flat_map(|seen| damaged(&service, MANAGER, seen)) {
         terminal.say(&format!("note  {}", damaged.note()));
@@ -122,15 +134,21 @@ pub async fn prepare(
     let seen_service = preflight::service(&seen, at, &service)?;
     let port = preflight::port(seen_service, &service, arguments.port.as_deref())?;
     let failed_side = preflight::failed_side(at, &service)?;
-    let pods = preflight::pods(at, &service);
-    let failed_pods = preflight::failed_pods(at, &service, arguments.fault)?;
-    let also = preflight::also_served(at, &service, &failed_pods);
-    let endpoints = Endpoints { selector: seen_service.selector.clone(), port: preflight::target_port(port, &pods)? };
-    let owners = workloads::owners(failed, &service.namespace, &pods).await.map_err(|error| DRILL.explain(error))?;
-    let changed = preflight::changes(&owners, &service, arguments.fault, arguments.consent.allow_owner)?;
+    let behind = pods::behind(at, &service);
+    let failed_pods = fault.pods(at, &service)?;
+    let also = pods::also_served(at, &service, &failed_pods);
+    let target_port = preflight::target_port(port, &behind)?;
+    let owners = workloads::owners(failed, &service.namespace, &behind).await.map_err(|error| DRILL.explain(error))?;
+    let changed = fault.changes(&Scene {
+        service: &service,
+        selector: &seen_service.selector,
+        port: target_port,
+        owners: &owners,
+        allow_owner: arguments.consent.allow_owner,
+    })?;
 
-    allowed(&[], &service, &[(failed, permissions::changing(&changed))]).await?;
-    no_filter_there(failed, &changed).await?;
+    allowed(&[], &service, &[(failed, permissions::changing(&changed), fault.about().permissions)]).await?;
+    nothing_of_its_name(failed, &changed).await?;
 
     let asker = asker(arguments, client_cluster, client_at, &service).await?;
     let from = ClientOf {
@@ -145,17 +163,14 @@ pub async fn prepare(
     let target_at = preflight::cluster(&seen, target.cluster.as_str(), "the failover target")?;
     preflight::exposed(target_at, client_at, &service)?;
 
-    let hypothesis = hypothesis(arguments, rule.as_ref());
-    let timing = Timing {
-        baseline: arguments.traffic.baseline,
-        hold: arguments.traffic.hold,
-        longest_ejection: rule.as_ref().map_or(arguments.traffic.hold, |rule| longest_ejection(arguments, rule)),
-    };
+    let longest = rule.as_ref().map_or(arguments.traffic.hold, |rule| longest_ejection(arguments, rule));
+    let (baseline, hold) = (arguments.traffic.baseline, arguments.traffic.hold);
+    let timing = Timing { baseline, hold, longest_ejection: longest };
     let run = format!("{}{}", random::run_id()?, random::run_id()?);
     let experiment = Experiment {
         run: run.clone(),
         service: service.clone(),
-        fault: arguments.fault,
+        fault: arguments.fault.clone(),
         failed: failed_side,
         target,
         workloads: owners.workloads.iter().map(|workload| workload.object.to_string()).collect(),
@@ -163,9 +178,9 @@ pub async fn prepare(
         url: format!("http://{}:{}{}", service.host(), port.port, arguments.traffic.path),
         rate: (asker.curl == Curl::Rated).then_some(arguments.traffic.rate),
         pattern: arguments.traffic.pattern.as_ref().map(|pattern| pattern.as_str().to_owned()),
-        hypothesis,
-        baseline: arguments.traffic.baseline,
-        hold: arguments.traffic.hold,
+        hypothesis: hypothesis(arguments, longest),
+        baseline,
+        hold,
         rule,
     };
     let started = clock::now();
@@ -175,16 +190,8 @@ pub async fn prepare(
         cluster: at.name.to_string(),
         system_namespace: at.system_namespace.clone(),
         deadline: deadline(started, &experiment, &timing),
-        ..Record::empty(service.clone(), arguments.fault, started, changed)
+        ..Record::empty(service.clone(), arguments.fault.clone(), started, changed)
     };
-    let places = members
-        .iter()
-        .map(|member| Place {
-            cluster: member.cluster.clone(),
-            uid: member.seen.uid.clone(),
-            system_namespace: member.seen.system_namespace.clone(),
-        })
-        .collect();
     Ok(Prepared {
         envoy_cluster: format!("outbound|{}||{}", port.port, service.host()),
         failed: failed.clone(),
@@ -195,13 +202,21 @@ pub async fn prepare(
         experiment,
         timing,
         record,
-        places,
+        places: members.iter().map(place).collect(),
         pods: failed_pods.iter().map(|pod| pod.name.clone()).collect(),
         also,
         curl: asker.curl,
         shell: asker.shell,
-        endpoints,
     })
+}
+
+/// Where a member's lease lies.
+fn place(member: &Member) -> Place {
+    Place {
+        cluster: member.cluster.clone(),
+        uid: member.seen.uid.clone(),
+        system_namespace: member.seen.system_namespace.clone(),
+    }
 }
 
 /// The clusters that the istiods know, by their own word: no Secret is read for it.
@@ -219,35 +234,25 @@ fn edge<'a>(members: &'a [Member], seen: &ObservedTraffic) -> Result<&'a Cluster
     found.map(|member| &member.cluster).ok_or_else(|| Error::failed(format!("{} is no member", seen.name)).report())
 }
 
-fn hypothesis(arguments: &RunArguments, rule: Option<&Rule>) -> Hypothesis {
+fn hypothesis(arguments: &RunArguments, longest_ejection: Duration) -> Hypothesis {
     let given = &arguments.hypothesis;
-    let longest = rule.map_or(arguments.traffic.hold, |rule| longest_ejection(arguments, rule));
     Hypothesis {
         baseline_success: given.min_success / 100.0,
         failover_share: given.min_failover / 100.0,
         failover_within: given.failover_within,
-        failback_within: given.failback_within.unwrap_or(longest),
+        failback_within: given.failback_within.unwrap_or(longest_ejection),
         max_errors: given.max_errors,
     }
 }
 
-/// The longest time that a host stays out because of this fault. A pod that was scaled away comes back as a new host, which
-/// nothing has ejected yet; it has to be scheduled and to start, though.
-fn longest_ejection(arguments: &RunArguments, rule: &Rule) -> std::time::Duration {
-    let fault = match arguments.fault {
-        Fault::ScaleToZero => std::time::Duration::ZERO,
-        Fault::UpstreamErrors { .. } => arguments.hypothesis.failover_within + arguments.traffic.hold,
-    };
-    let longest = rule.longest_ejection(fault);
-    match arguments.fault {
-        Fault::ScaleToZero => longest.max(START),
-        Fault::UpstreamErrors { .. } => longest,
-    }
+/// The longest time that a host stays out because of this fault.
+fn longest_ejection(arguments: &RunArguments, rule: &Rule) -> Duration {
+    arguments.fault.kind().back_within(rule, arguments.hypothesis.failover_within + arguments.traffic.hold)
 }
 
 fn deadline(started: Timestamp, experiment: &Experiment, timing: &Timing) -> Timestamp {
     let hypothesis = &experiment.hypothesis;
-    let all = timing.baseline + hypothesis.failover_within + timing.hold + std::time::Duration::from_mins(5);
+    let all = timing.baseline + hypothesis.failover_within + timing.hold + Duration::from_mins(5);
     SignedDuration::try_from(all).ok().and_then(|all| started.checked_add(all).ok()).unwrap_or(started)
 }
 
@@ -262,17 +267,18 @@ async fn nothing_left_over(members: &[Member], service: &ServiceName) -> Result<
     }
 }
 
-/// Nothing has the name of a filter that the drill makes.
-async fn no_filter_there(cluster: &Cluster, changed: &[Changed]) -> Result<()> {
-    for filter in changed.iter().filter(|changed| matches!(changed, Changed::Filter { .. })) {
-        let target = filter.target()?;
+/// Nothing has the name of an object that the drill makes.
+async fn nothing_of_its_name(cluster: &Cluster, changed: &[Changed]) -> Result<()> {
+    for made in changed.iter().filter(|changed| changed.reversible().is_created()) {
+        let target = made.target()?;
         if apply::get(cluster, &target).await?.is_some() {
-            let (namespace, name) = (&target.key.namespace, &target.key.name);
+            let ObjectKey { kind, namespace, name } = &target.key;
+            let kind = kind.to_ascii_lowercase();
             return Err(Error::refused(format!("{} exists already in {}", target.key, cluster.context))
                 .at(format!("context {}, {}", cluster.context, target.key))
                 .because("the drill makes one of this name, and no record says that it belongs to one")
                 .fix("look at it, and delete it where it is not needed:")
-                .fix(format!("kubectl --context {} -n {namespace} delete envoyfilter {name}", cluster.context)));
+                .fix(format!("kubectl --context {} -n {namespace} delete {kind} {name}", cluster.context)));
         }
     }
     Ok(())
@@ -365,11 +371,17 @@ async fn curl(cluster: &Cluster, pod: &PodSeen, container: &str) -> Result<(Curl
 
 /// The user may do all that the drill does, and above all may put it back: what it does in all of the mesh's clusters, and in
 /// single ones.
-async fn allowed(members: &[Member], service: &ServiceName, single: &[(&Cluster, Vec<Access>)]) -> Result<()> {
-    let everywhere =
-        members.iter().map(|member| (&member.cluster, permissions::everywhere(&member.seen.system_namespace, service)));
-    let single = single.iter().map(|(cluster, accesses)| (*cluster, accesses.clone()));
-    let needed: Vec<Needed<'_>> =
-        everywhere.chain(single).map(|(cluster, accesses)| Needed { cluster, accesses, file: DRILL }).collect();
+async fn allowed(
+    members: &[Member],
+    service: &ServiceName,
+    single: &[(&Cluster, Vec<Access>, RoleFile)],
+) -> Result<()> {
+    let everywhere = members.iter().map(|member| {
+        let accesses = permissions::everywhere(&member.seen.system_namespace, service);
+        Needed { cluster: &member.cluster, accesses, file: DRILL }
+    });
+    let single =
+        single.iter().map(|(cluster, accesses, file)| Needed { cluster, accesses: accesses.clone(), file: *file });
+    let needed: Vec<Needed<'_>> = everywhere.chain(single).collect();
     must_be_allowed(&needed, "the drill").await
 }

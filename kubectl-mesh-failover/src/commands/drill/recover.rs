@@ -99,7 +99,8 @@ pub(super) async fn recover(
         return Ok(0);
     };
     let accesses = permissions::recovering(&service, &record.system_namespace, &record.changed);
-    must_be_allowed(&[Needed { cluster: &cluster, accesses, file: DRILL }], "putting it back").await?;
+    let file = record.fault.kind().about().permissions;
+    must_be_allowed(&[Needed { cluster: &cluster, accesses, file }], "putting it back").await?;
     let target = lock::place(&service, &record.system_namespace)?;
     let held = lease::read(&cluster, &target).await?;
     let alive = held.as_ref().filter(|lease| lease.is_alive(clock::now()));

@@ -39,7 +39,7 @@ pub async fn run(
 ) -> Result<u8> {
     let page = reserve(arguments)?;
     let prepared = prepare(arguments, mesh, connection, terminal).await?;
-    let overview = show::drill::overview(&prepared);
+    let overview = show::drill::overview(&prepared.overview());
     if arguments.consent.dry_run {
         terminal.data(&format!("{overview}\nNothing was changed: --dry-run.\n"));
         return Ok(0);

@@ -4,7 +4,6 @@ use super::Facts;
 use super::figures::count as count_requests;
 use super::ordered_recording::{Part, UNKNOWN};
 use super::regions::Source;
-use crate::drill::experiment::Fault;
 use crate::drill::recording::TrafficEnd;
 use crate::report::wording::{count, latency, percent, real};
 
@@ -99,10 +98,8 @@ fn telling(facts: &Facts<'_>) -> Vec<String> {
 
 fn meaning(facts: &Facts<'_>) -> Vec<String> {
     let mut notes = Vec::new();
-    if facts.experiment.fault == Fault::ScaleToZero && facts.ordered.fault().is_some() {
-        notes.push(
-            "scaling to zero takes the endpoints away: it does not show that outlier detection ejects hosts that fail (--fault upstream-errors does)".into(),
-        );
+    if facts.ordered.fault().is_some() {
+        notes.extend(facts.experiment.fault.kind().note().map(str::to_owned));
     }
     if facts.baseline.failed > 0 && facts.times.first_error.is_some() {
         let share = real(facts.baseline.failed) / real(facts.baseline.requests);

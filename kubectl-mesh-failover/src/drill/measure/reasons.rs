@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use mesh_shared::locality::ejection::may_eject;
-
 use super::judgement::{BASELINE, FAILBACK, FAILOVER, not_restored, time, untold};
 use super::{Facts, UnderFault, counters};
 use crate::drill::command_lines;
-use crate::drill::experiment::{Fault, Rule};
+use crate::drill::faults::kind::Weakness;
+use crate::drill::governing_rule::Rule;
 use crate::drill::recording::Stop;
 use crate::report::document::{Expectation, Reason, Verdict};
 use crate::report::wording::{count, percent_of};
@@ -155,7 +154,7 @@ fn in_part(facts: &Facts<'_>, under: &UnderFault) -> Reason {
 
 fn of_the_rule(facts: &Facts<'_>, rule: &Rule) -> Vec<Reason> {
     let experiment = facts.experiment;
-    let name = rule_name(rule);
+    let name = rule.short_name();
     if !rule.outlier_detection {
         return vec![reason(
             format!("rule {name} has no outlier detection: without it Istio ranks no regions and ejects no host"),
@@ -163,38 +162,8 @@ fn of_the_rule(facts: &Facts<'_>, rule: &Rule) -> Vec<Reason> {
         )];
     }
     let mut reasons = Vec::new();
-    if let Fault::UpstreamErrors { percent } = experiment.fault {
-        let hosts = count(u64::try_from(rule.hosts).unwrap_or(u64::MAX), "host");
-        if rule.consecutive_5xx == 0 {
-            reasons.push(reason(
-                format!("rule {name} ejects for no error of the service (consecutive5xxErrors 0)"),
-                apply(facts),
-            ));
-        } else if may_eject(rule.hosts, rule.max_ejection_percent) == 0 {
-            let default = if rule.max_ejection_percent == 10 { ", default" } else { "" };
-            let most = rule.max_ejection_percent;
-            reasons.push(reason(
-                format!("rule {name} ejects at most {most} % of {hosts}: that is none (maxEjectionPercent{default})"),
-                apply(facts),
-            ));
-        } else if may_eject(rule.hosts, rule.max_ejection_percent) < experiment.failed.endpoints {
-            let can = may_eject(rule.hosts, rule.max_ejection_percent);
-            reasons.push(reason(
-                format!(
-                    "rule {name} ejects at most {can} of {hosts}, and {} has {} that fail (maxEjectionPercent {})",
-                    experiment.failed.region, experiment.failed.endpoints, rule.max_ejection_percent
-                ),
-                apply(facts),
-            ));
-        } else if percent < 100 && rule.consecutive_5xx > 1 {
-            reasons.push(reason(
-                format!(
-                    "rule {name} ejects after {} errors in a row, and only {percent} % of the answers are errors",
-                    rule.consecutive_5xx
-                ),
-                "eject after fewer (consecutive5xxErrors), or drill with more errors",
-            ));
-        }
+    if let Some(Weakness { why, remedy }) = experiment.fault.kind().weakness(rule, &experiment.failed) {
+        reasons.push(reason(why, remedy.map_or_else(|| apply(facts), str::to_owned)));
     }
     if rule.failover_to.as_deref() != Some(experiment.target.region.as_str()) {
         let (failed, target) = (&experiment.failed.region, &experiment.target.region);
@@ -205,11 +174,6 @@ fn of_the_rule(facts: &Facts<'_>, rule: &Rule) -> Vec<Reason> {
         reasons.push(reason(why, apply(facts)));
     }
     reasons
-}
-
-/// Such as `helloworld` of `DestinationRule sample/helloworld`.
-fn rule_name(rule: &Rule) -> &str {
-    rule.name.rsplit(['/', ' ']).next().filter(|name| !name.is_empty()).unwrap_or(&rule.name)
 }
 
 /// Where the target's hosts themselves answered with errors under the fault, by the client proxy's counters.
@@ -239,7 +203,7 @@ fn no_failback(facts: &Facts<'_>) -> Vec<Reason> {
     let failed = &facts.experiment.failed.region;
     let seen = facts.recording.readings.iter().flat_map(|reading| &reading.hosts);
     let ejected = seen.clone().any(|host| host.ejected && host.region == *failed);
-    match (&facts.experiment.rule, ejected || facts.experiment.fault != Fault::ScaleToZero) {
+    match (&facts.experiment.rule, ejected || facts.experiment.fault.kind().ejects()) {
         (Some(rule), true) if rule.outlier_detection => {
             let stood = facts.ordered.restore().zip(facts.ordered.fault());
             let stood = stood.map_or(Duration::ZERO, |(restore, fault)| restore.saturating_sub(fault));

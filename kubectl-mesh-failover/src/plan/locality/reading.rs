@@ -11,7 +11,7 @@ use mesh_shared::mesh::name::ClusterName;
 use mesh_shared::mesh::service::ServiceName;
 use mesh_shared::observed::traffic::ObservedTraffic;
 
-use crate::drill::experiment::Rule;
+use crate::drill::governing_rule::Rule;
 
 /// A client of a service.
 #[derive(Debug, Clone, Copy)]
