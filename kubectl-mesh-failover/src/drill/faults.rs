@@ -1,4 +1,4 @@
-//! Every fault that a drill can make. All that is special of one is in its own file; the rest of the drill asks it by [`Kind`].
+//! Every fault that a drill can make. All that is special of one is in its own file; the rest of the drill asks it by [`FaultKind`].
 //!
 //! A new fault is its file and its line in `faults!` below, its roles in docs/permissions, and its row in docs/drills.md.
 
@@ -14,7 +14,7 @@ use std::sync::LazyLock;
 use mesh_shared::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use self::kind::{About, BadArgument, Kind};
+use self::kind::{BadArgument, FaultEntry, FaultKind};
 
 /// Makes one `Fault` of all of them.
 macro_rules! faults {
@@ -32,7 +32,7 @@ macro_rules! faults {
 
         impl Fault {
             /// What this fault says of itself.
-            pub fn kind(&self) -> &dyn Kind {
+            pub fn kind(&self) -> &dyn FaultKind {
                 match self {
                     $($(#[$only])* Self::$fault(fault) => fault,)+
                 }
@@ -40,8 +40,8 @@ macro_rules! faults {
         }
 
         /// How each is written on a command line, and what reads its argument.
-        const ALL: &[(About, fn(Option<&str>) -> Result<Fault, BadArgument>)] = &[
-            $($(#[$only])* ($file::ABOUT, |argument| $file::$fault::parse(argument).map(Fault::$fault)),)+
+        const ALL: &[(FaultEntry, fn(Option<&str>) -> Result<Fault, BadArgument>)] = &[
+            $($(#[$only])* ($file::ENTRY, |argument| $file::$fault::parse(argument).map(Fault::$fault)),)+
         ];
     };
 }
@@ -53,28 +53,28 @@ faults! {
 }
 
 /// The words of all faults that help and completion name.
-pub static WORDS: LazyLock<Vec<&'static str>> = LazyLock::new(|| offered().map(|about| about.word).collect());
+pub static WORDS: LazyLock<Vec<&'static str>> = LazyLock::new(|| offered().map(|entry| entry.word).collect());
 
-fn offered() -> impl Iterator<Item = &'static About> {
-    ALL.iter().map(|(about, _)| about).filter(|about| !about.hidden)
+fn offered() -> impl Iterator<Item = &'static FaultEntry> {
+    ALL.iter().map(|(entry, _)| entry).filter(|entry| !entry.hidden)
 }
 
 /// Whether this program knows a fault of this word.
 pub fn is_known(word: &str) -> bool {
-    ALL.iter().any(|(about, _)| about.word == word)
+    ALL.iter().any(|(entry, _)| entry.word == word)
 }
 
 /// The faults as they are written, such as `scale-to-zero, or upstream-errors[=PERCENT]`.
 pub fn usage() -> String {
-    alternatives(", or ", |about| about.usage)
+    alternatives(", or ", |entry| entry.usage)
 }
 
 /// What they do, in a paragraph.
 pub fn help() -> String {
-    format!("What is done to the service's endpoints: {}.", alternatives(", or ", |about| about.help))
+    format!("What is done to the service's endpoints: {}.", alternatives(", or ", |entry| entry.help))
 }
 
-fn alternatives(before_last: &str, of: impl Fn(&About) -> &'static str) -> String {
+fn alternatives(before_last: &str, of: impl Fn(&FaultEntry) -> &'static str) -> String {
     let all: Vec<&str> = offered().map(of).collect();
     match all.as_slice() {
         [rest @ .., last] if !rest.is_empty() => format!("{}{before_last}{last}", rest.join(", ")),
@@ -89,13 +89,13 @@ fn alternatives(before_last: &str, of: impl Fn(&About) -> &'static str) -> Strin
 pub fn parse(text: &str) -> Result<Fault> {
     let wrong = |why: String| Error::usage(format!("{text:?} is no fault")).because(why);
     let (word, argument) = text.split_once('=').map_or((text, None), |(word, argument)| (word, Some(argument)));
-    match ALL.iter().find(|(about, _)| about.word == word) {
+    match ALL.iter().find(|(entry, _)| entry.word == word) {
         Some((_, parse)) => {
             parse(argument).map_err(|bad| wrong(bad.why.into()).fix(format!("write it as {}", bad.write)))
         }
-        None => Err(wrong(format!("there are {}", alternatives(" and ", |about| about.word)))
+        None => Err(wrong(format!("there are {}", alternatives(" and ", |entry| entry.word)))
             .meant(text, WORDS.iter().copied())
-            .fix(format!("write it as {}", alternatives(" or ", |about| about.usage)))),
+            .fix(format!("write it as {}", alternatives(" or ", |entry| entry.usage)))),
     }
 }
 

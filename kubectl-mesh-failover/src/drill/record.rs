@@ -90,16 +90,16 @@ impl Record {
         self.changed.iter().map(|changed| changed.reversible().making(&self.run, managed_by)).collect()
     }
 
-    /// The record in a ConfigMap, and the ConfigMap's UID.
+    /// The record in a ConfigMap of a context's cluster, and the ConfigMap's UID.
     ///
     /// # Errors
     /// Where this program does not know its version, its fault or one of its changes, or cannot read it: then nothing is guessed,
     /// and nothing of it is put back.
-    pub fn read(object: &Value) -> Result<(Self, String)> {
-        let key = ObjectKey::of(object);
+    pub fn read(object: &Value, context: &str) -> Result<(Self, String)> {
+        let place = format!("context {context}, {}", ObjectKey::of(object));
         let broken = |why: String| {
             Error::failed("the record of a drill cannot be read")
-                .at(key.to_string())
+                .at(&place)
                 .because(why)
                 .fix("use the version of the plugin that wrote it, or put back by hand what it names, then delete it")
         };
@@ -112,7 +112,7 @@ impl Record {
                 None => format!("a newer version than {here}"),
             };
             return Err(Error::refused("the record of a drill is newer than this plugin")
-                .at(key.to_string())
+                .at(&place)
                 .because(format!("{unknown}, which kubectl mesh-failover {here} does not know"))
                 .fix(format!("use kubectl mesh-failover {needed}")));
         }

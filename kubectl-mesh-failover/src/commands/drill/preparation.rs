@@ -120,7 +120,7 @@ pub async fn prepare(
     let fault = arguments.fault.kind();
     let single = [
         (failed, permissions::recording(&service), DRILL),
-        (failed, fault.needed(&service), fault.about().permissions),
+        (failed, fault.needed(&service), fault.entry().permissions),
         (client_cluster, permissions::asking(&from_namespace), DRILL),
     ];
     allowed(&members, &service, &single).await?;
@@ -147,7 +147,7 @@ pub async fn prepare(
         allow_owner: arguments.consent.allow_owner,
     })?;
 
-    allowed(&[], &service, &[(failed, permissions::changing(&changed), fault.about().permissions)]).await?;
+    allowed(&[], &service, &[(failed, permissions::changing(&changed), fault.entry().permissions)]).await?;
     nothing_of_its_name(failed, &changed).await?;
 
     let asker = asker(arguments, client_cluster, client_at, &service).await?;

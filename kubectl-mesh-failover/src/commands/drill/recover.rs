@@ -99,7 +99,7 @@ pub(super) async fn recover(
         return Ok(0);
     };
     let accesses = permissions::recovering(&service, &record.system_namespace, &record.changed);
-    let file = record.fault.kind().about().permissions;
+    let file = record.fault.kind().entry().permissions;
     must_be_allowed(&[Needed { cluster: &cluster, accesses, file }], "putting it back").await?;
     let target = lock::place(&service, &record.system_namespace)?;
     let held = lease::read(&cluster, &target).await?;
@@ -183,10 +183,7 @@ async fn find(clusters: &[Cluster], service: &ServiceName) -> Result<Option<(Clu
     let found = try_join_all(clusters.iter().map(|cluster| apply::get(cluster, &target))).await?;
     for (cluster, object) in clusters.iter().zip(found) {
         if let Some(object) = object {
-            let (record, uid) = Record::read(&object).map_err(|error| Error {
-                place: Some(format!("context {}, {}", cluster.context, target.key)),
-                ..error
-            })?;
+            let (record, uid) = Record::read(&object, &cluster.context)?;
             return Ok(Some((cluster.clone(), record, uid)));
         }
     }

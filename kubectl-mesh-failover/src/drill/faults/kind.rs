@@ -15,7 +15,7 @@ use crate::drill::side::Side;
 
 /// What is said of a fault whatever its argument is.
 #[derive(Debug)]
-pub struct About {
+pub struct FaultEntry {
     /// Its word, which is its `kind` in records and JSON as well.
     pub word: &'static str,
     /// With its argument, such as `upstream-errors[=PERCENT]`.
@@ -37,10 +37,10 @@ pub struct BadArgument {
     pub write: &'static str,
 }
 
-/// What is special of one fault. Its file also has `ABOUT`, and `parse`, which reads its argument.
-pub trait Kind {
-    /// What it is on the command line, and who may make it.
-    fn about(&self) -> &'static About;
+/// What is special of one fault. Its file also has `ENTRY`, and `parse`, which reads its argument.
+pub trait FaultKind {
+    /// The same for all faults of this kind.
+    fn entry(&self) -> &'static FaultEntry;
 
     /// As it is written on the command line, with its argument.
     fn written(&self) -> String;

@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::by_filter;
-use super::kind::{About, BadArgument, InPlan, Kind, Planned, Scene, Weakness};
+use super::kind::{BadArgument, FaultEntry, FaultKind, InPlan, Planned, Scene, Weakness};
 use crate::drill::changed::{Changed, filter};
 use crate::drill::governing_rule::Rule;
 use crate::drill::side::Side;
 
 /// What is said of it.
-pub const ABOUT: About = About {
+pub const ENTRY: FaultEntry = FaultEntry {
     word: "latency",
     usage: "latency=MILLISECONDS",
     help: "their answers come late",
@@ -34,18 +34,18 @@ impl Latency {
     pub fn parse(argument: Option<&str>) -> Result<Self, BadArgument> {
         match argument.map(str::parse) {
             Some(Ok(delay)) => Ok(Self { delay }),
-            _ => Err(BadArgument { why: "its delay is a number of milliseconds", write: ABOUT.usage }),
+            _ => Err(BadArgument { why: "its delay is a number of milliseconds", write: ENTRY.usage }),
         }
     }
 }
 
-impl Kind for Latency {
-    fn about(&self) -> &'static About {
-        &ABOUT
+impl FaultKind for Latency {
+    fn entry(&self) -> &'static FaultEntry {
+        &ENTRY
     }
 
     fn written(&self) -> String {
-        format!("{}={}", ABOUT.word, self.delay)
+        format!("{}={}", ENTRY.word, self.delay)
     }
 
     fn title(&self) -> String {

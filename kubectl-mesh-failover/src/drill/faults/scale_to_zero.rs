@@ -7,7 +7,7 @@ use mesh_shared::mesh::service::ServiceName;
 use mesh_shared::observed::traffic::{ObservedTraffic, PodSeen};
 use serde::{Deserialize, Serialize};
 
-use super::kind::{About, BadArgument, InPlan, Kind, Planned, Scene};
+use super::kind::{BadArgument, FaultEntry, FaultKind, InPlan, Planned, Scene};
 use crate::drill::changed::Changed;
 use crate::drill::changed::replicas::Replicas;
 use crate::drill::governing_rule::Rule;
@@ -15,7 +15,7 @@ use crate::drill::pods::behind;
 use crate::plan::permissions::DRILL;
 
 /// What is said of it.
-pub const ABOUT: About = About {
+pub const ENTRY: FaultEntry = FaultEntry {
     word: "scale-to-zero",
     usage: "scale-to-zero",
     help: "their workloads are scaled to zero",
@@ -35,18 +35,18 @@ impl ScaleToZero {
     pub fn parse(argument: Option<&str>) -> Result<Self, BadArgument> {
         match argument {
             None => Ok(Self),
-            Some(_) => Err(BadArgument { why: "it has no argument", write: ABOUT.usage }),
+            Some(_) => Err(BadArgument { why: "it has no argument", write: ENTRY.usage }),
         }
     }
 }
 
-impl Kind for ScaleToZero {
-    fn about(&self) -> &'static About {
-        &ABOUT
+impl FaultKind for ScaleToZero {
+    fn entry(&self) -> &'static FaultEntry {
+        &ENTRY
     }
 
     fn written(&self) -> String {
-        ABOUT.word.into()
+        ENTRY.word.into()
     }
 
     fn title(&self) -> String {

@@ -64,11 +64,11 @@ fn every_fault_that_is_offered_has_its_row_and_its_roles() {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
     let read = |path: &str| std::fs::read_to_string(docs.join(path)).unwrap();
     let drills = read("drills.md");
-    for about in offered() {
-        assert!(drills.contains(&format!("\n| `{}` | ", about.usage)), "docs/drills.md has no row for {}", about.usage);
-        let file = about.permissions.0;
+    for entry in offered() {
+        assert!(drills.contains(&format!("\n| `{}` | ", entry.usage)), "docs/drills.md has no row for {}", entry.usage);
+        let file = entry.permissions.0;
         let roles = read(&format!("permissions/{file}"));
-        assert!(roles.contains(&format!("# For --fault {}.", about.word)), "{file} has no roles for {}", about.word);
+        assert!(roles.contains(&format!("# For --fault {}.", entry.word)), "{file} has no roles for {}", entry.word);
     }
 }
 

@@ -10,14 +10,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::by_filter;
-use super::kind::{About, BadArgument, InPlan, Kind, Planned, Scene, Weakness};
+use super::kind::{BadArgument, FaultEntry, FaultKind, InPlan, Planned, Scene, Weakness};
 use crate::drill::changed::{Changed, filter};
 use crate::drill::governing_rule::Rule;
 use crate::drill::side::Side;
 use crate::plan::permissions::DRILL;
 
 /// What is said of it.
-pub const ABOUT: About = About {
+pub const ENTRY: FaultEntry = FaultEntry {
     word: "upstream-errors",
     usage: "upstream-errors[=PERCENT]",
     help: "so many of their answers become errors, all where no percentage is given",
@@ -42,13 +42,13 @@ impl UpstreamErrors {
     }
 }
 
-impl Kind for UpstreamErrors {
-    fn about(&self) -> &'static About {
-        &ABOUT
+impl FaultKind for UpstreamErrors {
+    fn entry(&self) -> &'static FaultEntry {
+        &ENTRY
     }
 
     fn written(&self) -> String {
-        format!("{}={}", ABOUT.word, self.percent)
+        format!("{}={}", ENTRY.word, self.percent)
     }
 
     fn title(&self) -> String {

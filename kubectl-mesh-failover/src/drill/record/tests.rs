@@ -44,11 +44,11 @@ fn config_map(text: &str) -> Value {
     })
 }
 
-/// The same of a record as JSON, with what a newer version wrote.
-fn edited(edit: impl FnOnce(&mut Value)) -> Value {
+/// Reads a record that was edited as JSON, such as to what a newer version writes.
+fn read_edited(edit: impl FnOnce(&mut Value)) -> Result<(Record, String)> {
     let mut value = serde_json::to_value(record(vec![Changed::Replicas(three_replicas())])).unwrap();
     edit(&mut value);
-    config_map(&value.to_string())
+    Record::read(&config_map(&value.to_string()), "east")
 }
 
 #[test]
@@ -57,10 +57,10 @@ fn what_was_written_reads_back() {
     let record = record(vec![Changed::Replicas(three_replicas()), filter(spec)]);
     let mut object = record.manifest("kubectl-mesh-failover");
     object["metadata"]["uid"] = "c".into();
-    assert_eq!(Record::read(&object), Ok((record, "c".into())));
+    assert_eq!(Record::read(&object, "east"), Ok((record, "c".into())));
 }
 
-/// Written by the plugin at 8977831, before a record said what its filter does and which version wrote it.
+/// As the plugin at 8977831 writes it, before a record said what its filter does and which version wrote it.
 const OLD_SCALING: &str = r#"{
   "schema": "mesh-failover/record/v1",
   "run": "6160b2f2",
@@ -117,7 +117,7 @@ const OLD_FILTER: &str = r#"{
 
 #[test]
 fn a_scaling_that_an_older_version_recorded_is_put_back() {
-    let (record, uid) = Record::read(&config_map(OLD_SCALING)).unwrap();
+    let (record, uid) = Record::read(&config_map(OLD_SCALING), "east").unwrap();
     assert_eq!((record.fault.clone(), record.written_by.as_deref(), uid.as_str()), (scaling(), None, "c"));
     let live = json!({
         "kind": "Deployment",
@@ -138,7 +138,7 @@ fn a_scaling_that_an_older_version_recorded_is_put_back() {
 
 #[test]
 fn a_filter_that_an_older_version_recorded_is_put_back() {
-    let (record, _) = Record::read(&config_map(OLD_FILTER)).unwrap();
+    let (record, _) = Record::read(&config_map(OLD_FILTER), "east").unwrap();
     assert_eq!(record.fault, errors(30));
     assert_eq!(record.changed, [filter(Value::Null)]);
     let live = |run: &str| json!({"metadata": {"uid": "e", "labels": {RUN_LABEL: run}}});
@@ -153,7 +153,7 @@ fn a_filter_that_an_older_version_recorded_is_put_back() {
 #[test]
 fn what_an_older_version_reads_of_a_record_is_still_there() {
     let old: Value = serde_json::from_str(OLD_FILTER).unwrap();
-    let (mut record, _) = Record::read(&config_map(OLD_FILTER)).unwrap();
+    let (mut record, _) = Record::read(&config_map(OLD_FILTER), "east").unwrap();
     record.changed = vec![filter(json!({"configPatches": []}))];
     record.written_by = Some("0.2.0".into());
     let mut new = serde_json::to_value(&record).unwrap();
@@ -175,30 +175,30 @@ fn a_record_of_what_this_version_does_not_know_is_refused_as_a_whole_and_names_t
         ),
     ];
     for (edit, why) in newer {
-        let error = Record::read(&edited(|record| {
+        let error = read_edited(|record| {
             edit(record);
             record["writtenBy"] = "0.9.0".into();
-        }))
+        })
         .unwrap_err();
         assert_eq!(error.what, "the record of a drill is newer than this plugin");
-        assert_eq!(error.place.as_deref(), Some("ConfigMap sample/mesh-failover-drill-helloworld"));
+        assert_eq!(error.place.as_deref(), Some("context east, ConfigMap sample/mesh-failover-drill-helloworld"));
         let said = error.why.clone().unwrap();
         assert!(said.starts_with(why) && said.contains(&BUILD.version()), "{said}");
         assert_eq!(error.remedy, ["use kubectl mesh-failover 0.9.0 or newer: 0.9.0 wrote it"]);
-        let without = Record::read(&edited(|record| {
+        let without = read_edited(|record| {
             edit(record);
             record.as_object_mut().unwrap().remove("writtenBy");
-        }));
+        });
         assert!(without.unwrap_err().remedy[0].contains(&format!("a newer version than {}", BUILD.version())));
     }
 }
 
 #[test]
 fn what_cannot_be_read_is_not_guessed_at() {
-    assert!(Record::read(&config_map("{")).is_err());
-    assert!(Record::read(&json!({})).is_err());
-    assert!(Record::read(&edited(|record| record["changed"][0]["before"] = "many".into())).is_err());
-    assert!(Record::read(&edited(|record| record["fault"] = json!({"percent": 3}))).is_err());
+    assert!(Record::read(&config_map("{"), "east").is_err());
+    assert!(Record::read(&json!({}), "east").is_err());
+    assert!(read_edited(|record| record["changed"][0]["before"] = "many".into()).is_err());
+    assert!(read_edited(|record| record["fault"] = json!({"percent": 3})).is_err());
 }
 
 #[test]

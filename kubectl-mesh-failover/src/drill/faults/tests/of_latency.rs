@@ -68,7 +68,7 @@ fn its_filter_delays_and_aborts_nothing() {
 #[test]
 fn its_record_says_what_was_made_and_reads_back() {
     let object = recorded().manifest("m");
-    let (read, _) = Record::read(&object).unwrap();
+    let (read, _) = Record::read(&object, "east").unwrap();
     assert_eq!(read, recorded());
     let [Changed::Filter(filter)] = &read.changed[..] else { panic!("{read:?}") };
     assert_eq!(filter.spec, live()["spec"]);
