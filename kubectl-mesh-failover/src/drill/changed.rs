@@ -5,8 +5,8 @@ pub mod filter;
 pub mod replicas;
 pub mod reversible;
 
-use mesh_shared::cluster::kinds::Target;
-use mesh_shared::error::Result;
+use mesh_shared::model::kube::kinds::Target;
+use mesh_shared::plugin::error::Result;
 use serde::{Deserialize, Serialize};
 
 use self::filter::Filter;

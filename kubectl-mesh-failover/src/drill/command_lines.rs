@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use mesh_shared::mesh::service::ServiceName;
+use mesh_shared::model::names::service::ServiceName;
 
 /// Puts back what a drill left in the cluster of a context, from any machine.
 pub fn recover(service: impl Display, context: &str) -> String {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use mesh_shared::mesh::name::ClusterName;
-use mesh_shared::mesh::service::ServiceName;
+use mesh_shared::model::names::ClusterName;
+use mesh_shared::model::names::service::ServiceName;
 use serde::Serialize;
 
 use super::faults::Fault;

@@ -5,13 +5,13 @@
 pub mod by_filter;
 pub mod kind;
 #[cfg(test)]
-pub mod latency;
+pub(crate) mod latency;
 pub mod scale_to_zero;
 pub mod upstream_errors;
 
 use std::sync::LazyLock;
 
-use mesh_shared::error::{Error, Result};
+use mesh_shared::plugin::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use self::kind::{BadArgument, FaultEntry, FaultKind};
@@ -100,4 +100,4 @@ pub fn parse(text: &str) -> Result<Fault> {
 }
 
 #[cfg(test)]
-pub mod tests;
+pub(crate) mod tests;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mesh_shared::locality::ejection::{ejections_during, longest_ejection};
+use mesh_shared::model::locality::ejection::{ejections_during, longest_ejection};
 use serde::{Serialize, Serializer};
 
 /// Outlier detection of the rule that governs the client, with Istio's defaults where it says nothing.

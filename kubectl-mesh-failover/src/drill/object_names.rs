@@ -1,7 +1,7 @@
 //! The names of what a drill makes in clusters, by which it is found again: its record, its leases, its EnvoyFilter.
 
-use mesh_shared::mesh::service::ServiceName;
-use mesh_shared::observed::cluster::ObjectKey;
+use mesh_shared::model::kube::object::ObjectKey;
+use mesh_shared::model::names::service::ServiceName;
 
 /// How each of them begins.
 pub const PREFIX: &str = "mesh-failover-drill-";

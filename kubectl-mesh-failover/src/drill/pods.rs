@@ -1,7 +1,7 @@
 //! Which pods serve a service, and what else they serve.
 
-use mesh_shared::mesh::service::ServiceName;
-use mesh_shared::observed::traffic::{ObservedTraffic, PodSeen, ServiceSeen};
+use mesh_shared::model::names::service::ServiceName;
+use mesh_shared::model::seen::traffic::{ObservedTraffic, PodSeen, ServiceSeen};
 
 /// Pods behind a service in a cluster, by its endpoints.
 pub fn behind<'a>(at: &'a ObservedTraffic, service: &ServiceName) -> Vec<&'a PodSeen> {

@@ -1,10 +1,10 @@
 //! The record: what a drill is about to change, written into the cluster before it does. `drill recover` needs nothing else.
 
 use jiff::Timestamp;
-use mesh_shared::error::{Error, Result};
-use mesh_shared::istio::MANAGED_BY;
-use mesh_shared::mesh::service::ServiceName;
-use mesh_shared::observed::cluster::ObjectKey;
+use mesh_shared::model::kube::managed_by::MANAGED_BY;
+use mesh_shared::model::kube::object::ObjectKey;
+use mesh_shared::model::names::service::ServiceName;
+use mesh_shared::plugin::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ use super::changed::Changed;
 use super::changed::reversible::Making;
 use super::faults::{self, Fault};
 use super::object_names::{self, RUN_LABEL};
-use crate::BUILD;
+use crate::identity::BUILD;
 
 /// Version of the record. Within it, fields are added that putting back does not need, and faults and kinds of change: a plugin
 /// that does not know one refuses the record as a whole and puts back nothing of it. What else a plugin must know to put back
@@ -134,4 +134,4 @@ fn unknown(record: &Value) -> Option<String> {
 }
 
 #[cfg(test)]
-pub mod tests;
+pub(crate) mod tests;

@@ -1,6 +1,6 @@
 //! What putting back means for each change: compare and set, never overwriting what somebody else has done.
 
-use mesh_shared::observed::cluster::ObjectKey;
+use mesh_shared::model::kube::object::ObjectKey;
 use serde_json::Value;
 
 use super::changed::Changed;

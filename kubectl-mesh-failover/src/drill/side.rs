@@ -1,6 +1,6 @@
 //! One side of a failover.
 
-use mesh_shared::mesh::name::ClusterName;
+use mesh_shared::model::names::ClusterName;
 use serde::Serialize;
 
 /// The side that is failed, or the one that takes over.

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mesh_shared::mesh::name::ClusterName;
-use mesh_shared::mesh::service::ServiceName;
-use mesh_shared::observed::cluster::ObjectKey;
-use mesh_shared::observed::traffic::{
+use mesh_shared::model::kube::object::ObjectKey;
+use mesh_shared::model::names::ClusterName;
+use mesh_shared::model::names::service::ServiceName;
+use mesh_shared::model::seen::traffic::{
     EndpointSeen, Locality, MeshConfig, ObservedTraffic, PodSeen, ServicePort, ServiceSeen,
 };
-use mesh_shared::observed::workload::Workload;
+use mesh_shared::model::seen::workload::Workload;
 
 pub fn name() -> ServiceName {
     ServiceName { namespace: "sample".into(), name: "helloworld".into() }

@@ -1,8 +1,8 @@
 //! An EnvoyFilter that a drill makes and deletes.
 
-use mesh_shared::cluster::permissions::Access;
-use mesh_shared::observed::cluster::ObjectKey;
-use mesh_shared::plan::change::Write;
+use mesh_shared::model::kube::access::Access;
+use mesh_shared::model::kube::object::ObjectKey;
+use mesh_shared::model::kube::write::Write;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -82,7 +82,7 @@ fn accesses(namespace: &str, verbs: &[&str]) -> Vec<Access> {
 
 #[cfg(test)]
 mod tests {
-    use mesh_shared::plan::change::Operation;
+    use mesh_shared::model::kube::write::Operation;
 
     use super::*;
 

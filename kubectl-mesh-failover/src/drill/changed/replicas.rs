@@ -1,9 +1,9 @@
 //! The replicas of a workload, scaled to zero.
 
-use mesh_shared::cluster::kinds::Target;
-use mesh_shared::cluster::permissions::Access;
-use mesh_shared::observed::cluster::ObjectKey;
-use mesh_shared::plan::change::{Operation, Write};
+use mesh_shared::model::kube::access::Access;
+use mesh_shared::model::kube::kinds::Target;
+use mesh_shared::model::kube::object::ObjectKey;
+use mesh_shared::model::kube::write::{Operation, Write};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 

@@ -1,9 +1,9 @@
 //! What the rest of a drill asks of a change.
 
-use mesh_shared::cluster::permissions::Access;
-use mesh_shared::istio::MANAGED_BY;
-use mesh_shared::observed::cluster::ObjectKey;
-use mesh_shared::plan::change::{Operation, Write};
+use mesh_shared::model::kube::access::Access;
+use mesh_shared::model::kube::managed_by::MANAGED_BY;
+use mesh_shared::model::kube::object::ObjectKey;
+use mesh_shared::model::kube::write::{Operation, Write};
 use serde_json::{Value, json};
 
 use crate::drill::object_names::RUN_LABEL;

@@ -1,9 +1,9 @@
 //! What faults have in common that an EnvoyFilter makes in the servers' own proxies.
 
-use mesh_shared::error::{Error, Result};
-use mesh_shared::mesh::service::ServiceName;
-use mesh_shared::observed::traffic::{ObservedTraffic, PodSeen};
-use mesh_shared::ui::format::{count, list};
+use mesh_shared::model::names::service::ServiceName;
+use mesh_shared::model::seen::traffic::{ObservedTraffic, PodSeen};
+use mesh_shared::plugin::error::{Error, Result};
+use mesh_shared::plugin::text::{count, list};
 use serde_json::{Value, json};
 
 use super::kind::{Planned, Scene};

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use mesh_shared::cluster::permissions::{Access, RoleFile};
-use mesh_shared::error::Result;
-use mesh_shared::mesh::service::ServiceName;
-use mesh_shared::observed::traffic::{ObservedTraffic, PodSeen};
-use mesh_shared::observed::workload::{Owners, Workload};
+use mesh_shared::model::kube::access::{Access, RoleFile};
+use mesh_shared::model::names::service::ServiceName;
+use mesh_shared::model::seen::traffic::{ObservedTraffic, PodSeen};
+use mesh_shared::model::seen::workload::{Owners, Workload};
+use mesh_shared::plugin::error::Result;
 
 use crate::drill::changed::Changed;
 use crate::drill::governing_rule::Rule;

@@ -1,9 +1,9 @@
 //! `--fault latency`, a fault for the tests of [`super`] alone: the servers' proxies answer late, and the endpoints stay.
 
-use mesh_shared::cluster::permissions::{Access, RoleFile};
-use mesh_shared::error::Result;
-use mesh_shared::mesh::service::ServiceName;
-use mesh_shared::observed::traffic::{ObservedTraffic, PodSeen};
+use mesh_shared::model::kube::access::{Access, RoleFile};
+use mesh_shared::model::names::service::ServiceName;
+use mesh_shared::model::seen::traffic::{ObservedTraffic, PodSeen};
+use mesh_shared::plugin::error::Result;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 

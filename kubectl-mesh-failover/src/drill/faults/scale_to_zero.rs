@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use mesh_shared::error::{Error, Result};
-use mesh_shared::mesh::service::ServiceName;
-use mesh_shared::observed::traffic::{ObservedTraffic, PodSeen};
+use mesh_shared::model::names::service::ServiceName;
+use mesh_shared::model::seen::traffic::{ObservedTraffic, PodSeen};
+use mesh_shared::plugin::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use super::kind::{BadArgument, FaultEntry, FaultKind, InPlan, Planned, Scene};
@@ -12,7 +12,7 @@ use crate::drill::changed::Changed;
 use crate::drill::changed::replicas::Replicas;
 use crate::drill::governing_rule::Rule;
 use crate::drill::pods::behind;
-use crate::plan::permissions::DRILL;
+use crate::mesh::permissions::DRILL;
 
 /// What is said of it.
 pub const ENTRY: FaultEntry = FaultEntry {

@@ -1,7 +1,7 @@
 use std::path::Path;
 
-use mesh_shared::cluster::permissions::Access;
-use mesh_shared::observed::workload::Owners;
+use mesh_shared::model::kube::access::Access;
+use mesh_shared::model::seen::workload::Owners;
 
 use super::kind::Scene;
 use super::scale_to_zero::ScaleToZero;

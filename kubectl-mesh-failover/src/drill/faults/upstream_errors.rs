@@ -1,11 +1,11 @@
 //! `--fault upstream-errors`: the servers' proxies answer 503 in place of the application, and the endpoints stay.
 
-use mesh_shared::cluster::permissions::Access;
-use mesh_shared::error::Result;
-use mesh_shared::locality::ejection::may_eject;
-use mesh_shared::mesh::service::ServiceName;
-use mesh_shared::observed::traffic::{ObservedTraffic, PodSeen};
-use mesh_shared::ui::format::count;
+use mesh_shared::model::kube::access::Access;
+use mesh_shared::model::locality::ejection::may_eject;
+use mesh_shared::model::names::service::ServiceName;
+use mesh_shared::model::seen::traffic::{ObservedTraffic, PodSeen};
+use mesh_shared::plugin::error::Result;
+use mesh_shared::plugin::text::count;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -14,7 +14,7 @@ use super::kind::{BadArgument, FaultEntry, FaultKind, InPlan, Planned, Scene, We
 use crate::drill::changed::{Changed, filter};
 use crate::drill::governing_rule::Rule;
 use crate::drill::side::Side;
-use crate::plan::permissions::DRILL;
+use crate::mesh::permissions::DRILL;
 
 /// What is said of it.
 pub const ENTRY: FaultEntry = FaultEntry {

@@ -1,4 +1,4 @@
-use mesh_shared::observed::traffic::EndpointSeen;
+use mesh_shared::model::seen::traffic::EndpointSeen;
 
 use super::*;
 use crate::drill::test_mesh::{name, with_pods};

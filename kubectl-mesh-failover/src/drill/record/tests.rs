@@ -1,4 +1,4 @@
-use mesh_shared::plan::change::Write;
+use mesh_shared::model::kube::write::Write;
 
 use super::*;
 use crate::drill::changed::filter::Filter;

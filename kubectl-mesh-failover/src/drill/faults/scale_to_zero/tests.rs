@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use mesh_shared::observed::workload::{Autoscaler, Owners, Workload};
+use mesh_shared::model::seen::workload::{Autoscaler, Owners, Workload};
 
 use super::*;
 use crate::drill::test_mesh::{name, with_pods, workload};

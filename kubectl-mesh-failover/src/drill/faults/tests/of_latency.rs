@@ -2,22 +2,22 @@
 //! it is what these tests read in the plan, the writes, the record, the recovery and the report.
 
 use jiff::Timestamp;
-use mesh_shared::plan::change::{Operation, Write};
-use mesh_shared::ui::terminal::Terminal;
+use mesh_shared::model::kube::write::{Operation, Write};
+use mesh_shared::plugin::terminal::Terminal;
 use serde_json::Value;
 
 use super::*;
-use crate::commands::arguments::TableFormat;
 use crate::drill::measure::measure;
 use crate::drill::measure::tests::stream::{Stream, Who, experiment};
 use crate::drill::record::Record;
 use crate::drill::record::tests::record;
 use crate::drill::recording::{Mark, Recording};
+use crate::drill::report;
 use crate::drill::restore::told;
 use crate::drill::test_mesh::with_pods;
 use crate::drill::traffic::Curl;
-use crate::report;
-use crate::show::drill::{Listed, Overview, list, overview, put_back, recovery};
+use crate::drill::words::{Listed, Overview, list, overview, put_back, recovery};
+use crate::mesh::arguments::TableFormat;
 
 fn latency() -> Fault {
     parse("latency=2000").unwrap()

@@ -5,7 +5,7 @@ use crate::drill::faults::tests::{errors, scaling};
 use crate::drill::governing_rule::Rule;
 use crate::drill::measure::measure;
 use crate::drill::recording::{Mark, Recording, Stop};
-use crate::report::document::{Document, Verdict};
+use crate::drill::report::document::{Document, Verdict};
 
 const APPLY: &str = "kubectl mesh-failover locality apply helloworld.sample --failover east-1=west-1";
 

@@ -1,0 +1,234 @@
+//! What a drill says before it begins, and what its other verbs say.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use mesh_shared::model::names::service::ServiceName;
+use mesh_shared::model::seen::workload::Workload;
+use mesh_shared::plugin::error::{Error, Kind};
+use mesh_shared::plugin::terminal::table;
+use mesh_shared::plugin::text;
+use mesh_shared::plugin::yaml;
+use serde::Serialize;
+
+use crate::drill::experiment::Experiment;
+use crate::drill::faults::kind::Planned;
+use crate::drill::record::Record;
+use crate::drill::recording::PutBack;
+use crate::drill::side::Side;
+use crate::drill::traffic::Curl;
+use crate::drill::{command_lines, object_names};
+use crate::mesh::arguments::TableFormat;
+
+/// What is done and for how long go in two lines where the former is longer.
+const LONG: usize = 64;
+
+/// A drill that may begin.
+#[derive(Debug, Clone, Copy)]
+pub struct Overview<'a> {
+    /// What is to be shown.
+    pub experiment: &'a Experiment,
+    /// Names of the pods that are failed.
+    pub pods: &'a [String],
+    /// Other services whose pods are failed too.
+    pub also: &'a [ServiceName],
+    /// Workloads behind the service.
+    pub workloads: &'a [Workload],
+    /// What the client's curl can do.
+    pub curl: Curl,
+}
+
+/// What was found and what will be done, in one screen.
+pub fn overview(overview: &Overview<'_>) -> String {
+    let Overview { experiment, pods, also, workloads: behind, curl } = *overview;
+    let (failed, target, client) = (&experiment.failed, &experiment.target, &experiment.client);
+    let service = &experiment.service;
+    let of_fault = experiment.fault.kind().in_plan(&Planned { service, workloads: behind, pods, also });
+    let mut text = String::new();
+    let mut line = |words: String| {
+        let _ = writeln!(text, "{words}");
+    };
+    line(format!("{service} in {}: {}; {}.", failed.cluster, workloads(behind, failed), others(also)));
+    of_fault.applies_to.into_iter().for_each(&mut line);
+    line(format!("Fails over to: {}.", side(target)));
+    if let Some(rule) = &experiment.rule {
+        line(format!("Governed by: {}.", rule.name));
+    }
+    line(format!(
+        "Client: {} in {} ({}), {}.",
+        client.workload,
+        client.cluster,
+        client.pod,
+        rate(curl, experiment.rate)
+    ));
+    of_fault.notes.iter().for_each(|note| line(format!("Note: {note}")));
+    line(format!("Will: {}", will(&of_fault.will, &text::duration(experiment.hold))));
+    line(format!("      if I am killed it stays so until: {}", command_lines::recover(service, &failed.context)));
+    text.trim_end().to_owned()
+}
+
+/// What is done, for how long, and that it is put back, in lines that are not too long.
+fn will(what: &str, hold: &str) -> String {
+    let (after_what, after_hold) = if what.chars().count() > LONG { (",\n      ", " ") } else { (", ", "\n      ") };
+    format!("{what}{after_what}for {hold} after the failover.{after_hold}While I live I put it back, also on Ctrl-C;")
+}
+
+fn workloads(all: &[Workload], failed: &Side) -> String {
+    let all: Vec<String> = all
+        .iter()
+        .map(|workload| {
+            let replicas = usize::try_from(workload.replicas).unwrap_or(usize::MAX);
+            format!("{} {}, {}", workload.object.kind, workload.object.name, text::count(replicas, "replica"))
+        })
+        .collect();
+    if all.is_empty() { text::count(failed.endpoints, "endpoint") } else { all.join("; ") }
+}
+
+fn others(also: &[ServiceName]) -> String {
+    let names: Vec<String> = also.iter().map(ToString::to_string).collect();
+    if names.is_empty() {
+        "no other service uses these pods".into()
+    } else {
+        format!("{} fail with it, on the same pods", text::list(&names))
+    }
+}
+
+fn side(side: &Side) -> String {
+    let region = if side.region.is_empty() { "no region".to_owned() } else { format!("region {}", side.region) };
+    format!("{} ({region}), exposed, {}", side.cluster, text::count(side.endpoints, "endpoint"))
+}
+
+fn rate(curl: Curl, rate: Option<u32>) -> String {
+    match (curl, rate) {
+        (Curl::Rated, Some(rate)) => format!("{rate} requests a second"),
+        _ => {
+            "whose curl is too old to hold a rate: as many requests as one connection takes, over 1,000 a second".into()
+        }
+    }
+}
+
+/// An earlier drill's record stands.
+pub fn left_over(service: &ServiceName, context: &str) -> Error {
+    Error::refused(format!("an earlier drill of {service} was not put back"))
+        .at(format!("context {context}, {}", object_names::record(service)))
+        .because("its record still stands, which says what it changed")
+        .fix(command_lines::recover(service, context))
+}
+
+/// A drill of the service runs.
+pub fn runs_already(service: &ServiceName, context: &str, holder: &str, age: Duration) -> Error {
+    Error::refused(format!("a drill of {service} runs already"))
+        .at(format!("context {context}"))
+        .because(format!("{holder} began it {} ago", text::duration(age)))
+        .fix("wait for its end, or see it: kubectl mesh-failover drill list")
+        .fix("where its client died, half a minute later:")
+        .fix(command_lines::recover(service, context))
+}
+
+/// A drill is to be recovered whose client lives.
+pub fn lives(service: &ServiceName, context: &str, holder: &str, age: Duration) -> Error {
+    Error::refused(format!("the drill of {service} still runs"))
+        .at(format!("context {context}"))
+        .because(format!(
+            "{holder} began it {} ago and keeps its lock; it will put everything back itself",
+            text::duration(age)
+        ))
+        .fix("stop it there with Ctrl-C, or take it over: --force")
+}
+
+/// What stays different, which counts before everything else.
+pub fn not_restored(all: &[PutBack], line: &str) -> Error {
+    let unrestored = || all.iter().filter(|one| !one.restored);
+    let stays: Vec<String> = unrestored().map(PutBack::unrestored).collect();
+    let (what, first) = if unrestored().all(PutBack::is_open) {
+        ("a request of the drill may still be carried out, so its record is kept", "wait a minute, then:")
+    } else {
+        ("what the drill changed is not as it was before", "look at it, then:")
+    };
+    Error::of(Kind::NotRestored, what).because(stays.join("\n")).fix(first).fix(line)
+}
+
+/// What recovery will do.
+pub fn recovery(record: &Record, standing: &[PutBack], context: &str) -> String {
+    let mut text = format!(
+        "Drill of {} in {} ({context}), begun {} by {}:\n",
+        record.service,
+        record.cluster,
+        record.started.strftime("%Y-%m-%d %H:%M:%S UTC"),
+        record.holder
+    );
+    for one in standing {
+        let what = match (&one.fault, one.restored) {
+            (_, true) => "stands as before already".to_owned(),
+            (Some(fault), false) if one.after != one.during => format!("left: {fault}"),
+            _ => format!("{} from {} back to {}", one.field, one.after, one.before),
+        };
+        let _ = writeln!(text, "  {}: {what}", one.object);
+    }
+    text.trim_end().to_owned()
+}
+
+/// What was put back, a line each.
+pub fn put_back(all: &[PutBack]) -> String {
+    let mut text = String::new();
+    for one in all {
+        let verdict = if one.restored { "as before" } else { "NOT AS BEFORE" };
+        let PutBack { object, field, before, during, after, .. } = one;
+        let _ = writeln!(text, "{object}: {field} {before} → {during} → {after}, {verdict}");
+    }
+    text
+}
+
+/// A drill that runs or was left.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Listed {
+    service: String,
+    cluster: String,
+    context: String,
+    fault: String,
+    started: Timestamp,
+    age_seconds: u64,
+    holder: String,
+    /// `running`, or `left` where its client does not keep the lock any more.
+    state: &'static str,
+}
+
+impl Listed {
+    /// A record of a cluster, and whether its client lives.
+    pub fn of(record: &Record, context: &str, alive: bool, now: Timestamp) -> Self {
+        Self {
+            service: record.service.to_string(),
+            cluster: record.cluster.clone(),
+            context: context.to_owned(),
+            fault: record.fault.kind().written(),
+            started: record.started,
+            age_seconds: u64::try_from(now.duration_since(record.started).as_secs()).unwrap_or_default(),
+            holder: record.holder.clone(),
+            state: if alive { "running" } else { "left" },
+        }
+    }
+}
+
+/// All of them, with the line that puts back what was left.
+pub fn list(all: &[Listed], output: TableFormat) -> String {
+    let value = || serde_json::to_value(all).unwrap_or_default();
+    match output {
+        TableFormat::Json => serde_json::to_string_pretty(&value()).unwrap_or_default() + "\n",
+        TableFormat::Yaml => yaml::document(&value()),
+        TableFormat::Table | TableFormat::Wide if all.is_empty() => "No drill runs, and none left anything.\n".into(),
+        TableFormat::Table | TableFormat::Wide => {
+            let rows = all.iter().map(|one| {
+                let age = text::duration(Duration::from_secs(one.age_seconds));
+                [&one.service, &one.cluster, &one.fault, &age, &one.holder, one.state].map(ToString::to_string)
+            });
+            let mut text = table::render(["service", "cluster", "fault", "age", "holder", "state"], rows) + "\n";
+            for one in all.iter().filter(|one| one.state == "left") {
+                let _ =
+                    writeln!(text, "Put back what was left: {}", command_lines::recover(&one.service, &one.context));
+            }
+            text
+        }
+    }
+}
