@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum, ValueHint};
 use mesh_shared::cluster::connection_arguments::parse_duration;
 use mesh_shared::cluster::context::Cluster;
+use mesh_shared::cluster::probe::ProbeImage;
 use mesh_shared::machine::values_file;
 use mesh_shared::model::istio::values;
 use mesh_shared::model::kube::pull_secret::PullSecret;
@@ -15,7 +16,6 @@ use mesh_shared::model::pki::key::KeyAlgorithm;
 use mesh_shared::model::seen::cluster::{AddressSource, ApiAddress, ObservedCluster};
 use mesh_shared::plugin::error::{Error, Result};
 use mesh_shared::plugin::terminal::help;
-use mesh_shared::probe::DEFAULT_IMAGE;
 use serde_json::Value;
 
 use crate::join::members;
@@ -114,8 +114,8 @@ pub struct JoinArguments {
     /// Start no probe pods, prove no address
     #[arg(long, help_heading = "Probe")]
     pub no_probe: bool,
-    #[arg(long, value_name = "IMAGE", default_value = DEFAULT_IMAGE, hide_default_value = true, help_heading = "Probe",
-        help = "Image of the probe pods", long_help = format!("Image of the probe pods\n\nBy default {DEFAULT_IMAGE}."))]
+    #[arg(long, value_name = "IMAGE", default_value = ProbeImage::DEFAULT, hide_default_value = true, help_heading = "Probe",
+        help = "Image of the probe pods", long_help = format!("Image of the probe pods\n\nBy default {}.", ProbeImage::DEFAULT))]
     pub probe_image: String,
     /// Secret by which the probe's image is pulled
     ///
