@@ -107,18 +107,24 @@ impl Record {
         let value: Value = serde_json::from_str(text).map_err(|error| broken(error.to_string()))?;
         if let Some(unknown) = unknown(&value) {
             let here = BUILD.version();
-            let needed = match value["writtenBy"].as_str() {
-                Some(version) => format!("{version} or newer: {version} wrote it"),
-                None => format!("a newer version than {here}"),
+            let needed = match value["writtenBy"].as_str().filter(|version| is_version(version)) {
+                Some(version) => format!("use kubectl mesh-failover {version} or newer: {version} wrote it"),
+                None => format!("use a kubectl mesh-failover that is newer than {here}"),
             };
             return Err(Error::refused("the record of a drill is newer than this plugin")
                 .at(&place)
                 .because(format!("{unknown}, which kubectl mesh-failover {here} does not know"))
-                .fix(format!("use kubectl mesh-failover {needed}")));
+                .fix(needed));
         }
         let record: Self = serde_json::from_value(value).map_err(|error| broken(error.to_string()))?;
         Ok((record, object["metadata"]["uid"].as_str().unwrap_or_default().to_owned()))
     }
+}
+
+/// Whether a text is such as versions are, and nothing else that a person might run.
+fn is_version(text: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+');
+    text.len() <= 64 && text.contains(|c: char| c.is_ascii_digit()) && text.chars().all(is_part)
 }
 
 /// What of a record this program does not know, such as `its fault is "resets"`.

