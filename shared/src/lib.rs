@@ -6,3 +6,4 @@ pub mod engine;
 pub mod machine;
 pub mod model;
 pub mod plugin;
+pub mod session;

@@ -1,11 +1,12 @@
 //! Everything that is asked and decided before a drill may begin. Nothing is written.
 
+use mesh_shared::session::Session;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
-use mesh_shared::cluster::context::{Cluster, Connection};
+use mesh_shared::cluster::context::Cluster;
 use mesh_shared::cluster::exec;
 use mesh_shared::cluster::exec::Command;
 use mesh_shared::cluster::permissions::{Needed, must_be_allowed};
@@ -17,7 +18,6 @@ use mesh_shared::model::kube::object::ObjectKey;
 use mesh_shared::model::names::service::ServiceName;
 use mesh_shared::model::seen::traffic::{ObservedTraffic, PodSeen};
 use mesh_shared::plugin::error::{Error, Result};
-use mesh_shared::plugin::terminal::Terminal;
 use tokio::time::Instant;
 
 use super::arguments::{RunArguments, workload};
@@ -44,16 +44,11 @@ use crate::mesh::permissions::DRILL;
 ///
 /// # Errors
 /// The first refusal.
-pub async fn prepare(
-    arguments: &RunArguments,
-    mesh: &MeshArguments,
-    connection: &Connection,
-    terminal: Terminal,
-) -> Result<Prepared> {
+pub async fn prepare(arguments: &RunArguments, mesh: &MeshArguments, session: &Session) -> Result<Prepared> {
     let service = arguments.service.name()?;
     let from_namespace = arguments.from_namespace.clone().unwrap_or_else(|| service.namespace.clone());
     let wanted = Wanted { service: Some(service.clone()), namespaces: vec![from_namespace.clone()] };
-    let members = observe(mesh, connection, &wanted, terminal).await?;
+    let members = observe(mesh, session, &wanted).await?;
     let seen: Vec<&ObservedTraffic> = members.iter().map(|member| &member.seen).collect();
     let at = preflight::cluster(&seen, &arguments.cluster, "--cluster")?;
     let from = arguments.from_cluster.as_deref().unwrap_or(at.name.as_str());
@@ -68,7 +63,7 @@ pub async fn prepare(
     allowed(&members, &service, &single).await?;
     preflight::whole_mesh(&seen, &known_clusters(&members).await?)?;
     for damaged in seen.iter().flat_map(|seen| damaged(&service, MANAGER, seen)) {
-        terminal.say(&format!("note  {}", damaged.note()));
+        session.terminal.say(&format!("note  {}", damaged.note()));
     }
     nobody_drills(&members, &service).await?;
     nothing_left_over(&members, &service).await?;
@@ -86,7 +81,7 @@ pub async fn prepare(
         selector: &seen_service.selector,
         port: target_port,
         owners: &owners,
-        allow_owner: arguments.consent.allow_owner,
+        allow_owner: arguments.begin.allow_owner,
     })?;
 
     allowed(&[], &service, &[(failed, permissions::changing(&changed), fault.entry().permissions)]).await?;
@@ -139,7 +134,7 @@ pub async fn prepare(
         failed: failed.clone(),
         client: client_cluster.clone(),
         pattern: arguments.traffic.pattern.clone(),
-        restore_timeout: arguments.consent.restore_timeout,
+        restore_timeout: arguments.begin.restore_timeout,
         workloads: owners.workloads,
         experiment,
         timing,

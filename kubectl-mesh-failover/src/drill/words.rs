@@ -19,7 +19,7 @@ use crate::drill::recording::PutBack;
 use crate::drill::side::Side;
 use crate::drill::traffic::Curl;
 use crate::drill::{command_lines, object_names};
-use crate::mesh::arguments::TableFormat;
+use mesh_shared::plugin::arguments::TableFormat;
 
 /// What is done and for how long go in two lines where the former is longer.
 const LONG: usize = 64;

@@ -17,7 +17,7 @@ use crate::drill::restore::told;
 use crate::drill::test_mesh::with_pods;
 use crate::drill::traffic::Curl;
 use crate::drill::words::{Listed, Overview, list, overview, put_back, recovery};
-use crate::mesh::arguments::TableFormat;
+use mesh_shared::plugin::arguments::TableFormat;
 
 fn latency() -> Fault {
     parse("latency=2000").unwrap()
