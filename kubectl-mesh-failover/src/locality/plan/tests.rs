@@ -333,7 +333,7 @@ fn a_second_run_writes_nothing_and_a_removal_gives_back_what_was() {
     assert_eq!(removal.changes().len(), 2);
     let back = carried_out(&after, &removal);
     let specs = |world: &[ObservedTraffic]| -> Vec<Value> {
-        world.iter().flat_map(|seen| seen.destination_rules()).map(|rule| rule["spec"].clone()).collect()
+        world.iter().flat_map(ObservedTraffic::destination_rules).map(|rule| rule["spec"].clone()).collect()
     };
     assert_eq!(specs(&back), specs(&before));
     assert_eq!(removal.clusters[1].notes, ["DestinationRule istio-system/wide governs again"]);

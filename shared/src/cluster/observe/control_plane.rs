@@ -24,7 +24,8 @@ pub(super) struct Answers {
 
 /// Two round trips where the Sail operator is there, one where it is not.
 pub(super) async fn ask(cluster: &Cluster) -> Result<Answers> {
-    let istiods = list(cluster, "/apis/apps/v1/deployments?labelSelector=app%3Distiod".into(), "apps/v1", "Deployment");
+    let deployments =
+        list(cluster, "/apis/apps/v1/deployments?labelSelector=app%3Distiod".into(), "apps/v1", "Deployment");
     let operator = async {
         let (v1, v1alpha1) = try_join!(
             cluster.maybe(Call::get("/apis/sailoperator.io/v1")),
@@ -43,7 +44,7 @@ pub(super) async fn ask(cluster: &Cluster) -> Result<Answers> {
         )?;
         Ok(Answers { sail: Some(version), crd, istios, cni, istiods: Vec::new() })
     };
-    let (istiods, operator) = try_join!(istiods, operator)?;
+    let (istiods, operator) = try_join!(deployments, operator)?;
     Ok(Answers { istiods, ..operator })
 }
 
