@@ -143,21 +143,23 @@ pub fn untold(facts: &Facts<'_>) -> bool {
     facts.ordered.marks.contains_key(&Mark::FaultAccepted) && facts.recording.put_back.is_empty()
 }
 
-/// How the drill ended: not restored before all others; then stopped, where a part could not be judged for that (too many failed
-/// requests under the fault are no stop but a failure); then failed, where a part did not hold or could not be judged.
+/// How the drill ended: not restored before all others; then stopped, unless all parts could be judged in spite of it and one did
+/// not hold (too many failed requests under the fault are no stop but a failure); then failed, where a part did not hold or could
+/// not be judged.
 pub fn verdict(facts: &Facts<'_>, hypothesis: &[Expectation]) -> Verdict {
     let judged = hypothesis.iter().all(|part| part.held.is_some());
+    let held = hypothesis.iter().all(|part| part.held == Some(true));
     let stopped = match &facts.recording.stopped {
         None => false,
         Some(Stop::Baseline) => true,
         Some(Stop::MaxErrors(_)) => facts.ordered.fault().is_none(),
-        Some(Stop::Traffic(_) | Stop::LockLost(_) | Stop::Signal(_) | Stop::Failed(_)) => !judged,
+        Some(Stop::Traffic(_) | Stop::LockLost(_) | Stop::Signal(_) | Stop::Failed(_)) => !judged || held,
     };
     if not_restored(facts).next().is_some() || untold(facts) {
         Verdict::NotRestored
     } else if stopped {
         Verdict::Stopped
-    } else if hypothesis.iter().all(|part| part.held == Some(true)) && facts.recording.stopped.is_none() {
+    } else if held && facts.recording.stopped.is_none() {
         Verdict::Held
     } else {
         Verdict::Failed

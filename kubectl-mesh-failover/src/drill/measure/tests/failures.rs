@@ -239,3 +239,13 @@ fn a_signal_stops_what_was_not_judged_yet_and_not_what_was() {
     recording.stopped = Some(Stop::Signal(2));
     assert_eq!(measure(&recording).verdict, Verdict::Failed);
 }
+
+#[test]
+fn a_drill_that_is_stopped_after_all_parts_held_was_stopped_and_did_not_fail() {
+    let document = measure(&held().stopped(Stop::Signal(15)));
+    assert_eq!(document.verdict, Verdict::Stopped);
+    assert_eq!(document.headline, "The drill of helloworld.sample was stopped by SIGTERM; all is put back.");
+    for stop in [Stop::LockLost("east".into()), Stop::Traffic("x".into()), Stop::Failed("x".into())] {
+        assert_eq!(measure(&held().stopped(stop.clone())).verdict, Verdict::Stopped, "{stop:?}");
+    }
+}
