@@ -16,7 +16,7 @@ use mesh_shared::plugin::terminal::help::HelpArguments;
 use mesh_shared::plugin::terminal::version;
 use mesh_shared::plugin::terminal::version::VersionArguments;
 
-use crate::completion::subject;
+use crate::completion::{meshes, subject};
 use crate::identity::{BUILD, MANAGER};
 use crate::join;
 use crate::join::arguments::JoinArguments;
@@ -89,7 +89,7 @@ fn execute(cli: Cli, terminal: Terminal) -> Result<u8> {
     match cli.verb {
         Verb::Completion(arguments) => completion(&arguments, |folder| install("mesh_mc", folder), terminal),
         Verb::Complete(arguments) => {
-            let answer = answer(&arguments.words, Cli::command(), subject, connection);
+            let answer = answer(&arguments.words, Cli::command(), subject, meshes, connection);
             terminal.data(&command::block_on(answer.map(Ok))?);
             Ok(0)
         }

@@ -8,11 +8,8 @@ use mesh_shared::cluster::context::{Cluster, Connection, connect};
 use mesh_shared::cluster::observe::{Scope, observe};
 use mesh_shared::cluster::probe;
 use mesh_shared::cluster::probe::ProbeImage;
-use mesh_shared::engine::execute::{Outcome, execute};
-use mesh_shared::engine::progress;
-use mesh_shared::engine::world::{Board, Handle, World};
-use mesh_shared::machine::run_lock::{Run, has_ended};
-use mesh_shared::machine::{ca_folder, clock, signals};
+use mesh_shared::engine::execute::Outcome;
+use mesh_shared::machine::clock;
 use mesh_shared::model::istio::gateway;
 use mesh_shared::model::kube::object::ObjectKey;
 use mesh_shared::model::seen::cluster::ObservedCluster;
@@ -27,6 +24,11 @@ use crate::join::permissions;
 use crate::join::plan::{JoinPlan, mesh_id, plan};
 use crate::join::request::JoinRequest;
 use crate::join::{manifests, permission_check, words};
+use crate::keep::ca_folder;
+use crate::keep::run_lock::{Run, has_ended};
+use crate::work::certificates::KeptCertificates;
+use crate::work::environment::{Environment, MemberCluster};
+use crate::work::run::run;
 
 /// Brings the contexts into one mesh: observe, plan, show, confirm, execute, tell.
 ///
@@ -64,8 +66,8 @@ pub async fn join(arguments: JoinArguments, connection: Connection, terminal: Te
         }
     }
     let begun = if changes > 0 { Instant::now() } else { begun };
-    let world = world(&plan, &clusters, &request, &arguments, folder)?;
-    let outcome = run(&plan, &world, terminal).await;
+    let environment = environment(&plan, &clusters, &request, &arguments, folder)?;
+    let outcome = run(&plan.steps, &environment, terminal).await;
     finish(&plan, outcome, &observed, begun, terminal)
 }
 
@@ -97,26 +99,26 @@ async fn observe_all(
     Ok(observed)
 }
 
-fn world(
+fn environment(
     plan: &JoinPlan,
     clusters: &[Cluster],
     request: &JoinRequest,
     arguments: &JoinArguments,
     ca_folder: std::path::PathBuf,
-) -> Result<World> {
+) -> Result<Environment> {
     let members: BTreeMap<_, _> = plan
         .members
         .iter()
         .zip(clusters)
         .map(|(member, cluster)| {
             let sail_api = plan.control_planes.get(&member.name).map(|plane| plane.api.clone()).unwrap_or_default();
-            (member.name.clone(), Handle { cluster: cluster.clone(), network: member.network.clone(), sail_api })
+            (member.name.clone(), MemberCluster { cluster: cluster.clone(), network: member.network.clone(), sail_api })
         })
         .collect();
-    Ok(World {
+    let deadline = tokio::time::Instant::now() + arguments.timeout;
+    Ok(Environment {
         members,
-        mesh: plan.mesh.clone(),
-        ca_folder,
+        kept: KeptCertificates::at(ca_folder, deadline),
         system_namespace: request.system_namespace.clone(),
         manager: request.managed_by.to_owned(),
         probe_image: ProbeImage {
@@ -124,27 +126,8 @@ fn world(
             pull_secret: arguments.image_pull_secret.clone(),
         },
         run: Run::begin()?,
-        deadline: tokio::time::Instant::now() + arguments.timeout,
-        board: Board::default(),
+        deadline,
     })
-}
-
-async fn run(plan: &JoinPlan, world: &World, terminal: Terminal) -> Outcome {
-    let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
-    let quiet = plan.steps.changes() == 0;
-    let work = async {
-        let outcome = execute(&plan.steps, world, &sender, signals::first()).await;
-        drop(sender);
-        outcome
-    };
-    if quiet {
-        // Nothing is changed, so that there is nothing to follow; the events are dropped unread.
-        let mut receiver = receiver;
-        let (outcome, ()) = tokio::join!(work, async move { while receiver.recv().await.is_some() {} });
-        return outcome;
-    }
-    let (outcome, ()) = tokio::join!(work, progress::show(terminal, &plan.steps, receiver));
-    outcome
 }
 
 fn finish(
@@ -154,15 +137,15 @@ fn finish(
     begun: Instant,
     terminal: Terminal,
 ) -> Result<()> {
-    match outcome.result {
-        Ok(()) => {
+    match outcome.failures.into_iter().next() {
+        None => {
             terminal.say(&words::end(plan, observed, begun.elapsed()));
             Ok(())
         }
-        Err(error) => {
+        Some(error) => {
             let error =
                 if matches!(error.kind, Kind::Interrupted(_)) { error } else { Error { kind: Kind::Failed, ..error } };
-            Err(words::with_what_was_written(error, &outcome.written))
+            Err(words::with_what_was_written(error, &plan.steps, &outcome.written))
         }
     }
 }

@@ -2,11 +2,10 @@
 
 use std::path::Path;
 
-use mesh_shared::engine::action::Action;
-use mesh_shared::machine::ca_folder::CaFolder;
 use mesh_shared::machine::clock;
 use mesh_shared::model::istio::cacerts;
 use mesh_shared::model::istio::manifest::to_manifest;
+use mesh_shared::model::kube::write::Write;
 use mesh_shared::model::names::ClusterName;
 use mesh_shared::model::pki::authority::Issued;
 use mesh_shared::plugin::error::{Error, Result};
@@ -16,6 +15,8 @@ use serde_json::{Value, json};
 use crate::join::arguments::{JoinArguments, Output};
 use crate::join::plan::JoinPlan;
 use crate::join::request::JoinRequest;
+use crate::keep::ca_folder::CaFolder;
+use crate::work::tasks::{Action, Step, Task, title};
 
 /// What one cluster gets: what can be applied at once, what only once istiod is available, and what no manifest can say yet.
 struct Stages {
@@ -72,34 +73,61 @@ fn stages(
     let mut stages = Stages { first: Vec::new(), second: Vec::new(), pending: Vec::new(), redacted: Vec::new() };
     for (_, step) in plan.steps.iter().filter(|(_, step)| step.cluster.as_ref() == Some(cluster)) {
         match &step.action {
-            // The gateway's pods need istiod, and a token Secret made before its account is deleted again.
-            Action::Apply { manifest } if manifest["kind"] == "Deployment" || manifest["kind"] == "Secret" => {
-                stages.second.push(manifest.clone());
-            }
-            Action::Apply { manifest } => stages.first.push(manifest.clone()),
-            Action::CreateCacerts { namespace } if show_secrets => {
-                let issued = kept_intermediate(folder, plan, cluster)?.ok_or_else(|| {
-                    Error::refused(format!("the intermediate of {cluster} is not there to be shown"))
-                        .at(format!("CA folder {}", folder.display()))
-                        .because("keys printed once and kept nowhere would be a root that nobody has")
-                        .fix("run the join first, or name the folder that has them: --ca-dir DIR")
-                })?;
-                stages.first.push(to_manifest("v1", "Secret", &cacerts::cacerts(&issued, namespace, request.managed_by)));
-            }
-            Action::CreateCacerts { namespace } => {
-                stages.redacted.push(format!(
+            Action::Write(write) => stages.add(write, step),
+            // Nothing is made by it.
+            Action::Wait(_) => {}
+            Action::Task(task) => match task {
+                Task::CreateCacerts { namespace, .. } if show_secrets => {
+                    let issued = kept_intermediate(folder, plan, cluster)?.ok_or_else(|| {
+                        Error::refused(format!("the intermediate of {cluster} is not there to be shown"))
+                            .at(format!("CA folder {}", folder.display()))
+                            .because("keys printed once and kept nowhere would be a root that nobody has")
+                            .fix("run the join first, or name the folder that has them: --ca-dir DIR")
+                    })?;
+                    let secret = cacerts::cacerts(&issued, namespace, request.managed_by);
+                    stages.first.push(to_manifest("v1", "Secret", &secret));
+                }
+                Task::CreateCacerts { namespace, .. } => stages.redacted.push(format!(
                     "Secret {namespace}/cacerts is left out: --show-secrets prints it once the CA folder has its keys; \
                      without it istiod makes a root of its own, which no join takes"
-                ));
-            }
-            Action::WriteRemoteSecret { peer } => stages.pending.push(format!(
-                "Secret {}/istio-remote-secret-{peer}, from the token of {peer}, which does not exist before stage 2 there",
-                request.system_namespace
-            )),
-            _ => {}
+                )),
+                Task::WriteRemoteSecret { peer, .. } => stages.pending.push(format!(
+                    "Secret {}/istio-remote-secret-{peer}, from the token of {peer}, which does not exist before stage 2 there",
+                    request.system_namespace
+                )),
+                // These leave no object: certificates of the CA folder are in cacerts, and probes go at the end of a run.
+                Task::MakeKey { .. }
+                | Task::MakeRoot { .. }
+                | Task::IssueIntermediate { .. }
+                | Task::StartProbe
+                | Task::RemoveProbe { .. }
+                | Task::RemoveLeftoverProbes { .. }
+                | Task::ProveAddresses { .. }
+                | Task::SettleAddresses { .. }
+                | Task::ProveToken { .. }
+                | Task::VerifyDiscovery { .. }
+                | Task::VerifyGateways { .. } => {}
+            },
         }
     }
     Ok(stages)
+}
+
+impl Stages {
+    fn add(&mut self, write: &Write, step: &Step) {
+        match write {
+            // The gateway's pods need istiod, and a token Secret made before its account is deleted again.
+            Write::Create { manifest } | Write::Apply { manifest }
+                if manifest["kind"] == "Deployment" || manifest["kind"] == "Secret" =>
+            {
+                self.second.push(manifest.clone());
+            }
+            Write::Create { manifest } | Write::Apply { manifest } => self.first.push(manifest.clone()),
+            Write::Patch { .. } | Write::Delete { .. } => {
+                self.pending.push(format!("{}, which no manifest can say: {}", title(&step.action), step.why));
+            }
+        }
+    }
 }
 
 /// The intermediate that the CA folder keeps for a member, where the folder is there at all.

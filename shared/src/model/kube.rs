@@ -8,5 +8,6 @@ pub mod kinds;
 pub mod managed_by;
 pub mod managed_fields;
 pub mod object;
+pub mod permissions;
 pub mod pull_secret;
 pub mod write;

@@ -24,14 +24,14 @@ use jiff::Timestamp;
 use rustix::fs::{FlockOperation, flock};
 
 use private_dir::{PrivateDir, UNFINISHED};
-pub use state::{CaFolderState, FolderFault, KeptRoot, SignedFor, observe};
+pub use state::{CaFolderState, KeptRoot, SignedFor, observe};
 use state::{folder_faults, read_record, refuse_lost_root, unusable, write_record};
 
-use crate::model::names::{ClusterName, MeshId};
-use crate::model::pki::authority::{Issued, Root};
-use crate::model::pki::chain::{Certificate, parse_bundle};
-use crate::model::pki::key::PrivateKey;
-use crate::plugin::error::{Error, Result};
+use mesh_shared::model::names::{ClusterName, MeshId};
+use mesh_shared::model::pki::authority::{Issued, Root};
+use mesh_shared::model::pki::chain::{Certificate, parse_bundle};
+use mesh_shared::model::pki::key::PrivateKey;
+use mesh_shared::plugin::error::{Error, Result};
 
 const ROOT_CERT: &str = "root-cert.pem";
 const ROOT_KEY: &str = "root-key.pem";
