@@ -4,3 +4,6 @@
 pub mod event;
 pub mod execute;
 pub mod steps;
+
+#[cfg(test)]
+mod toy;

@@ -24,7 +24,9 @@ use jiff::Timestamp;
 use rustix::fs::{FlockOperation, flock};
 
 use private_dir::{PrivateDir, UNFINISHED};
-pub use state::{CaFolderState, KeptRoot, SignedFor, observe};
+#[cfg(test)]
+pub use state::KeptRoot;
+pub use state::{CaFolderState, SignedFor, observe};
 use state::{folder_faults, read_record, refuse_lost_root, unusable, write_record};
 
 use mesh_shared::model::names::{ClusterName, MeshId};

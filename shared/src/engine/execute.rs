@@ -202,3 +202,119 @@ async fn one<V: Vocabulary>(
     };
     Finished { id, took: begun.elapsed(), result }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::engine::toy::{Key, Kitchen, Task};
+
+    /// A key, a lock that is made with it, and a note that needs nothing, or what it is given.
+    fn plan(note_needs_the_lock: bool) -> (Steps<Kitchen>, [StepId; 3]) {
+        let mut steps = Steps::default();
+        let cut = steps.push(None, (), Task::Cut.into(), "", []).unwrap();
+        let key = steps.made::<Key>(cut).unwrap();
+        let lock = steps.push(None, (), Task::Lock { key }.into(), "", []).unwrap();
+        let needs = note_needs_the_lock.then_some(lock);
+        let note = steps.push(None, (), Task::Note.into(), "", needs).unwrap();
+        (steps, [cut, lock, note])
+    }
+
+    fn task<'a>(doing: &Doing<'a, Kitchen>) -> &'a Task {
+        match &doing.step.action {
+            super::super::steps::Action::Task(task) => task,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn no() -> Error {
+        Error::failed("no").fix("try again")
+    }
+
+    #[tokio::test]
+    async fn what_a_step_makes_goes_to_the_step_that_takes_it() {
+        let (steps, [cut, lock, note]) = plan(true);
+        let told = Mutex::new(Vec::new());
+        let perform = async |doing: Doing<'_, Kitchen>| match task(&doing) {
+            Task::Cut => Ok(Done::made(Key(7))),
+            Task::Lock { key } => {
+                assert_eq!(doing.given.of(*key)?.0, 7);
+                Ok(Done::wrote())
+            }
+            Task::Note => Ok(Done::default()),
+        };
+        let events = |event: Event| {
+            if let Event::Done(id, _) = event {
+                told.lock().unwrap().push(id);
+            }
+        };
+        let outcome = execute(&steps, perform, AfterFailure::Stop, &events, pending()).await;
+        assert!(outcome.failures.is_empty());
+        assert_eq!(outcome.written, [lock]);
+        assert_eq!(*told.lock().unwrap(), [cut, lock, note]);
+    }
+
+    #[tokio::test]
+    async fn a_step_that_made_nothing_fails_the_one_that_takes_of_it() {
+        let (steps, _) = plan(true);
+        let perform = async |doing: Doing<'_, Kitchen>| match task(&doing) {
+            Task::Lock { key } => doing.given.of(*key).map(|_| Done::wrote()),
+            Task::Cut | Task::Note => Ok(Done::default()),
+        };
+        let outcome = execute(&steps, perform, AfterFailure::Stop, &|_| {}, pending()).await;
+        assert_eq!(outcome.failures[0].what, "a step lacks what another was to make");
+    }
+
+    #[tokio::test]
+    async fn a_failure_breaks_off_what_waits_and_keeps_back_the_rest() {
+        let (steps, [cut, _, note]) = plan(false);
+        let perform = async |doing: Doing<'_, Kitchen>| match task(&doing) {
+            Task::Cut => Err(no()),
+            Task::Lock { .. } => Ok(Done::wrote()),
+            Task::Note => pending().await,
+        };
+        let outcome = execute(&steps, perform, AfterFailure::Stop, &|_| {}, pending()).await;
+        assert_eq!(outcome.failures, [no()]);
+        assert_eq!(outcome.begun, BTreeSet::from([cut, note]));
+        assert!(outcome.done.is_empty() && outcome.written.is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_does_not_need_the_step_that_failed_is_done_where_that_is_wanted() {
+        let (steps, [_, lock, note]) = plan(false);
+        let perform = async |doing: Doing<'_, Kitchen>| match task(&doing) {
+            Task::Cut => Err(no()),
+            Task::Lock { .. } => Ok(Done::wrote()),
+            Task::Note => {
+                tokio::task::yield_now().await;
+                Ok(Done::default())
+            }
+        };
+        let outcome = execute(&steps, perform, AfterFailure::GoOn, &|_| {}, pending()).await;
+        assert_eq!((outcome.failures.len(), outcome.done), (1, BTreeSet::from([note])));
+        assert!(!outcome.begun.contains(&lock));
+    }
+
+    #[tokio::test]
+    async fn a_signal_lets_a_write_end_and_breaks_off_what_waits() {
+        let (steps, [_, lock, note]) = plan(false);
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        let sender = Mutex::new(Some(sender));
+        let perform = async |doing: Doing<'_, Kitchen>| match task(&doing) {
+            Task::Cut => Ok(Done::made(Key(7))),
+            Task::Lock { .. } => {
+                sender.lock().unwrap().take().unwrap().send(2).unwrap();
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                Ok(Done::wrote())
+            }
+            Task::Note => pending().await,
+        };
+        let signal = async { receiver.await.unwrap() };
+        let outcome = execute(&steps, perform, AfterFailure::Stop, &|_| {}, signal).await;
+        assert_eq!(outcome.failures[0].kind, Kind::Interrupted(2));
+        assert_eq!(outcome.written, [lock]);
+        assert!(outcome.begun.contains(&note) && !outcome.done.contains(&note));
+    }
+}

@@ -235,7 +235,10 @@ impl<V: Vocabulary> Steps<V> {
     }
 }
 
-impl Steps<WritesAlone> {
+/// The steps of a plan that only writes.
+pub type Writes = Steps<WritesAlone>;
+
+impl Writes {
     /// Adds a write, to be made after all that were added before it for the same cluster.
     pub fn write(&mut self, cluster: &ClusterName, write: Write, why: impl Into<String>) {
         let before = self.0.iter().rposition(|step| step.cluster.as_ref() == Some(cluster));
@@ -252,4 +255,62 @@ impl Steps<WritesAlone> {
 
 fn missing(why: String) -> Error {
     Error::failed("the plan is not whole").because(why).report()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::toy::{Key, Kitchen, Task};
+    use crate::model::kube::object::ObjectKey;
+
+    #[test]
+    fn a_step_that_needs_what_does_not_come_before_it_is_refused() {
+        let mut steps = Steps::<Kitchen>::default();
+        let own = StepId(0);
+        let error = steps.push(None, (), Task::Note.into(), "", [own]).unwrap_err();
+        assert_eq!(error.why.as_deref(), Some("step 0 needs step 0, which does not come before it"));
+        assert!(steps.push(None, (), Task::Note.into(), "", [StepId(7)]).is_err());
+        assert!(steps.is_empty(), "what is refused is no part of the plan");
+    }
+
+    #[test]
+    fn a_step_that_takes_what_another_plan_makes_is_refused() {
+        let mut steps = Steps::<Kitchen>::default();
+        let note = steps.push(None, (), Task::Note.into(), "", []).unwrap();
+        assert!(steps.made::<Key>(note).is_err(), "a note is no key");
+        let mut other = Steps::<Kitchen>::default();
+        let key = other.push(None, (), Task::Cut.into(), "", []).unwrap();
+        let key = other.made::<Key>(key).unwrap();
+        let error = steps.push(None, (), Task::Lock { key }.into(), "", []).unwrap_err();
+        assert_eq!(error.why.as_deref(), Some("step 1 takes what step 0 does not make"));
+    }
+
+    #[test]
+    fn what_is_taken_is_needed_once_and_its_takers_are_known() {
+        let mut steps = Steps::<Kitchen>::default();
+        let cut = steps.push(None, (), Task::Cut.into(), "", []).unwrap();
+        let key = steps.made::<Key>(cut).unwrap();
+        let note = steps.push(None, (), Task::Note.into(), "", []).unwrap();
+        let lock = steps.push(None, (), Task::Lock { key }.into(), "", [note, cut, note]).unwrap();
+        assert_eq!(steps.get(lock).unwrap().needs, [cut, note]);
+        assert_eq!(steps.takers(cut).collect::<Vec<_>>(), [lock]);
+    }
+
+    #[test]
+    fn writes_of_one_cluster_are_made_one_after_another_and_of_two_at_once() {
+        let [east, west] = ["east", "west"].map(|name| ClusterName::new(name).unwrap());
+        let delete = |name: &str| Write::Delete {
+            api_version: "v1".into(),
+            object: ObjectKey::new("Secret", "a", name),
+            uid: "u".into(),
+            resource_version: None,
+        };
+        let mut writes = Writes::default();
+        for (cluster, name) in [(&east, "1"), (&west, "2"), (&east, "3")] {
+            writes.write(cluster, delete(name), "");
+        }
+        let needs: Vec<&[StepId]> = writes.iter().map(|(_, step)| step.needs.as_slice()).collect();
+        assert_eq!(needs, [&[][..], &[], &[StepId(0)]]);
+        assert_eq!(writes.changes(), 3);
+    }
 }
