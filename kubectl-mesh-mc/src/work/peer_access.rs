@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mesh_probe::line::{Answer, Bearer, Kind, Outcome, Target};
 use mesh_shared::cluster::{apply, probe};
 use mesh_shared::model::istio::manifest::to_manifest;
 use mesh_shared::model::istio::remote_secret::{self, ReaderCredential};
 use mesh_shared::model::names::ClusterName;
 use mesh_shared::model::seen::cluster::ApiAddress;
 use mesh_shared::plugin::error::{Error, Result};
-use mesh_shared::probe::line::{Answer, Bearer, Kind, Outcome, Target};
 use tokio::time::Instant;
 
 use super::environment::{Environment, MemberCluster};

@@ -4,11 +4,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mesh_probe::line::{Kind, Outcome, Target};
 use mesh_shared::cluster::istiod::{self, Replica};
 use mesh_shared::model::istio::gateway::STATUS_PORT;
 use mesh_shared::model::names::ClusterName;
 use mesh_shared::plugin::error::{Error, Result};
-use mesh_shared::probe::line::{Kind, Outcome, Target};
 
 use super::environment::{Environment, MemberCluster};
 use super::peer_access::ask;
