@@ -39,7 +39,7 @@ pub async fn consent(
     arguments: &WriteArguments,
     terminal: Terminal,
 ) -> Result<Consent> {
-    allowed(proposal, members).await?;
+    allowed(proposal, members).await.map_err(Error::before_any_write)?;
     ask(proposal, members, arguments, terminal)
 }
 
@@ -54,12 +54,12 @@ pub async fn consent_if_valid(
     arguments: &WriteArguments,
     terminal: Terminal,
 ) -> Result<Consent> {
-    allowed(proposal, members).await?;
+    allowed(proposal, members).await.map_err(Error::before_any_write)?;
     let checks = proposal.manifests.iter().filter_map(|(cluster, manifest)| {
         let member = members.iter().find(|member| member.seen.name == *cluster)?;
         Some(create_strict_dry_run(&member.cluster, manifest, MANAGER))
     });
-    try_join_all(checks).await.map_err(|error| proposal.granted_by.explain(error))?;
+    try_join_all(checks).await.map_err(|error| proposal.granted_by.explain(error).before_any_write())?;
     ask(proposal, members, arguments, terminal)
 }
 
@@ -105,8 +105,7 @@ fn failure(changes: &Writes, outcome: Outcome) -> Option<Error> {
         return None;
     }
     let error = failures.swap_remove(worst);
-    let kind = if error.kind == Kind::Conflict { Kind::Conflict } else { Kind::Failed };
-    let error = Error { kind, ..error };
+    let error = if error.kind == Kind::Conflict { error } else { error.on_the_way() };
     let written = changes.iter().filter(|(id, _)| outcome.written.contains(id));
     let written: Vec<String> = written
         .filter_map(|(_, change)| Some(format!("{} in {}", change.write().object(), change.cluster.as_ref()?)))

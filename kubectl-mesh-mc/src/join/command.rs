@@ -13,7 +13,7 @@ use mesh_shared::machine::clock;
 use mesh_shared::model::istio::gateway;
 use mesh_shared::model::kube::object::ObjectKey;
 use mesh_shared::model::seen::cluster::ObservedCluster;
-use mesh_shared::plugin::error::{Error, Kind, Result};
+use mesh_shared::plugin::error::{Error, Result};
 use mesh_shared::plugin::terminal::Terminal;
 use mesh_shared::plugin::terminal::prompt;
 use mesh_shared::session::Session;
@@ -34,11 +34,27 @@ use crate::work::run::run;
 /// # Errors
 /// A refusal before anything was written, or a failure with what was written and how to go on.
 pub async fn join(arguments: JoinArguments, session: &Session) -> Result<()> {
+    let Some(join) = prepare(&arguments, session).await.map_err(Error::before_any_write)? else { return Ok(()) };
+    let outcome = run(&join.plan.steps, &join.environment, session.terminal).await;
+    finish(&join, outcome, session.terminal)
+}
+
+/// A join that may begin.
+struct Join {
+    plan: JoinPlan,
+    observed: Vec<ObservedCluster>,
+    environment: Environment,
+    /// When it began for the user: after the answer, or where nothing is asked with the first request.
+    begun: Instant,
+}
+
+/// Observes, plans, shows and asks; none where the plan was only to be shown. Writes nothing.
+async fn prepare(arguments: &JoinArguments, session: &Session) -> Result<Option<Join>> {
     let terminal = session.terminal;
     let request = arguments.request(session.manager)?;
     let clusters = connect(&session.connection, &arguments.contexts).await?;
     let begun = Instant::now();
-    let observed = observe_all(&clusters, &request, &arguments).await?;
+    let observed = observe_all(&clusters, &request, arguments).await?;
     let mesh = mesh_id(&request, &observed)?;
     let folder = arguments.ca_dir.clone().map_or_else(|| ca_folder::default_path(&mesh), Ok)?;
     let plan = plan(&request, &observed, &ca_folder::observe(&folder, clock::now()))?;
@@ -50,13 +66,13 @@ pub async fn join(arguments: JoinArguments, session: &Session) -> Result<()> {
     }
     let overview = words::overview(&plan, &observed);
     if arguments.output.is_some() {
-        let manifests = manifests::render(&plan, &request, &folder, &arguments)?;
+        let manifests = manifests::render(&plan, &request, &folder, arguments)?;
         terminal.data(&manifests);
-        return Ok(());
+        return Ok(None);
     }
     if arguments.consent.only_shows() {
         terminal.data(&format!("{overview}\n{}\nNothing was written: --dry-run=client.\n", words::steps(&plan)));
-        return Ok(());
+        return Ok(None);
     }
     let changes = plan.steps.changes();
     if changes > 0 {
@@ -64,9 +80,8 @@ pub async fn join(arguments: JoinArguments, session: &Session) -> Result<()> {
         prompt::consent(terminal, arguments.consent.yes, &words::question(changes), prompt::LOOK)?;
     }
     let begun = if changes > 0 { Instant::now() } else { begun };
-    let environment = environment(&plan, &clusters, &request, &arguments, folder)?;
-    let outcome = run(&plan.steps, &environment, terminal).await;
-    finish(&plan, outcome, &observed, begun, terminal)
+    let environment = environment(&plan, &clusters, &request, arguments, folder)?;
+    Ok(Some(Join { plan, observed, environment, begun }))
 }
 
 async fn observe_all(
@@ -128,22 +143,12 @@ fn environment(
     })
 }
 
-fn finish(
-    plan: &JoinPlan,
-    outcome: Outcome,
-    observed: &[ObservedCluster],
-    begun: Instant,
-    terminal: Terminal,
-) -> Result<()> {
+fn finish(Join { plan, observed, begun, .. }: &Join, outcome: Outcome, terminal: Terminal) -> Result<()> {
     match outcome.failures.into_iter().next() {
         None => {
             terminal.say(&words::end(plan, observed, begun.elapsed()));
             Ok(())
         }
-        Some(error) => {
-            let error =
-                if matches!(error.kind, Kind::Interrupted(_)) { error } else { Error { kind: Kind::Failed, ..error } };
-            Err(words::with_what_was_written(error, &plan.steps, &outcome.written))
-        }
+        Some(error) => Err(words::with_what_was_written(error.on_the_way(), &plan.steps, &outcome.written)),
     }
 }

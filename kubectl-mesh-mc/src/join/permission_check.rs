@@ -8,7 +8,7 @@ use mesh_shared::cluster::permissions::{Needed, must_be_allowed};
 use mesh_shared::cluster::probe::pull_secret_of;
 use mesh_shared::model::kube::pull_secret::PullSecret;
 use mesh_shared::model::seen::cluster::ObservedCluster;
-use mesh_shared::plugin::error::{Error, Kind, Result};
+use mesh_shared::plugin::error::Result;
 
 use crate::identity::MANAGER;
 use crate::join::members::Member;
@@ -58,5 +58,5 @@ pub(super) async fn pull_secret(plan: &JoinPlan, clusters: &[Cluster], secret: &
     };
     let probed = plan.members.iter().zip(clusters).filter(|(member, _)| starts(member));
     let standing = try_join_all(probed.map(|(_, cluster)| pull_secret_of(cluster, secret))).await;
-    standing.map(|_| ()).map_err(|error| Error { kind: Kind::Refused, ..permissions::PULL_SECRET.explain(error) })
+    standing.map(|_| ()).map_err(|error| permissions::PULL_SECRET.explain(error))
 }
