@@ -5,4 +5,4 @@ pub mod lock_holder;
 pub mod random;
 pub mod report_file;
 pub mod shell;
-pub mod signals;
+pub mod signal_listener;

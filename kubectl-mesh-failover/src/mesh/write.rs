@@ -3,9 +3,9 @@
 use std::future::pending;
 
 use futures::future::try_join_all;
+use mesh_shared::cluster::access_review::{Needed, must_be_allowed};
 use mesh_shared::cluster::apply::create_strict_dry_run;
 use mesh_shared::cluster::carry_out::carry_out as carry_out_one;
-use mesh_shared::cluster::permissions::{Needed, must_be_allowed};
 use mesh_shared::engine::execute::{AfterFailure, Doing, Done, Outcome, execute};
 use mesh_shared::engine::steps::{Writes, WritesAlone};
 use mesh_shared::plugin::error::{Error, Kind, Result};

@@ -2,9 +2,9 @@
 //! of it.
 
 use futures::future::try_join_all;
+use mesh_shared::cluster::access_review::{Needed, must_be_allowed};
 use mesh_shared::cluster::apply::create_strict_dry_run;
 use mesh_shared::cluster::context::Cluster;
-use mesh_shared::cluster::permissions::{Needed, must_be_allowed};
 use mesh_shared::cluster::probe::pull_secret_of;
 use mesh_shared::model::kube::pull_secret::PullSecret;
 use mesh_shared::model::seen::cluster::ObservedCluster;

@@ -5,7 +5,7 @@ use mesh_shared::cluster::probe;
 use mesh_shared::engine::event::Event;
 use mesh_shared::engine::execute::{AfterFailure, Doing, GRACE, Outcome, execute};
 use mesh_shared::engine::steps::StepId;
-use mesh_shared::machine::signals;
+use mesh_shared::machine::signal_listener;
 use mesh_shared::model::names::ClusterName;
 use mesh_shared::plugin::terminal::Terminal;
 use tokio::sync::mpsc;
@@ -26,7 +26,7 @@ pub async fn run(steps: &Steps, environment: &Environment, terminal: Terminal) -
     };
     let work = async move {
         let perform = async |doing: Doing<'_, Work>| perform(doing, environment).await;
-        let outcome = execute(steps, perform, AfterFailure::Stop, &events, signals::first()).await;
+        let outcome = execute(steps, perform, AfterFailure::Stop, &events, signal_listener::first()).await;
         if !outcome.failures.is_empty() {
             remove_probes(steps, &outcome, environment).await;
         }
