@@ -20,6 +20,7 @@ use crate::keep::ca_folder::CaFolder;
 use crate::work::tasks::{Action, Step, Task, title};
 
 /// What one cluster gets: what can be applied at once, what only once istiod is available, and what no manifest can say yet.
+#[derive(Default)]
 struct Stages {
     first: Vec<Value>,
     second: Vec<Value>,
@@ -71,7 +72,7 @@ fn stages(
     folder: &Path,
     show_secrets: bool,
 ) -> Result<Stages> {
-    let mut stages = Stages { first: Vec::new(), second: Vec::new(), pending: Vec::new(), redacted: Vec::new() };
+    let mut stages = Stages::default();
     for (_, step) in plan.steps.iter().filter(|(_, step)| step.cluster.as_ref() == Some(cluster)) {
         match &step.action {
             Action::Write(write) => stages.add(write, step),
@@ -138,4 +139,29 @@ fn kept_intermediate(folder: &Path, plan: &JoinPlan, cluster: &ClusterName) -> R
         return Ok(None);
     }
     CaFolder::lock(folder, std::time::Instant::now())?.load_intermediate(cluster, uid, clock::now())
+}
+
+#[cfg(test)]
+mod tests {
+    use mesh_shared::model::kube::object::ObjectKey;
+
+    use super::*;
+    use crate::work::tasks::{Phase, Steps};
+
+    #[test]
+    fn what_no_manifest_can_say_is_said_beside_them() {
+        let delete = Write::Delete {
+            api_version: "v1".into(),
+            object: ObjectKey::new("Secret", "istio-system", "old"),
+            uid: "u".into(),
+            resource_version: None,
+        };
+        let mut steps = Steps::default();
+        steps.push(None, Phase::Trust, Action::Write(delete.clone()), "nobody reads it", []).unwrap();
+        let mut stages = Stages::default();
+        for (_, step) in steps.iter() {
+            stages.add(&delete, step);
+        }
+        assert_eq!(stages.pending, ["delete Secret istio-system/old, which no manifest can say: nobody reads it"]);
+    }
 }

@@ -277,3 +277,27 @@ pub fn with_what_was_written(error: Error, steps: &Steps, written: &[StepId]) ->
     let error = listed.into_iter().fold(error, Error::fix);
     error.fix(format!("run the same command again: {again}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use mesh_shared::model::kube::object::ObjectKey;
+    use mesh_shared::model::kube::write::Write;
+    use mesh_shared::model::names::ClusterName;
+
+    use super::*;
+
+    #[test]
+    fn a_write_that_no_sentence_speaks_for_is_named_in_its_part() {
+        let mut steps = Steps::default();
+        let delete = Write::Delete {
+            api_version: "v1".into(),
+            object: ObjectKey::new("Secret", "istio-system", "old"),
+            uid: "u".into(),
+            resource_version: None,
+        };
+        let east = ClusterName::new("east").unwrap();
+        steps.push(Some(&east), Phase::Trust, Action::Write(delete), "", []).unwrap();
+        let named = Named::of(&steps);
+        assert_eq!(named.others, [(Phase::Trust, "delete Secret istio-system/old in east".to_owned())]);
+    }
+}

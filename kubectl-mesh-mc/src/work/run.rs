@@ -60,3 +60,22 @@ fn probes(steps: &Steps, begun: impl Fn(StepId) -> bool, done: impl Fn(StepId) -
     };
     started.filter(|(id, _)| !removed(*id)).filter_map(|(_, step)| step.cluster.as_ref()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::work::tasks::{Phase, Probe};
+
+    #[test]
+    fn a_probe_runs_from_the_beginning_of_its_start_to_the_end_of_its_removal() {
+        let east = ClusterName::new("east").unwrap();
+        let mut steps = Steps::default();
+        let start = steps.push(Some(&east), Phase::Probe, Task::StartProbe.into(), "", []).unwrap();
+        let probe = steps.made::<Probe>(start).unwrap();
+        let remove = steps.push(Some(&east), Phase::Verify, Task::RemoveProbe { probe }.into(), "", []).unwrap();
+        assert!(probes(&steps, |_| false, |_| false).is_empty());
+        assert_eq!(probes(&steps, |id| id == start, |_| false), [&east]);
+        assert_eq!(probes(&steps, |_| true, |id| id == start), [&east]);
+        assert!(probes(&steps, |_| true, |id| id == remove || id == start).is_empty());
+    }
+}
