@@ -1,7 +1,8 @@
 //! What the steps of this plugin do, and what they are done with.
 
-pub mod certificates;
+mod certificates;
 pub mod environment;
+pub mod kept_certificates;
 mod peer_access;
 mod perform;
 pub mod permissions;

@@ -25,8 +25,8 @@ use crate::join::request::JoinRequest;
 use crate::join::{manifests, permission_check, words};
 use crate::keep::ca_folder;
 use crate::keep::run_lock::{Run, has_ended};
-use crate::work::certificates::KeptCertificates;
 use crate::work::environment::{Environment, MemberCluster};
+use crate::work::kept_certificates::KeptCertificates;
 use crate::work::run::run;
 
 /// Brings the contexts into one mesh: observe, plan, show, confirm, execute, tell.

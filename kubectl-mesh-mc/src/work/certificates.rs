@@ -1,6 +1,5 @@
 //! Makes the certificates of a mesh, keeps them, and hands each cluster its own.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use mesh_shared::cluster::apply::{self, Created};
@@ -12,45 +11,9 @@ use mesh_shared::model::names::ClusterName;
 use mesh_shared::model::pki::authority::{Issued, Root};
 use mesh_shared::model::pki::key::{KeyAlgorithm, PrivateKey};
 use mesh_shared::plugin::error::{Error, Result};
-use tokio::sync::OnceCell;
-use tokio::time::Instant;
 
 use super::environment::{Environment, MemberCluster};
-use crate::keep::ca_folder::CaFolder;
-
-/// The CA folder, and the root that it had: each taken by the first step that needs it, and held to the end of the run.
-pub struct KeptCertificates {
-    path: PathBuf,
-    deadline: Instant,
-    folder: OnceCell<Arc<CaFolder>>,
-    root: OnceCell<Arc<Root>>,
-}
-
-impl KeptCertificates {
-    /// The folder at this path, which is not taken yet. It is waited for until the deadline where another run has it.
-    pub fn at(path: PathBuf, deadline: Instant) -> Self {
-        Self { path, deadline, folder: OnceCell::new(), root: OnceCell::new() }
-    }
-
-    async fn folder(&self) -> Result<Arc<CaFolder>> {
-        let (path, deadline) = (self.path.clone(), self.deadline.into_std());
-        let take = || async { blocking(move || CaFolder::lock(&path, deadline)).await.map(Arc::new) };
-        self.folder.get_or_try_init(take).await.cloned()
-    }
-
-    async fn root(&self) -> Result<Arc<Root>> {
-        let load = || async {
-            let folder = self.folder().await?;
-            let root = blocking(move || folder.load_root(clock::now())).await?;
-            root.map(Arc::new).ok_or_else(|| {
-                Error::failed("the CA folder has no root any more")
-                    .at(self.path.display().to_string())
-                    .fix("find out what removed it, and restore the folder from a backup")
-            })
-        };
-        self.root.get_or_try_init(load).await.cloned()
-    }
-}
+use super::kept_certificates::{KeptCertificates, blocking};
 
 /// Makes a key beforehand.
 pub(super) async fn make_key(algorithm: KeyAlgorithm) -> Result<PrivateKey> {
@@ -139,13 +102,5 @@ pub(super) async fn create_cacerts(
                 .because("it holds another root than this mesh's")
                 .fix("find out who did; run the join again to see what differs"))
         }
-    }
-}
-
-/// Keys take a second of pure computing, which must not hold up what waits for clusters.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) => Err(Error::failed("making certificates stopped").because(error.to_string()).report()),
     }
 }

@@ -9,8 +9,8 @@ use rustix::fs::{Access, AtFlags, CWD, accessat};
 use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
 
+use super::files::{CA_CERT, CA_KEY, RECORD, ROOT_CERT, ROOT_KEY, read_certificate};
 use super::private_dir::PrivateDir;
-use super::{CA_CERT, CA_KEY, RECORD, ROOT_CERT, ROOT_KEY, read_certificate};
 use mesh_shared::model::names::{ClusterName, MeshId};
 use mesh_shared::model::pki::chain::{Certificate, Fingerprint};
 use mesh_shared::model::pki::key::PrivateKey;

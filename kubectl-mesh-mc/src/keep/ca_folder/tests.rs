@@ -3,6 +3,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 
 use mesh_shared::machine::random;
+use mesh_shared::model::pki::chain::parse_bundle;
 use mesh_shared::model::pki::key::KeyAlgorithm;
 use proptest::prelude::*;
 use tempfile::TempDir;
