@@ -138,9 +138,11 @@ impl Named {
                 Task::CreateCacerts { .. } => once(&mut self.issued, cluster),
                 Task::WriteRemoteSecret { peer, .. } => self.reads.push(format!("{cluster} reads {peer}")),
                 // The line of the mesh names the root; an intermediate is named with its Secret, a probe's end with its beginning.
-                Task::MakeRoot { .. } | Task::IssueIntermediate { .. } | Task::RemoveProbe { .. } => {}
-                // These change nothing.
-                Task::MakeKey { .. }
+                // The others change nothing.
+                Task::MakeRoot { .. }
+                | Task::IssueIntermediate { .. }
+                | Task::RemoveProbe { .. }
+                | Task::MakeKey { .. }
                 | Task::ProveAddresses { .. }
                 | Task::SettleAddresses { .. }
                 | Task::ProveToken { .. }

@@ -115,7 +115,7 @@ pub async fn execute<V: Vocabulary>(
     let mut products: BTreeMap<StepId, Product> = BTreeMap::new();
     let mut waiting: Vec<StepId> = steps.iter().map(|(id, _)| id).collect();
     let mut running = FuturesUnordered::new();
-    let (stop, mut end_of_grace) = (CancellationToken::new(), None::<Instant>);
+    let (cancel, mut end_of_grace) = (CancellationToken::new(), None::<Instant>);
     let perform = &perform;
     tokio::pin!(signal);
     loop {
@@ -128,7 +128,7 @@ pub async fn execute<V: Vocabulary>(
                     events(Event::Started(*id));
                     let given = V::takes(&step.action).into_iter().map(|taken| taken.by);
                     let given = Given(given.filter_map(|by| Some((by, products.get(&by)?.clone()))).collect());
-                    running.push(one(*id, step, given, perform, events, stop.clone()));
+                    running.push(one(*id, step, given, perform, events, cancel.clone()));
                 }
                 !ready
             });
@@ -142,32 +142,32 @@ pub async fn execute<V: Vocabulary>(
                 None => std::future::pending().await,
             }
         };
-        let failure = tokio::select! {
+        let ends_the_run = tokio::select! {
             finished = running.next() => match finished {
                 Some(Finished { id, took, result: Some(Ok(done)) }) => {
                     outcome.done.insert(id);
                     outcome.written.extend(done.wrote.then_some(id));
                     products.extend(done.made.map(|made| (id, made)));
                     events(Event::Done(id, took));
-                    None
+                    false
                 }
                 // Of a run that is stopped nothing more is told than why.
                 Some(Finished { id, result: Some(Err(error)), .. }) if end_of_grace.is_none() => {
                     events(Event::Failed(id));
                     outcome.failures.push(error);
-                    (after_failure == AfterFailure::Stop).then_some(())
+                    after_failure == AfterFailure::Stop
                 }
-                Some(Finished { .. }) => None,
+                Some(Finished { .. }) => false,
                 None => return outcome,
             },
             number = &mut signal, if end_of_grace.is_none() => {
                 outcome.failures.push(Error::of(Kind::Interrupted(number), "interrupted").fix(GO_ON));
-                Some(())
+                true
             }
             () = grace => return outcome,
         };
-        if failure.is_some() {
-            stop.cancel();
+        if ends_the_run {
+            cancel.cancel();
             end_of_grace = Some(Instant::now() + GRACE);
         }
     }
@@ -180,14 +180,14 @@ struct Finished {
     result: Option<Result<Done>>,
 }
 
-/// Does a step. What only waits ends at once when `stop` says so; a write never does.
+/// Does a step. What only waits ends at once when `cancel` says so; a write never does.
 async fn one<V: Vocabulary>(
     id: StepId,
     step: &Step<V>,
     given: Given,
     perform: &impl AsyncFn(Doing<'_, V>) -> Result<Done>,
     events: Events<'_>,
-    stop: CancellationToken,
+    cancel: CancellationToken,
 ) -> Finished {
     let begun = Instant::now();
     let progress = move |text: String| events(Event::Waiting(id, text));
@@ -197,7 +197,7 @@ async fn one<V: Vocabulary>(
     } else {
         tokio::select! {
             result = work => Some(result),
-            () = stop.cancelled() => None,
+            () = cancel.cancelled() => None,
         }
     };
     Finished { id, took: begun.elapsed(), result }

@@ -198,9 +198,9 @@ fn a_remote_secret_is_written_only_after_its_token_is_proved() {
     let plan = plan(&request(), &[fresh("east"), fresh("west")], &empty_folder()).unwrap();
     for (id, step) in plan.steps.iter() {
         if let Action::Task(Task::WriteRemoteSecret { peer, .. }) = &step.action {
-            let proves =
+            let is_proof =
                 |action: &Action| matches!(action, Action::Task(Task::ProveToken { peer: of, .. }) if of == peer);
-            let proved = plan.steps.iter().find(|(_, other)| proves(&other.action) && other.cluster == step.cluster);
+            let proved = plan.steps.iter().find(|(_, other)| is_proof(&other.action) && other.cluster == step.cluster);
             assert!(comes_after(&plan, id, proved.unwrap().0));
         }
     }
@@ -219,9 +219,9 @@ fn probes_are_removed_after_everybody_who_uses_them() {
                 other.cluster == step.cluster
                     && matches!(
                         other.action,
-                        Action::Task(Task::ProveAddresses { .. })
-                            | Action::Task(Task::ProveToken { .. })
-                            | Action::Task(Task::VerifyGateways { .. })
+                        Action::Task(
+                            Task::ProveAddresses { .. } | Task::ProveToken { .. } | Task::VerifyGateways { .. }
+                        )
                     )
             })
             .collect();
@@ -237,10 +237,12 @@ fn a_finished_mesh_has_nothing_to_change_and_starts_no_pod() {
     let after = [finished(&first, 0, &before[0]), finished(&first, 1, &before[1])];
     let second = plan(&request(), &after, &folder_with("one", &["east", "west"])).unwrap();
     assert_eq!(second.steps.changes(), 0);
-    assert!(second.steps.iter().all(|(_, step)| !matches!(
-        step.action,
-        Action::Task(Task::StartProbe) | Action::Task(Task::VerifyGateways { .. })
-    )));
+    assert!(
+        second
+            .steps
+            .iter()
+            .all(|(_, step)| !matches!(step.action, Action::Task(Task::StartProbe | Task::VerifyGateways { .. })))
+    );
     assert!(second.steps.iter().any(|(_, step)| matches!(step.action, Action::Task(Task::VerifyDiscovery { .. }))));
 }
 
@@ -472,10 +474,11 @@ fn an_internal_gateway_wants_a_cloud_that_is_known() {
 fn without_probes_no_pod_is_started() {
     let request = JoinRequest { probe: false, ..request() };
     let plan = plan(&request, &[fresh("east"), fresh("west")], &empty_folder()).unwrap();
-    assert!(plan.steps.iter().all(|(_, step)| !matches!(
-        step.action,
-        Action::Task(Task::StartProbe) | Action::Task(Task::RemoveProbe { .. })
-    )));
+    assert!(
+        plan.steps
+            .iter()
+            .all(|(_, step)| !matches!(step.action, Action::Task(Task::StartProbe | Task::RemoveProbe { .. })))
+    );
 }
 
 fn comes_after(plan: &JoinPlan, step: StepId, before: StepId) -> bool {
