@@ -116,7 +116,7 @@ fn execute(cli: Cli, terminal: Terminal) -> Result<u8> {
     match cli.verb {
         Verb::Completion(arguments) => completion(&arguments, |folder| install("mesh_failover", folder), terminal),
         Verb::Complete(arguments) => {
-            let answer = answer(&arguments.words, Cli::command(), subject, session.connection);
+            let answer = answer(&arguments.words, Cli::command(), subject, Vec::new, session.connection);
             terminal.data(&command::block_on(answer.map(Ok))?);
             Ok(0)
         }

@@ -17,7 +17,7 @@ use mesh_shared::plugin::terminal::version;
 use mesh_shared::plugin::terminal::version::VersionArguments;
 use mesh_shared::session::Session;
 
-use crate::completion::subject;
+use crate::completion::{meshes, subject};
 use crate::identity::{BUILD, MANAGER};
 use crate::join;
 use crate::join::arguments::JoinArguments;
@@ -90,7 +90,7 @@ fn execute(cli: Cli, terminal: Terminal) -> Result<u8> {
     match cli.verb {
         Verb::Completion(arguments) => completion(&arguments, |folder| install("mesh_mc", folder), terminal),
         Verb::Complete(arguments) => {
-            let answer = answer(&arguments.words, Cli::command(), subject, session.connection);
+            let answer = answer(&arguments.words, Cli::command(), subject, meshes, session.connection);
             terminal.data(&command::block_on(answer.map(Ok))?);
             Ok(0)
         }

@@ -4,6 +4,8 @@ mod cli;
 mod completion;
 mod identity;
 mod join;
+mod keep;
+mod work;
 
 use std::process::ExitCode;
 

@@ -1,16 +1,9 @@
-//! Observe → plan → show → confirm → apply → verify: what drives the two edges. It speaks to the terminal through events alone.
-
-pub mod action;
-pub mod progress;
-pub mod steps;
-
-/// What to do after a run that was stopped.
-const GO_ON: &str = "run the same command again: it goes on from what stands";
+//! The steps of a plan, and how they are executed: what is done in which order, what goes from one step to another, and what is told
+//! of it. It knows no cluster and no terminal: a plugin says what its steps are, and does one.
 
 pub mod event;
 pub mod execute;
-pub mod perform;
-mod remote_access;
-mod trust;
-mod verify;
-pub mod world;
+pub mod steps;
+
+#[cfg(test)]
+mod toy;

@@ -22,6 +22,8 @@ const CLUSTER: &str = "shared/src/cluster";
 const SESSION: &str = "shared/src/session";
 const PROBE: &str = "shared/probe/src";
 const MC_IDENTITY: &str = "kubectl-mesh-mc/src/identity";
+const MC_KEEP: &str = "kubectl-mesh-mc/src/keep";
+const MC_WORK: &str = "kubectl-mesh-mc/src/work";
 const MC_JOIN: &str = "kubectl-mesh-mc/src/join";
 const FO_IDENTITY: &str = "kubectl-mesh-failover/src/identity";
 const FO_MESH: &str = "kubectl-mesh-failover/src/mesh";
@@ -45,6 +47,11 @@ const LAYERS: &[Layer] = &[
         knows: &[&[PLUGIN]],
     },
     Layer {
+        path: ENGINE,
+        holds: "steps, what they hand to each other, their execution, and the events that tell of it",
+        knows: &[&[PLUGIN, MODEL]],
+    },
+    Layer {
         path: MACHINE,
         holds: "this machine: its disk, clock, randomness and signals",
         knows: &[&[PLUGIN, COMPLETION, MODEL]],
@@ -55,17 +62,22 @@ const LAYERS: &[Layer] = &[
         knows: &[&[PROBE, PLUGIN, COMPLETION, MODEL, MACHINE]],
     },
     Layer {
-        path: ENGINE,
-        holds: "steps, their execution, and the events that tell of it",
-        knows: &[&[PROBE, PLUGIN, TERMINAL, MODEL, MACHINE, CLUSTER]],
-    },
-    Layer {
         path: SESSION,
         holds: "what a run has from its begin to its end: connection, terminal, identity",
         knows: &[&[PLUGIN, TERMINAL, CLUSTER]],
     },
     Layer { path: MC_IDENTITY, holds: "who mesh-mc is to clusters and users", knows: &[&[PLUGIN, MODEL]] },
-    Layer { path: MC_JOIN, holds: "`join`", knows: &[SHARED, &[MC_IDENTITY]] },
+    Layer {
+        path: MC_KEEP,
+        holds: "what mesh-mc keeps on this machine: the CA folder, the locks of its runs",
+        knows: &[&[PLUGIN, MODEL, MACHINE]],
+    },
+    Layer {
+        path: MC_WORK,
+        holds: "what the steps of its plans do, and what they are done with",
+        knows: &[SHARED, &[MC_IDENTITY, MC_KEEP]],
+    },
+    Layer { path: MC_JOIN, holds: "`join`", knows: &[SHARED, &[MC_IDENTITY, MC_KEEP, MC_WORK]] },
     Layer { path: FO_IDENTITY, holds: "who mesh-failover is to clusters and users", knows: &[&[PLUGIN, MODEL]] },
     Layer { path: FO_MESH, holds: "what its verbs have in common", knows: &[SHARED, &[FO_IDENTITY]] },
     Layer { path: FO_EXPOSE, holds: "`expose`, `unexpose`", knows: &[SHARED, &[FO_IDENTITY, FO_MESH]] },
@@ -97,10 +109,15 @@ pub(crate) fn faults(sources: &Sources) -> Vec<String> {
     faults
 }
 
-/// What decides and what it says, in the folder of a verb.
+/// What decides and what it says: plans, and what their steps are.
 const VALUES: &[&str] = &[
+    "shared/src/engine/event.rs",
+    "shared/src/engine/steps.rs",
+    "kubectl-mesh-mc/src/work/permissions.rs",
+    "kubectl-mesh-mc/src/work/tasks.rs",
     "kubectl-mesh-mc/src/join/control_plane.rs",
     "kubectl-mesh-mc/src/join/members.rs",
+    "kubectl-mesh-mc/src/join/order.rs",
     "kubectl-mesh-mc/src/join/remote_access.rs",
     "kubectl-mesh-mc/src/join/request.rs",
     "kubectl-mesh-failover/src/drill/changed",

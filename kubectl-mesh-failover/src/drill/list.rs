@@ -38,10 +38,10 @@ pub struct ListArguments {
 /// # Errors
 /// Where a cluster does not answer.
 pub(super) async fn list(arguments: &ListArguments, mesh: &MeshArguments, session: &Session) -> Result<u8> {
-    let clusters = clusters(mesh, &session.connection).await?;
+    let clusters = clusters(mesh, &session.connection).await.map_err(Error::before_any_write)?;
     let namespace = arguments.namespace.as_deref().unwrap_or_default();
     let all = try_join_all(clusters.iter().map(|cluster| of_cluster(cluster, namespace))).await;
-    let all = all.map_err(|error| explained(error, namespace))?;
+    let all = all.map_err(|error| explained(error, namespace).before_any_write())?;
     session.terminal.data(&words::list(&all.concat(), arguments.table.output));
     Ok(0)
 }

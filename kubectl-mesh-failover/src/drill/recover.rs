@@ -9,6 +9,7 @@ use futures::future::try_join_all;
 use mesh_shared::cluster::access_review::{Needed, must_be_allowed};
 use mesh_shared::cluster::connection_arguments::parse_duration;
 use mesh_shared::cluster::context::{Cluster, Connection, connect, contexts};
+use mesh_shared::cluster::lease::LeaseSeen;
 use mesh_shared::cluster::{apply, lease};
 use mesh_shared::machine::{clock, lock_holder};
 use mesh_shared::model::kube::kinds::Target;
@@ -79,6 +80,36 @@ pub struct RecoverArguments {
 /// # Errors
 /// A refusal while the drill's client lives; what could not be put back.
 pub(super) async fn recover(arguments: &RecoverArguments, mesh: &MeshArguments, session: &Session) -> Result<u8> {
+    let found = find_and_ask(arguments, mesh, session).await.map_err(Error::before_any_write)?;
+    let Some(LeftOver { clusters, cluster, record, uid, states, alive }) = found else { return Ok(0) };
+    if let Some(held) = alive {
+        let target = lock::place(&record.service, &record.system_namespace)?;
+        lease::take_over(&cluster, &target, &held, &lock_holder::name(&record.run)).await?;
+    }
+    let deadline = Instant::now() + arguments.restore_timeout;
+    let all = put_back(&cluster, &record, &states, deadline, &|text| session.terminal.say(&text)).await;
+    finish(arguments, &clusters, &cluster, (&record, &uid), &all, session.terminal).await
+}
+
+/// What a drill left that is to be put back.
+struct LeftOver {
+    clusters: Vec<Cluster>,
+    /// The one that was failed.
+    cluster: Cluster,
+    record: Record,
+    /// The record's.
+    uid: String,
+    states: Vec<ChangeState>,
+    /// The lease of a client that still lives.
+    alive: Option<LeaseSeen>,
+}
+
+/// What is to be put back, and to which the user said yes; none where there is nothing or it was only to be shown. Writes nothing.
+async fn find_and_ask(
+    arguments: &RecoverArguments,
+    mesh: &MeshArguments,
+    session: &Session,
+) -> Result<Option<LeftOver>> {
     let service = arguments.service.name()?;
     let clusters = connect(&session.connection, &named(mesh, &session.connection)?).await?;
     let found = find(&clusters, &service).await.map_err(|error| DRILL.explain(error))?;
@@ -86,7 +117,7 @@ pub(super) async fn recover(arguments: &RecoverArguments, mesh: &MeshArguments, 
         nothing_elsewhere(&clusters, mesh, &service).await.map_err(|error| DRILL.explain(error))?;
         let all: Vec<&str> = clusters.iter().map(|cluster| cluster.context.as_str()).collect();
         session.terminal.say(&format!("No drill of {service} left anything in {}.", all.join(", ")));
-        return Ok(0);
+        return Ok(None);
     };
     let accesses = permissions::recovering(&service, &record.system_namespace, &record.changed);
     let file = record.fault.kind().entry().permissions;
@@ -108,16 +139,12 @@ pub(super) async fn recover(arguments: &RecoverArguments, mesh: &MeshArguments, 
     }
     if arguments.consent.only_shows() {
         session.terminal.say("Nothing was changed: --dry-run=client.");
-        return Ok(0);
+        return Ok(None);
     }
     let look = "see what would be put back: --dry-run";
     prompt::consent(session.terminal, arguments.consent.yes, "Put this back?", look)?;
-    if let Some(held) = alive {
-        lease::take_over(&cluster, &target, held, &lock_holder::name(&record.run)).await?;
-    }
-    let deadline = Instant::now() + arguments.restore_timeout;
-    let all = put_back(&cluster, &record, &states, deadline, &|text| session.terminal.say(&text)).await;
-    finish(arguments, &clusters, &cluster, (&record, &uid), &all, session.terminal).await
+    let alive = alive.cloned();
+    Ok(Some(LeftOver { clusters, cluster, record, uid, states, alive }))
 }
 
 async fn finish(

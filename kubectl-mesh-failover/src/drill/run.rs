@@ -38,7 +38,7 @@ use mesh_shared::plugin::arguments::ReportFormat;
 /// A refusal before anything was changed; what could not be put back.
 pub async fn run(arguments: &RunArguments, mesh: &MeshArguments, session: &Session) -> Result<u8> {
     let page = reserve(arguments)?;
-    let prepared = prepare(arguments, mesh, session).await?;
+    let prepared = prepare(arguments, mesh, session).await.map_err(Error::before_any_write)?;
     let overview = words::overview(&prepared.overview());
     if arguments.begin.consent.only_shows() {
         session.terminal.data(&format!("{overview}\nNothing was changed: --dry-run=client.\n"));

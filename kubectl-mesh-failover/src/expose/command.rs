@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use clap::Args;
 use mesh_shared::model::seen::traffic::ObservedTraffic;
-use mesh_shared::plugin::error::{Kind, Result};
+use mesh_shared::plugin::error::{Error, Kind, Result};
 use mesh_shared::plugin::terminal::help;
 
 use crate::expose::plan;
@@ -118,9 +118,12 @@ async fn settle(
 ) -> Result<Option<ExposePlan>> {
     let (mut conflicts, mut first) = (0, None::<ExposePlan>);
     loop {
-        let members = observe(mesh, session, &Wanted::service(request.service, Facets::EastWest)).await?;
+        // A conflict in one cluster says nothing of the others: there something may be written by now.
+        let refusal = |error: Error| if first.is_none() { error } else { error.on_the_way() };
+        let members =
+            observe(mesh, session, &Wanted::service(request.service, Facets::EastWest)).await.map_err(refusal)?;
         let seen = seen(&members);
-        let plan = planner(request, &seen)?;
+        let plan = planner(request, &seen).map_err(refusal)?;
         let proposal = Proposal {
             overview: words::overview(&plan, request.service),
             changes: plan.changes.clone(),

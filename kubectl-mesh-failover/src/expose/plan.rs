@@ -3,9 +3,10 @@
 #[cfg(test)]
 mod tests;
 
+use mesh_shared::engine::steps::Writes;
 use mesh_shared::model::istio::cross_network_gateway;
 use mesh_shared::model::istio::cross_network_gateway::covers;
-use mesh_shared::model::kube::write::{Change, Write};
+use mesh_shared::model::kube::write::Write;
 use mesh_shared::model::names::ClusterName;
 use mesh_shared::model::names::service::ServiceName;
 use mesh_shared::model::seen::traffic::ObservedTraffic;
@@ -33,7 +34,7 @@ pub struct ExposePlan {
     /// In the order of the members; those that are no business of this are left out.
     pub clusters: Vec<InCluster>,
     /// The writes.
-    pub changes: Vec<Change>,
+    pub changes: Writes,
     /// The Gateways as they would be.
     pub manifests: Vec<(ClusterName, Value)>,
     /// What should be known besides.
@@ -110,7 +111,7 @@ pub fn expose(request: &ExposeRequest<'_>, seen: &[&ObservedTraffic]) -> Result<
         } else {
             let (write, manifest) = opened(cluster, request.service)?;
             let why = format!("{} serves {} and does not expose it", cluster.membership.name, request.service);
-            plan.changes.push(Change { cluster: cluster.membership.name.clone(), write, why });
+            plan.changes.write(&cluster.membership.name, write, why);
             plan.manifests.push((cluster.membership.name.clone(), manifest));
             Outcome::Exposes
         };
@@ -141,7 +142,7 @@ pub fn unexpose(request: &ExposeRequest<'_>, seen: &[&ObservedTraffic]) -> Resul
                     plan.manifests.push((cluster.membership.name.clone(), manifest));
                     (own.patch(&left, None), format!("{} is not to be exposed", request.service))
                 };
-                plan.changes.push(Change { cluster: cluster.membership.name.clone(), write, why });
+                plan.changes.write(&cluster.membership.name, write, why);
                 Outcome::Unexposes { still }
             }
             (_, Some(opening)) => Outcome::Others(opening),

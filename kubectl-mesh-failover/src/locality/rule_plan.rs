@@ -2,10 +2,10 @@
 
 use super::damaged::Damaged;
 use super::request::TakeOver;
+use mesh_shared::engine::steps::Writes;
 use mesh_shared::model::istio::destination_rule::FailoverPair;
 use mesh_shared::model::kube::difference::all_differences;
 use mesh_shared::model::kube::object::ObjectKey;
-use mesh_shared::model::kube::write::Change;
 use mesh_shared::model::locality::rewrite::{Rewrite, manifest};
 use mesh_shared::model::names::ClusterName;
 use mesh_shared::model::names::service::ServiceName;
@@ -52,14 +52,16 @@ pub struct RulePlan {
 
 impl LocalityPlan {
     /// The writes.
-    pub fn changes(&self) -> Vec<Change> {
-        let rules = self.clusters.iter().flat_map(|plan| plan.rules.iter().map(move |rule| (&plan.cluster, rule)));
-        rules
-            .filter_map(|(cluster, rule)| {
-                let write = rule.rewrite.write.clone()?;
-                Some(Change { cluster: cluster.clone(), write, why: rule.why.clone() })
-            })
-            .collect()
+    pub fn changes(&self) -> Writes {
+        let mut changes = Writes::default();
+        for plan in &self.clusters {
+            for rule in &plan.rules {
+                if let Some(write) = &rule.rewrite.write {
+                    changes.write(&plan.cluster, write.clone(), &rule.why);
+                }
+            }
+        }
+        changes
     }
 
     /// The rules of all clusters of which nobody knows what in them is ours.

@@ -83,9 +83,13 @@ pub fn seen(members: &[Member]) -> Vec<&ObservedTraffic> {
 /// may not read all namespaces, that is said.
 ///
 /// # Errors
-/// Where a context cannot be used or its API server not reached; where two contexts are one cluster or two clusters have one
+/// A refusal, since nothing is written before it: where a context cannot be used or its API server not reached; where two contexts are one cluster or two clusters have one
 /// name; without `--contexts`, where a peer cannot be matched to a context, with the flag that names it.
 pub async fn observe(arguments: &MeshArguments, session: &Session, wanted: &Wanted) -> Result<Vec<Member>> {
+    ask(arguments, session, wanted).await.map_err(Error::before_any_write)
+}
+
+async fn ask(arguments: &MeshArguments, session: &Session, wanted: &Wanted) -> Result<Vec<Member>> {
     let clusters = clusters(arguments, &session.connection).await?;
     let scope = TrafficScope {
         system_namespace: arguments.istio_namespace.clone(),

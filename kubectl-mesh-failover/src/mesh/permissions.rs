@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use mesh_shared::engine::steps::Writes;
 use mesh_shared::model::kube::access::{Access, RoleFile};
-use mesh_shared::model::kube::kinds::Target;
-use mesh_shared::model::kube::object::ObjectKey;
-use mesh_shared::model::kube::write::{Change, Write};
+use mesh_shared::model::kube::permissions::{Existence, permissions};
 use mesh_shared::model::names::ClusterName;
 
 /// Grants what every verb reads.
@@ -23,54 +22,20 @@ pub const DRILL: RoleFile = RoleFile("mesh-failover-drill.yaml");
 /// Grants `drill list`.
 pub const DRILL_LIST: RoleFile = RoleFile("mesh-failover-drill-list.yaml");
 
-/// The permissions that the changes in one cluster need, each once.
-pub fn needed(changes: &[Change], cluster: &ClusterName) -> Vec<Access> {
-    let mut all = BTreeSet::new();
-    for change in changes.iter().filter(|change| change.cluster == *cluster) {
-        let write = &change.write;
-        match write {
-            // The API server does not know the name of what a POST creates when it asks whether that is allowed.
-            Write::Create { manifest } => {
-                let mut target = Target::of(manifest);
-                target.key.name.clear();
-                all.extend(access(&target, &["create"], None));
-            }
-            // Server-side apply is a patch, and a create where the object is not there yet.
-            Write::Apply { manifest } => all.extend(access(&Target::of(manifest), &["create", "patch"], None)),
-            // What stands is read where a patch is refused, to say what it is.
-            Write::Patch { api_version, object, subresource, .. } => {
-                all.extend(access(&target(api_version, object), &["get", "patch"], subresource.as_deref()));
-            }
-            Write::Delete { api_version, object, .. } => {
-                all.extend(access(&target(api_version, object), &["delete"], None));
-            }
-        }
-    }
+/// The permissions that the changes in one cluster need, each once. An apply needs that to create as well: what exists now may be gone
+/// when it is written.
+pub fn needed(changes: &Writes, cluster: &ClusterName) -> Vec<Access> {
+    let here = changes.iter().filter(|(_, change)| change.cluster.as_ref() == Some(cluster));
+    let all: BTreeSet<Access> = here.flat_map(|(_, change)| permissions(change.write(), Existence::Unknown)).collect();
     all.into_iter().collect()
-}
-
-fn target(api_version: &str, object: &ObjectKey) -> Target {
-    Target { api_version: api_version.to_owned(), key: object.clone() }
-}
-
-fn access(target: &Target, verbs: &[&str], subresource: Option<&str>) -> Vec<Access> {
-    verbs
-        .iter()
-        .map(|verb| {
-            let key = &target.key;
-            let access = Access::new(verb, target.group(), target.resource(), &key.namespace).named(&key.name);
-            match subresource {
-                Some(subresource) => access.subresource(subresource),
-                None => access,
-            }
-        })
-        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
+    use mesh_shared::model::kube::object::ObjectKey;
+    use mesh_shared::model::kube::write::Write;
     use serde_json::json;
 
     use super::*;
@@ -85,8 +50,9 @@ mod tests {
             subresource: Some("scale".into()),
             operations: Vec::new(),
         };
-        let change = |cluster: &ClusterName, write| Change { cluster: cluster.clone(), write, why: String::new() };
-        let changes = [change(&east, Write::Create { manifest: gateway }), change(&west, scale)];
+        let mut changes = Writes::default();
+        changes.write(&east, Write::Create { manifest: gateway }, "");
+        changes.write(&west, scale, "");
         let words = |cluster| needed(&changes, cluster).iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(words(&east), ["create gateways.networking.istio.io in istio-system"]);
         assert_eq!(

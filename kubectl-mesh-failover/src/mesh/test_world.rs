@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use mesh_shared::engine::steps::Writes;
 use mesh_shared::model::istio::cross_network_gateway::{NAME, PORT};
+use mesh_shared::model::kube::write::Write;
 use mesh_shared::model::names::service::ServiceName;
 use mesh_shared::model::names::{ClusterName, NetworkName};
 use mesh_shared::model::seen::east_west::EastWest;
@@ -136,4 +138,9 @@ pub fn our_gateway(hosts: &[&str]) -> Value {
 /// Labels.
 pub fn labels(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+/// The writes of a plan, in their order.
+pub fn writes(changes: &Writes) -> Vec<&Write> {
+    changes.iter().map(|(_, change)| change.write()).collect()
 }

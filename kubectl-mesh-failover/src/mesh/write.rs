@@ -1,10 +1,13 @@
 //! How every verb writes: permissions, show, confirm, carry out.
 
-use futures::future::{join_all, try_join_all};
+use std::future::pending;
+
+use futures::future::try_join_all;
 use mesh_shared::cluster::access_review::{Needed, must_be_allowed};
 use mesh_shared::cluster::apply::create_strict_dry_run;
 use mesh_shared::cluster::carry_out::carry_out as carry_out_one;
-use mesh_shared::model::kube::write::Change;
+use mesh_shared::engine::execute::{AfterFailure, Doing, Done, Outcome, execute};
+use mesh_shared::engine::steps::{Writes, WritesAlone};
 use mesh_shared::plugin::error::{Error, Kind, Result};
 use mesh_shared::plugin::terminal::Terminal;
 use mesh_shared::plugin::terminal::prompt;
@@ -36,7 +39,7 @@ pub async fn consent(
     arguments: &WriteArguments,
     terminal: Terminal,
 ) -> Result<Consent> {
-    allowed(proposal, members).await?;
+    allowed(proposal, members).await.map_err(Error::before_any_write)?;
     ask(proposal, members, arguments, terminal)
 }
 
@@ -51,12 +54,12 @@ pub async fn consent_if_valid(
     arguments: &WriteArguments,
     terminal: Terminal,
 ) -> Result<Consent> {
-    allowed(proposal, members).await?;
+    allowed(proposal, members).await.map_err(Error::before_any_write)?;
     let checks = proposal.manifests.iter().filter_map(|(cluster, manifest)| {
         let member = members.iter().find(|member| member.seen.membership.name == *cluster)?;
         Some(create_strict_dry_run(&member.cluster, manifest, MANAGER))
     });
-    try_join_all(checks).await.map_err(|error| proposal.granted_by.explain(error))?;
+    try_join_all(checks).await.map_err(|error| proposal.granted_by.explain(error).before_any_write())?;
     ask(proposal, members, arguments, terminal)
 }
 
@@ -78,38 +81,36 @@ fn ask(proposal: &Proposal, members: &[Member], arguments: &WriteArguments, term
     Ok(Consent::Given)
 }
 
-/// Makes the writes.
+/// Makes the writes: those of one cluster in their order up to the first that fails, those of several clusters at once.
 ///
 /// # Errors
-/// The first failure, with what was written in spite of it. [`Kind::Conflict`] where somebody else changed an object since it
-/// was read: observe and plan again.
-pub async fn carry_out(changes: &[Change], members: &[Member]) -> Result<()> {
-    let runs = members.iter().map(|member| in_one_cluster(changes, member));
-    let (mut written, mut failure) = (Vec::new(), None::<Error>);
-    for (done, result) in join_all(runs).await {
-        written.extend(done);
-        match (&failure, result) {
-            (None, Err(error)) => failure = Some(error),
-            // A conflict may pass when it is tried again; what else there is may not.
-            (Some(first), Err(error)) if first.kind == Kind::Conflict => failure = Some(error),
-            _ => {}
-        }
-    }
-    let Some(error) = failure else { return Ok(()) };
-    let kind = if error.kind == Kind::Conflict { Kind::Conflict } else { Kind::Failed };
-    let error = Error { kind, ..error };
-    Err(if written.is_empty() { error } else { error.fix(format!("written so far: {}", written.join(", "))) })
+/// The first failure, with what was written in spite of it. [`Kind::Conflict`] where nothing but this came in the way: somebody else
+/// changed an object since it was read, so observe and plan again.
+pub async fn carry_out(changes: &Writes, members: &[Member]) -> Result<()> {
+    let perform = async |doing: Doing<'_, WritesAlone>| {
+        let of_step = |member: &&Member| doing.step.cluster.as_ref() == Some(&member.seen.membership.name);
+        let member = members.iter().find(of_step);
+        let member = member.ok_or_else(|| Error::failed("a write is for no cluster of the mesh").report())?;
+        carry_out_one(&member.cluster, doing.step.write(), MANAGER).await.map(|_| Done::wrote())
+    };
+    let outcome = execute(changes, perform, AfterFailure::GoOn, &|_| {}, pending()).await;
+    failure(changes, outcome).map_or(Ok(()), Err)
 }
 
-async fn in_one_cluster(changes: &[Change], member: &Member) -> (Vec<String>, Result<()>) {
-    let mut done = Vec::new();
-    for change in changes.iter().filter(|change| change.cluster == member.seen.membership.name) {
-        match carry_out_one(&member.cluster, &change.write, MANAGER).await {
-            Ok(_) => done.push(format!("{} in {}", change.write.object(), change.cluster)),
-            Err(error) => return (done, Err(error)),
-        }
+fn failure(changes: &Writes, outcome: Outcome) -> Option<Error> {
+    let mut failures = outcome.failures;
+    // A conflict may pass when it is tried again; what else there is may not.
+    let worst = failures.iter().position(|error| error.kind != Kind::Conflict).unwrap_or_default();
+    if failures.is_empty() {
+        return None;
     }
-    (done, Ok(()))
+    let error = failures.swap_remove(worst);
+    let error = if error.kind == Kind::Conflict { error } else { error.on_the_way() };
+    let written = changes.iter().filter(|(id, _)| outcome.written.contains(id));
+    let written: Vec<String> = written
+        .filter_map(|(_, change)| Some(format!("{} in {}", change.write().object(), change.cluster.as_ref()?)))
+        .collect();
+    Some(if written.is_empty() { error } else { error.fix(format!("written so far: {}", written.join(", "))) })
 }
 
 async fn allowed(proposal: &Proposal, members: &[Member]) -> Result<()> {
@@ -119,4 +120,55 @@ async fn allowed(proposal: &Proposal, members: &[Member]) -> Result<()> {
         file: proposal.granted_by,
     });
     must_be_allowed(&needed.collect::<Vec<_>>(), "this").await
+}
+
+#[cfg(test)]
+mod tests {
+    use mesh_shared::model::kube::object::ObjectKey;
+    use mesh_shared::model::kube::write::Write;
+    use mesh_shared::model::names::ClusterName;
+
+    use super::*;
+
+    fn conflict() -> Error {
+        Error::of(Kind::Conflict, "changed meanwhile").fix("run the same command again")
+    }
+
+    /// A plan of two writes, and an outcome in which those of these indices were made.
+    fn outcome(made: &[usize], failures: Vec<Error>) -> (Writes, Outcome) {
+        let mut changes = Writes::default();
+        for name in ["east", "west"] {
+            let object = ObjectKey::new("Gateway", "istio-system", "a");
+            let write = Write::Delete {
+                api_version: "networking.istio.io/v1".into(),
+                object,
+                uid: "u".into(),
+                resource_version: None,
+            };
+            changes.write(&ClusterName::new(name).unwrap(), write, "");
+        }
+        let ids: Vec<_> = changes.iter().map(|(id, _)| id).collect();
+        let written = made.iter().map(|index| ids[*index]).collect();
+        (changes, Outcome { written, failures, ..Outcome::default() })
+    }
+
+    #[test]
+    fn a_conflict_is_told_only_where_nothing_else_failed() {
+        let down = Error::refused("cannot reach west").fix("check it");
+        let (changes, both) = outcome(&[], vec![conflict(), down]);
+        let error = failure(&changes, both).unwrap();
+        assert_eq!((error.kind, error.what.as_str()), (Kind::Failed, "cannot reach west"));
+        let (changes, alone) = outcome(&[], vec![conflict()]);
+        assert_eq!(failure(&changes, alone).unwrap(), conflict());
+        let (changes, none) = outcome(&[0, 1], Vec::new());
+        assert_eq!(failure(&changes, none), None);
+    }
+
+    #[test]
+    fn what_was_written_in_spite_of_a_failure_is_told_in_the_order_of_the_plan() {
+        let (changes, outcome) = outcome(&[1, 0], vec![conflict()]);
+        let told = failure(&changes, outcome).unwrap().remedy;
+        let line = "written so far: Gateway istio-system/a in east, Gateway istio-system/a in west";
+        assert_eq!(told.last().map(String::as_str), Some(line));
+    }
 }

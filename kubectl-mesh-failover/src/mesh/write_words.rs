@@ -1,6 +1,8 @@
 //! Writes as a person reads them, and as manifests.
 
-use mesh_shared::model::kube::write::{Change, Write};
+use mesh_shared::engine::steps::Writes;
+use mesh_shared::model::kube::write::Write;
+use mesh_shared::model::names::ClusterName;
 use mesh_shared::plugin::terminal::table;
 use mesh_shared::plugin::yaml;
 use serde_json::{Value, json};
@@ -15,11 +17,12 @@ pub fn question(changes: usize) -> String {
 }
 
 /// Every write with its reason, for a dry run.
-pub fn table(changes: &[Change]) -> String {
+pub fn table(changes: &Writes) -> String {
     if changes.is_empty() {
         return "Nothing to change.\n".into();
     }
-    let rows = changes.iter().map(|change| [change.cluster.to_string(), title(&change.write), change.why.clone()]);
+    let cluster = |name: &Option<ClusterName>| name.as_ref().map(ToString::to_string).unwrap_or_default();
+    let rows = changes.iter().map(|(_, change)| [cluster(&change.cluster), title(change.write()), change.why.clone()]);
     table::render(["cluster", "change", "why"], rows) + "\n"
 }
 
@@ -45,10 +48,13 @@ pub fn manifests(proposal: &Proposal, members: &[Member], format: ManifestFormat
         let name = &member.seen.membership.name;
         let here: Vec<&Value> =
             proposal.manifests.iter().filter(|(cluster, _)| cluster == name).map(|(_, manifest)| manifest).collect();
-        let deletions = proposal.changes.iter().filter(|change| change.cluster == *name);
-        let deletions: Vec<String> = deletions
-            .filter(|change| matches!(change.write, Write::Delete { .. }))
-            .map(|change| format!("# {}: {}\n", title(&change.write), change.why))
+        let changes = proposal.changes.iter().filter(|(_, change)| change.cluster.as_ref() == Some(name));
+        let deletions: Vec<String> = changes
+            .filter_map(|(_, change)| match change.write() {
+                // What these leave is among the manifests.
+                Write::Create { .. } | Write::Apply { .. } | Write::Patch { .. } => None,
+                write @ Write::Delete { .. } => Some(format!("# {}: {}\n", title(write), change.why)),
+            })
             .collect();
         if here.is_empty() && deletions.is_empty() {
             continue;

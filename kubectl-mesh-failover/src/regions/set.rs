@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use mesh_shared::engine::steps::Writes;
 use mesh_shared::model::kube::node_labels::REGION_LABEL;
 use mesh_shared::model::kube::object::ObjectKey;
-use mesh_shared::model::kube::write::{Change, Operation, Write, segment};
+use mesh_shared::model::kube::write::{Operation, Write, segment};
 use mesh_shared::model::names::{ClusterName, LABEL_LENGTH};
 use mesh_shared::model::seen::services::PodSeen;
 use mesh_shared::model::seen::traffic::ObservedTraffic;
@@ -49,7 +50,7 @@ pub struct SetPlan {
     /// A line per cluster that is named.
     pub clusters: Vec<SetInCluster>,
     /// The writes.
-    pub changes: Vec<Change>,
+    pub changes: Writes,
     /// The nodes with the one label.
     pub manifests: Vec<(ClusterName, Value)>,
 }
@@ -88,11 +89,7 @@ pub fn set(assignments: &[Assignment], seen: &[&ObservedTraffic]) -> Result<SetP
         let nodes: Vec<String> = nodes_without_region(cluster).map(str::to_owned).collect();
         for node in &nodes {
             let why = format!("{node} has no region");
-            plan.changes.push(Change {
-                cluster: cluster.membership.name.clone(),
-                write: label(node, &assignment.region),
-                why,
-            });
+            plan.changes.write(&cluster.membership.name, label(node, &assignment.region), why);
             let manifest = json!({
                 "apiVersion": "v1", "kind": "Node", "metadata": {"name": node, "labels": {REGION_LABEL: assignment.region}},
             });
@@ -172,7 +169,7 @@ mod tests {
     use mesh_shared::model::seen::locality::Locality;
 
     use super::*;
-    use crate::mesh::test_world::{cluster, region, with_service};
+    use crate::mesh::test_world::{cluster, region, with_service, writes};
 
     fn assignments(texts: &[&str]) -> Vec<Assignment> {
         texts.iter().map(|text| text.parse().unwrap()).collect()
@@ -191,7 +188,7 @@ mod tests {
         assert_eq!(plan.changes.len(), 1);
         let path = "/metadata/labels/topology.kubernetes.io~1region".to_owned();
         assert_eq!(
-            plan.changes[0].write,
+            *writes(&plan.changes)[0],
             Write::Patch {
                 api_version: "v1".into(),
                 object: ObjectKey::new("Node", "", "n1"),

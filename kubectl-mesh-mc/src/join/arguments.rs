@@ -8,7 +8,6 @@ use clap::{Args, ValueHint};
 use mesh_shared::cluster::connection_arguments::parse_duration;
 use mesh_shared::cluster::context::Cluster;
 use mesh_shared::cluster::probe::ProbeImage;
-use mesh_shared::machine::values_file;
 use mesh_shared::model::istio::values;
 use mesh_shared::model::kube::pull_secret::PullSecret;
 use mesh_shared::model::names::{ClusterName, MeshId, NetworkName};
@@ -22,6 +21,7 @@ use serde_json::Value;
 
 use crate::join::members;
 use crate::join::request::JoinRequest;
+use crate::keep::values_file;
 
 const EXAMPLES: &str = "\
 # Two clusters, one mesh: shows the plan and asks once

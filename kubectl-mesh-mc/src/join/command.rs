@@ -8,15 +8,12 @@ use mesh_shared::cluster::context::{Cluster, connect};
 use mesh_shared::cluster::observe::{Scope, observe};
 use mesh_shared::cluster::probe;
 use mesh_shared::cluster::probe::ProbeImage;
-use mesh_shared::engine::execute::{Outcome, execute};
-use mesh_shared::engine::progress;
-use mesh_shared::engine::world::{Board, Handle, World};
-use mesh_shared::machine::run_lock::{Run, has_ended};
-use mesh_shared::machine::{ca_folder, clock, signal_listener};
+use mesh_shared::engine::execute::Outcome;
+use mesh_shared::machine::clock;
 use mesh_shared::model::istio::gateway;
 use mesh_shared::model::kube::object::ObjectKey;
 use mesh_shared::model::seen::cluster::ObservedCluster;
-use mesh_shared::plugin::error::{Error, Kind, Result};
+use mesh_shared::plugin::error::{Error, Result};
 use mesh_shared::plugin::terminal::Terminal;
 use mesh_shared::plugin::terminal::prompt;
 use mesh_shared::session::Session;
@@ -26,17 +23,38 @@ use crate::join::permissions;
 use crate::join::plan::{JoinPlan, mesh_id, plan};
 use crate::join::request::JoinRequest;
 use crate::join::{manifests, permission_check, words};
+use crate::keep::ca_folder;
+use crate::keep::run_lock::{Run, has_ended};
+use crate::work::environment::{Environment, MemberCluster};
+use crate::work::kept_certificates::KeptCertificates;
+use crate::work::run::run;
 
 /// Brings the contexts into one mesh: observe, plan, show, confirm, execute, tell.
 ///
 /// # Errors
 /// A refusal before anything was written, or a failure with what was written and how to go on.
 pub async fn join(arguments: JoinArguments, session: &Session) -> Result<()> {
+    let Some(join) = prepare(&arguments, session).await.map_err(Error::before_any_write)? else { return Ok(()) };
+    let outcome = run(&join.plan.steps, &join.environment, session.terminal).await;
+    finish(&join, outcome, session.terminal)
+}
+
+/// A join that may begin.
+struct Join {
+    plan: JoinPlan,
+    observed: Vec<ObservedCluster>,
+    environment: Environment,
+    /// When it began for the user: after the answer, or where nothing is asked with the first request.
+    begun: Instant,
+}
+
+/// Observes, plans, shows and asks; none where the plan was only to be shown. Writes nothing.
+async fn prepare(arguments: &JoinArguments, session: &Session) -> Result<Option<Join>> {
     let terminal = session.terminal;
     let request = arguments.request(session.manager)?;
     let clusters = connect(&session.connection, &arguments.contexts).await?;
     let begun = Instant::now();
-    let observed = observe_all(&clusters, &request, &arguments).await?;
+    let observed = observe_all(&clusters, &request, arguments).await?;
     let mesh = mesh_id(&request, &observed)?;
     let folder = arguments.ca_dir.clone().map_or_else(|| ca_folder::default_path(&mesh), Ok)?;
     let plan = plan(&request, &observed, &ca_folder::observe(&folder, clock::now()))?;
@@ -48,13 +66,13 @@ pub async fn join(arguments: JoinArguments, session: &Session) -> Result<()> {
     }
     let overview = words::overview(&plan, &observed);
     if arguments.output.is_some() {
-        let manifests = manifests::render(&plan, &request, &folder, &arguments)?;
+        let manifests = manifests::render(&plan, &request, &folder, arguments)?;
         terminal.data(&manifests);
-        return Ok(());
+        return Ok(None);
     }
     if arguments.consent.only_shows() {
         terminal.data(&format!("{overview}\n{}\nNothing was written: --dry-run=client.\n", words::steps(&plan)));
-        return Ok(());
+        return Ok(None);
     }
     let changes = plan.steps.changes();
     if changes > 0 {
@@ -62,9 +80,8 @@ pub async fn join(arguments: JoinArguments, session: &Session) -> Result<()> {
         prompt::consent(terminal, arguments.consent.yes, &words::question(changes), prompt::LOOK)?;
     }
     let begun = if changes > 0 { Instant::now() } else { begun };
-    let world = world(&plan, &clusters, &request, &arguments, folder)?;
-    let outcome = run(&plan, &world, terminal).await;
-    finish(&plan, outcome, &observed, begun, terminal)
+    let environment = environment(&plan, &clusters, &request, arguments, folder)?;
+    Ok(Some(Join { plan, observed, environment, begun }))
 }
 
 async fn observe_all(
@@ -93,26 +110,26 @@ async fn observe_all(
     Ok(observed)
 }
 
-fn world(
+fn environment(
     plan: &JoinPlan,
     clusters: &[Cluster],
     request: &JoinRequest,
     arguments: &JoinArguments,
     ca_folder: std::path::PathBuf,
-) -> Result<World> {
+) -> Result<Environment> {
     let members: BTreeMap<_, _> = plan
         .members
         .iter()
         .zip(clusters)
         .map(|(member, cluster)| {
             let sail_api = plan.control_planes.get(&member.name).map(|plane| plane.api.clone()).unwrap_or_default();
-            (member.name.clone(), Handle { cluster: cluster.clone(), network: member.network.clone(), sail_api })
+            (member.name.clone(), MemberCluster { cluster: cluster.clone(), network: member.network.clone(), sail_api })
         })
         .collect();
-    Ok(World {
+    let deadline = tokio::time::Instant::now() + arguments.timeout;
+    Ok(Environment {
         members,
-        mesh: plan.mesh.clone(),
-        ca_folder,
+        kept: KeptCertificates::at(ca_folder, deadline),
         system_namespace: request.system_namespace.clone(),
         manager: request.managed_by.to_owned(),
         probe_image: ProbeImage {
@@ -120,45 +137,16 @@ fn world(
             pull_secret: arguments.image_pull_secret.clone(),
         },
         run: Run::begin()?,
-        deadline: tokio::time::Instant::now() + arguments.timeout,
-        board: Board::default(),
+        deadline,
     })
 }
 
-async fn run(plan: &JoinPlan, world: &World, terminal: Terminal) -> Outcome {
-    let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
-    let quiet = plan.steps.changes() == 0;
-    let work = async {
-        let outcome = execute(&plan.steps, world, &sender, signal_listener::first()).await;
-        drop(sender);
-        outcome
-    };
-    if quiet {
-        // Nothing is changed, so that there is nothing to follow; the events are dropped unread.
-        let mut receiver = receiver;
-        let (outcome, ()) = tokio::join!(work, async move { while receiver.recv().await.is_some() {} });
-        return outcome;
-    }
-    let (outcome, ()) = tokio::join!(work, progress::show(terminal, &plan.steps, receiver));
-    outcome
-}
-
-fn finish(
-    plan: &JoinPlan,
-    outcome: Outcome,
-    observed: &[ObservedCluster],
-    begun: Instant,
-    terminal: Terminal,
-) -> Result<()> {
-    match outcome.result {
-        Ok(()) => {
+fn finish(Join { plan, observed, begun, .. }: &Join, outcome: Outcome, terminal: Terminal) -> Result<()> {
+    match outcome.failures.into_iter().next() {
+        None => {
             terminal.say(&words::end(plan, observed, begun.elapsed()));
             Ok(())
         }
-        Err(error) => {
-            let error =
-                if matches!(error.kind, Kind::Interrupted(_)) { error } else { Error { kind: Kind::Failed, ..error } };
-            Err(words::with_what_was_written(error, &outcome.written))
-        }
+        Some(error) => Err(words::with_what_was_written(error.on_the_way(), &plan.steps, &outcome.written)),
     }
 }

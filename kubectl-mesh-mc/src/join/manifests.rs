@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use mesh_shared::engine::action::Action;
-use mesh_shared::machine::ca_folder::CaFolder;
 use mesh_shared::machine::clock;
 use mesh_shared::model::istio::cacerts;
 use mesh_shared::model::istio::manifest::to_manifest;
+use mesh_shared::model::kube::write::Write;
 use mesh_shared::model::names::ClusterName;
 use mesh_shared::model::pki::authority::Issued;
+use mesh_shared::plugin::arguments::ManifestFormat;
 use mesh_shared::plugin::error::{Error, Result};
 use mesh_shared::plugin::yaml;
 use serde_json::{Value, json};
@@ -16,9 +16,11 @@ use serde_json::{Value, json};
 use crate::join::arguments::JoinArguments;
 use crate::join::plan::JoinPlan;
 use crate::join::request::JoinRequest;
-use mesh_shared::plugin::arguments::ManifestFormat;
+use crate::keep::ca_folder::CaFolder;
+use crate::work::tasks::{Action, Step, Task, title};
 
 /// What one cluster gets: what can be applied at once, what only once istiod is available, and what no manifest can say yet.
+#[derive(Default)]
 struct Stages {
     first: Vec<Value>,
     second: Vec<Value>,
@@ -70,37 +72,64 @@ fn stages(
     folder: &Path,
     show_secrets: bool,
 ) -> Result<Stages> {
-    let mut stages = Stages { first: Vec::new(), second: Vec::new(), pending: Vec::new(), redacted: Vec::new() };
+    let mut stages = Stages::default();
     for (_, step) in plan.steps.iter().filter(|(_, step)| step.cluster.as_ref() == Some(cluster)) {
         match &step.action {
-            // The gateway's pods need istiod, and a token Secret made before its account is deleted again.
-            Action::Apply { manifest } if manifest["kind"] == "Deployment" || manifest["kind"] == "Secret" => {
-                stages.second.push(manifest.clone());
-            }
-            Action::Apply { manifest } => stages.first.push(manifest.clone()),
-            Action::CreateCacerts { namespace } if show_secrets => {
-                let issued = kept_intermediate(folder, plan, cluster)?.ok_or_else(|| {
-                    Error::refused(format!("the intermediate of {cluster} is not there to be shown"))
-                        .at(format!("CA folder {}", folder.display()))
-                        .because("keys printed once and kept nowhere would be a root that nobody has")
-                        .fix("run the join first, or name the folder that has them: --ca-dir DIR")
-                })?;
-                stages.first.push(to_manifest("v1", "Secret", &cacerts::cacerts(&issued, namespace, request.managed_by)));
-            }
-            Action::CreateCacerts { namespace } => {
-                stages.redacted.push(format!(
+            Action::Write(write) => stages.add(write, step),
+            // Nothing is made by it.
+            Action::Wait(_) => {}
+            Action::Task(task) => match task {
+                Task::CreateCacerts { namespace, .. } if show_secrets => {
+                    let issued = kept_intermediate(folder, plan, cluster)?.ok_or_else(|| {
+                        Error::refused(format!("the intermediate of {cluster} is not there to be shown"))
+                            .at(format!("CA folder {}", folder.display()))
+                            .because("keys printed once and kept nowhere would be a root that nobody has")
+                            .fix("run the join first, or name the folder that has them: --ca-dir DIR")
+                    })?;
+                    let secret = cacerts::cacerts(&issued, namespace, request.managed_by);
+                    stages.first.push(to_manifest("v1", "Secret", &secret));
+                }
+                Task::CreateCacerts { namespace, .. } => stages.redacted.push(format!(
                     "Secret {namespace}/cacerts is left out: --show-secrets prints it once the CA folder has its keys; \
                      without it istiod makes a root of its own, which no join takes"
-                ));
-            }
-            Action::WriteRemoteSecret { peer } => stages.pending.push(format!(
-                "Secret {}/istio-remote-secret-{peer}, from the token of {peer}, which does not exist before stage 2 there",
-                request.system_namespace
-            )),
-            _ => {}
+                )),
+                Task::WriteRemoteSecret { peer, .. } => stages.pending.push(format!(
+                    "Secret {}/istio-remote-secret-{peer}, from the token of {peer}, which does not exist before stage 2 there",
+                    request.system_namespace
+                )),
+                // These leave no object: certificates of the CA folder are in cacerts, and probes go at the end of a run.
+                Task::MakeKey { .. }
+                | Task::MakeRoot { .. }
+                | Task::IssueIntermediate { .. }
+                | Task::StartProbe
+                | Task::RemoveProbe { .. }
+                | Task::RemoveLeftoverProbes { .. }
+                | Task::ProveAddresses { .. }
+                | Task::SettleAddresses { .. }
+                | Task::ProveToken { .. }
+                | Task::VerifyDiscovery { .. }
+                | Task::VerifyGateways { .. } => {}
+            },
         }
     }
     Ok(stages)
+}
+
+impl Stages {
+    fn add(&mut self, write: &Write, step: &Step) {
+        match write {
+            // The gateway's pods need istiod, and a token Secret made before its account is deleted again.
+            Write::Create { manifest } | Write::Apply { manifest }
+                if manifest["kind"] == "Deployment" || manifest["kind"] == "Secret" =>
+            {
+                self.second.push(manifest.clone());
+            }
+            Write::Create { manifest } | Write::Apply { manifest } => self.first.push(manifest.clone()),
+            Write::Patch { .. } | Write::Delete { .. } => {
+                self.pending.push(format!("{}, which no manifest can say: {}", title(&step.action), step.why));
+            }
+        }
+    }
 }
 
 /// The intermediate that the CA folder keeps for a member, where the folder is there at all.
@@ -110,4 +139,29 @@ fn kept_intermediate(folder: &Path, plan: &JoinPlan, cluster: &ClusterName) -> R
         return Ok(None);
     }
     CaFolder::lock(folder, std::time::Instant::now())?.load_intermediate(cluster, uid, clock::now())
+}
+
+#[cfg(test)]
+mod tests {
+    use mesh_shared::model::kube::object::ObjectKey;
+
+    use super::*;
+    use crate::work::tasks::{Phase, Steps};
+
+    #[test]
+    fn what_no_manifest_can_say_is_said_beside_them() {
+        let delete = Write::Delete {
+            api_version: "v1".into(),
+            object: ObjectKey::new("Secret", "istio-system", "old"),
+            uid: "u".into(),
+            resource_version: None,
+        };
+        let mut steps = Steps::default();
+        steps.push(None, Phase::Trust, Action::Write(delete.clone()), "nobody reads it", []).unwrap();
+        let mut stages = Stages::default();
+        for (_, step) in steps.iter() {
+            stages.add(&delete, step);
+        }
+        assert_eq!(stages.pending, ["delete Secret istio-system/old, which no manifest can say: nobody reads it"]);
+    }
 }

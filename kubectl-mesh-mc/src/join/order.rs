@@ -1,18 +1,19 @@
-//! The steps of a join: only what is missing, each as soon as what it needs is done.
+//! The order of a join: only what is missing, each as soon as what it needs is done.
 //!
 //! Three barriers hold everything back: the clusters are observed before there is a plan at all; addresses are proved before
 //! anything but the probe's namespace is written; trust stands everywhere before any control plane is asked for.
 
 use std::collections::BTreeMap;
 
-use mesh_shared::engine::action::{Action, PeerAddresses, Phase, WantedAddress};
-use mesh_shared::engine::steps::{StepId, Steps};
+use mesh_shared::engine::steps::{Made, StepId};
 use mesh_shared::model::istio::gateway;
 use mesh_shared::model::istio::gateway::Gateway;
 use mesh_shared::model::istio::manifest::to_manifest;
-use mesh_shared::model::istio::{namespace, remote_secret};
+use mesh_shared::model::istio::namespace;
+use mesh_shared::model::istio::remote_secret::{self, ReaderCredential};
 use mesh_shared::model::kube::difference::covers;
 use mesh_shared::model::kube::object::ObjectKey;
+use mesh_shared::model::kube::write::Write;
 use mesh_shared::model::names::ClusterName;
 use mesh_shared::model::seen::cluster::ObservedCluster;
 use mesh_shared::plugin::error::{Error, Result};
@@ -23,6 +24,9 @@ use super::members::Member;
 use super::remote_access::RemoteAccessPlan;
 use super::request::JoinRequest;
 use super::trust::{RootSource, TrustPlan};
+use crate::work::tasks::{
+    Action, GatewayAddresses, PeerAccess, PeerAddresses, Phase, Probe, Settled, Steps, Task, Wait, WantedAddress,
+};
 
 /// Name of the reader account where the chart's values do not name another (istio/istio manifests/charts/base).
 pub const READER_ACCOUNT: &str = "istio-reader-service-account";
@@ -39,15 +43,15 @@ pub(super) fn steps(
     for (member, observed) in members.iter().zip(observed) {
         let Some(control_plane) = control_planes.get(&member.name) else { continue };
         let gateway = gateway_manifests(request, member, observed, control_plane)?;
-        clusters.push(Cluster { member, observed, control_plane, gateway });
+        clusters.push(Joining { member, observed, control_plane, gateway });
     }
     let mut builder = Builder { request, clusters: &clusters, access, trust, steps: Steps::default() };
-    builder.build();
+    builder.build()?;
     Ok(builder.steps)
 }
 
 /// What a join needs to know of one cluster while it lays out the steps.
-struct Cluster<'a> {
+struct Joining<'a> {
     member: &'a Member,
     observed: &'a ObservedCluster,
     control_plane: &'a ControlPlanePlan,
@@ -60,7 +64,7 @@ struct GatewayManifests {
     deployment: Value,
 }
 
-impl Cluster<'_> {
+impl Joining<'_> {
     /// Whether an object stands as it is wanted.
     fn stands(&self, manifest: &Value) -> bool {
         self.observed.objects.get(&ObjectKey::of(manifest)).is_some_and(|live| covers(live, manifest))
@@ -100,45 +104,47 @@ fn gateway_manifests(
 
 struct Builder<'a> {
     request: &'a JoinRequest,
-    clusters: &'a [Cluster<'a>],
+    clusters: &'a [Joining<'a>],
     access: &'a RemoteAccessPlan,
     trust: &'a TrustPlan,
     steps: Steps,
 }
 
-/// Steps of one cluster that others wait for.
+/// Steps of one cluster that others wait for, or take something of.
 #[derive(Default, Clone)]
 struct Milestones {
-    probe: Option<StepId>,
+    probe: Option<Made<Probe>>,
     namespace: Option<StepId>,
     cacerts: Option<StepId>,
     istio: Option<StepId>,
     ready: Vec<StepId>,
-    gateway: Vec<StepId>,
-    token: Option<StepId>,
+    gateway: Option<GatewayMilestones>,
+    token: Option<Made<ReaderCredential>>,
     secrets: Vec<StepId>,
-    verified: Vec<StepId>,
 }
 
+type Marks = BTreeMap<ClusterName, Milestones>;
+
 impl Builder<'_> {
-    fn build(&mut self) {
-        let mut marks: BTreeMap<ClusterName, Milestones> =
+    fn build(&mut self) -> Result<()> {
+        let mut marks: Marks =
             self.clusters.iter().map(|cluster| (cluster.member.name.clone(), Milestones::default())).collect();
         let probing = self.request.probe && self.anything_missing();
-        self.leftovers(&mut marks);
+        let cleared = self.leftovers()?;
         if probing {
-            self.probes(&mut marks);
+            self.probes(&mut marks, &cleared)?;
         }
-        let proved = self.addresses(&marks, probing);
-        self.trust(&mut marks, proved);
-        self.control_planes(&mut marks, proved);
-        self.gateways(&mut marks, proved);
-        self.tokens(&mut marks);
-        self.secrets(&mut marks, proved, probing);
-        self.verify(&mut marks, probing);
-        if probing {
-            self.remove_probes(&marks);
+        let settled = self.addresses(&marks)?;
+        let proved = settled.map(Made::by);
+        self.trust(&mut marks, proved)?;
+        self.control_planes(&mut marks, proved)?;
+        self.gateways(&mut marks, proved)?;
+        self.tokens(&mut marks)?;
+        if let Some(settled) = settled {
+            self.secrets(&mut marks, settled)?;
         }
+        self.verify(&marks)?;
+        self.remove_probes(&marks)
     }
 
     /// Whether anything but a leftover of a killed run is to be written.
@@ -155,7 +161,7 @@ impl Builder<'_> {
             })
     }
 
-    fn system_namespace(&self, cluster: &Cluster<'_>) -> Value {
+    fn system_namespace(&self, cluster: &Joining<'_>) -> Value {
         let name = &self.request.system_namespace;
         let key = ObjectKey::new("Namespace", "", name);
         let ours = cluster.observed.objects.get(&key).is_none_or(|live| {
@@ -166,42 +172,58 @@ impl Builder<'_> {
 
     fn push(
         &mut self,
-        cluster: &Cluster<'_>,
+        cluster: &Joining<'_>,
         phase: Phase,
-        action: Action,
+        action: impl Into<Action>,
         why: impl Into<String>,
         needs: impl IntoIterator<Item = StepId>,
-    ) -> StepId {
-        self.steps.push(Some(&cluster.member.name), phase, action, why, needs)
+    ) -> Result<StepId> {
+        self.steps.push(Some(&cluster.member.name), phase, action.into(), why, needs)
     }
 
-    fn leftovers(&mut self, marks: &mut BTreeMap<ClusterName, Milestones>) {
-        for cluster in self.clusters {
-            if cluster.observed.probes.leftover.is_empty() {
-                continue;
-            }
-            let action = Action::RemoveLeftoverProbes { namespaces: cluster.observed.probes.leftover.clone() };
-            let id = self.push(cluster, Phase::Probe, action, "a run that was killed left it", []);
-            mark(marks, cluster).probe = Some(id);
+    /// As [`Self::push`], of a step that makes something for others.
+    fn push_making<T: 'static>(
+        &mut self,
+        cluster: Option<&Joining<'_>>,
+        phase: Phase,
+        action: impl Into<Action>,
+        why: impl Into<String>,
+        needs: impl IntoIterator<Item = StepId>,
+    ) -> Result<Made<T>> {
+        let cluster = cluster.map(|cluster| &cluster.member.name);
+        let id = self.steps.push(cluster, phase, action.into(), why, needs)?;
+        self.steps.made(id)
+    }
+
+    /// The steps that remove what killed runs left, by cluster.
+    fn leftovers(&mut self) -> Result<BTreeMap<ClusterName, StepId>> {
+        let mut cleared = BTreeMap::new();
+        for cluster in self.clusters.iter().filter(|cluster| !cluster.observed.probes.leftover.is_empty()) {
+            let task = Task::RemoveLeftoverProbes { namespaces: cluster.observed.probes.leftover.clone() };
+            let id = self.push(cluster, Phase::Probe, task, "a run that was killed left it", [])?;
+            cleared.insert(cluster.member.name.clone(), id);
         }
+        Ok(cleared)
     }
 
-    fn probes(&mut self, marks: &mut BTreeMap<ClusterName, Milestones>) {
+    fn probes(&mut self, marks: &mut Marks, cleared: &BTreeMap<ClusterName, StepId>) -> Result<()> {
         for cluster in self.clusters {
-            let after = mark(marks, cluster).probe;
+            let after = cleared.get(&cluster.member.name).copied();
             let why = "addresses are tried from where they will be used";
-            let id = self.push(cluster, Phase::Probe, Action::StartProbe, why, after);
-            mark(marks, cluster).probe = Some(id);
+            let probe = self.push_making(Some(cluster), Phase::Probe, Task::StartProbe, why, after)?;
+            mark(marks, cluster).probe = Some(probe);
         }
+        Ok(())
     }
 
     /// The barrier that no write but the probe's passes before every address is proved.
-    fn addresses(&mut self, marks: &BTreeMap<ClusterName, Milestones>, probing: bool) -> Option<StepId> {
+    fn addresses(&mut self, marks: &Marks) -> Result<Option<Made<Settled>>> {
         if self.access.missing.is_empty() {
-            return None;
+            return Ok(None);
         }
         let mut proofs = Vec::new();
-        for cluster in self.clusters.iter().filter(|_| probing) {
+        for cluster in self.clusters {
+            let Some(probe) = marks[&cluster.member.name].probe else { continue };
             let peers: Vec<PeerAddresses> = self
                 .access
                 .peers_of(&cluster.member.name)
@@ -213,10 +235,10 @@ impl Builder<'_> {
                 })
                 .collect();
             if !peers.is_empty() {
-                let action = Action::ProveAddresses { peers };
+                let task = Task::ProveAddresses { probe, peers };
                 let why = "istiod watches the peers' API servers";
-                let id = self.push(cluster, Phase::Probe, action, why, marks[&cluster.member.name].probe);
-                proofs.push(id);
+                proofs
+                    .push((cluster.member.name.clone(), self.push_making(Some(cluster), Phase::Probe, task, why, [])?));
             }
         }
         let wanted = self
@@ -229,42 +251,49 @@ impl Builder<'_> {
             })
             .filter(|wanted| !wanted.by.is_empty())
             .collect();
+        let probing = marks.values().any(|marks| marks.probe.is_some());
         let why = if probing { "the first that every peer proved wins" } else { "not proved: --no-probe" };
-        Some(self.steps.push(None, Phase::Probe, Action::SettleAddresses { wanted }, why, proofs))
+        self.push_making(None, Phase::Probe, Task::SettleAddresses { wanted, proofs }, why, []).map(Some)
     }
 
-    fn trust(&mut self, marks: &mut BTreeMap<ClusterName, Milestones>, proved: Option<StepId>) {
+    fn trust(&mut self, marks: &mut Marks, proved: Option<StepId>) -> Result<()> {
         let namespace = &self.request.system_namespace;
         let algorithm = self.request.key_algorithm;
-        let root = (self.trust.root == RootSource::New && !self.trust.issue.is_empty()).then(|| {
-            let key = self.steps.push(None, Phase::Trust, Action::MakeKey { algorithm }, "the root needs one", []);
-            let needs = [Some(key), proved].into_iter().flatten();
-            self.steps.push(None, Phase::Trust, Action::MakeRoot { algorithm }, "the mesh has no root yet", needs)
-        });
+        let root = if self.trust.root == RootSource::New && !self.trust.issue.is_empty() {
+            let key = self.push_making(None, Phase::Trust, Task::MakeKey { algorithm }, "the root needs one", [])?;
+            let task = Task::MakeRoot { key, algorithm };
+            Some(self.push_making(None, Phase::Trust, task, "the mesh has no root yet", proved)?)
+        } else {
+            None
+        };
         for cluster in self.clusters {
             let wanted = self.system_namespace(cluster);
             if !cluster.stands(&wanted) {
                 let why = format!("{} is in network {}", cluster.member.name, cluster.member.network);
-                let id = self.push(cluster, Phase::Trust, Action::Apply { manifest: wanted }, why, proved);
+                let id = self.push(cluster, Phase::Trust, apply(&wanted), why, proved)?;
                 mark(marks, cluster).namespace = Some(id);
             }
             if self.trust.issue.contains(&cluster.member.name) {
-                let action = Action::IssueIntermediate { algorithm, uid: cluster.member.uid.clone() };
+                let key = if self.trust.kept.contains(&cluster.member.name) {
+                    None
+                } else {
+                    let task = Task::MakeKey { algorithm };
+                    Some(self.push_making(Some(cluster), Phase::Trust, task, "the intermediate needs one", [])?)
+                };
+                let task = Task::IssueIntermediate { root, key, algorithm, uid: cluster.member.uid.clone() };
                 let why = format!("{} has no certificate of the root", cluster.member.name);
-                let key = (!self.trust.kept.contains(&cluster.member.name)).then(|| {
-                    self.push(cluster, Phase::Trust, Action::MakeKey { algorithm }, "the intermediate needs one", [])
-                });
-                let needs = [key, root.or(proved)].into_iter().flatten();
-                let issued = self.push(cluster, Phase::Trust, action, &why, needs);
-                let needs = [Some(issued), mark(marks, cluster).namespace].into_iter().flatten();
-                let action = Action::CreateCacerts { namespace: namespace.clone() };
-                let id = self.push(cluster, Phase::Trust, action, why, needs);
+                let after = if root.is_some() { None } else { proved };
+                let intermediate = self.push_making(Some(cluster), Phase::Trust, task, &why, after)?;
+                let task = Task::CreateCacerts { intermediate, namespace: namespace.clone() };
+                let after = mark(marks, cluster).namespace;
+                let id = self.push(cluster, Phase::Trust, task, why, after)?;
                 mark(marks, cluster).cacerts = Some(id);
             }
         }
+        Ok(())
     }
 
-    fn control_planes(&mut self, marks: &mut BTreeMap<ClusterName, Milestones>, proved: Option<StepId>) {
+    fn control_planes(&mut self, marks: &mut Marks, proved: Option<StepId>) -> Result<()> {
         let trusted: Vec<StepId> =
             marks.values().flat_map(|marks| [marks.cacerts, marks.namespace]).flatten().chain(proved).collect();
         for cluster in self.clusters {
@@ -272,74 +301,79 @@ impl Builder<'_> {
             let mut cni_needs = trusted.clone();
             if plan.cni.is_some() {
                 let manifest = namespace::plain(&plan.cni_namespace, self.request.managed_by);
-                let key = ObjectKey::of(&manifest);
-                if !cluster.observed.objects.contains_key(&key) {
+                if !cluster.observed.objects.contains_key(&ObjectKey::of(&manifest)) {
                     let why = "the CNI plugin runs there";
-                    cni_needs.push(self.push(cluster, Phase::ControlPlane, Action::Apply { manifest }, why, proved));
+                    cni_needs.push(self.push(cluster, Phase::ControlPlane, apply(&manifest), why, proved)?);
                 }
             }
-            let cni = plan.cni.as_ref().map(|manifest| {
-                let action = Action::Apply { manifest: manifest.clone() };
-                self.push(cluster, Phase::ControlPlane, action, "pods are redirected without privileges", cni_needs)
-            });
-            let istio = plan.istio.as_ref().map(|manifest| {
-                let action = Action::Apply { manifest: manifest.clone() };
-                let why = format!("{} has no control plane", cluster.member.name);
-                self.push(cluster, Phase::ControlPlane, action, why, trusted.iter().copied())
-            });
-            let await_cni = Action::AwaitCni { namespace: plan.cni_namespace.clone() };
-            let cni_ready = self.push(cluster, Phase::ControlPlane, await_cni, "pods start only with it", cni);
-            let await_istio = Action::AwaitControlPlane { name: plan.name.clone() };
+            let cni = match &plan.cni {
+                Some(manifest) => {
+                    let why = "pods are redirected without privileges";
+                    Some(self.push(cluster, Phase::ControlPlane, apply(manifest), why, cni_needs)?)
+                }
+                None => None,
+            };
+            let istio = match &plan.istio {
+                Some(manifest) => {
+                    let why = format!("{} has no control plane", cluster.member.name);
+                    Some(self.push(cluster, Phase::ControlPlane, apply(manifest), why, trusted.iter().copied())?)
+                }
+                None => None,
+            };
+            let cni_ready = self.push(cluster, Phase::ControlPlane, Wait::Cni, "pods start only with it", cni)?;
+            let wait = Wait::ControlPlane { name: plan.name.clone() };
             // Ready alone is no proof that dependencies are healthy, so that this waits for the CNI as well.
-            let istio_ready = self.push(
-                cluster,
-                Phase::ControlPlane,
-                await_istio,
-                "ready is proved, not believed",
-                istio.into_iter().chain(cni),
-            );
+            let needs = istio.into_iter().chain(cni);
+            let istio_ready = self.push(cluster, Phase::ControlPlane, wait, "ready is proved, not believed", needs)?;
             let marks = mark(marks, cluster);
             marks.istio = istio;
             marks.ready = vec![cni_ready, istio_ready];
         }
+        Ok(())
     }
 
-    fn gateways(&mut self, marks: &mut BTreeMap<ClusterName, Milestones>, proved: Option<StepId>) {
+    fn gateways(&mut self, marks: &mut Marks, proved: Option<StepId>) -> Result<()> {
         for cluster in self.clusters {
             let after_namespace = mark(marks, cluster).namespace.or(proved);
             let GatewayManifests { account, service, deployment } = &cluster.gateway;
-            let apply = |builder: &mut Self, manifest: &Value, why: &str, needs: Vec<StepId>| {
-                (!cluster.stands(manifest)).then(|| {
-                    let action = Action::Apply { manifest: manifest.clone() };
-                    builder.push(cluster, Phase::Gateway, action, why, needs)
-                })
-            };
-            let needs: Vec<StepId> = after_namespace.into_iter().collect();
-            let account = apply(self, account, "the gateway runs as it", needs.clone());
-            let service = apply(self, service, "peers reach this network by its address", needs);
-            let deployment_id = (!cluster.stands(deployment)).then(|| {
+            let account = self.unless_it_stands(cluster, account, "the gateway runs as it", after_namespace)?;
+            let why = "peers reach this network by its address";
+            let service = self.unless_it_stands(cluster, service, why, after_namespace)?;
+            let deployment = if cluster.stands(deployment) {
+                None
+            } else {
+                let wait = Wait::Injection { revision: cluster.control_plane.revision.clone() };
                 let after = mark(marks, cluster).istio;
-                let action = Action::AwaitInjection { revision: cluster.control_plane.revision.clone() };
                 let why = "a gateway's pod created earlier would never start";
-                let injected = self.push(cluster, Phase::Gateway, action, why, after);
-                let needs = [Some(injected), account].into_iter().flatten();
-                let action = Action::Apply { manifest: deployment.clone() };
-                self.push(cluster, Phase::Gateway, action, "traffic of peers enters by it", needs)
-            });
-            let available = self.push(
-                cluster,
-                Phase::Gateway,
-                Action::AwaitGateway,
-                "traffic of peers enters by it",
-                deployment_id,
-            );
-            let address =
-                self.push(cluster, Phase::Gateway, Action::AwaitGatewayAddress, "peers send traffic to it", service);
-            mark(marks, cluster).gateway = vec![available, address];
+                let injected = self.push(cluster, Phase::Gateway, wait, why, after)?;
+                let needs = account.into_iter().chain([injected]);
+                let why = "traffic of peers enters by it";
+                Some(self.push(cluster, Phase::Gateway, apply(deployment), why, needs)?)
+            };
+            let available =
+                self.push(cluster, Phase::Gateway, Wait::Gateway, "traffic of peers enters by it", deployment)?;
+            let why = "peers send traffic to it";
+            let addresses = self.push_making(Some(cluster), Phase::Gateway, Wait::GatewayAddress, why, service)?;
+            mark(marks, cluster).gateway = Some(GatewayMilestones { available, addresses });
         }
+        Ok(())
     }
 
-    fn tokens(&mut self, marks: &mut BTreeMap<ClusterName, Milestones>) {
+    /// Applies an object of the gateway, unless it stands as it is wanted.
+    fn unless_it_stands(
+        &mut self,
+        cluster: &Joining<'_>,
+        manifest: &Value,
+        why: &str,
+        needs: Option<StepId>,
+    ) -> Result<Option<StepId>> {
+        if cluster.stands(manifest) {
+            return Ok(None);
+        }
+        self.push(cluster, Phase::Gateway, apply(manifest), why, needs).map(Some)
+    }
+
+    fn tokens(&mut self, marks: &mut Marks) -> Result<()> {
         let namespace = &self.request.system_namespace;
         for cluster in self.clusters {
             if self.access.readers_of(&cluster.member.name).is_empty() {
@@ -347,91 +381,92 @@ impl Builder<'_> {
             }
             let account = cluster.observed.access.reader_account.clone().unwrap_or_else(|| READER_ACCOUNT.into());
             let after = mark(marks, cluster).istio;
-            let await_account = Action::AwaitReaderAccount { name: account.clone() };
-            let there = self.push(cluster, Phase::Access, await_account, "the control plane's chart makes it", after);
-            let manifest = to_manifest(
-                "v1",
-                "Secret",
-                &remote_secret::reader_token_secret(&account, namespace, self.request.managed_by),
-            );
-            let secret = remote_secret::reader_token_name(&account);
+            let wait = Wait::ReaderAccount { name: account.clone() };
+            let there = self.push(cluster, Phase::Access, wait, "the control plane's chart makes it", after)?;
+            let secret = remote_secret::reader_token_secret(&account, namespace, self.request.managed_by);
             let written = if cluster.observed.access.reader_token {
                 there
             } else {
                 let why = format!("peers read {} by it", cluster.member.name);
-                self.push(cluster, Phase::Access, Action::Apply { manifest }, why, [there])
+                self.push(cluster, Phase::Access, apply(&to_manifest("v1", "Secret", &secret)), why, [there])?
             };
-            let filled = Action::AwaitToken { secret };
-            let id = self.push(cluster, Phase::Access, filled, "Kubernetes fills it", [written]);
-            mark(marks, cluster).token = Some(id);
+            let wait = Wait::Token { secret: remote_secret::reader_token_name(&account) };
+            let token = self.push_making(Some(cluster), Phase::Access, wait, "Kubernetes fills it", [written])?;
+            mark(marks, cluster).token = Some(token);
         }
+        Ok(())
     }
 
-    fn secrets(&mut self, marks: &mut BTreeMap<ClusterName, Milestones>, proved: Option<StepId>, probing: bool) {
+    fn secrets(&mut self, marks: &mut Marks, settled: Made<Settled>) -> Result<()> {
         for (reader, peer) in &self.access.missing {
-            let Some(cluster) = self.clusters.iter().find(|cluster| cluster.member.name == *reader) else { continue };
-            let token = marks[peer].token;
-            let own = mark(marks, cluster).clone();
-            let mut needs: Vec<StepId> = [token, proved, own.namespace].into_iter().flatten().collect();
-            if probing {
-                let action = Action::ProveToken { peer: peer.clone() };
+            let cluster = self.clusters.iter().find(|cluster| cluster.member.name == *reader);
+            let cluster = cluster.ok_or_else(|| lacking(reader, "cluster"))?;
+            let token = marks.get(peer).and_then(|marks| marks.token).ok_or_else(|| lacking(peer, "reader's token"))?;
+            let access = PeerAccess { addresses: settled, token };
+            let Milestones { probe, namespace, .. } = *mark(marks, cluster);
+            let mut needs: Vec<StepId> = namespace.into_iter().collect();
+            if let Some(probe) = probe {
+                let task = Task::ProveToken { peer: peer.clone(), probe, access };
                 let why = "a credential that fails would hold istiod back for 30 s at every start";
-                let id = self.push(cluster, Phase::Access, action, why, needs.iter().copied().chain(own.probe));
-                needs.push(id);
+                needs.push(self.push(cluster, Phase::Access, task, why, needs.clone())?);
             }
-            let action = Action::WriteRemoteSecret { peer: peer.clone() };
-            let id = self.push(cluster, Phase::Access, action, format!("{reader} discovers services of {peer}"), needs);
+            let task = Task::WriteRemoteSecret { peer: peer.clone(), access };
+            let id =
+                self.push(cluster, Phase::Access, task, format!("{reader} discovers services of {peer}"), needs)?;
             mark(marks, cluster).secrets.push(id);
         }
+        Ok(())
     }
 
-    fn verify(&mut self, marks: &mut BTreeMap<ClusterName, Milestones>, probing: bool) {
+    fn verify(&mut self, marks: &Marks) -> Result<()> {
         for cluster in self.clusters {
-            let own = mark(marks, cluster).clone();
-            let others: Vec<&Cluster<'_>> =
-                self.clusters.iter().filter(|other| other.member.name != cluster.member.name).collect();
-            let peers: Vec<ClusterName> = others.iter().map(|other| other.member.name.clone()).collect();
-            let gateways: Vec<StepId> =
-                others.iter().flat_map(|other| marks[&other.member.name].gateway.iter().copied()).collect();
-            let mut needs: Vec<StepId> = own.ready.iter().chain(&own.secrets).copied().collect();
-            // The address alone makes a gateway known to a peer's istiod; it is the second of the two milestones.
-            needs.extend(others.iter().filter_map(|other| marks[&other.member.name].gateway.last().copied()));
-            let action = Action::VerifyDiscovery { peers: peers.clone() };
-            let mut verified =
-                vec![self.push(cluster, Phase::Verify, action, "every istiod has to see every peer", needs)];
-            if probing {
-                let action = Action::VerifyGateways { peers };
+            let own = &marks[&cluster.member.name];
+            let others =
+                self.clusters.iter().map(|other| &other.member.name).filter(|name| **name != cluster.member.name);
+            let gateway =
+                |name| marks.get(name).and_then(|marks| marks.gateway).ok_or_else(|| lacking(name, "gateway"));
+            let gateways: Vec<(&ClusterName, GatewayMilestones)> =
+                others.map(|name| Ok((name, gateway(name)?))).collect::<Result<_>>()?;
+            let peers: Vec<_> = gateways.iter().map(|(name, gateway)| ((*name).clone(), gateway.addresses)).collect();
+            let needs = own.ready.iter().chain(&own.secrets).copied();
+            // The address alone makes a gateway known to a peer's istiod.
+            let task = Task::VerifyDiscovery { peers: peers.clone() };
+            self.push(cluster, Phase::Verify, task, "every istiod has to see every peer", needs)?;
+            if let Some(probe) = own.probe {
+                let needs = gateways.iter().map(|(_, gateway)| gateway.available);
                 let why = "traffic between networks goes through them";
-                verified.push(self.push(cluster, Phase::Verify, action, why, gateways.into_iter().chain(own.probe)));
+                self.push(cluster, Phase::Verify, Task::VerifyGateways { probe, peers }, why, needs)?;
             }
-            mark(marks, cluster).verified = verified;
         }
+        Ok(())
     }
 
-    fn remove_probes(&mut self, marks: &BTreeMap<ClusterName, Milestones>) {
+    fn remove_probes(&mut self, marks: &Marks) -> Result<()> {
         for cluster in self.clusters {
-            let name = &cluster.member.name;
-            let users: Vec<StepId> = self
-                .steps
-                .iter()
-                .filter(|(_, step)| step.cluster.as_ref() == Some(name))
-                .filter(|(_, step)| {
-                    matches!(
-                        step.action,
-                        Action::StartProbe
-                            | Action::ProveAddresses { .. }
-                            | Action::ProveToken { .. }
-                            | Action::VerifyGateways { .. }
-                    )
-                })
-                .map(|(id, _)| id)
-                .chain(marks[name].probe)
-                .collect();
-            self.push(cluster, Phase::Verify, Action::RemoveProbe, "it is not needed any more", users);
+            let Some(probe) = marks[&cluster.member.name].probe else { continue };
+            let users: Vec<StepId> = self.steps.takers(probe.by()).collect();
+            self.push(cluster, Phase::Verify, Task::RemoveProbe { probe }, "it is not needed any more", users)?;
         }
+        Ok(())
     }
 }
 
-fn mark<'a>(marks: &'a mut BTreeMap<ClusterName, Milestones>, cluster: &Cluster<'_>) -> &'a mut Milestones {
+/// The two steps after which a gateway can be used.
+#[derive(Clone, Copy)]
+struct GatewayMilestones {
+    available: StepId,
+    addresses: Made<GatewayAddresses>,
+}
+
+fn mark<'a>(marks: &'a mut Marks, cluster: &Joining<'_>) -> &'a mut Milestones {
     marks.entry(cluster.member.name.clone()).or_default()
+}
+
+/// Server-side apply under our field manager.
+fn apply(manifest: &Value) -> Action {
+    Action::Write(Write::Apply { manifest: manifest.clone() })
+}
+
+fn lacking(cluster: &ClusterName, what: &str) -> Error {
+    Error::failed(format!("the plan has no step for the {what} of {cluster}, which others need")).report()
 }

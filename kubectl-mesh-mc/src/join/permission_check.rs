@@ -6,16 +6,16 @@ use mesh_shared::cluster::access_review::{Needed, must_be_allowed};
 use mesh_shared::cluster::apply::create_strict_dry_run;
 use mesh_shared::cluster::context::Cluster;
 use mesh_shared::cluster::probe::pull_secret_of;
-use mesh_shared::engine::action::Action;
 use mesh_shared::model::kube::pull_secret::PullSecret;
 use mesh_shared::model::seen::cluster::ObservedCluster;
-use mesh_shared::plugin::error::{Error, Kind, Result};
+use mesh_shared::plugin::error::Result;
 
 use crate::identity::MANAGER;
 use crate::join::members::Member;
 use crate::join::permissions;
 use crate::join::plan::JoinPlan;
 use crate::join::request::JoinRequest;
+use crate::work::tasks::{Action, Task};
 
 /// Sends every Istio and IstioCNI that the plan would write as a strict create that is not carried out: server-side apply would
 /// answer a wrong value with an internal error only.
@@ -53,10 +53,10 @@ pub(super) async fn permissions(
 /// Refuses where the Secret by which the probe's image is pulled is missing in a cluster that gets a probe.
 pub(super) async fn pull_secret(plan: &JoinPlan, clusters: &[Cluster], secret: &PullSecret) -> Result<()> {
     let starts = |member: &Member| {
-        let mut steps = plan.steps.iter();
-        steps.any(|(_, step)| step.cluster.as_ref() == Some(&member.name) && matches!(step.action, Action::StartProbe))
+        let starts = |action: &Action| matches!(action, Action::Task(Task::StartProbe));
+        plan.steps.iter().any(|(_, step)| step.cluster.as_ref() == Some(&member.name) && starts(&step.action))
     };
     let probed = plan.members.iter().zip(clusters).filter(|(member, _)| starts(member));
     let standing = try_join_all(probed.map(|(_, cluster)| pull_secret_of(cluster, secret))).await;
-    standing.map(|_| ()).map_err(|error| Error { kind: Kind::Refused, ..permissions::PULL_SECRET.explain(error) })
+    standing.map(|_| ()).map_err(|error| permissions::PULL_SECRET.explain(error))
 }

@@ -3,20 +3,19 @@
 
 use std::collections::BTreeMap;
 
-use mesh_shared::engine::steps::Steps;
-use mesh_shared::machine::ca_folder::CaFolderState;
 use mesh_shared::model::names::{ClusterName, MeshId};
 use mesh_shared::model::seen::cluster::ObservedCluster;
 use mesh_shared::plugin::error::Result;
-use serde::Serialize;
 
 use super::control_plane::ControlPlanePlan;
 use super::members::Member;
 use super::request::JoinRequest;
 use super::trust::TrustPlan;
+use crate::keep::ca_folder::CaFolderState;
+use crate::work::tasks::Steps;
 
 /// A join, decided and not yet done.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub struct JoinPlan {
     /// The mesh.
     pub mesh: MeshId,

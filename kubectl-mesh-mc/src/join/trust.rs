@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use mesh_shared::machine::ca_folder::CaFolderState;
 use mesh_shared::model::names::{ClusterName, MeshId};
 use mesh_shared::model::pki::chain::Fingerprint;
 use mesh_shared::model::seen::cluster::ObservedCluster;
@@ -12,6 +11,7 @@ use serde::Serialize;
 
 use super::members::Member;
 use super::request::JoinRequest;
+use crate::keep::ca_folder::CaFolderState;
 
 /// Where the root comes from and who needs an intermediate.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use mesh_shared::engine::action::{Action, Phase};
-use mesh_shared::engine::perform::Written;
+use mesh_shared::engine::steps::StepId;
+use mesh_shared::model::istio::gateway;
 use mesh_shared::model::seen::cluster::ObservedCluster;
 use mesh_shared::plugin::error::{Error, Kind};
 use mesh_shared::plugin::terminal::table;
@@ -11,18 +11,24 @@ use mesh_shared::plugin::text;
 
 use crate::join::plan::JoinPlan;
 use crate::join::trust::RootSource;
+use crate::work::tasks::{Action, Phase, Step, Steps, Task, title};
+
+/// The place of what is written on this machine.
+const CA_FOLDER: &str = "CA folder";
 
 /// What was found and what will be done, in one screen.
 pub fn overview(plan: &JoinPlan, observed: &[ObservedCluster]) -> String {
     let mut lines = vec![found(plan, observed), String::new(), mesh(plan)];
+    let named = Named::of(&plan.steps);
     for (phase, label) in [
         (Phase::Probe, "probe"),
         (Phase::Trust, "trust"),
         (Phase::ControlPlane, "planes"),
         (Phase::Gateway, "gateways"),
         (Phase::Access, "access"),
+        (Phase::Verify, "verify"),
     ] {
-        let text = phase_text(plan, phase);
+        let text = named.lines(phase, plan);
         for (index, line) in text.iter().enumerate() {
             lines.push(format!("  {:<9} {line}", if index == 0 { label } else { "" }));
         }
@@ -41,10 +47,11 @@ pub fn steps(plan: &JoinPlan) -> String {
     if plan.steps.changes() == 0 {
         return "Nothing to change.\n".into();
     }
-    let rows = plan.steps.iter().filter(|(_, step)| step.action.writes()).map(|(_, step)| {
-        let place = step.cluster.as_ref().map_or("CA folder", |name| name.as_str());
-        [place.to_owned(), step.phase.name().to_owned(), step.action.title(), step.why.clone()]
-    });
+    let rows = plan
+        .steps
+        .iter()
+        .filter(|(_, step)| step.action.writes())
+        .map(|(_, step)| [place(step), step.part.name().to_owned(), title(&step.action), step.why.clone()]);
     table::render(["where", "part", "change", "why"], rows) + "\n"
 }
 
@@ -75,7 +82,7 @@ fn mesh(plan: &JoinPlan) -> String {
     let root = match &plan.trust.root {
         RootSource::New => {
             let algorithm = plan.steps.iter().find_map(|(_, step)| match &step.action {
-                Action::MakeRoot { algorithm } => Some(algorithm.to_string()),
+                Action::Task(Task::MakeRoot { algorithm, .. }) => Some(algorithm.to_string()),
                 _ => None,
             });
             format!("new root certificate, {}, kept in {}", algorithm.unwrap_or_default(), plan.trust.folder)
@@ -86,59 +93,95 @@ fn mesh(plan: &JoinPlan) -> String {
     format!("Mesh {}: {root}", plan.mesh)
 }
 
-fn phase_text(plan: &JoinPlan, phase: Phase) -> Vec<String> {
-    let clusters = |wanted: &dyn Fn(&Action) -> bool| -> Vec<String> {
-        plan.steps
-            .iter()
-            .filter(|(_, step)| step.phase == phase && wanted(&step.action))
-            .filter_map(|(_, step)| Some(step.cluster.as_ref()?.to_string()))
-            .fold(Vec::new(), |mut seen, name| {
-                if !seen.contains(&name) {
-                    seen.push(name);
-                }
-                seen
-            })
-    };
-    let applied =
-        |kind: &str| clusters(&|action| matches!(action, Action::Apply { manifest } if manifest["kind"] == kind));
-    let mut lines = Vec::new();
-    match phase {
-        Phase::Probe => {
-            let started = clusters(&|action| matches!(action, Action::StartProbe));
-            if !started.is_empty() {
-                lines.push(format!("a pod in a namespace of its own in {}, gone at the end", text::list(&started)));
-            }
-            for (_, step) in plan.steps.iter() {
-                if let (Action::RemoveLeftoverProbes { namespaces }, Some(name)) = (&step.action, &step.cluster) {
-                    lines.push(format!("in {name} remove {}, which a killed run left", text::list(namespaces)));
-                }
-            }
-        }
-        Phase::Trust => {
-            let issued = clusters(&|action| matches!(action, Action::CreateCacerts { .. }));
-            if !issued.is_empty() {
-                lines.push(format!("intermediate for {}, Secret cacerts", text::list(&issued)));
-            }
-            let namespaces = applied("Namespace");
-            if !namespaces.is_empty() {
-                lines.push(format!("namespace istio-system with its network in {}", text::list(&namespaces)));
-            }
-        }
-        Phase::ControlPlane => lines.extend(planes(plan)),
-        Phase::Gateway => {
-            let gateways = clusters(&|action| action.writes());
-            if !gateways.is_empty() {
-                lines.push(format!(
-                    "{}, LoadBalancer, in {}",
-                    mesh_shared::model::istio::gateway::NAME,
-                    text::list(&gateways)
-                ));
-            }
-        }
-        Phase::Access => lines.extend(access(plan)),
-        Phase::Verify => {}
+/// What the overview names of a plan's steps. Each step is looked at, so that none is left out unseen.
+#[derive(Default)]
+struct Named {
+    probed: Vec<String>,
+    leftovers: Vec<String>,
+    issued: Vec<String>,
+    namespaces: Vec<String>,
+    gateways: Vec<String>,
+    reads: Vec<String>,
+    /// Writes that no sentence of a phase speaks for.
+    others: Vec<(Phase, String)>,
+}
+
+impl Named {
+    fn of(steps: &Steps) -> Self {
+        let mut named = Self::default();
+        steps.iter().for_each(|(_, step)| named.add(step));
+        named
     }
-    lines
+
+    fn add(&mut self, step: &Step) {
+        let cluster = place(step);
+        let once = |names: &mut Vec<String>, name: String| {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        };
+        match &step.action {
+            Action::Write(write) => match (step.part, write.object().kind.as_str()) {
+                (Phase::Trust, "Namespace") => once(&mut self.namespaces, cluster),
+                (Phase::Gateway, _) => once(&mut self.gateways, cluster),
+                // Said by the plan of each control plane, and by who reads whom.
+                (Phase::ControlPlane, "Namespace" | "IstioCNI" | "Istio") | (Phase::Access, "Secret") => {}
+                (phase, _) => self.others.push((phase, format!("{} in {cluster}", title(&step.action)))),
+            },
+            // Nothing is changed by it.
+            Action::Wait(_) => {}
+            Action::Task(task) => match task {
+                Task::StartProbe => once(&mut self.probed, cluster),
+                Task::RemoveLeftoverProbes { namespaces } => self
+                    .leftovers
+                    .push(format!("in {cluster} remove {}, which a killed run left", text::list(namespaces))),
+                Task::CreateCacerts { .. } => once(&mut self.issued, cluster),
+                Task::WriteRemoteSecret { peer, .. } => self.reads.push(format!("{cluster} reads {peer}")),
+                // The line of the mesh names the root; an intermediate is named with its Secret, a probe's end with its beginning.
+                // The others change nothing.
+                Task::MakeRoot { .. }
+                | Task::IssueIntermediate { .. }
+                | Task::RemoveProbe { .. }
+                | Task::MakeKey { .. }
+                | Task::ProveAddresses { .. }
+                | Task::SettleAddresses { .. }
+                | Task::ProveToken { .. }
+                | Task::VerifyDiscovery { .. }
+                | Task::VerifyGateways { .. } => {}
+            },
+        }
+    }
+
+    /// What is said of a phase, a line each.
+    fn lines(&self, phase: Phase, plan: &JoinPlan) -> Vec<String> {
+        let mut lines = Vec::new();
+        let mut say = |names: &[String], line: &dyn Fn(String) -> String| {
+            if !names.is_empty() {
+                lines.push(line(text::list(names)));
+            }
+        };
+        match phase {
+            Phase::Probe => {
+                say(&self.probed, &|all| format!("a pod in a namespace of its own in {all}, gone at the end"));
+                lines.extend(self.leftovers.iter().cloned());
+            }
+            Phase::Trust => {
+                say(&self.issued, &|all| format!("intermediate for {all}, Secret cacerts"));
+                say(&self.namespaces, &|all| format!("namespace istio-system with its network in {all}"));
+            }
+            Phase::ControlPlane => lines.extend(planes(plan)),
+            Phase::Gateway => say(&self.gateways, &|all| format!("{}, LoadBalancer, in {all}", gateway::NAME)),
+            Phase::Access => {
+                say(&self.reads, &|all| format!("{all}, by Istio's reader account;"));
+                if !self.reads.is_empty() {
+                    lines.push("its token can read every Secret of the cluster it comes from".into());
+                }
+            }
+            Phase::Verify => {}
+        }
+        lines.extend(self.others.iter().filter(|(of, _)| *of == phase).map(|(_, line)| line.clone()));
+        lines
+    }
 }
 
 fn planes(plan: &JoinPlan) -> Vec<String> {
@@ -157,22 +200,9 @@ fn planes(plan: &JoinPlan) -> Vec<String> {
         .collect()
 }
 
-fn access(plan: &JoinPlan) -> Vec<String> {
-    let pairs: Vec<String> = plan
-        .steps
-        .iter()
-        .filter_map(|(_, step)| match (&step.action, &step.cluster) {
-            (Action::WriteRemoteSecret { peer }, Some(reader)) => Some(format!("{reader} reads {peer}")),
-            _ => None,
-        })
-        .collect();
-    if pairs.is_empty() {
-        return pairs;
-    }
-    vec![
-        format!("{}, by Istio's reader account;", text::list(&pairs)),
-        "its token can read every Secret of the cluster it comes from".into(),
-    ]
+/// Where a step writes.
+fn place(step: &Step) -> String {
+    step.cluster.as_ref().map_or_else(|| CA_FOLDER.to_owned(), ToString::to_string)
 }
 
 /// The state of the mesh, what has to be restarted, and what comes next.
@@ -180,7 +210,7 @@ pub fn end(plan: &JoinPlan, observed: &[ObservedCluster], took: Duration) -> Str
     let members = text::count(plan.members.len(), "cluster");
     let took = text::duration(took);
     let changed = plan.steps.changes() > 0;
-    let probed = plan.steps.iter().any(|(_, step)| matches!(step.action, Action::VerifyGateways { .. }));
+    let probed = plan.steps.iter().any(|(_, step)| matches!(step.action, Action::Task(Task::VerifyGateways { .. })));
     let mut lines = vec![if !changed {
         format!("Mesh {} is whole: {members}. Nothing to change. {took}", plan.mesh)
     } else if probed {
@@ -213,33 +243,32 @@ pub fn end(plan: &JoinPlan, observed: &[ObservedCluster], took: Duration) -> Str
     lines.join("\n")
 }
 
-/// The error with what stands because of this run, and how to go on.
-pub fn with_what_was_written(error: Error, written: &[Written]) -> Error {
+/// The error with what stands because of this run, and how to go on. `written` are the steps that wrote something.
+pub fn with_what_was_written(error: Error, steps: &Steps, written: &[StepId]) -> Error {
     // What stands says more than that something may.
     let remedy = if matches!(error.kind, Kind::Interrupted(_)) { Vec::new() } else { error.remedy };
     let error = Error { remedy, ..error };
-    let lasting: Vec<&Written> = written.iter().filter(|written| !written.passing).collect();
+    let written: Vec<&Step> = written.iter().filter_map(|id| steps.get(*id)).collect();
+    let lasting: Vec<&Step> =
+        written.iter().copied().filter(|step| !matches!(step.action, Action::Task(Task::StartProbe))).collect();
     let passing = written.len() > lasting.len();
     if lasting.is_empty() {
         let but = if passing { " but the probe's namespaces, which are gone again" } else { "" };
         return error.fix(format!("nothing was written{but}; the same command starts anew"));
     }
     let mut places: Vec<String> = Vec::new();
-    for written in &lasting {
-        let place = written.cluster.as_ref().map_or("CA folder".to_owned(), ToString::to_string);
+    for step in &lasting {
+        let place = place(step);
         if !places.contains(&place) {
             places.push(place);
         }
     }
     let listed: Vec<String> = places
         .iter()
-        .map(|place| {
-            let what: Vec<&str> = lasting
-                .iter()
-                .filter(|written| written.cluster.as_ref().map_or("CA folder", |name| name.as_str()) == place)
-                .map(|written| written.what.as_str())
-                .collect();
-            format!("written so far in {place}: {}", what.join(", "))
+        .map(|at| {
+            let here = lasting.iter().filter(|step| place(step) == *at);
+            let what: Vec<String> = here.map(|step| title(&step.action)).collect();
+            format!("written so far in {at}: {}", what.join(", "))
         })
         .collect();
     let again = if matches!(error.kind, Kind::Interrupted(_)) {
@@ -249,4 +278,28 @@ pub fn with_what_was_written(error: Error, written: &[Written]) -> Error {
     };
     let error = listed.into_iter().fold(error, Error::fix);
     error.fix(format!("run the same command again: {again}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use mesh_shared::model::kube::object::ObjectKey;
+    use mesh_shared::model::kube::write::Write;
+    use mesh_shared::model::names::ClusterName;
+
+    use super::*;
+
+    #[test]
+    fn a_write_that_no_sentence_speaks_for_is_named_in_its_part() {
+        let mut steps = Steps::default();
+        let delete = Write::Delete {
+            api_version: "v1".into(),
+            object: ObjectKey::new("Secret", "istio-system", "old"),
+            uid: "u".into(),
+            resource_version: None,
+        };
+        let east = ClusterName::new("east").unwrap();
+        steps.push(Some(&east), Phase::Trust, Action::Write(delete), "", []).unwrap();
+        let named = Named::of(&steps);
+        assert_eq!(named.others, [(Phase::Trust, "delete Secret istio-system/old in east".to_owned())]);
+    }
 }

@@ -15,27 +15,6 @@ const APPLY: &str = "application/apply-patch+yaml";
 const PATCH: &str = "application/json-patch+json";
 const JSON: &str = "application/json";
 
-/// What a write left behind.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Applied {
-    /// Whether the object was not there before.
-    pub created: bool,
-    /// The whole object as the API server keeps it now. A Secret's data are in it: never print it.
-    pub object: Value,
-}
-
-impl Applied {
-    /// `metadata.uid`.
-    pub fn uid(&self) -> &str {
-        self.object["metadata"]["uid"].as_str().unwrap_or_default()
-    }
-
-    /// `metadata.generation`, 0 where the kind has none.
-    pub fn generation(&self) -> u64 {
-        self.object["metadata"]["generation"].as_u64().unwrap_or_default()
-    }
-}
-
 /// How a create ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Created {
@@ -54,30 +33,30 @@ pub async fn get(cluster: &Cluster, target: &Target) -> Result<Option<Value>> {
     cluster.maybe(Call::get(path).about(target)).await
 }
 
-/// Server-side apply without force.
+/// Server-side apply without force. Returns the whole object as the API server keeps it now: a Secret's data are in it, never print it.
 ///
 /// # Errors
 /// A conflict names the other manager and the fields, and has changed nothing. A value that the schema does not know
 /// (HTTP 500 `failed to create typed patch object`) is the user's fault. Neither is tried again.
-pub async fn apply(cluster: &Cluster, manifest: &Value, manager: &str) -> Result<Applied> {
+pub async fn apply(cluster: &Cluster, manifest: &Value, manager: &str) -> Result<Value> {
     let target = Target::of(manifest);
     let path = target.path().map_err(|error| at_cluster(error, cluster))?;
     let call = Call::new(Method::PATCH, format!("{path}?fieldManager={manager}&force=false"))
         .about(&target)
         .with(APPLY, manifest);
     let fault = match cluster.write(&call).await {
-        Ok((code, object)) => return Ok(Applied { created: code == 201, object }),
+        Ok((_, object)) => return Ok(object),
         Err(fault) => fault,
     };
     if !fault.may_have_been_done() {
         return Err(fault.into_error(cluster, &call));
     }
     if let Some(object) = settled(cluster, &target, manifest).await? {
-        return Ok(Applied { created: false, object });
+        return Ok(object);
     }
     // Nothing of it is there, and the same apply twice is the same as once.
-    let (code, object) = cluster.write(&call).await.map_err(|fault| fault.into_error(cluster, &call))?;
-    Ok(Applied { created: code == 201, object })
+    let (_, object) = cluster.write(&call).await.map_err(|fault| fault.into_error(cluster, &call))?;
+    Ok(object)
 }
 
 /// Creates the object, and leaves alone one that is there already.
@@ -112,7 +91,7 @@ pub(super) fn creation(cluster: &Cluster, target: &Target, manifest: &Value, man
 /// An object that is there already, and a namespace that is not there yet, are no reason to say no.
 ///
 /// # Errors
-/// A refusal with the API server's own words.
+/// With the API server's own words where it would not.
 pub async fn create_strict_dry_run(cluster: &Cluster, manifest: &Value, manager: &str) -> Result<()> {
     let target = Target::of(manifest);
     let collection = target.collection().map_err(|error| at_cluster(error, cluster))?;
@@ -123,20 +102,12 @@ pub async fn create_strict_dry_run(cluster: &Cluster, manifest: &Value, manager:
     match cluster.read(&call).await {
         Ok(_) => Ok(()),
         Err(fault) if fault.already_exists() || lacks_namespace(&fault, &target) => Ok(()),
-        Err(fault) => Err(refusal(fault.into_error(cluster, &call))),
+        Err(fault) => Err(fault.into_error(cluster, &call)),
     }
 }
 
 fn lacks_namespace(fault: &Fault, target: &Target) -> bool {
     fault.is_not_found() && !target.key.namespace.is_empty() && fault.message.starts_with("namespaces ")
-}
-
-/// A dry run comes before every write.
-fn refusal(mut error: Error) -> Error {
-    if error.kind != Kind::Forbidden {
-        error.kind = Kind::Refused;
-    }
-    error
 }
 
 /// Carries out a JSON patch on the object or on a subresource of it, and returns what stands then.

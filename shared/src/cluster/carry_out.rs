@@ -22,7 +22,7 @@ pub async fn carry_out(cluster: &Cluster, write: &Write, manager: &str) -> Resul
                 .because("somebody else made it meanwhile")
                 .fix("run the same command again")),
         },
-        Write::Apply { manifest } => Ok(Some(apply::apply(cluster, manifest, manager).await?.object)),
+        Write::Apply { manifest } => Ok(Some(apply::apply(cluster, manifest, manager).await?)),
         Write::Patch { api_version, object, subresource, operations } => {
             let target = Target { api_version: api_version.clone(), key: object.clone() };
             let live = apply::patch(cluster, &target, subresource.as_deref(), operations, manager).await?;

@@ -9,7 +9,6 @@ use futures::future::join;
 
 use crate::cluster::completion::names::{Place, names};
 use crate::cluster::context::{Connection, contexts, users};
-use crate::machine::ca_folder;
 use crate::machine::shell::shell;
 use crate::model::names::ClusterName;
 use crate::plugin::completion::answer::{Directive, render};
@@ -20,11 +19,12 @@ use crate::plugin::completion::subject::{Live, Names, Subject, Tail};
 /// The answer for the last of these words. Where clusters do not answer it is shorter: a line that is being typed is no place for
 /// errors.
 ///
-/// `subject` says what the value of an argument is.
+/// `subject` says what the value of an argument is, `own` gives the plugin's own names ([`Names::Own`]).
 pub async fn answer(
     words: &[String],
     command: Command,
     subject: fn(&Line) -> Option<Subject>,
+    own: fn() -> Vec<String>,
     connection: Connection,
 ) -> String {
     let line = read(command, words);
@@ -47,7 +47,7 @@ pub async fn answer(
                     _ => None,
                 };
                 let (names, others) =
-                    join(found(part.names, &line, &connection), found(second, &line, &connection)).await;
+                    join(found(part.names, &line, own, &connection), found(second, &line, own, &connection)).await;
                 let directive = if part.goes_on(&names) { Directive::NoSpace } else { Directive::Candidates };
                 let others = if second.is_some() { &others } else { &names };
                 (part.candidates(&names, others), directive)
@@ -58,13 +58,13 @@ pub async fn answer(
     render(&candidates, &line, directive, shell)
 }
 
-async fn found(wanted: Option<Names>, line: &Line, connection: &Connection) -> Vec<String> {
+async fn found(wanted: Option<Names>, line: &Line, own: fn() -> Vec<String>, connection: &Connection) -> Vec<String> {
     let Some(wanted) = wanted else { return Vec::new() };
     let connection = given(line, connection.clone());
     match wanted {
         Names::Contexts => contexts(&connection).map(|(all, _)| all).unwrap_or_default(),
         Names::Users => users(&connection).unwrap_or_default(),
-        Names::Meshes => ca_folder::meshes().unwrap_or_default(),
+        Names::Own => own(),
         Names::Joining => {
             let names = line.all("contexts").iter().filter_map(|context| ClusterName::from_context(context).ok());
             names.map(|name| name.to_string()).collect()

@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 use super::credentials::{Credentials, Failure};
 use super::fault::{Fault, no_credentials};
 use super::limits::{CONNECT_LIMIT, CONNECTIONS, REQUEST_LIMIT};
-use crate::plugin::error::{Error, Kind, Result};
+use crate::plugin::error::{Error, Result};
 
 mod client_certificate;
 mod entries;
@@ -158,7 +158,7 @@ async fn connect_one(connection: &Connection, kubeconfig: &Kubeconfig, context: 
     let mut config = config.map_err(|error| broken(unusable::kubeconfig(&error)))?;
     client_certificate::must_be_valid(&config.auth_info, context)?;
     let credentials = Credentials::of(&config.auth_info);
-    let lacking = |Failure { why, fix }: Failure| no_credentials(Kind::Refused, context, why, fix);
+    let lacking = |Failure { why, fix }: Failure| no_credentials(context, why, fix);
     // kube panics at a token that no header can carry.
     if config.auth_info.token.as_ref().is_some_and(|token| HeaderValue::try_from(token.expose_secret()).is_err()) {
         return Err(lacking(credentials.unusable_token()));

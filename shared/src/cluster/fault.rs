@@ -162,12 +162,12 @@ impl Fault {
         matches!(self.cause, Cause::Unreachable | Cause::Status(429))
     }
 
-    /// The error for the one who meets it.
+    /// The error for the one who meets it: what failed, why, and what to do. Whether anything was written before, the caller knows.
     pub(crate) fn into_error(self, cluster: &Cluster, call: &Call) -> Error {
         let place = format!("context {}{}", cluster.context, call.subject());
         let address = &cluster.server;
         match self.cause {
-            Cause::Unreachable => Error::refused(format!("cannot reach the API server of {}", cluster.context))
+            Cause::Unreachable => Error::failed(format!("cannot reach the API server of {}", cluster.context))
                 .at(format!("context {}, {address}", cluster.context))
                 .because(match self.message.as_str() {
                     // What the connector says of its own limit.
@@ -175,27 +175,28 @@ impl Fault {
                     said => said.to_owned(),
                 })
                 .fix("check that the cluster runs and that this machine can reach the address in the kubeconfig"),
-            Cause::TimedOut(after) => Error::of(
-                call.kind(),
-                format!("the API server of {} did not answer within {}", cluster.context, seconds(after)),
-            )
+            Cause::TimedOut(after) => Error::failed(format!(
+                "the API server of {} did not answer within {}",
+                cluster.context,
+                seconds(after)
+            ))
             .at(format!("context {}, {address}", cluster.context))
             .because(format!("{} got no answer", call.describe()))
             .fix("check the way to the address in the kubeconfig, or give it more time: --request-timeout=30s"),
-            Cause::UnknownAuthority => Error::refused(format!(
+            Cause::UnknownAuthority => Error::failed(format!(
                 "the certificate of {}'s API server comes from an unknown authority",
                 cluster.context
             ))
             .at(format!("context {}, {address}", cluster.context))
             .because(self.message)
             .fix("put the authority of this API server into the kubeconfig (certificate-authority-data)"),
-            Cause::Tls => Error::refused(format!("no TLS connection to the API server of {}", cluster.context))
+            Cause::Tls => Error::failed(format!("no TLS connection to the API server of {}", cluster.context))
                 .at(format!("context {}, {address}", cluster.context))
                 .because(self.message)
                 .fix("compare the address and the certificates in the kubeconfig with those of the cluster"),
-            Cause::Credentials(fix) => no_credentials(call.kind(), &cluster.context, self.message, fix),
+            Cause::Credentials(fix) => no_credentials(&cluster.context, self.message, fix),
             Cause::Broken => {
-                Error::of(call.kind(), format!("the connection to the API server of {} broke", cluster.context))
+                Error::failed(format!("the connection to the API server of {} broke", cluster.context))
                     .at(place)
                     .because(self.message)
                     .fix("run the same command again: it goes on where it stopped")
@@ -214,7 +215,7 @@ impl Fault {
     /// the caller's own, which is given the cause.
     pub(crate) fn or(self, cluster: &Cluster, other: impl FnOnce(String) -> Error) -> Error {
         match self.cause {
-            Cause::Credentials(fix) => no_credentials(Kind::Failed, &cluster.context, self.message, fix),
+            Cause::Credentials(fix) => no_credentials(&cluster.context, self.message, fix),
             _ => other(self.message),
         }
     }
@@ -229,7 +230,7 @@ impl Fault {
     fn status_error(self, code: u16, cluster: &Cluster, call: &Call) -> Error {
         let context = &cluster.context;
         match code {
-            401 => Error::refused(format!("the API server of {context} does not accept the credentials"))
+            401 => Error::failed(format!("the API server of {context} does not accept the credentials"))
                 .because(self.message)
                 .fix(format!("log in again, then try: kubectl --context {context} auth whoami")),
             403 => Error::of(Kind::Forbidden, format!("not allowed in {context}: {}", call.describe()))
@@ -241,7 +242,7 @@ impl Fault {
             409 if self.fields.iter().any(|field| field.reason == "FieldManagerConflict") => {
                 let owners: Vec<String> =
                     self.fields.iter().map(|field| format!("{} ({})", field.path, field.message)).collect();
-                Error::of(Kind::Failed, format!("{} in {context} is owned in part by someone else", call.object()))
+                Error::failed(format!("{} in {context} is owned in part by someone else", call.object()))
                     .because(owners.join("; "))
                     .fix("let its owner set these fields, or take them out of the owner's hands, then run the command again")
             }
@@ -252,11 +253,11 @@ impl Fault {
             .because(self.message)
             .fix("run the same command again"),
             500 if self.message.contains("failed to create typed patch object") => {
-                Error::refused(format!("{} has a value that {context} does not know", call.object()))
+                Error::failed(format!("{} has a value that {context} does not know", call.object()))
                     .because(self.message)
                     .fix("correct the value: a key is misspelt, or has the wrong type")
             }
-            400 | 422 => Error::refused(format!("{} is not valid in {context}", call.object()))
+            400 | 422 => Error::failed(format!("{} is not valid in {context}", call.object()))
                 .because(self.wrong_fields().unwrap_or(self.message))
                 .fix("correct the value that is named"),
             _ => Error::failed(format!("the API server of {context} answered {code} to {}", call.describe()))
@@ -267,8 +268,8 @@ impl Fault {
 }
 
 /// The error of credentials that cannot be had.
-pub(crate) fn no_credentials(kind: Kind, context: &str, why: String, fix: String) -> Error {
-    Error::of(kind, format!("no credentials for {context}"))
+pub(crate) fn no_credentials(context: &str, why: String, fix: String) -> Error {
+    Error::failed(format!("no credentials for {context}"))
         .at(format!("context {context}"))
         .because(why)
         .fix(fix)

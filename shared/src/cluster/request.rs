@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::context::Cluster;
 use super::fault::{Cause, Fault, clean_value};
 use crate::model::kube::kinds::Target;
-use crate::plugin::error::{Error, Kind, Result};
+use crate::plugin::error::{Error, Result};
 
 /// No answer of an API server that we ask for comes near to this.
 const LARGEST_ANSWER: usize = 64 << 20;
@@ -59,15 +59,6 @@ impl Call {
         self.content_type = content_type;
         self.body = Some(serde_json::to_vec(body).unwrap_or_default());
         self
-    }
-
-    pub(crate) fn is_read(&self) -> bool {
-        self.method == Method::GET
-    }
-
-    /// What a failure of it means for the command: before a write it is a refusal.
-    pub(crate) fn kind(&self) -> Kind {
-        if self.is_read() { Kind::Refused } else { Kind::Failed }
     }
 
     /// `, Secret istio-system/cacerts`, or nothing where no object is meant.

@@ -1,8 +1,8 @@
-//! What happens while a plan is executed, for whoever shows it.
+//! What happens while a plan is executed, for whoever shows or records it.
 
 use std::time::Duration;
 
-use crate::engine::steps::StepId;
+use super::steps::StepId;
 
 /// Something that happened to a step.
 #[derive(Debug, Clone)]

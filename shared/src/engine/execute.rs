@@ -1,81 +1,140 @@
-//! Executes a plan: every step as soon as what it needs is done.
+//! Executes a plan: every step as soon as what it needs is done. How a step is done is the caller's.
 
-use std::collections::BTreeSet;
+use std::any::Any;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::GO_ON;
 use super::event::Event;
-use super::perform;
-use super::perform::Written;
-use super::world::World;
-use crate::cluster::probe;
-use crate::engine::steps::{StepId, Steps};
+use super::steps::{Made, Step, StepId, Steps, Vocabulary};
 use crate::plugin::error::{Error, Kind, Result};
 
-/// How long writes that are under way may still take when a run ends early, and how long the probes' removal may.
-const GRACE: Duration = Duration::from_secs(10);
+/// How long writes that are under way may still take when a run is stopped.
+pub const GRACE: Duration = Duration::from_secs(10);
+
+/// What to do after a run that was stopped.
+const GO_ON: &str = "run the same command again: it goes on from what stands";
+
+/// Takes in what happens.
+pub type Events<'a> = &'a (dyn Fn(Event) + Send + Sync);
+
+/// What a failure means for the other steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AfterFailure {
+    /// Nothing more begins, what waits is broken off, and writes that are under way may end.
+    Stop,
+    /// All that does not need the step that failed is done as well.
+    GoOn,
+}
+
+/// A step that is to be done.
+pub struct Doing<'a, V: Vocabulary> {
+    /// The step.
+    pub step: &'a Step<V>,
+    /// What it takes of other steps.
+    pub given: Given,
+    /// To be told in a few words what it waits for now.
+    pub progress: &'a (dyn Fn(String) + Send + Sync),
+}
+
+/// What other steps made, for the one that named them.
+#[derive(Default)]
+pub struct Given(BTreeMap<StepId, Product>);
+
+type Product = Arc<dyn Any + Send + Sync>;
+
+impl Given {
+    /// What that step made.
+    ///
+    /// # Errors
+    /// A fault of this program: the step is not among those that this one names, or was performed without making what its plan says.
+    pub fn of<T: Send + Sync + 'static>(&self, made: Made<T>) -> Result<Arc<T>> {
+        let product = self.0.get(&made.by()).cloned();
+        product.and_then(|product| product.downcast().ok()).ok_or_else(|| {
+            Error::failed("a step lacks what another was to make")
+                .because(format!("{made:?} is no {}", std::any::type_name::<T>()))
+                .report()
+        })
+    }
+}
+
+/// What doing a step came to.
+#[derive(Default)]
+pub struct Done {
+    wrote: bool,
+    made: Option<Product>,
+}
+
+impl Done {
+    /// Something stands now that did not stand before.
+    pub fn wrote() -> Self {
+        Self { wrote: true, made: None }
+    }
+
+    /// This was made for other steps.
+    pub fn made<T: Send + Sync + 'static>(what: T) -> Self {
+        Self { wrote: false, made: Some(Arc::new(what)) }
+    }
+
+    /// The same, and whether something stands now that did not stand before.
+    #[must_use]
+    pub fn and_wrote(self, wrote: bool) -> Self {
+        Self { wrote, ..self }
+    }
+}
 
 /// How a run ended.
+#[derive(Debug, Default)]
 pub struct Outcome {
-    /// What was written, in the order in which it was done.
-    pub written: Vec<Written>,
-    /// The first error, or the signal.
-    pub result: Result<()>,
+    /// The steps that began, whatever became of them.
+    pub begun: BTreeSet<StepId>,
+    /// The steps that are done.
+    pub done: BTreeSet<StepId>,
+    /// The steps that wrote something, in the order in which they were done.
+    pub written: Vec<StepId>,
+    /// What failed, in the order in which it did; of a run that a failure or a signal stops that one alone.
+    pub failures: Vec<Error>,
 }
 
-/// Runs all steps, telling what happens. A failure or a signal stops what waits, lets writes that are under way end, and
-/// removes the probes; what was written stays, and a later run goes on from there.
-pub async fn execute(
-    steps: &Steps,
-    world: &World,
-    events: &UnboundedSender<Event>,
+/// Runs all steps by `perform`, telling what happens. A signal stops the run, as a failure may: nothing more begins, what only waits
+/// ends at once, and writes that are under way may end within [`GRACE`]. What was written stays.
+pub async fn execute<V: Vocabulary>(
+    steps: &Steps<V>,
+    perform: impl AsyncFn(Doing<'_, V>) -> Result<Done>,
+    after_failure: AfterFailure,
+    events: Events<'_>,
     signal: impl Future<Output = i32>,
 ) -> Outcome {
-    let cancel = CancellationToken::new();
-    let mut outcome = Outcome { written: Vec::new(), result: Ok(()) };
-    run(steps, world, events, signal, &cancel, &mut outcome).await;
-    if outcome.result.is_err() {
-        remove_probes(world).await;
-    }
-    outcome
-}
-
-async fn run(
-    steps: &Steps,
-    world: &World,
-    events: &UnboundedSender<Event>,
-    signal: impl Future<Output = i32>,
-    cancel: &CancellationToken,
-    outcome: &mut Outcome,
-) {
-    let mut done: BTreeSet<StepId> = BTreeSet::new();
+    let mut outcome = Outcome::default();
+    let mut products: BTreeMap<StepId, Product> = BTreeMap::new();
     let mut waiting: Vec<StepId> = steps.iter().map(|(id, _)| id).collect();
     let mut running = FuturesUnordered::new();
-    let mut end_of_grace: Option<Instant> = None;
+    let (cancel, mut end_of_grace) = (CancellationToken::new(), None::<Instant>);
+    let perform = &perform;
     tokio::pin!(signal);
     loop {
-        if outcome.result.is_ok() {
+        if end_of_grace.is_none() {
             waiting.retain(|id| {
                 let Some(step) = steps.get(*id) else { return false };
-                let ready = step.needs.iter().all(|need| done.contains(need));
+                let ready = step.needs.iter().all(|need| outcome.done.contains(need));
                 if ready {
-                    let _ = events.send(Event::Started(*id));
-                    let id = *id;
-                    let begun = Instant::now();
-                    running.push(async move { (id, begun, perform::perform(id, step, world, events, cancel).await) });
+                    outcome.begun.insert(*id);
+                    events(Event::Started(*id));
+                    let given = V::takes(&step.action).into_iter().map(|taken| taken.by);
+                    let given = Given(given.filter_map(|by| Some((by, products.get(&by)?.clone()))).collect());
+                    running.push(one(*id, step, given, perform, events, cancel.clone()));
                 }
                 !ready
             });
         }
         if running.is_empty() {
-            return;
+            return outcome;
         }
         let grace = async {
             match end_of_grace {
@@ -83,39 +142,179 @@ async fn run(
                 None => std::future::pending().await,
             }
         };
-        tokio::select! {
+        let ends_the_run = tokio::select! {
             finished = running.next() => match finished {
-                Some((id, begun, Ok(written))) => {
-                    done.insert(id);
-                    outcome.written.extend(written);
-                    let _ = events.send(Event::Done(id, begun.elapsed()));
+                Some(Finished { id, took, result: Some(Ok(done)) }) => {
+                    outcome.done.insert(id);
+                    outcome.written.extend(done.wrote.then_some(id));
+                    products.extend(done.made.map(|made| (id, made)));
+                    events(Event::Done(id, took));
+                    false
                 }
-                Some((id, _, Err(error))) => {
-                    if outcome.result.is_ok() {
-                        let _ = events.send(Event::Failed(id));
-                        outcome.result = Err(error);
-                        cancel.cancel();
-                        end_of_grace = Some(Instant::now() + GRACE);
-                    }
+                // Of a run that is stopped nothing more is told than why.
+                Some(Finished { id, result: Some(Err(error)), .. }) if end_of_grace.is_none() => {
+                    events(Event::Failed(id));
+                    outcome.failures.push(error);
+                    after_failure == AfterFailure::Stop
                 }
-                None => return,
+                Some(Finished { .. }) => false,
+                None => return outcome,
             },
-            number = &mut signal, if outcome.result.is_ok() => {
-                outcome.result = Err(Error::of(Kind::Interrupted(number), "interrupted").fix(GO_ON));
-                cancel.cancel();
-                end_of_grace = Some(Instant::now() + GRACE);
+            number = &mut signal, if end_of_grace.is_none() => {
+                outcome.failures.push(Error::of(Kind::Interrupted(number), "interrupted").fix(GO_ON));
+                true
             }
-            () = grace => return,
+            () = grace => return outcome,
+        };
+        if ends_the_run {
+            cancel.cancel();
+            end_of_grace = Some(Instant::now() + GRACE);
         }
     }
 }
 
-/// Best effort: what can not be removed now, the next run removes.
-async fn remove_probes(world: &World) {
-    let probes: Vec<_> = world.board.notes().probes.clone().into_iter().collect();
-    let removals = probes.iter().filter_map(|(name, namespace)| {
-        let member = world.members.get(name)?;
-        Some(probe::remove(&member.cluster, namespace))
-    });
-    let _ = tokio::time::timeout(GRACE, futures::future::join_all(removals)).await;
+/// What became of a step; no result where it was broken off.
+struct Finished {
+    id: StepId,
+    took: Duration,
+    result: Option<Result<Done>>,
+}
+
+/// Does a step. What only waits ends at once when `cancel` says so; a write never does.
+async fn one<V: Vocabulary>(
+    id: StepId,
+    step: &Step<V>,
+    given: Given,
+    perform: &impl AsyncFn(Doing<'_, V>) -> Result<Done>,
+    events: Events<'_>,
+    cancel: CancellationToken,
+) -> Finished {
+    let begun = Instant::now();
+    let progress = move |text: String| events(Event::Waiting(id, text));
+    let work = perform(Doing { step, given, progress: &progress });
+    let result = if step.action.writes() {
+        Some(work.await)
+    } else {
+        tokio::select! {
+            result = work => Some(result),
+            () = cancel.cancelled() => None,
+        }
+    };
+    Finished { id, took: begun.elapsed(), result }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::engine::toy::{Key, Kitchen, Task};
+
+    /// A key, a lock that is made with it, and a note that needs nothing, or what it is given.
+    fn plan(note_needs_the_lock: bool) -> (Steps<Kitchen>, [StepId; 3]) {
+        let mut steps = Steps::default();
+        let cut = steps.push(None, (), Task::Cut.into(), "", []).unwrap();
+        let key = steps.made::<Key>(cut).unwrap();
+        let lock = steps.push(None, (), Task::Lock { key }.into(), "", []).unwrap();
+        let needs = note_needs_the_lock.then_some(lock);
+        let note = steps.push(None, (), Task::Note.into(), "", needs).unwrap();
+        (steps, [cut, lock, note])
+    }
+
+    fn task<'a>(doing: &Doing<'a, Kitchen>) -> &'a Task {
+        match &doing.step.action {
+            super::super::steps::Action::Task(task) => task,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn no() -> Error {
+        Error::failed("no").fix("try again")
+    }
+
+    #[tokio::test]
+    async fn what_a_step_makes_goes_to_the_step_that_takes_it() {
+        let (steps, [cut, lock, note]) = plan(true);
+        let told = Mutex::new(Vec::new());
+        let perform = async |doing: Doing<'_, Kitchen>| match task(&doing) {
+            Task::Cut => Ok(Done::made(Key(7))),
+            Task::Lock { key } => {
+                assert_eq!(doing.given.of(*key)?.0, 7);
+                Ok(Done::wrote())
+            }
+            Task::Note => Ok(Done::default()),
+        };
+        let events = |event: Event| {
+            if let Event::Done(id, _) = event {
+                told.lock().unwrap().push(id);
+            }
+        };
+        let outcome = execute(&steps, perform, AfterFailure::Stop, &events, pending()).await;
+        assert!(outcome.failures.is_empty());
+        assert_eq!(outcome.written, [lock]);
+        assert_eq!(*told.lock().unwrap(), [cut, lock, note]);
+    }
+
+    #[tokio::test]
+    async fn a_step_that_made_nothing_fails_the_one_that_takes_of_it() {
+        let (steps, _) = plan(true);
+        let perform = async |doing: Doing<'_, Kitchen>| match task(&doing) {
+            Task::Lock { key } => doing.given.of(*key).map(|_| Done::wrote()),
+            Task::Cut | Task::Note => Ok(Done::default()),
+        };
+        let outcome = execute(&steps, perform, AfterFailure::Stop, &|_| {}, pending()).await;
+        assert_eq!(outcome.failures[0].what, "a step lacks what another was to make");
+    }
+
+    #[tokio::test]
+    async fn a_failure_breaks_off_what_waits_and_keeps_back_the_rest() {
+        let (steps, [cut, _, note]) = plan(false);
+        let perform = async |doing: Doing<'_, Kitchen>| match task(&doing) {
+            Task::Cut => Err(no()),
+            Task::Lock { .. } => Ok(Done::wrote()),
+            Task::Note => pending().await,
+        };
+        let outcome = execute(&steps, perform, AfterFailure::Stop, &|_| {}, pending()).await;
+        assert_eq!(outcome.failures, [no()]);
+        assert_eq!(outcome.begun, BTreeSet::from([cut, note]));
+        assert!(outcome.done.is_empty() && outcome.written.is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_does_not_need_the_step_that_failed_is_done_where_that_is_wanted() {
+        let (steps, [_, lock, note]) = plan(false);
+        let perform = async |doing: Doing<'_, Kitchen>| match task(&doing) {
+            Task::Cut => Err(no()),
+            Task::Lock { .. } => Ok(Done::wrote()),
+            Task::Note => {
+                tokio::task::yield_now().await;
+                Ok(Done::default())
+            }
+        };
+        let outcome = execute(&steps, perform, AfterFailure::GoOn, &|_| {}, pending()).await;
+        assert_eq!((outcome.failures.len(), outcome.done), (1, BTreeSet::from([note])));
+        assert!(!outcome.begun.contains(&lock));
+    }
+
+    #[tokio::test]
+    async fn a_signal_lets_a_write_end_and_breaks_off_what_waits() {
+        let (steps, [_, lock, note]) = plan(false);
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        let sender = Mutex::new(Some(sender));
+        let perform = async |doing: Doing<'_, Kitchen>| match task(&doing) {
+            Task::Cut => Ok(Done::made(Key(7))),
+            Task::Lock { .. } => {
+                sender.lock().unwrap().take().unwrap().send(2).unwrap();
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                Ok(Done::wrote())
+            }
+            Task::Note => pending().await,
+        };
+        let signal = async { receiver.await.unwrap() };
+        let outcome = execute(&steps, perform, AfterFailure::Stop, &|_| {}, signal).await;
+        assert_eq!(outcome.failures[0].kind, Kind::Interrupted(2));
+        assert_eq!(outcome.written, [lock]);
+        assert!(outcome.begun.contains(&note) && !outcome.done.contains(&note));
+    }
 }

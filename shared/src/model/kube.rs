@@ -9,5 +9,6 @@ pub mod managed_by;
 pub mod managed_fields;
 pub mod node_labels;
 pub mod object;
+pub mod permissions;
 pub mod pull_secret;
 pub mod write;

@@ -139,6 +139,24 @@ impl Error {
             .fix(ISSUES)
     }
 
+    /// The same error of a command that has written nothing so far: it is a refusal. Only who drives the command knows that.
+    #[must_use]
+    pub fn before_any_write(mut self) -> Self {
+        if matches!(self.kind, Kind::Failed | Kind::Forbidden | Kind::Conflict) {
+            self.kind = Kind::Refused;
+        }
+        self
+    }
+
+    /// The same error of a command that has written something, or may have: it is a failure, whatever it would be elsewhere.
+    #[must_use]
+    pub fn on_the_way(mut self) -> Self {
+        if matches!(self.kind, Kind::Refused | Kind::Forbidden | Kind::Conflict) {
+            self.kind = Kind::Failed;
+        }
+        self
+    }
+
     /// 2 for the command line, 1 for what was refused or failed, 4 for what was not put back, 128 + number for a signal.
     pub fn exit_code(&self) -> u8 {
         match self.kind {
@@ -181,5 +199,18 @@ mod tests {
         assert_eq!(error.remedy, ["did you mean east?", "name one that there is"]);
         let error = Error::usage("there is no south-3").meant("south-3", ["east"]).fix("name one that there is");
         assert_eq!(error.remedy, ["name one that there is"]);
+    }
+
+    #[test]
+    fn who_drives_a_command_says_whether_anything_was_written() {
+        let of = |kind| Error::of(kind, "no").fix("try again");
+        for kind in [Kind::Refused, Kind::Failed, Kind::Forbidden, Kind::Conflict] {
+            assert_eq!(of(kind).before_any_write().kind, Kind::Refused);
+            assert_eq!(of(kind).on_the_way().kind, Kind::Failed);
+        }
+        for kind in [Kind::Usage, Kind::NotRestored, Kind::Interrupted(2)] {
+            assert_eq!(of(kind).before_any_write().kind, kind);
+            assert_eq!(of(kind).on_the_way().kind, kind);
+        }
     }
 }

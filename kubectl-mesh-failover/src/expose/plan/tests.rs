@@ -3,7 +3,7 @@ use mesh_shared::model::kube::write::Operation;
 use serde_json::json;
 
 use super::*;
-use crate::mesh::test_world::{cluster, gateway, our_gateway, service, with_service};
+use crate::mesh::test_world::{cluster, gateway, our_gateway, service, with_service, writes};
 
 const HOST: &str = "helloworld.sample.svc.cluster.local";
 const OTHER: &str = "other.sample.svc.cluster.local";
@@ -26,8 +26,8 @@ fn exposed(seen: &[ObservedTraffic]) -> ExposePlan {
     planned(expose, &[], seen).unwrap()
 }
 
-fn hosts(change: &Change) -> Vec<String> {
-    let value = match &change.write {
+fn hosts(write: &Write) -> Vec<String> {
+    let value = match write {
         Write::Create { manifest } => manifest["spec"]["servers"][0]["hosts"].clone(),
         Write::Patch { operations, .. } => operations
             .iter()
@@ -44,10 +44,10 @@ fn hosts(change: &Change) -> Vec<String> {
 #[test]
 fn every_cluster_with_endpoints_gets_a_gateway_with_the_one_host() {
     let plan = exposed(&[serving("east"), serving("west"), cluster("north")]);
-    let places: Vec<&str> = plan.changes.iter().map(|change| change.cluster.as_str()).collect();
+    let places: Vec<&str> = plan.changes.iter().map(|(_, change)| change.cluster.as_ref().unwrap().as_str()).collect();
     assert_eq!(places, ["east", "west"]);
-    assert!(plan.changes.iter().all(|change| hosts(change) == [HOST]));
-    let Write::Create { manifest } = &plan.changes[0].write else { panic!("{plan:?}") };
+    assert!(writes(&plan.changes).into_iter().all(|write| hosts(write) == [HOST]));
+    let Write::Create { manifest } = writes(&plan.changes)[0] else { panic!("{plan:?}") };
     assert_eq!(manifest["metadata"]["name"], NAME);
     assert_eq!(manifest["spec"]["selector"], json!({"istio": "eastwestgateway"}));
     assert_eq!(plan.notes, ["it does not resolve in north, where no Service of that name stands"]);
@@ -58,8 +58,8 @@ fn a_host_joins_those_that_are_exposed_and_only_if_nobody_changed_them_meanwhile
     let mut east = serving("east");
     east.east_west.known_mut().unwrap().gateway_rules.push(our_gateway(&[OTHER]));
     let plan = exposed(&[east]);
-    assert_eq!(hosts(&plan.changes[0]), [HOST, OTHER]);
-    let Write::Patch { operations, .. } = &plan.changes[0].write else { panic!("{plan:?}") };
+    assert_eq!(hosts(writes(&plan.changes)[0]), [HOST, OTHER]);
+    let Write::Patch { operations, .. } = writes(&plan.changes)[0] else { panic!("{plan:?}") };
     assert_eq!(
         operations[..2],
         [
@@ -86,7 +86,8 @@ fn what_another_gateway_opens_is_left_to_it() {
         let mut east = serving("east");
         east.east_west.known_mut().unwrap().gateway_rules.push(gateway("users", "somebody", &[host]));
         let plan = exposed(&[east, serving("west")]);
-        let places: Vec<&str> = plan.changes.iter().map(|change| change.cluster.as_str()).collect();
+        let places: Vec<&str> =
+            plan.changes.iter().map(|(_, change)| change.cluster.as_ref().unwrap().as_str()).collect();
         assert_eq!(places, ["west"], "{host}");
         let Outcome::Stands(opening) = &plan.clusters[0].outcome else { panic!("{host}: {plan:?}") };
         assert_eq!(opening.is_everything(), host.starts_with("*.local") || host == "*" || host == "sample/*", "{host}");
@@ -112,7 +113,7 @@ fn a_host_that_another_gateway_has_opened_meanwhile_is_not_written_again() {
         .unwrap()
         .gateway_rules
         .extend([our_gateway(&[OTHER]), gateway("users", "somebody", &[OTHER])]);
-    assert_eq!(hosts(&exposed(&[east]).changes[0]), [HOST]);
+    assert_eq!(hosts(writes(&exposed(&[east]).changes)[0]), [HOST]);
 }
 
 #[test]
@@ -135,7 +136,7 @@ fn a_gateway_that_no_longer_selects_the_gateways_pods_is_bound_anew() {
     stale["spec"]["selector"] = json!({"istio": "old"});
     east.east_west.known_mut().unwrap().gateway_rules.push(stale);
     let plan = exposed(&[east]);
-    let Write::Patch { operations, .. } = &plan.changes[0].write else { panic!("{plan:?}") };
+    let Write::Patch { operations, .. } = writes(&plan.changes)[0] else { panic!("{plan:?}") };
     let selector = Operation::Add { path: "/spec/selector".into(), value: json!({"istio": "eastwestgateway"}) };
     assert!(operations.contains(&selector));
 }
@@ -191,12 +192,12 @@ fn taking_back_the_last_host_deletes_the_gateway_that_was_seen() {
     let mut east = serving("east");
     east.east_west.known_mut().unwrap().gateway_rules.push(our_gateway(&[HOST]));
     let plan = planned(unexpose, &[], &[east.clone()]).unwrap();
-    let Write::Delete { uid, resource_version, .. } = &plan.changes[0].write else { panic!("{plan:?}") };
+    let Write::Delete { uid, resource_version, .. } = writes(&plan.changes)[0] else { panic!("{plan:?}") };
     assert_eq!((uid.as_str(), resource_version.as_deref()), ("uid-1", Some("7")));
 
     east.east_west.known_mut().unwrap().gateway_rules = vec![our_gateway(&[HOST, OTHER])];
     let plan = planned(unexpose, &[], &[east]).unwrap();
-    assert_eq!(hosts(&plan.changes[0]), [OTHER]);
+    assert_eq!(hosts(writes(&plan.changes)[0]), [OTHER]);
     assert_eq!(plan.clusters[0].outcome, Outcome::Unexposes { still: None });
 }
 

@@ -328,7 +328,7 @@ fn a_second_run_writes_nothing_and_a_removal_gives_back_what_was() {
     let first = planned(&before);
     assert_eq!(first.changes().len(), 2);
     let after = carried_out(&before, &first);
-    assert_eq!(planned(&after).changes(), []);
+    assert!(planned(&after).changes().is_empty());
     let removal = removal::remove(&service("helloworld.sample"), MANAGER, &each(&after)).unwrap();
     assert_eq!(removal.changes().len(), 2);
     let back = carried_out(&after, &removal);
@@ -489,7 +489,7 @@ fn a_damaged_annotation_of_another_service_is_nobodys_business() {
 fn what_only_reads_goes_on_and_says_that_an_annotation_is_damaged() {
     let world = annotated("");
     let compared = compare(&request(&[]), &each(&world)).unwrap();
-    assert_eq!(compared.changes(), []);
+    assert!(compared.changes().is_empty());
     let drift = drift::drift(&service("helloworld.sample"), &each(&world));
     let report = report(&service("helloworld.sample"), MANAGER, &each(&world));
     assert_eq!(report.clients[0].rule.as_ref().unwrap().ours, Ours::Unknown);

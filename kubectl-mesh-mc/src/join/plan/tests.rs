@@ -1,10 +1,9 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use mesh_shared::engine::action::{Action, Phase};
 use mesh_shared::engine::steps::StepId;
-use mesh_shared::machine::ca_folder::{KeptRoot, SignedFor};
 use mesh_shared::model::kube::object::ObjectKey;
+use mesh_shared::model::kube::write::Write;
 use mesh_shared::model::pki::chain::Fingerprint;
 use mesh_shared::model::seen::access::RemoteAccess;
 use mesh_shared::model::seen::access::{AddressSource, ApiAddress, RemoteSecretFound};
@@ -20,6 +19,8 @@ use mesh_shared::model::names::NetworkName;
 use mesh_shared::model::pki::key::KeyAlgorithm;
 
 use super::*;
+use crate::keep::ca_folder::{KeptRoot, SignedFor};
+use crate::work::tasks::{Action, Phase, Task, title};
 
 fn request() -> JoinRequest {
     JoinRequest {
@@ -71,7 +72,7 @@ fn finished(plan: &JoinPlan, index: usize, before: &ObservedCluster) -> Observed
     let mut after = before.clone();
     for (_, step) in plan.steps.iter().filter(|(_, step)| step.cluster.as_ref() == Some(name)) {
         match &step.action {
-            Action::Apply { manifest } => {
+            Action::Write(Write::Apply { manifest }) => {
                 after.objects.insert(ObjectKey::of(manifest), manifest.clone());
                 let resource = ObservedResource { name: "default".into(), object: manifest.clone() };
                 match manifest["kind"].as_str() {
@@ -81,11 +82,11 @@ fn finished(plan: &JoinPlan, index: usize, before: &ObservedCluster) -> Observed
                     _ => {}
                 }
             }
-            Action::CreateCacerts { .. } => {
+            Action::Task(Task::CreateCacerts { .. }) => {
                 after.trust.has_cacerts = true;
                 after.trust.root = TrustRoot::Cacerts { root: root("one") };
             }
-            Action::WriteRemoteSecret { peer } => after.access.remote_secrets.push(RemoteSecretFound {
+            Action::Task(Task::WriteRemoteSecret { peer, .. }) => after.access.remote_secrets.push(RemoteSecretFound {
                 secret: format!("istio-remote-secret-{peer}"),
                 clusters: vec![peer.to_string()],
                 server: Some(format!("https://{peer}.example:6443")),
@@ -156,7 +157,7 @@ fn two_fresh_clusters_get_everything() {
         .steps
         .iter()
         .filter(|(_, step)| step.action.writes())
-        .map(|(_, step)| format!("{} {}", step.cluster.as_ref().map_or("-", |name| name.as_str()), step.action.title()))
+        .map(|(_, step)| format!("{} {}", step.cluster.as_ref().map_or("-", |name| name.as_str()), title(&step.action)))
         .collect();
     insta::assert_debug_snapshot!(titles);
 }
@@ -164,9 +165,14 @@ fn two_fresh_clusters_get_everything() {
 #[test]
 fn nothing_but_the_probe_is_written_before_the_addresses_are_proved() {
     let plan = plan(&request(), &[fresh("east"), fresh("west")], &empty_folder()).unwrap();
-    let proved = plan.steps.iter().find(|(_, step)| matches!(step.action, Action::SettleAddresses { .. })).unwrap().0;
-    for (id, step) in plan.steps.iter().filter(|(_, step)| step.action.writes() && step.phase != Phase::Probe) {
-        assert!(comes_after(&plan, id, proved), "{}", step.action.title());
+    let proved = plan
+        .steps
+        .iter()
+        .find(|(_, step)| matches!(step.action, Action::Task(Task::SettleAddresses { .. })))
+        .unwrap()
+        .0;
+    for (id, step) in plan.steps.iter().filter(|(_, step)| step.action.writes() && step.part != Phase::Probe) {
+        assert!(comes_after(&plan, id, proved), "{}", title(&step.action));
     }
 }
 
@@ -176,14 +182,14 @@ fn trust_stands_everywhere_before_any_control_plane_is_asked_for() {
     let trusted: Vec<StepId> = plan
         .steps
         .iter()
-        .filter(|(_, step)| matches!(step.action, Action::CreateCacerts { .. }))
+        .filter(|(_, step)| matches!(step.action, Action::Task(Task::CreateCacerts { .. })))
         .map(|(id, _)| id)
         .collect();
     assert_eq!(trusted.len(), 2);
     for (id, step) in plan.steps.iter() {
-        let Action::Apply { manifest } = &step.action else { continue };
+        let Action::Write(Write::Apply { manifest }) = &step.action else { continue };
         if manifest["apiVersion"] == "sailoperator.io/v1" {
-            assert!(trusted.iter().all(|trusted| comes_after(&plan, id, *trusted)), "{}", step.action.title());
+            assert!(trusted.iter().all(|trusted| comes_after(&plan, id, *trusted)), "{}", title(&step.action));
         }
     }
 }
@@ -192,9 +198,10 @@ fn trust_stands_everywhere_before_any_control_plane_is_asked_for() {
 fn a_remote_secret_is_written_only_after_its_token_is_proved() {
     let plan = plan(&request(), &[fresh("east"), fresh("west")], &empty_folder()).unwrap();
     for (id, step) in plan.steps.iter() {
-        if let Action::WriteRemoteSecret { peer } = &step.action {
-            let proof = Action::ProveToken { peer: peer.clone() };
-            let proved = plan.steps.iter().find(|(_, other)| other.action == proof && other.cluster == step.cluster);
+        if let Action::Task(Task::WriteRemoteSecret { peer, .. }) = &step.action {
+            let is_proof =
+                |action: &Action| matches!(action, Action::Task(Task::ProveToken { peer: of, .. }) if of == peer);
+            let proved = plan.steps.iter().find(|(_, other)| is_proof(&other.action) && other.cluster == step.cluster);
             assert!(comes_after(&plan, id, proved.unwrap().0));
         }
     }
@@ -203,7 +210,9 @@ fn a_remote_secret_is_written_only_after_its_token_is_proved() {
 #[test]
 fn probes_are_removed_after_everybody_who_uses_them() {
     let plan = plan(&request(), &[fresh("east"), fresh("west")], &empty_folder()).unwrap();
-    for (id, step) in plan.steps.iter().filter(|(_, step)| matches!(step.action, Action::RemoveProbe)) {
+    for (id, step) in
+        plan.steps.iter().filter(|(_, step)| matches!(step.action, Action::Task(Task::RemoveProbe { .. })))
+    {
         let users: Vec<_> = plan
             .steps
             .iter()
@@ -211,7 +220,9 @@ fn probes_are_removed_after_everybody_who_uses_them() {
                 other.cluster == step.cluster
                     && matches!(
                         other.action,
-                        Action::ProveAddresses { .. } | Action::ProveToken { .. } | Action::VerifyGateways { .. }
+                        Action::Task(
+                            Task::ProveAddresses { .. } | Task::ProveToken { .. } | Task::VerifyGateways { .. }
+                        )
                     )
             })
             .collect();
@@ -228,9 +239,12 @@ fn a_finished_mesh_has_nothing_to_change_and_starts_no_pod() {
     let second = plan(&request(), &after, &folder_with("one", &["east", "west"])).unwrap();
     assert_eq!(second.steps.changes(), 0);
     assert!(
-        second.steps.iter().all(|(_, step)| !matches!(step.action, Action::StartProbe | Action::VerifyGateways { .. }))
+        second
+            .steps
+            .iter()
+            .all(|(_, step)| !matches!(step.action, Action::Task(Task::StartProbe | Task::VerifyGateways { .. })))
     );
-    assert!(second.steps.iter().any(|(_, step)| matches!(step.action, Action::VerifyDiscovery { .. })));
+    assert!(second.steps.iter().any(|(_, step)| matches!(step.action, Action::Task(Task::VerifyDiscovery { .. }))));
 }
 
 #[test]
@@ -243,7 +257,7 @@ fn a_third_cluster_changes_nothing_of_the_two_but_adds_its_remote_secret() {
         .steps
         .iter()
         .filter(|(_, step)| step.cluster.as_ref().is_some_and(|name| name.as_str() == "east") && step.action.writes())
-        .map(|(_, step)| step.action.title())
+        .map(|(_, step)| title(&step.action))
         .collect();
     assert_eq!(
         of_east.iter().map(String::as_str).collect::<Vec<_>>(),
@@ -287,9 +301,9 @@ fn a_probe_whose_run_has_ended_is_removed_and_one_whose_run_may_live_is_not() {
         .steps
         .iter()
         .map(|(_, step)| &step.action)
-        .filter(|action| matches!(action, Action::RemoveLeftoverProbes { .. }))
+        .filter(|action| matches!(action, Action::Task(Task::RemoveLeftoverProbes { .. })))
         .collect();
-    assert_eq!(removed, [&Action::RemoveLeftoverProbes { namespaces: vec!["mesh-probe-dead".into()] }]);
+    assert_eq!(removed, [&Action::Task(Task::RemoveLeftoverProbes { namespaces: vec!["mesh-probe-dead".into()] })]);
     assert_eq!(plan.notes, ["another run may be at work in east: it has the probe mesh-probe-beef"]);
 }
 
@@ -499,7 +513,11 @@ fn an_internal_gateway_wants_a_cloud_that_is_known() {
 fn without_probes_no_pod_is_started() {
     let request = JoinRequest { probe: false, ..request() };
     let plan = plan(&request, &[fresh("east"), fresh("west")], &empty_folder()).unwrap();
-    assert!(plan.steps.iter().all(|(_, step)| !matches!(step.action, Action::StartProbe | Action::RemoveProbe)));
+    assert!(
+        plan.steps
+            .iter()
+            .all(|(_, step)| !matches!(step.action, Action::Task(Task::StartProbe | Task::RemoveProbe { .. })))
+    );
 }
 
 fn comes_after(plan: &JoinPlan, step: StepId, before: StepId) -> bool {

@@ -94,7 +94,6 @@ async fn a_plugin_that_fails_at_first_is_told_by_name_code_and_first_line() {
       why:   the credential plugin sh ended with exit code 3: your login has ended
       do:    log in again, or correct the user's exec in the kubeconfig
              then try: kubectl --context east version
-    Nothing was written.
     ");
     for mode in ["IfAvailable", "Always"] {
         let error = refused(&plugin(UNTIL_TOLD, mode, folder.path().to_str().unwrap())).await;
@@ -104,7 +103,6 @@ async fn a_plugin_that_fails_at_first_is_told_by_name_code_and_first_line() {
           why:   the credential plugin sh ended with exit code 3; what it said stands above
           do:    log in again, or correct the user's exec in the kubeconfig
                  then try: kubectl --context east version
-        Nothing was written.
         "));
     }
 }

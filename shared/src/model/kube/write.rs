@@ -1,26 +1,13 @@
-//! One write to one object: what exposure, rules, labels and drills consist of.
+//! One write to one object: what plans and drills consist of.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::difference::Difference;
 use crate::model::kube::object::ObjectKey;
-use crate::model::names::ClusterName;
 
-/// One write to one object of one cluster, with the reason that a person reads.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Change {
-    /// Where.
-    pub cluster: ClusterName,
-    /// What is done.
-    pub write: Write,
-    /// Such as "west serves helloworld.sample and does not expose it".
-    pub why: String,
-}
-
-/// A write. Each has a precondition, so that nobody else's change is lost.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(tag = "do", rename_all = "kebab-case")]
+/// A write of either plugin. Each has a precondition, so that nobody else's change is lost.
+#[derive(Debug, Clone, PartialEq)]
 pub enum Write {
     /// The object must not be there yet.
     Create {

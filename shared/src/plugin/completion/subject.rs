@@ -28,8 +28,8 @@ pub enum Names {
     Users,
     /// Clusters by the names that a first join gives them: the contexts made DNS labels.
     Joining,
-    /// Meshes whose root is kept on this machine.
-    Meshes,
+    /// What the plugin itself keeps on this machine.
+    Own,
     /// What stands in clusters.
     Live(Live),
 }

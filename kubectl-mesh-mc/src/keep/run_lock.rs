@@ -10,8 +10,8 @@ use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
-use super::random;
-use crate::plugin::error::Result;
+use mesh_shared::machine::random;
+use mesh_shared::plugin::error::Result;
 
 /// By then a cluster's own clock has told long ago that a run is over.
 const KEPT: Duration = Duration::from_hours(24);

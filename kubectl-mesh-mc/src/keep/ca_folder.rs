@@ -9,6 +9,7 @@
 //! certificate, and an intermediate's folder whole or not at all, so that a run that was killed anywhere is followed by one
 //! with the same root.
 
+mod files;
 mod private_dir;
 mod state;
 #[cfg(test)]
@@ -23,22 +24,19 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use rustix::fs::{FlockOperation, flock};
 
+use files::{CA_CERT, CA_KEY, ROOT_CERT, ROOT_KEY, read_certificate};
 use private_dir::{PrivateDir, UNFINISHED};
-pub use state::{CaFolderState, FolderFault, KeptRoot, SignedFor, observe};
+#[cfg(test)]
+pub use state::KeptRoot;
+pub use state::{CaFolderState, SignedFor, observe};
 use state::{folder_faults, read_record, refuse_lost_root, unusable, write_record};
 
-use crate::model::names::{ClusterName, MeshId};
-use crate::model::pki::authority::{Issued, Root};
-use crate::model::pki::chain::{Certificate, parse_bundle};
-use crate::model::pki::key::PrivateKey;
-use crate::plugin::error::{Error, Result};
+use mesh_shared::model::names::{ClusterName, MeshId};
+use mesh_shared::model::pki::authority::{Issued, Root};
+use mesh_shared::model::pki::key::PrivateKey;
+use mesh_shared::plugin::error::{Error, Result};
 
-const ROOT_CERT: &str = "root-cert.pem";
-const ROOT_KEY: &str = "root-key.pem";
-const CA_CERT: &str = "ca-cert.pem";
-const CA_KEY: &str = "ca-key.pem";
 const CERT_CHAIN: &str = "cert-chain.pem";
-const RECORD: &str = "clusters.json";
 const LOCK: &str = ".lock";
 
 /// Where the CA folder of a mesh is unless the user names one: `$XDG_DATA_HOME/mesh-mc/<mesh>`, else
@@ -266,19 +264,5 @@ impl CaFolder {
 
     fn place(&self) -> String {
         self.folder.path().display().to_string()
-    }
-}
-
-/// The one certificate of a file, or none where there is no such file.
-fn read_certificate(folder: &PrivateDir, name: &str) -> Result<Option<Certificate>> {
-    let Some(text) = folder.read(name)? else { return Ok(None) };
-    let fault = |why: String| {
-        Error::refused(format!("cannot read {}", folder.path().join(name).display()))
-            .because(why)
-            .fix("restore it from a backup of the folder, or name another folder: --ca-dir DIR")
-    };
-    match parse_bundle(&text).map_err(|error| fault(error.to_string()))?.as_slice() {
-        [one] => Ok(Some(one.clone())),
-        several => Err(fault(format!("it holds {} certificates where one is wanted", several.len()))),
     }
 }

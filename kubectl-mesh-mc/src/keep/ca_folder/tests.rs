@@ -2,11 +2,37 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 
+use mesh_shared::machine::random;
+use mesh_shared::model::pki::chain::parse_bundle;
+use mesh_shared::model::pki::key::KeyAlgorithm;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
-use crate::model::pki::authority::tests::{cluster, issued_by, now, openssl, root};
+
+fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+fn key() -> PrivateKey {
+    random::new_key(KeyAlgorithm::EcdsaP256).unwrap()
+}
+
+fn root() -> Root {
+    Root::create(key(), random::new_serial().unwrap(), now()).unwrap()
+}
+
+fn cluster(name: &str) -> ClusterName {
+    ClusterName::new(name).unwrap()
+}
+
+fn issued_by(root: &Root, name: &str) -> Issued {
+    root.issue(&cluster(name), "istio-system", key(), random::new_serial().unwrap(), now()).unwrap()
+}
+
+fn openssl(folder: &Path, arguments: &[&str]) -> std::process::Output {
+    std::process::Command::new("openssl").current_dir(folder).args(arguments).output().unwrap()
+}
 
 /// A place for a CA folder that is not there yet, two levels below what is.
 fn place() -> (TempDir, PathBuf) {
@@ -117,7 +143,7 @@ fn a_folder_that_signed_only_for_other_clusters_is_refused() {
     let mesh = MeshId::new("shop").unwrap();
     state.refuse_foreign(&mesh, &BTreeSet::from(["uid-east", "uid-west"])).unwrap();
     let error = state.refuse_foreign(&mesh, &BTreeSet::from(["uid-north"])).unwrap_err();
-    assert_eq!(error.kind, crate::plugin::error::Kind::Refused);
+    assert_eq!(error.kind, mesh_shared::plugin::error::Kind::Refused);
     assert!(error.why.unwrap().contains("signed for east,"));
     CaFolderState { signed_for: vec![], ..state }.refuse_foreign(&mesh, &BTreeSet::from(["uid-north"])).unwrap();
 }

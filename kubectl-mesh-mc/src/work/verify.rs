@@ -1,36 +1,41 @@
 //! Asks what was built whether it works.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mesh_probe::line::{Kind, Outcome, Target};
+use mesh_shared::cluster::istiod::{self, Replica};
+use mesh_shared::model::istio::gateway::STATUS_PORT;
+use mesh_shared::model::names::ClusterName;
+use mesh_shared::plugin::error::{Error, Result};
 
-use super::remote_access::ask;
-use super::world::{Handle, World};
-use crate::cluster::istiod;
-use crate::cluster::istiod::Replica;
-use crate::model::istio::gateway::STATUS_PORT;
-use crate::model::names::ClusterName;
-use crate::plugin::error::{Error, Result};
+use super::environment::{Environment, MemberCluster};
+use super::peer_access::ask;
+use super::tasks::{GatewayAddresses, Probe};
 
 /// How often istiod is asked while it still gathers.
 const PAUSE: Duration = Duration::from_millis(150);
 
+/// Peers, and where their gateways are.
+type Peers<'a> = &'a [(&'a ClusterName, Arc<GatewayAddresses>)];
+
 /// Waits until every ready istiod has each peer synced and the peer's gateway among its networks.
 pub(super) async fn discovery(
-    world: &World,
+    environment: &Environment,
     name: &ClusterName,
-    member: &Handle,
-    peers: &[ClusterName],
+    member: &MemberCluster,
+    peers: Peers<'_>,
     progress: &(dyn Fn(String) + Send + Sync),
 ) -> Result<()> {
+    let Environment { system_namespace, deadline, .. } = environment;
     loop {
-        let replicas = istiod::replicas(&member.cluster, &world.system_namespace, world.deadline).await?;
-        let Some(missing) = first_missing(world, &replicas, peers)? else { return Ok(()) };
+        let replicas = istiod::replicas(&member.cluster, system_namespace, *deadline).await?;
+        let Some(missing) = first_missing(environment, &replicas, peers)? else { return Ok(()) };
         progress(missing.clone());
-        if tokio::time::Instant::now() + PAUSE > world.deadline {
+        if tokio::time::Instant::now() + PAUSE > *deadline {
             return Err(Error::failed(format!("the control plane of {name} does not see every peer"))
-                .at(format!("context {}, istiod in {}", member.cluster.context, world.system_namespace))
+                .at(format!("context {}, istiod in {system_namespace}", member.cluster.context))
                 .because(missing)
                 .fix("look into istiod's log for the peer's name, then run the join again"));
         }
@@ -38,12 +43,12 @@ pub(super) async fn discovery(
     }
 }
 
-fn first_missing(world: &World, replicas: &[Replica], peers: &[ClusterName]) -> Result<Option<String>> {
+fn first_missing(environment: &Environment, replicas: &[Replica], peers: Peers<'_>) -> Result<Option<String>> {
     if replicas.is_empty() {
         return Ok(Some("no istiod is ready".into()));
     }
     for replica in replicas {
-        for peer in peers {
+        for (peer, addresses) in peers {
             let state = replica.clusters.iter().find(|cluster| cluster.cluster == peer.as_str());
             match state {
                 None => return Ok(Some(format!("{} does not know {peer}", replica.pod))),
@@ -52,10 +57,10 @@ fn first_missing(world: &World, replicas: &[Replica], peers: &[ClusterName]) -> 
                 }
                 Some(_) => {}
             }
-            let network = &world.member(peer)?.network;
+            let network = &environment.member(peer)?.network;
             if !replica.gateways.iter().any(|gateway| gateway.network == network.as_str()) {
-                let addresses = world.board.notes().gateways.get(peer).cloned().unwrap_or_default();
-                return Ok(Some(format!("{} knows no gateway of {network}{}", replica.pod, to_resolve(&addresses))));
+                let unresolved = to_resolve(&addresses.0);
+                return Ok(Some(format!("{} knows no gateway of {network}{unresolved}", replica.pod)));
             }
         }
     }
@@ -72,11 +77,16 @@ fn to_resolve(addresses: &[String]) -> String {
 
 /// Asks each peer's gateway for its health from this cluster's network. Before anything is exposed 15443 is refused and that
 /// is right; 15021 answers.
-pub(super) async fn gateways(world: &World, name: &ClusterName, member: &Handle, peers: &[ClusterName]) -> Result<()> {
-    let mut asked: Vec<(&ClusterName, String)> = Vec::new();
-    for peer in peers {
-        let addresses = world.board.notes().gateways.get(peer).cloned().unwrap_or_default();
-        let first = addresses.into_iter().next();
+pub(super) async fn gateways(
+    environment: &Environment,
+    name: &ClusterName,
+    member: &MemberCluster,
+    probe: &Probe,
+    peers: Peers<'_>,
+) -> Result<()> {
+    let mut asked: Vec<(&ClusterName, &str)> = Vec::new();
+    for (peer, addresses) in peers {
+        let first = addresses.0.first();
         let address = first.ok_or_else(|| Error::failed(format!("the gateway of {peer} has no address")).report())?;
         asked.push((peer, address));
     }
@@ -98,7 +108,7 @@ pub(super) async fn gateways(world: &World, name: &ClusterName, member: &Handle,
     };
     // kube-proxy and clouds take a moment from a Service's address to its first packet.
     loop {
-        let answers = ask(world, name, member, targets()).await?;
+        let answers = ask(environment, member, probe, targets()).await?;
         let fault = answers.iter().find_map(|answer| match &answer.outcome {
             Outcome::Ok { http_status: Some(200), .. } => None,
             Outcome::Ok { http_status, .. } => {
@@ -107,10 +117,9 @@ pub(super) async fn gateways(world: &World, name: &ClusterName, member: &Handle,
             Outcome::Error { stage, reason } => Some((answer.id.clone(), format!("{stage}: {reason}"))),
         });
         let Some((id, why)) = fault else { return Ok(()) };
-        if tokio::time::Instant::now() + PAUSE > world.deadline {
+        if tokio::time::Instant::now() + PAUSE > environment.deadline {
             let index: usize = id.parse().unwrap_or_default();
-            let (peer, address) =
-                asked.get(index).map_or(("a peer", ""), |(peer, address)| (peer.as_str(), address.as_str()));
+            let (peer, address) = asked.get(index).map_or(("a peer", ""), |(peer, address)| (peer.as_str(), *address));
             return Err(Error::failed(format!("the gateway of {peer} does not answer from {name}"))
                 .at(format!("http://{address}:{STATUS_PORT}/healthz/ready"))
                 .because(why)

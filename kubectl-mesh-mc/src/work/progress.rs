@@ -3,16 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use mesh_shared::engine::event::Event;
+use mesh_shared::engine::steps::StepId;
+use mesh_shared::model::names::ClusterName;
+use mesh_shared::plugin::terminal::Terminal;
+use mesh_shared::plugin::terminal::live_lines::Lines;
+use mesh_shared::plugin::text;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Instant;
 
-use crate::engine::action::Phase;
-use crate::engine::event::Event;
-use crate::engine::steps::{StepId, Steps};
-use crate::model::names::ClusterName;
-use crate::plugin::terminal::Terminal;
-use crate::plugin::text;
+use super::tasks::{Phase, Steps, title};
 
 /// How often what is still waited for is told where nothing can be drawn.
 const REMINDER: Duration = Duration::from_secs(10);
@@ -20,15 +20,18 @@ const REMINDER: Duration = Duration::from_secs(10);
 /// Shows a run until its events end.
 pub async fn show(terminal: Terminal, steps: &Steps, mut events: UnboundedReceiver<Event>) {
     let mut board = Board::new(steps);
-    let mut lines = terminal.live.then(|| Lines::new(&board));
+    let lines = terminal.live.then(|| Lines::begin(board.clusters().len()));
+    if let Some(lines) = &lines {
+        lines.draw(&board.lines());
+    }
     let mut reminder = tokio::time::interval_at(Instant::now() + REMINDER, REMINDER);
     loop {
         tokio::select! {
             event = events.recv() => {
                 let Some(event) = event else { break };
                 let finished = board.take(&event);
-                match &mut lines {
-                    Some(lines) => lines.draw(&board),
+                match &lines {
+                    Some(lines) => lines.draw(&board.lines()),
                     None => finished.iter().for_each(|line| terminal.say(line)),
                 }
             }
@@ -36,7 +39,7 @@ pub async fn show(terminal: Terminal, steps: &Steps, mut events: UnboundedReceiv
         }
     }
     if let Some(lines) = lines {
-        lines.end(&board);
+        lines.end(&board.lines());
     }
 }
 
@@ -91,7 +94,7 @@ impl<'a> Board<'a> {
     /// Takes an event in; the plain lines that it makes due.
     fn take(&mut self, event: &Event) -> Vec<String> {
         let (Event::Started(id) | Event::Waiting(id, _) | Event::Done(id, _) | Event::Failed(id)) = event;
-        let key = self.steps.get(*id).and_then(|step| Some((step.cluster.clone()?, step.phase)));
+        let key = self.steps.get(*id).and_then(|step| Some((step.cluster.clone()?, step.part)));
         match event {
             Event::Started(_) => {
                 self.running.insert(*id);
@@ -130,7 +133,7 @@ impl<'a> Board<'a> {
     fn of<'s>(&'s self, key: &'s (ClusterName, Phase)) -> impl Iterator<Item = StepId> + 's {
         self.steps
             .iter()
-            .filter(move |(_, step)| step.cluster.as_ref() == Some(&key.0) && step.phase == key.1)
+            .filter(move |(_, step)| step.cluster.as_ref() == Some(&key.0) && step.part == key.1)
             .map(|(id, _)| id)
     }
 
@@ -171,6 +174,11 @@ impl<'a> Board<'a> {
         parts.join("  ")
     }
 
+    /// The lines of all clusters.
+    fn lines(&self) -> Vec<String> {
+        self.clusters().iter().map(|cluster| self.line(cluster, "…")).collect()
+    }
+
     /// What each cluster waits for now.
     fn waits(&self) -> Vec<String> {
         self.running
@@ -180,76 +188,41 @@ impl<'a> Board<'a> {
                 let cluster = step.cluster.as_ref()?;
                 let note =
                     self.waiting.get(id).map(|text| format!(" ({})", text::shortened(text, 100))).unwrap_or_default();
-                Some(format!("{cluster}: waiting: {}{note}", step.action.title()))
+                Some(format!("{cluster}: waiting: {}{note}", title(&step.action)))
             })
             .collect()
-    }
-}
-
-/// One bar per cluster.
-struct Lines {
-    bars: Vec<(ClusterName, ProgressBar)>,
-}
-
-impl Lines {
-    fn new(board: &Board<'_>) -> Self {
-        let all = MultiProgress::new();
-        // Drawn only when every line is there: a line drawn alone would stay behind when the others push it up.
-        all.set_draw_target(ProgressDrawTarget::hidden());
-        let style = ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
-        let bars = board
-            .clusters()
-            .into_iter()
-            .map(|name| {
-                let bar = all.add(ProgressBar::new_spinner().with_style(style.clone()));
-                bar.set_message(board.line(&name, "…"));
-                (name, bar)
-            })
-            .collect();
-        all.set_draw_target(ProgressDrawTarget::stderr());
-        Self { bars }
-    }
-
-    fn draw(&mut self, board: &Board<'_>) {
-        for (name, bar) in &self.bars {
-            bar.set_message(board.line(name, "…"));
-        }
-    }
-
-    fn end(self, board: &Board<'_>) {
-        for (name, bar) in self.bars {
-            bar.finish_with_message(board.line(&name, "…"));
-        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::action::Action;
+    use crate::work::tasks::{Task, Wait};
 
     fn steps() -> Steps {
         let mut steps = Steps::default();
         let east = ClusterName::new("east").unwrap();
-        let root = steps.push(Some(&east), Phase::Trust, Action::RemoveProbe, "", []);
-        steps.push(Some(&east), Phase::Gateway, Action::AwaitGateway, "", [root]);
+        let namespaces = Task::RemoveLeftoverProbes { namespaces: Vec::new() };
+        let first = steps.push(Some(&east), Phase::Trust, namespaces.into(), "", []).unwrap();
+        steps.push(Some(&east), Phase::Gateway, Wait::Gateway.into(), "", [first]).unwrap();
         steps
     }
 
     #[test]
     fn a_line_tells_what_is_done_what_runs_and_what_waits() {
         let steps = steps();
+        let [first, second] = [0, 1].map(|index| steps.iter().nth(index).unwrap().0);
         let mut board = Board::new(&steps);
         let east = ClusterName::new("east").unwrap();
         assert_eq!(board.line(&east, "…"), "east  · trust  · gateway");
-        board.take(&Event::Started(StepId(0)));
+        board.take(&Event::Started(first));
         assert_eq!(board.line(&east, "…"), "east  … trust  · gateway");
-        let lines = board.take(&Event::Done(StepId(0), Duration::ZERO));
+        let lines = board.take(&Event::Done(first, Duration::ZERO));
         assert_eq!(lines, ["east: trust done (0.0 s)"]);
-        board.take(&Event::Started(StepId(1)));
-        board.take(&Event::Waiting(StepId(1), "0 of 1 ready".into()));
+        board.take(&Event::Started(second));
+        board.take(&Event::Waiting(second, "0 of 1 ready".into()));
         assert_eq!(board.waits(), ["east: waiting: the gateway is available (0 of 1 ready)"]);
-        board.take(&Event::Failed(StepId(1)));
+        board.take(&Event::Failed(second));
         assert_eq!(board.line(&east, "…"), "east  ✓ trust  ✗ gateway");
     }
 }

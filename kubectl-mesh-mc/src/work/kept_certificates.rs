@@ -1,0 +1,56 @@
+//! The CA folder of a run, and what of it was read.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use mesh_shared::machine::clock;
+use mesh_shared::model::pki::authority::Root;
+use mesh_shared::plugin::error::{Error, Result};
+use tokio::sync::OnceCell;
+use tokio::time::Instant;
+
+use crate::keep::ca_folder::CaFolder;
+
+/// The CA folder, and the root that it had: each taken by the first step that needs it, and held to the end of the run.
+pub struct KeptCertificates {
+    path: PathBuf,
+    deadline: Instant,
+    folder: OnceCell<Arc<CaFolder>>,
+    root: OnceCell<Arc<Root>>,
+}
+
+impl KeptCertificates {
+    /// The folder at this path, which is not taken yet. It is waited for until the deadline where another run has it.
+    pub fn at(path: PathBuf, deadline: Instant) -> Self {
+        Self { path, deadline, folder: OnceCell::new(), root: OnceCell::new() }
+    }
+
+    /// The folder, locked.
+    pub(super) async fn folder(&self) -> Result<Arc<CaFolder>> {
+        let (path, deadline) = (self.path.clone(), self.deadline.into_std());
+        let take = || async { blocking(move || CaFolder::lock(&path, deadline)).await.map(Arc::new) };
+        self.folder.get_or_try_init(take).await.cloned()
+    }
+
+    /// The root that the folder has.
+    pub(super) async fn root(&self) -> Result<Arc<Root>> {
+        let load = || async {
+            let folder = self.folder().await?;
+            let root = blocking(move || folder.load_root(clock::now())).await?;
+            root.map(Arc::new).ok_or_else(|| {
+                Error::failed("the CA folder has no root any more")
+                    .at(self.path.display().to_string())
+                    .fix("find out what removed it, and restore the folder from a backup")
+            })
+        };
+        self.root.get_or_try_init(load).await.cloned()
+    }
+}
+
+/// Keys take a second of pure computing, which must not hold up what waits for clusters.
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => Err(Error::failed("making certificates stopped").because(error.to_string()).report()),
+    }
+}
