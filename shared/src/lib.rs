@@ -10,6 +10,8 @@ pub mod completion;
 #[cfg(feature = "engine")]
 pub mod error;
 #[cfg(feature = "engine")]
+pub mod finding;
+#[cfg(feature = "engine")]
 pub mod istio;
 #[cfg(feature = "engine")]
 pub mod locality;
