@@ -45,7 +45,7 @@ advisories: prepare ## Known weaknesses of what we depend on: asks a database in
 	@tests/tiers.sh advisories
 
 reference: prepare ## Write docs/reference, docs/man and the snapshots of help anew, from the arguments
-	@MESH_REFERENCE_WRITE=1 INSTA_UPDATE=always cargo test --workspace --bins --no-fail-fast cli::tests
+	@MESH_REFERENCE_WRITE=1 INSTA_UPDATE=always cargo test --workspace --lib --bins --no-fail-fast cli::tests
 	@INSTA_UPDATE=always cargo test --workspace --no-fail-fast --test help
 
 image: out := $(abspath $(or $(OUT),$(CARGO_TARGET_DIR)/mesh-probe.tar))

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use clap::CommandFactory;
 use mesh_reference::{faults, man_pages, misfits, reference, settle, transcripts};
-use mesh_shared::completion::line::{Wanted, read};
-use mesh_shared::ui::help;
+use mesh_shared::plugin::completion::line::{Wanted, read};
+use mesh_shared::plugin::terminal::help;
 
 /// Beside the snapshots of `tests/help.rs`.
 const SNAPSHOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snapshots/pages");
@@ -88,7 +88,7 @@ fn not_completed(command: &clap::Command, verbs: &[String]) -> Vec<String> {
         let words: Vec<String> = verbs.iter().cloned().chain([flag.clone(), String::new()]).collect();
         let line = read(super::Cli::command(), &words);
         let is_own = matches!(&line.wanted, Wanted::Value(id) if id == argument.get_id().as_str());
-        if is_own && crate::commands::completion::subject(&line).is_none() {
+        if is_own && crate::completion::subject(&line).is_none() {
             found.push([verbs, &[flag]].concat().join(" "));
         }
     }

@@ -98,7 +98,8 @@ unit() {
     done
     check cargo test --workspace --lib --bins "${tests[@]}" &&
         # How worlds are read and judged: the worlds themselves need clusters.
-        check cargo test --workspace --test worlds ::tests::
+        check cargo test --workspace --test worlds ::tests:: &&
+        check cargo test --workspace --test tidy
 }
 
 # What runs in clusters. Each file of tests/e2e has a lab of its own, but for the one that brings labs up itself. Mostly they wait
@@ -124,7 +125,7 @@ lab() {
     e2e expose meshlab with --clusters east,west
     e2e three meshlab with --clusters east,west,north
     e2e join meshlab with --clusters east,west --balancer east=hostname
-    e2e worlds meshlab with --clusters east,west
+    e2e worlds meshlab with --clusters east,west --external-ip
     e2e worlds:recorded meshlab with --clusters east,west --recorded
     e2e locality meshlab with --clusters east,west
     e2e lab_installs meshlab with --clusters east,west --no-operator --external-ip=west --cluster-domain west=corp.example

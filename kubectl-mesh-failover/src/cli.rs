@@ -4,27 +4,27 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use futures::FutureExt;
-use mesh_shared::error::Result;
-use mesh_shared::machine::completion_helper::install;
-use mesh_shared::run::complete::answer;
-use mesh_shared::ui::arguments::ConnectionArguments;
-use mesh_shared::ui::command;
-use mesh_shared::ui::completion::{CompleteArguments, CompletionArguments, completion, examples};
-use mesh_shared::ui::help::{self, HelpArguments};
-use mesh_shared::ui::terminal::Terminal;
-use mesh_shared::ui::version::{self, VersionArguments};
+use mesh_shared::cluster::completion::answer;
+use mesh_shared::cluster::connection_arguments::ConnectionArguments;
+use mesh_shared::plugin::completion::helper::install;
+use mesh_shared::plugin::completion::verb::{CompleteArguments, CompletionArguments, completion, examples};
+use mesh_shared::plugin::error::Result;
+use mesh_shared::plugin::terminal::Terminal;
+use mesh_shared::plugin::terminal::command;
+use mesh_shared::plugin::terminal::help;
+use mesh_shared::plugin::terminal::help::HelpArguments;
+use mesh_shared::plugin::terminal::version;
+use mesh_shared::plugin::terminal::version::VersionArguments;
 
-use crate::BUILD;
-use crate::commands::completion::subject;
-use crate::commands::drill::{self, DrillArguments};
-use crate::commands::expose::{self, ExposeArguments, UnexposeArguments};
-use crate::commands::list::{self, ListArguments};
-use crate::commands::locality::{self, LocalityArguments};
-use crate::commands::mesh::MeshArguments;
-use crate::commands::regions::{self, RegionsArguments};
-
-/// Name of our field manager, of `managed-by` labels, and of the User-Agent before the slash.
-pub const MANAGER: &str = "kubectl-mesh-failover";
+use crate::completion::subject;
+use crate::drill::command::DrillArguments;
+use crate::expose::command::{ExposeArguments, UnexposeArguments};
+use crate::identity::{BUILD, MANAGER};
+use crate::list::command::ListArguments;
+use crate::locality::command::LocalityArguments;
+use crate::mesh::observe::MeshArguments;
+use crate::regions::command::RegionsArguments;
+use crate::{drill, expose, list, locality, regions};
 
 const EXAMPLES: &str = "\
 # Let the clusters reach a service of each other
@@ -106,7 +106,7 @@ enum Verb {
 
 /// Runs what the command line says. Exit codes: 0 done or held, 1 refused or failed, 2 command line, 3 hypothesis failed, 4 not
 /// restored, 128 + signal interrupted.
-pub(crate) fn run() -> ExitCode {
+pub fn run() -> ExitCode {
     command::run(execute)
 }
 
@@ -119,21 +119,23 @@ fn execute(cli: Cli, terminal: Terminal) -> Result<u8> {
             terminal.data(&command::block_on(answer.map(Ok))?);
             Ok(0)
         }
-        Verb::Drill(arguments) => command::block_on(drill::drill(*arguments, &cli.mesh, &connection, terminal)),
+        Verb::Drill(arguments) => {
+            command::block_on(drill::command::drill(*arguments, &cli.mesh, &connection, terminal))
+        }
         Verb::Regions(arguments) => {
-            command::block_on(regions::regions(&arguments, &cli.mesh, &connection, terminal)).map(|()| 0)
+            command::block_on(regions::command::regions(&arguments, &cli.mesh, &connection, terminal)).map(|()| 0)
         }
         Verb::List(arguments) => {
-            command::block_on(list::list(&arguments, &cli.mesh, &connection, terminal)).map(|()| 0)
+            command::block_on(list::command::list(&arguments, &cli.mesh, &connection, terminal)).map(|()| 0)
         }
         Verb::Expose(arguments) => {
-            command::block_on(expose::expose(&arguments, &cli.mesh, &connection, terminal)).map(|()| 0)
+            command::block_on(expose::command::expose(&arguments, &cli.mesh, &connection, terminal)).map(|()| 0)
         }
         Verb::Unexpose(arguments) => {
-            command::block_on(expose::unexpose(&arguments, &cli.mesh, &connection, terminal)).map(|()| 0)
+            command::block_on(expose::command::unexpose(&arguments, &cli.mesh, &connection, terminal)).map(|()| 0)
         }
         Verb::Locality(arguments) => {
-            command::block_on(locality::locality(&arguments, &cli.mesh, &connection, terminal))
+            command::block_on(locality::command::locality(&arguments, &cli.mesh, &connection, terminal))
         }
         Verb::Version(arguments) => {
             terminal.data(&version::version(&arguments, &BUILD.words(), &BUILD.about()));

@@ -4,22 +4,22 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use futures::FutureExt;
-use mesh_shared::error::Result;
-use mesh_shared::machine::completion_helper::install;
-use mesh_shared::run::complete::answer;
-use mesh_shared::ui::arguments::ConnectionArguments;
-use mesh_shared::ui::command;
-use mesh_shared::ui::completion::{CompleteArguments, CompletionArguments, completion, examples};
-use mesh_shared::ui::help::{self, HelpArguments};
-use mesh_shared::ui::terminal::Terminal;
-use mesh_shared::ui::version::{self, VersionArguments};
+use mesh_shared::cluster::completion::answer;
+use mesh_shared::cluster::connection_arguments::ConnectionArguments;
+use mesh_shared::plugin::completion::helper::install;
+use mesh_shared::plugin::completion::verb::{CompleteArguments, CompletionArguments, completion, examples};
+use mesh_shared::plugin::error::Result;
+use mesh_shared::plugin::terminal::Terminal;
+use mesh_shared::plugin::terminal::command;
+use mesh_shared::plugin::terminal::help;
+use mesh_shared::plugin::terminal::help::HelpArguments;
+use mesh_shared::plugin::terminal::version;
+use mesh_shared::plugin::terminal::version::VersionArguments;
 
-use crate::BUILD;
-use crate::commands::completion::subject;
-use crate::commands::join::{self, JoinArguments};
-
-/// Name of our field manager, of `managed-by` labels, and of the User-Agent before the slash.
-pub const MANAGER: &str = "kubectl-mesh-mc";
+use crate::completion::subject;
+use crate::identity::{BUILD, MANAGER};
+use crate::join;
+use crate::join::arguments::JoinArguments;
 
 const EXAMPLES: &str = "\
 # Make one mesh of two clusters
@@ -101,7 +101,7 @@ fn execute(cli: Cli, terminal: Terminal) -> Result<u8> {
             terminal.data(&help::page(Cli::command(), &asked, terminal.on_stdout().colour)?);
             Ok(0)
         }
-        Verb::Join(arguments) => command::block_on(join::join(*arguments, connection, terminal)).map(|()| 0),
+        Verb::Join(arguments) => command::block_on(join::command::join(*arguments, connection, terminal)).map(|()| 0),
     }
 }
 

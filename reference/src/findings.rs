@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use mesh_shared::finding::codes;
-use mesh_shared::finding::{Code, Severity};
+use mesh_shared::plugin::finding::codes;
+use mesh_shared::plugin::finding::{Code, Severity};
 
 const BEGINNING: &str = "\
 <!-- Written by `make reference` from the codes in the sources: change them there. -->

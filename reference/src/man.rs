@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use clap::Command;
-use mesh_shared::ui::format::wrapped;
+use mesh_shared::plugin::text::wrapped;
 use roff::{Roff, bold, italic, roman};
 
 use crate::pages::{Flag, Group, Page, pages};

@@ -1,7 +1,8 @@
 //! The reference of one plugin: one file in Markdown.
 
 use clap::Command;
-use mesh_shared::ui::{format, help};
+use mesh_shared::plugin::terminal::help;
+use mesh_shared::plugin::text;
 
 use crate::pages::{Flag, Page, pages};
 
@@ -61,7 +62,7 @@ fn anchor(heading: &str) -> String {
 
 fn description(page: &Page) -> String {
     let sentence = |(index, text): (usize, &String)| if index == 0 { format!("{text}.") } else { linked(text) };
-    let wrapped = |part| format::wrapped(&sentence(part), LINE).join("\n");
+    let wrapped = |part| text::wrapped(&sentence(part), LINE).join("\n");
     page.description.iter().enumerate().map(wrapped).collect::<Vec<_>>().join("\n\n")
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use clap::{Arg, Command};
-use mesh_shared::ui::help;
+use mesh_shared::plugin::terminal::help;
 
 /// A verb, or the plugin itself.
 pub(crate) struct Page {
@@ -169,7 +169,7 @@ fn take_default(paragraphs: &mut Vec<String>) -> Option<String> {
 #[cfg(test)]
 pub(crate) mod tests {
     use clap::Command;
-    use mesh_shared::ui::help;
+    use mesh_shared::plugin::terminal::help;
 
     use super::*;
 

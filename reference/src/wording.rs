@@ -88,7 +88,7 @@ pub fn misfits(command: &Command, columns: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use clap::Arg;
-    use mesh_shared::ui::help;
+    use mesh_shared::plugin::terminal::help;
 
     use super::*;
     use crate::pages::tests::command;

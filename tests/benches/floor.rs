@@ -9,17 +9,17 @@ use futures::future::{try_join, try_join_all};
 use k8s_openapi::api::core::v1::Secret;
 use mesh_shared::cluster::apply::{apply, get};
 use mesh_shared::cluster::context::{Cluster, Connection, connect};
-use mesh_shared::cluster::forward;
-use mesh_shared::cluster::kinds::Target;
-use mesh_shared::istio::cacerts::cacerts;
-use mesh_shared::istio::manifest::to_manifest;
-use mesh_shared::istio::remote_secret::{
+use mesh_shared::cluster::istiod;
+use mesh_shared::machine::{clock, random};
+use mesh_shared::model::istio::cacerts::cacerts;
+use mesh_shared::model::istio::manifest::to_manifest;
+use mesh_shared::model::istio::remote_secret::{
     ReaderCredential, reader_credential, reader_token_name, reader_token_secret, remote_secret,
 };
-use mesh_shared::machine::{clock, random};
-use mesh_shared::mesh::name::ClusterName;
-use mesh_shared::pki::authority::Root;
-use mesh_shared::pki::key::KeyAlgorithm;
+use mesh_shared::model::kube::kinds::Target;
+use mesh_shared::model::names::ClusterName;
+use mesh_shared::model::pki::authority::Root;
+use mesh_shared::model::pki::key::KeyAlgorithm;
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
@@ -163,7 +163,7 @@ impl Place {
             self.until(kind, "sailoperator.io/v1", "", "default", is_ready).await?;
         }
         loop {
-            let replicas = forward::replicas(&self.cluster, SYSTEM, self.deadline).await?;
+            let replicas = istiod::replicas(&self.cluster, SYSTEM, self.deadline).await?;
             let sees = |peer: &Self| {
                 let all = || replicas.iter().flat_map(|replica| &replica.clusters);
                 all().any(|seen| seen.cluster == peer.name.as_str() && seen.state == "synced")

@@ -7,9 +7,9 @@
 
 mod support;
 
-use mesh_shared::istio::sail::{GROUP, Membership, istio, istio_cni};
-use mesh_shared::mesh::name::{ClusterName, MeshId, NetworkName};
-use mesh_shared::mesh::values;
+use mesh_shared::model::istio::sail::{GROUP, Membership, istio, istio_cni};
+use mesh_shared::model::istio::values;
+use mesh_shared::model::names::{ClusterName, MeshId, NetworkName};
 use serde_json::{Value, json};
 use support::Kit;
 use support::shell::run_with_input;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kube::{ResourceExt as _, api::DynamicObject};
-use mesh_shared::mesh::values::merge;
+use mesh_shared::model::istio::values::merge;
 use serde_json::json;
 
 use crate::{

@@ -1,6 +1,6 @@
 //! Helm values: profile below the user's own, overrides above them. What only the lab needs are defaults of the charts.
 
-use mesh_shared::mesh::values::merge;
+use mesh_shared::model::istio::values::merge;
 use serde_json::{Value, json};
 
 use crate::fault::Fault;

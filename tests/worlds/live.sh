@@ -102,7 +102,8 @@ END
 lay() {
     local context=$2 number=$3
     shift 3
-    CHANGES=("$@") member "$context" "$number"
+    local CHANGES=("$@")
+    member "$context" "$number"
 }
 
 laid_and_trusted() {

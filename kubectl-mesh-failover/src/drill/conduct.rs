@@ -5,58 +5,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use mesh_shared::cluster::context::Cluster;
 use mesh_shared::cluster::exec::Output;
-use regex_lite::Regex;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::experiment::Experiment;
-use super::fault_writes::Making;
-use super::fence::Fence;
-use super::inject::{self, inject};
+use super::inject;
+use super::inject::inject;
 use super::lock::Locks;
 use super::origin::Origins;
-use super::phase::{Effect, Event, Machine, Origin, Phase, Timing};
+use super::phase::{Effect, Event, Machine, Origin, Phase};
 use super::put_back::put_back;
-use super::record::Record;
 use super::recording::{Left, Mark, Outcome, PutBack, Reading, Recording, Sample, Stop, TrafficEnd};
-use super::traffic::{Curl, Reader};
+use super::setup::Drill;
+use super::traffic::Reader;
 use super::watch::{start_traffic, watch_counters};
 
 /// How often the machine is told that time has passed.
 const TICK: Duration = Duration::from_millis(50);
 /// curl is to have told of its first request by then.
 const FIRST_REQUEST: Duration = Duration::from_secs(20);
-
-/// Everything a drill needs once it may begin.
-pub struct Drill {
-    /// What is to be shown.
-    pub experiment: Experiment,
-    /// How long its phases take.
-    pub timing: Timing,
-    /// What is changed, as it stands in the cluster.
-    pub record: Record,
-    /// How the fault is made, for each change of the record.
-    pub makings: Vec<Making>,
-    /// What every request that makes it has to pass.
-    pub fence: Fence,
-    /// The cluster that is failed.
-    pub failed: Cluster,
-    /// The client's cluster.
-    pub client: Cluster,
-    /// What the client's curl can do.
-    pub curl: Curl,
-    /// Whether the client's container has a shell.
-    pub shell: bool,
-    /// The pattern, compiled.
-    pub pattern: Option<Regex>,
-    /// Envoy's name of the service's port, such as `outbound|5000||helloworld.sample.svc.cluster.local`.
-    pub envoy_cluster: String,
-    /// How long putting back is tried.
-    pub restore_timeout: Duration,
-}
 
 /// What a drill tells while it runs.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use mesh_shared::locality::ejection::{ejections_during, longest_ejection};
-use mesh_shared::mesh::name::ClusterName;
-use mesh_shared::mesh::service::ServiceName;
+use mesh_shared::model::locality::ejection::{ejections_during, longest_ejection};
+use mesh_shared::model::names::ClusterName;
+use mesh_shared::model::names::service::ServiceName;
 use serde::{Deserialize, Serialize, Serializer};
 
 /// A drill before it begins.

@@ -1,8 +1,8 @@
 //! The writes that make a fault.
 
-use mesh_shared::istio::MANAGED_BY;
-use mesh_shared::observed::cluster::ObjectKey;
-use mesh_shared::plan::change::{Operation, Write};
+use mesh_shared::model::kube::managed_by::MANAGED_BY;
+use mesh_shared::model::kube::object::ObjectKey;
+use mesh_shared::model::kube::write::{Operation, Write};
 use serde_json::{Value, json};
 
 use super::experiment::Fault;

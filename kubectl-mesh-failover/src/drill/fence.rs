@@ -65,6 +65,7 @@ impl Fence {
 
     /// The same before an API server that works on a request for so long.
     #[cfg(test)]
+    #[must_use]
     pub fn with_limit(self, limit: Duration) -> Self {
         Self { limit, ..self }
     }

@@ -6,15 +6,15 @@ use std::time::Duration;
 use futures::future::join_all;
 use mesh_shared::cluster::context::Cluster;
 use mesh_shared::cluster::send_once::{Sent, send_once};
-use mesh_shared::error::Error;
-use mesh_shared::plan::change::Write;
+use mesh_shared::model::kube::write::Write;
+use mesh_shared::plugin::error::Error;
 use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::fault_writes::Making;
 use super::fence::{ChangeState, Fence};
-use crate::cli::MANAGER;
+use crate::identity::MANAGER;
 
 /// So often a request is sent that was turned away.
 const ATTEMPTS: u32 = 3;
@@ -101,5 +101,4 @@ pub async fn end(injecting: Option<AbortOnDropHandle<Result<Instant, String>>>, 
 }
 
 #[cfg(test)]
-#[path = "inject_tests.rs"]
 mod tests;

@@ -2,17 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::experiment::Experiment;
 use super::recording::Recording;
-use crate::BUILD;
-use crate::report::document::{Document, Figures, SCHEMA};
-use counters::Window;
+use crate::drill::report::document::{Document, SCHEMA};
+use crate::identity::BUILD;
 use course::Course;
-use figures::{Baseline, Times};
-use regions::Source;
+use facts::Facts;
+use figures::Baseline;
 
 mod counters;
 mod course;
+mod facts;
 mod figures;
 mod judgement;
 mod notes;
@@ -61,37 +60,4 @@ pub fn owners(recording: &Recording) -> BTreeMap<String, String> {
     let windows = counters::windows(&recording.readings);
     let owners = regions::owners(&recording.experiment, &course.requests, &windows);
     owners.into_iter().map(|(text, region)| (text.to_owned(), region.to_owned())).collect()
-}
-
-/// What a drill is judged by.
-struct Facts<'a> {
-    recording: &'a Recording,
-    experiment: &'a Experiment,
-    course: Course<'a>,
-    windows: Vec<Window<'a>>,
-    source: Source,
-    baseline: Baseline,
-    times: Times<'a>,
-    figures: Figures,
-}
-
-/// What of the requests under the fault became of whom.
-struct UnderFault {
-    requests: u64,
-    failed: u64,
-    from_target: u64,
-    from_failed: u64,
-}
-
-impl Facts<'_> {
-    fn under_fault(&self) -> UnderFault {
-        let requests = self.course.under_fault();
-        let from = |region: &str| figures::count(requests, |request| figures::is_from(request, region));
-        UnderFault {
-            requests: figures::count(requests, |_| true),
-            failed: figures::count(requests, |request| request.failed),
-            from_target: from(&self.experiment.target.region),
-            from_failed: from(&self.experiment.failed.region),
-        }
-    }
 }

@@ -1,9 +1,9 @@
 //! What a drill's user must be allowed to do: the file docs/permissions/mesh-failover-drill.yaml grants it.
 
-use mesh_shared::cluster::kinds::Target;
-use mesh_shared::cluster::permissions::Access;
-use mesh_shared::mesh::service::ServiceName;
-use mesh_shared::observed::cluster::ObjectKey;
+use mesh_shared::model::kube::access::Access;
+use mesh_shared::model::kube::kinds::Target;
+use mesh_shared::model::kube::object::ObjectKey;
+use mesh_shared::model::names::service::ServiceName;
 
 use super::experiment::Fault;
 use super::record::Changed;

@@ -326,5 +326,4 @@ impl Machine {
 }
 
 #[cfg(test)]
-#[path = "phase_tests.rs"]
 mod tests;

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use mesh_shared::error::{Error, Result};
-use mesh_shared::mesh::service::ServiceName;
-use mesh_shared::observed::traffic::{ObservedTraffic, PodSeen, ServicePort, ServiceSeen};
-use mesh_shared::observed::workload::Owners;
-use mesh_shared::ui::format::list;
+use mesh_shared::model::names::service::ServiceName;
+use mesh_shared::model::seen::traffic::{ObservedTraffic, PodSeen, ServicePort, ServiceSeen};
+use mesh_shared::model::seen::workload::Owners;
+use mesh_shared::plugin::error::{Error, Result};
+use mesh_shared::plugin::text::list;
 
 use super::experiment::{Fault, Rule, Side};
 use super::record::Changed;
-use crate::plan::exposure::openings;
-use crate::plan::members::no_service;
+use crate::mesh::selection::no_service;
+use mesh_shared::model::istio::exposure::openings;
 
 /// Every cluster of the mesh has a context here: a peer that was left out could run a drill of its own, or be the one that
 /// traffic goes to. `known` are the clusters that the istiods know.
@@ -318,5 +318,4 @@ fn scaled_to_zero(owners: &Owners, service: &ServiceName, allow_owner: bool) -> 
 }
 
 #[cfg(test)]
-#[path = "preflight_tests.rs"]
 mod tests;

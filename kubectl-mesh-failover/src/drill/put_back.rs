@@ -5,18 +5,20 @@ use std::time::Duration;
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use mesh_shared::cluster::apply::{delete, get};
+use mesh_shared::cluster::carry_out::carry_out;
 use mesh_shared::cluster::context::Cluster;
-use mesh_shared::cluster::kinds::Target;
-use mesh_shared::error::{Error, Result};
-use mesh_shared::run::change::carry_out;
-use mesh_shared::ui::format;
+use mesh_shared::model::kube::kinds::Target;
+use mesh_shared::plugin::error::{Error, Result};
+use mesh_shared::plugin::text;
 use tokio::time::{Instant, sleep};
 
 use super::fence::{API_SERVER_LIMIT, ChangeState};
-use super::record::{self, Changed, Record};
+use super::record;
+use super::record::{Changed, Record};
 use super::recording::{Left, PutBack};
-use super::restore::{self, Decision};
-use crate::cli::MANAGER;
+use super::restore;
+use super::restore::Decision;
+use crate::identity::MANAGER;
 
 /// The first pause after a failure; each further one is twice as long, up to [`LONGEST_PAUSE`].
 const PAUSE: Duration = Duration::from_millis(200);
@@ -78,7 +80,7 @@ async fn one(
                 let rest = pause.min(left.max(PAUSE));
                 if Instant::now() + rest >= deadline {
                     let fault =
-                        format!("a request of the drill may still be carried out, for {}", format::duration(left));
+                        format!("a request of the drill may still be carried out, for {}", text::duration(left));
                     return PutBack {
                         restored: false,
                         fault: Some(fault),

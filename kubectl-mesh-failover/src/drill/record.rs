@@ -1,11 +1,11 @@
 //! The record: what a drill is about to change, written into the cluster before it does. `drill recover` needs nothing else.
 
 use jiff::Timestamp;
-use mesh_shared::cluster::kinds::Target;
-use mesh_shared::error::{Error, Result};
-use mesh_shared::istio::MANAGED_BY;
-use mesh_shared::mesh::service::ServiceName;
-use mesh_shared::observed::cluster::ObjectKey;
+use mesh_shared::model::kube::kinds::Target;
+use mesh_shared::model::kube::managed_by::MANAGED_BY;
+use mesh_shared::model::kube::object::ObjectKey;
+use mesh_shared::model::names::service::ServiceName;
+use mesh_shared::plugin::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -152,7 +152,7 @@ impl Record {
 }
 
 #[cfg(test)]
-pub mod tests {
+pub(crate) mod tests {
     use super::*;
 
     pub fn record(changed: Vec<Changed>) -> Record {

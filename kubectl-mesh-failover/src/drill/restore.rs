@@ -1,7 +1,7 @@
 //! What putting back means for each change: compare and set, never overwriting what somebody else has done.
 
-use mesh_shared::observed::cluster::ObjectKey;
-use mesh_shared::plan::change::{Operation, Write};
+use mesh_shared::model::kube::object::ObjectKey;
+use mesh_shared::model::kube::write::{Operation, Write};
 use serde_json::Value;
 
 use super::fault_writes::scale;

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use mesh_shared::cluster::exec::{self, Command, Output};
-use mesh_shared::cluster::proxy_stats::{Host, ProxyStats};
-use mesh_shared::error::Result;
+use mesh_shared::cluster::envoy::{Host, ProxyStats};
+use mesh_shared::cluster::exec;
+use mesh_shared::cluster::exec::{Command, Output};
+use mesh_shared::plugin::error::Result;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
-use super::conduct::Drill;
 use super::recording::{HostCounters, Reading};
+use super::setup::Drill;
 use super::traffic::Requests;
 
 /// How often the client's proxy is asked for its counters.

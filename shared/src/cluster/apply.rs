@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 
 use super::context::Cluster;
 use super::fault::Fault;
-use super::kinds::Target;
 use super::request::{Call, at_cluster};
-use crate::error::{Error, Kind, Result};
-use crate::plan::change::{Operation, first_failed_test, holds};
-use crate::plan::diff::covers;
+use crate::model::kube::difference::covers;
+use crate::model::kube::kinds::Target;
+use crate::model::kube::write::{Operation, first_failed_test, holds};
+use crate::plugin::error::{Error, Kind, Result};
 
 const APPLY: &str = "application/apply-patch+yaml";
 const PATCH: &str = "application/json-patch+json";

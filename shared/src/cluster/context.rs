@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 
 use super::credentials::{Credentials, Failure};
 use super::fault::{Fault, no_credentials};
-use crate::error::{Error, Kind, Result};
+use crate::plugin::error::{Error, Kind, Result};
 
 mod client_certificate;
 mod entries;
@@ -23,7 +23,7 @@ mod field;
 mod file;
 mod unusable;
 
-pub use entries::{ContextEntry, entries};
+pub use entries::entries;
 
 /// An address that does not answer a SYN is given up after this.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -227,5 +227,4 @@ fn to_pem(certificates: &[Vec<u8>]) -> String {
 }
 
 #[cfg(test)]
-#[path = "context/connection_tests.rs"]
 mod tests;

@@ -253,5 +253,4 @@ fn first_line(stderr: &[u8]) -> Option<String> {
 }
 
 #[cfg(test)]
-#[path = "credentials_tests.rs"]
 mod tests;

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::context::Cluster;
 use super::fault::{clean, clean_lines};
 use super::request::place;
-use crate::error::{Error, Result};
+use crate::plugin::error::{Error, Result};
 
 /// More output than any command of ours writes.
 const LARGEST_OUTPUT: u64 = 4 << 20;

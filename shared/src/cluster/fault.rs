@@ -7,10 +7,8 @@ use serde_json::Value;
 use super::context::Cluster;
 use super::credentials::{Credentials, Failure};
 use super::request::Call;
-use crate::error::{Error, Kind};
-
-/// What is to be done where nobody knows which file grants what is forbidden.
-pub(crate) const ASK_FOR_IT: &str = "ask for this permission, or use a context that has it";
+use crate::model::kube::access::ASK_FOR_IT;
+use crate::plugin::error::{Error, Kind};
 
 /// Why a request was not answered as it was meant.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,12 +7,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use super::apply::{self, Created};
+use super::apply;
+use super::apply::Created;
 use super::context::Cluster;
-use super::kinds::Target;
-use crate::error::{Error, Kind, Result};
-use crate::istio::MANAGED_BY;
-use crate::plan::change::Operation;
+use crate::model::kube::kinds::Target;
+use crate::model::kube::managed_by::MANAGED_BY;
+use crate::model::kube::write::Operation;
+use crate::plugin::error::{Error, Kind, Result};
 
 /// A lease that is not renewed for so long is anyone's.
 pub const DURATION: Duration = Duration::from_secs(30);

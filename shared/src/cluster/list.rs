@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use super::context::Cluster;
 use super::fault::Fault;
-use super::kinds::{Target, list_path};
 use super::request::{Call, JSON, METADATA_LIST, items};
-use crate::error::Result;
+use crate::model::kube::kinds::{Target, list_path};
+use crate::plugin::error::Result;
 
 /// Objects in one answer: what kubectl asks for at once.
 const PAGE: usize = 500;
@@ -130,7 +130,7 @@ mod tests {
 
     use super::*;
     use crate::cluster::test_api_server::{Answer, answering};
-    use crate::observed::cluster::ObjectKey;
+    use crate::model::kube::object::ObjectKey;
 
     fn names(range: std::ops::Range<usize>, next: &str) -> Answer {
         let items: Vec<Value> = range.map(|number| json!({"metadata": {"name": format!("pod-{number}")}})).collect();

@@ -17,9 +17,11 @@ use serde_json::Value;
 use self::ask::{Answers, ask};
 use super::context::Cluster;
 use super::probe;
-use super::wait::{gateway, readiness};
-use crate::error::{Error, Result};
-use crate::observed::cluster::{ObjectKey, ObservedCluster, ObservedResource};
+use super::wait::gateway;
+use crate::model::istio::readiness;
+use crate::model::kube::object::ObjectKey;
+use crate::model::seen::cluster::{ObservedCluster, ObservedResource};
+use crate::plugin::error::{Error, Result};
 
 /// What is looked at.
 #[derive(Debug, Clone)]
@@ -39,7 +41,7 @@ impl Default for Scope {
         Self {
             system_namespace: "istio-system".into(),
             cni_namespace: "istio-cni".into(),
-            gateway_name: crate::istio::gateway::NAME.into(),
+            gateway_name: crate::model::istio::gateway::NAME.into(),
             wanted: Vec::new(),
         }
     }
@@ -59,7 +61,7 @@ fn assemble(cluster: &Cluster, scope: &Scope, answers: &Answers, now: Timestamp)
     let secret = |name: &str| answers.secrets.iter().find(|secret| secret["metadata"]["name"] == name);
     let istiods: Vec<_> = answers.istiods.iter().map(control_planes::istiod).collect();
     let governed = istiods.iter().any(|istiod| &istiod.namespace == namespace);
-    let cacerts = secret(crate::istio::cacerts::NAME);
+    let cacerts = secret(crate::model::istio::cacerts::NAME);
     let reader_account = remote_secrets::reader_account(&answers.service_accounts);
     let service = answers.gateway_service.as_ref();
     let is_over = |namespace: &Value| answers.time.is_some_and(|time| probe::is_over(namespace, time));
@@ -90,7 +92,7 @@ fn assemble(cluster: &Cluster, scope: &Scope, answers: &Answers, now: Timestamp)
         authorities: addresses::authorities(cluster.server_ca_pem.as_deref(), answers.kube_root.as_ref()),
         reader_token: reader_account
             .as_deref()
-            .and_then(|account| secret(&crate::istio::remote_secret::reader_token_name(account)))
+            .and_then(|account| secret(&crate::model::istio::remote_secret::reader_token_name(account)))
             .is_some_and(remote_secrets::is_filled),
         reader_account,
         gateway_addresses: service.map(gateway::addresses).unwrap_or_default(),
@@ -139,7 +141,7 @@ fn without_secrets(mut object: Value) -> Value {
     }
     if let Some(data) = object.get_mut("data").and_then(Value::as_object_mut) {
         for value in data.values_mut() {
-            let digest = crate::pki::chain::Fingerprint::of(value.as_str().unwrap_or_default().as_bytes());
+            let digest = crate::model::pki::chain::Fingerprint::of(value.as_str().unwrap_or_default().as_bytes());
             *value = format!("sha256:{}", digest.full()).into();
         }
     }

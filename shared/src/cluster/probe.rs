@@ -16,13 +16,15 @@ use tokio::time::{Instant, sleep};
 use super::apply::{Created, create, delete, get};
 use super::context::Cluster;
 use super::exec::{Command, run};
-use super::kinds::Target;
 use super::wait::pods;
 use super::watch::{Source, Verdict, until};
-use crate::error::{Error, Result};
-use crate::istio::MANAGED_BY;
-use crate::istio::manifest::to_manifest;
-use crate::probe::line::{self, Answer, Request, read_answers};
+use crate::model::istio::manifest::to_manifest;
+use crate::model::kube::kinds::Target;
+use crate::model::kube::managed_by::MANAGED_BY;
+use crate::model::kube::pull_secret::PullSecret;
+use crate::plugin::error::{Error, Result};
+use crate::probe::line;
+use crate::probe::line::{Answer, Request, read_answers};
 
 const NAME: &str = "mesh-probe";
 const PREFIX: &str = "mesh-probe-";
@@ -48,30 +50,6 @@ pub struct ProbeImage {
     pub image: String,
     /// The Secret by which the image is pulled; the probe's namespace gets a copy of it for as long as it lives.
     pub pull_secret: Option<PullSecret>,
-}
-
-/// A Secret that stands in every cluster.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PullSecret {
-    /// Its namespace.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
-}
-
-impl std::str::FromStr for PullSecret {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        match text.split_once('/') {
-            Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() && !name.contains('/') => {
-                Ok(Self { namespace: namespace.into(), name: name.into() })
-            }
-            _ => Err(Error::usage(format!("{text:?} names no Secret"))
-                .because("a namespace and a name are wanted")
-                .fix("write it as NAMESPACE/NAME")),
-        }
-    }
 }
 
 /// The namespace of a run's probe.
@@ -324,5 +302,4 @@ pub async fn remove(cluster: &Cluster, namespace: &str) -> Result<()> {
 }
 
 #[cfg(test)]
-#[path = "probe_tests.rs"]
 mod tests;

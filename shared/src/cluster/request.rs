@@ -11,8 +11,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::context::Cluster;
 use super::fault::{Cause, Fault, clean_value};
-use super::kinds::Target;
-use crate::error::{Error, Kind, Result};
+use crate::model::kube::kinds::Target;
+use crate::plugin::error::{Error, Kind, Result};
 
 /// No answer of an API server that we ask for comes near to this.
 const LARGEST_ANSWER: usize = 64 << 20;
@@ -278,5 +278,4 @@ pub(crate) fn at_cluster(error: Error, cluster: &Cluster) -> Error {
 }
 
 #[cfg(test)]
-#[path = "request_tests.rs"]
 mod tests;

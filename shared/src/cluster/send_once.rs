@@ -8,11 +8,11 @@ use serde_json::Value;
 use super::apply::{conflict, creation, get, patching};
 use super::context::Cluster;
 use super::fault::Fault;
-use super::kinds::Target;
 use super::request::Call;
-use crate::error::{Error, Kind, Result};
-use crate::plan::change::Write;
-use crate::plan::diff::covers;
+use crate::model::kube::difference::covers;
+use crate::model::kube::kinds::Target;
+use crate::model::kube::write::Write;
+use crate::plugin::error::{Error, Kind, Result};
 
 /// What became of a write whose request was sent once.
 #[derive(Debug)]
@@ -101,8 +101,8 @@ mod tests {
 
     use super::*;
     use crate::cluster::test_api_server::{Answer, answering};
-    use crate::observed::cluster::ObjectKey;
-    use crate::plan::change::Operation;
+    use crate::model::kube::object::ObjectKey;
+    use crate::model::kube::write::Operation;
 
     fn scale() -> Write {
         Write::Patch {

@@ -21,11 +21,11 @@ pub use self::remote_secrets::registered;
 use super::context::Cluster;
 use super::list::every_metadata;
 use super::observe::{control_planes, uid};
-use crate::error::{Error, Result};
-use crate::istio::NETWORK_LABEL;
-use crate::mesh::name::{ClusterName, NetworkName};
-use crate::mesh::service::ServiceName;
-use crate::observed::traffic::ObservedTraffic;
+use crate::model::istio::NETWORK_LABEL;
+use crate::model::names::service::ServiceName;
+use crate::model::names::{ClusterName, NetworkName};
+use crate::model::seen::traffic::ObservedTraffic;
+use crate::plugin::error::{Error, Result};
 
 /// What is looked at.
 #[derive(Debug, Clone)]

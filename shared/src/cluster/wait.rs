@@ -4,11 +4,10 @@
 mod control_plane;
 pub(crate) mod gateway;
 pub(crate) mod pods;
-pub mod readiness;
 mod token;
 mod workload;
 
-pub use control_plane::{DAEMON_SET, cni, control_plane};
+pub use control_plane::{cni, control_plane};
 pub use gateway::gateway_address;
 pub use token::{service_account, token_filled};
 pub use workload::{deployment_available, injection};
@@ -19,7 +18,7 @@ use tokio::time::Instant;
 
 use super::context::Cluster;
 use super::fault::seconds;
-use crate::error::Error;
+use crate::plugin::error::Error;
 
 /// Told in a few words whenever what is still missing changes.
 pub type Progress<'a> = &'a (dyn Fn(String) + Send + Sync);

@@ -14,7 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, tim
 use super::context::Cluster;
 use super::fault::{Fault, clean_value};
 use super::request::{Call, items};
-use crate::error::{Error, Result};
+use crate::plugin::error::{Error, Result};
 
 /// The API server ends a watch after this; it is then begun again.
 const WATCH_SECONDS: u32 = 290;
@@ -241,5 +241,4 @@ fn name_of(object: &Value) -> String {
 }
 
 #[cfg(test)]
-#[path = "watch_tests.rs"]
 mod tests;

@@ -10,13 +10,13 @@ use serde_json::Value;
 
 use super::apply::get;
 use super::context::Cluster;
-use super::kinds::Target;
 use super::list::every;
 use super::request::{Call, items};
-use crate::error::{Error, Result};
-use crate::observed::cluster::ObjectKey;
-use crate::observed::traffic::PodSeen;
-use crate::observed::workload::{Autoscaler, Owners, Workload};
+use crate::model::kube::kinds::Target;
+use crate::model::kube::object::ObjectKey;
+use crate::model::seen::traffic::PodSeen;
+use crate::model::seen::workload::{Autoscaler, Owners, Workload};
+use crate::plugin::error::{Error, Result};
 
 /// What stands behind the pods of one namespace, in the order of the names.
 ///

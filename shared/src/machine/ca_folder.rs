@@ -27,11 +27,11 @@ use private_dir::{PrivateDir, UNFINISHED};
 pub use state::{CaFolderState, FolderFault, KeptRoot, SignedFor, observe};
 use state::{folder_faults, read_record, refuse_lost_root, unusable, write_record};
 
-use crate::error::{Error, Result};
-use crate::mesh::name::{ClusterName, MeshId};
-use crate::pki::authority::{Issued, Root};
-use crate::pki::chain::{Certificate, parse_bundle};
-use crate::pki::key::PrivateKey;
+use crate::model::names::{ClusterName, MeshId};
+use crate::model::pki::authority::{Issued, Root};
+use crate::model::pki::chain::{Certificate, parse_bundle};
+use crate::model::pki::key::PrivateKey;
+use crate::plugin::error::{Error, Result};
 
 const ROOT_CERT: &str = "root-cert.pem";
 const ROOT_KEY: &str = "root-key.pem";

@@ -4,9 +4,9 @@ use aws_lc_rs::rand;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, RsaKeyPair};
 
-use crate::error::{Error, Result};
-use crate::pki::authority::Serial;
-use crate::pki::key::{KeyAlgorithm, PrivateKey};
+use crate::model::pki::authority::Serial;
+use crate::model::pki::key::{KeyAlgorithm, PrivateKey};
+use crate::plugin::error::{Error, Result};
 
 /// A new private key. RSA of 4096 bits takes 0.2 to 1 s: not for a thread that others wait on.
 pub fn new_key(algorithm: KeyAlgorithm) -> Result<PrivateKey> {
@@ -53,7 +53,7 @@ mod tests {
     fn keys_can_be_made_on_another_thread() {
         fn is_send_and_sync<T: Send + Sync>() {}
         is_send_and_sync::<PrivateKey>();
-        is_send_and_sync::<crate::pki::authority::Root>();
-        is_send_and_sync::<crate::pki::authority::Issued>();
+        is_send_and_sync::<crate::model::pki::authority::Root>();
+        is_send_and_sync::<crate::model::pki::authority::Issued>();
     }
 }

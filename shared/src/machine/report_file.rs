@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use crate::error::{Error, Result};
+use crate::plugin::error::{Error, Result};
 
 /// A file to come. Until it is written nothing of that name is there; an unwritten one leaves nothing.
 #[derive(Debug)]

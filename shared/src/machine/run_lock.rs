@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use rustix::process::geteuid;
 
 use super::random;
-use crate::error::Result;
+use crate::plugin::error::Result;
 
 /// By then a cluster's own clock has told long ago that a run is over.
 const KEPT: Duration = Duration::from_hours(24);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::process::parent_id;
 
-use crate::completion::shell::Shell;
+use crate::plugin::completion::shell::Shell;
 
 /// Programs between a shell and the plugin that are looked through: kubectl, and what may stand before it.
 const BETWEEN: usize = 8;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::error::{Error, Result};
+use crate::plugin::error::{Error, Result};
 
 /// No file of values is longer; what is, is another file.
 const LIMIT: u64 = 1 << 20;

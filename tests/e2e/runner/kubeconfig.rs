@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use mesh_shared::error::{Error, Result};
+use mesh_shared::plugin::error::{Error, Result};
 use serde_json::{Value, json};
 
 use crate::support::ground::NAMES;

@@ -17,8 +17,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use clap::Parser;
-use mesh_shared::error::{Error, Result};
-use mesh_shared::ui::{error, terminal::Terminal};
+use mesh_shared::plugin::error::{Error, Result};
+use mesh_shared::plugin::terminal::{Terminal, error_message};
 use rustix::process::{Pid, Signal, kill_process};
 use support::Kit;
 use support::ground::{FOLDER, Ground, NAMES};
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
     match run(&arguments) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("{}", error::render(&error, Terminal::detect()));
+            eprintln!("{}", error_message::render(&error, Terminal::detect()));
             ExitCode::from(error.exit_code())
         }
     }

@@ -1,7 +1,7 @@
 //! What stands in a cluster that tests are to run on, and whether they may.
 
 use jiff::Timestamp;
-use mesh_shared::error::{Error, Result};
+use mesh_shared::plugin::error::{Error, Result};
 use serde_json::Value;
 
 use crate::support::Kit;

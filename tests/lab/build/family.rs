@@ -305,7 +305,7 @@ fn version_in(go_mod: &str, module: &str) -> Option<String> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use mesh_shared::release::TESTED;
+    use mesh_shared::plugin::release::TESTED;
 
     use super::*;
     use crate::spec::SailVersion;

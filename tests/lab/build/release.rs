@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use flate2::{Compression, GzBuilder};
-use mesh_shared::mesh::values::merge;
+use mesh_shared::model::istio::values::merge;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 

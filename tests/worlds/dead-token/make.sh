@@ -8,6 +8,7 @@ mesh by-hand
 kubectl --context "$CTX_CLUSTER2" get serviceaccount -n istio-system istio-reader-service-account -o yaml |
     sed -e '/uid:/d' -e '/resourceVersion:/d' -e '/creationTimestamp:/d' >reader.yaml
 kubectl --context "$CTX_CLUSTER2" delete serviceaccount -n istio-system istio-reader-service-account
-kubectl --context "$CTX_CLUSTER2" create -f reader.yaml
+# The operator makes it again as well.
+kubectl --context "$CTX_CLUSTER2" apply -f reader.yaml
 kubectl --context "$CTX_CLUSTER2" wait --for=delete --timeout=30s -n istio-system \
     secret/istio-reader-service-account-istio-remote-secret-token

@@ -10,7 +10,10 @@ apiVersion: v1
 kind: Node
 metadata:
   name: east-node-2
-  labels: {topology.kubernetes.io/region: east-region, topology.kubernetes.io/zone: east-region-a}
+  labels:
+    kubernetes.io/os: linux
+    topology.kubernetes.io/region: east-region
+    topology.kubernetes.io/zone: east-region-a
 END
 kubectl --context "$CTX_CLUSTER1" patch node east-node-2 --subresource=status --type=merge \
     -p '{"status":{"conditions":[{"type":"Ready","status":"Unknown","reason":"NodeStatusUnknown"}]}}'

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use mesh_shared::ui::format::grouped;
+use mesh_shared::plugin::text::grouped;
 
 use super::course::{Course, UNKNOWN};
 use crate::drill::recording::{HostCounters, Reading};
-use crate::report::document::{Attempts, Counters};
-use crate::report::wording::count;
+use crate::drill::report::document::{Attempts, Counters};
+use crate::drill::report::wording::count;
 
 /// What was counted between two readings.
 pub struct Window<'a> {

@@ -7,8 +7,8 @@ use super::course::{Course, Part, Request, UNKNOWN};
 use super::regions::Source;
 use crate::drill::experiment::Experiment;
 use crate::drill::recording::Recording;
-use crate::report::document::{Figures, Latency, Moment};
-use crate::report::wording::{real, share};
+use crate::drill::report::document::{Figures, Latency, Moment};
+use crate::drill::report::wording::{real, share};
 
 /// A state has settled only if it was watched for so long afterwards.
 pub const WATCHED: Duration = Duration::from_secs(1);

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use mesh_shared::ui::format::grouped;
+use mesh_shared::plugin::text::grouped;
 
-use super::Facts;
+use super::facts::Facts;
 use super::figures::{SPLIT_TOLERANCE, count as requests_that, is_from, milliseconds};
 use super::regions::Source;
 use crate::drill::recording::{Mark, PutBack, Stop};
-use crate::report::document::{Expectation, Verdict};
-use crate::report::wording::{count, percent, percent_of, seconds, share};
+use crate::drill::report::document::{Expectation, Verdict};
+use crate::drill::report::wording::{count, percent, percent_of, seconds, share};
 
 /// What sums of parts of one may be off for being sums.
 const ROUNDING: f64 = 1e-9;

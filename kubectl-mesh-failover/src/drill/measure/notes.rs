@@ -1,12 +1,12 @@
 //! What a reader must know to judge the figures.
 
-use super::Facts;
 use super::course::{Part, UNKNOWN};
+use super::facts::Facts;
 use super::figures::count as count_requests;
 use super::regions::Source;
 use crate::drill::experiment::Fault;
 use crate::drill::recording::TrafficEnd;
-use crate::report::wording::{count, latency, percent, real};
+use crate::drill::report::wording::{count, latency, percent, real};
 
 /// Of a rate that was asked for so much has to be reached.
 const RATE_HELD: f64 = 0.9;

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use mesh_shared::locality::ejection::may_eject;
+use mesh_shared::model::locality::ejection::may_eject;
 
+use super::counters;
+use super::facts::{Facts, UnderFault};
 use super::judgement::{BASELINE, FAILBACK, FAILOVER, not_restored, time, untold};
-use super::{Facts, UnderFault, counters};
 use crate::drill::experiment::{Fault, Rule};
 use crate::drill::recording::Stop;
-use crate::report::document::{Expectation, Reason, Verdict};
-use crate::report::wording::{count, percent_of};
+use crate::drill::report::document::{Expectation, Reason, Verdict};
+use crate::drill::report::wording::{count, percent_of};
 
 /// The reasons, the likeliest first; none where the hypothesis held.
 pub fn reasons(facts: &Facts<'_>, verdict: Verdict, hypothesis: &[Expectation]) -> Vec<Reason> {
@@ -224,7 +225,7 @@ fn target_errors(facts: &Facts<'_>) -> Option<Reason> {
     let attempts = seen.get(experiment.target.region.as_str())?;
     let all = attempts.success.saturating_add(attempts.error);
     let share = 1.0 - experiment.hypothesis.failover_share;
-    (attempts.error > 0 && crate::report::wording::share(attempts.error, all) > share).then(|| {
+    (attempts.error > 0 && crate::drill::report::wording::share(attempts.error, all) > share).then(|| {
         reason(
             format!(
                 "{} answered {} of {} with errors",

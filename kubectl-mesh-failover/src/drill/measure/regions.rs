@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::counters::{self, Window, window_at};
+use super::counters;
+use super::counters::{Window, window_at};
 use super::course::{Course, Part, Request, UNKNOWN};
 use crate::drill::experiment::Experiment;
-use crate::report::wording::real;
+use crate::drill::report::wording::real;
 
 /// By what it is told who answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::course::Course;
 use super::figures::{answers, count, latency, milliseconds};
-use crate::report::document::{Phase, Slice, Timeline};
+use crate::drill::report::document::{Phase, Slice, Timeline};
 
 /// A picture has at least so many slices, unless the drill was shorter than that many milliseconds; at most 2.5 times as many.
 const SLICES: u128 = 60;
@@ -44,7 +44,7 @@ pub fn timeline(course: &Course<'_>) -> Timeline {
             None => slice.failed += 1,
         }
     }
-    Timeline { width_ms: u64::try_from(width).map_or(0.0, crate::report::wording::real), slices }
+    Timeline { width_ms: u64::try_from(width).map_or(0.0, crate::drill::report::wording::real), slices }
 }
 
 fn width(whole: u128) -> u128 {

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use kube::config::AuthInfo;
 
-use crate::error::{Error, Result};
+use crate::plugin::error::{Error, Result};
 
 /// # Errors
 /// A refusal where the client certificate has expired or is not yet valid: the API server would only say 401.

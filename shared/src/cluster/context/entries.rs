@@ -5,23 +5,9 @@ use base64::engine::general_purpose::STANDARD;
 use kube::config::Kubeconfig;
 
 use super::{Connection, file, without_user};
-use crate::error::Result;
-use crate::pki::chain::{Fingerprint, parse_bundle};
-
-/// A context of the kubeconfig.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ContextEntry {
-    /// Its name.
-    pub context: String,
-    /// Name of its cluster entry.
-    pub cluster: String,
-    /// Name of its user, or the one that `--user` puts in its place.
-    pub user: String,
-    /// Address of the API server.
-    pub server: String,
-    /// The authorities that the cluster entry names for it; one that cannot be read is left out.
-    pub authorities: Vec<Fingerprint>,
-}
+use crate::model::kube::context_entry::ContextEntry;
+use crate::model::pki::chain::{Fingerprint, parse_bundle};
+use crate::plugin::error::Result;
 
 /// All contexts that name a cluster entry, in the order of the kubeconfig, and the name of the current one.
 ///

@@ -7,7 +7,7 @@ use kube::config::{Kubeconfig, KubeconfigError};
 
 use super::{Connection, field, unusable};
 use crate::cluster::fault::clean;
-use crate::error::{Error, Result};
+use crate::plugin::error::{Error, Result};
 
 /// The merged kubeconfig: `--kubeconfig` alone, else every file of `$KUBECONFIG` that exists, else `~/.kube/config`.
 ///

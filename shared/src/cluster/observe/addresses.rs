@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
-use crate::observed::cluster::{AddressSource, ApiAddress};
-use crate::pki::chain::{Fingerprint, parse_bundle};
+use crate::model::pki::chain::{Fingerprint, parse_bundle};
+use crate::model::seen::cluster::{AddressSource, ApiAddress};
 
 /// The addresses in the order in which they are tried: the kubeconfig's with its own authority, then those of EndpointSlice
 /// `kubernetes` with the authority of ConfigMap `kube-root-ca.crt`. Never a loopback address.

@@ -10,8 +10,8 @@ use crate::cluster::context::Cluster;
 use crate::cluster::list::{list, metadata, one, optional};
 use crate::cluster::probe;
 use crate::cluster::request::Call;
-use crate::error::Result;
-use crate::observed::cluster::ObjectKey;
+use crate::model::kube::object::ObjectKey;
+use crate::plugin::error::Result;
 
 /// What the API server said, item by item.
 pub(super) struct Answers {

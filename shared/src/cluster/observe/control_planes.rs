@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::observed::cluster::Istiod;
+use crate::model::seen::cluster::Istiod;
 
 /// What is known of an istiod by its Deployment.
 pub(in crate::cluster) fn istiod(deployment: &Value) -> Istiod {

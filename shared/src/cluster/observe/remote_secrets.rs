@@ -3,8 +3,8 @@
 use k8s_openapi::api::core::v1::Secret;
 use serde_json::Value;
 
-use crate::istio::remote_secret::{LABEL, reader_credential, reading};
-use crate::observed::cluster::RemoteSecretFound;
+use crate::model::istio::remote_secret::{LABEL, reader_credential, reading};
+use crate::model::seen::cluster::RemoteSecretFound;
 
 /// The account's name where the chart does not say otherwise.
 const READER: &str = "istio-reader-service-account";

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::observed::cluster::SailApi;
+use crate::model::seen::cluster::SailApi;
 
 /// Whether the API server's list of groups has this one.
 pub(super) fn serves_group(groups: &Value, name: &str) -> bool {

@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use serde_json::Value;
 
-use crate::istio::cacerts;
-use crate::observed::trust::TrustRoot;
-use crate::pki::chain::parse_bundle;
+use crate::model::istio::cacerts;
+use crate::model::pki::chain::parse_bundle;
+use crate::model::seen::trust::TrustRoot;
 
 /// The Secret in which istiod keeps a root that it made for itself.
 pub(super) const OWN_CA: &str = "istio-ca-secret";
@@ -50,9 +50,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::pki::authority::tests::{issued_by, now, root as authority};
+    use crate::model::pki::authority::tests::{issued_by, now, root as authority};
 
-    fn secret() -> (Value, crate::pki::chain::Fingerprint) {
+    fn secret() -> (Value, crate::model::pki::chain::Fingerprint) {
         let authority = authority();
         let secret = cacerts::cacerts(&issued_by(&authority, "east"), "istio-system", "test");
         (serde_json::to_value(secret).unwrap(), authority.certificate.fingerprint)

@@ -9,11 +9,11 @@ use serde_json::Value;
 
 use super::{Scope, governing, labels, text};
 use crate::cluster::context::Cluster;
-use crate::cluster::kinds::list_path;
 use crate::cluster::list::{every, every_metadata, metadata, one, served};
-use crate::error::{Error, Kind, Result};
-use crate::istio::NETWORK_LABEL;
-use crate::observed::cluster::ObjectKey;
+use crate::model::istio::NETWORK_LABEL;
+use crate::model::kube::kinds::list_path;
+use crate::model::kube::object::ObjectKey;
+use crate::plugin::error::{Error, Kind, Result};
 
 /// The label that nearly every gateway's pods carry, and by which nearly every `Gateway` selects them.
 const GATEWAY_LABEL: &str = "istio";

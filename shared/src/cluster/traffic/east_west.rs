@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::{array, labels, text};
 use crate::cluster::wait::gateway::addresses;
-use crate::istio::cross_network_gateway::PORT;
-use crate::observed::traffic::{EastWestGateway, PodSeen};
+use crate::model::istio::cross_network_gateway::PORT;
+use crate::model::seen::traffic::{EastWestGateway, PodSeen};
 
 /// Label of a gateway's Service that names another port for mutual TLS.
 const PORT_LABEL: &str = "networking.istio.io/gatewayPort";

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{array, text};
-use crate::mesh::service::ServiceName;
-use crate::observed::traffic::EndpointSeen;
+use crate::model::names::service::ServiceName;
+use crate::model::seen::traffic::EndpointSeen;
 
 /// Label of a slice that names its Service.
 const SERVICE: &str = "kubernetes.io/service-name";

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::{array, text};
-use crate::error::{Error, Result};
-use crate::observed::traffic::MeshConfig;
+use crate::model::seen::traffic::MeshConfig;
+use crate::plugin::error::{Error, Result};
 
 /// What the ConfigMap's key `mesh` says, with Istio's defaults; the version is that of the istiod.
 ///

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{array, labels, text};
-use crate::observed::traffic::{Locality, PodSeen};
+use crate::model::seen::traffic::{Locality, PodSeen};
 
 /// Labels of a node: today's, and the ones before 1.17, which count where today's are missing.
 const REGION: [&str; 2] = ["topology.kubernetes.io/region", "failure-domain.beta.kubernetes.io/region"];

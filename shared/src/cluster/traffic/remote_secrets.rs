@@ -5,9 +5,9 @@ use serde_json::Value;
 
 use crate::cluster::context::Cluster;
 use crate::cluster::list::every;
-use crate::error::Result;
-use crate::istio::remote_secret::LABEL;
-use crate::istio::remote_secret::reading::{RegisteredCluster, read};
+use crate::model::istio::remote_secret::LABEL;
+use crate::model::istio::remote_secret::reading::{RegisteredCluster, read};
+use crate::plugin::error::Result;
 
 /// Every cluster that the remote secrets of istiod's namespace register, in the order of the Secrets' names.
 ///

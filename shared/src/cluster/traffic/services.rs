@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{array, endpoints, labels, text};
-use crate::mesh::service::ServiceName;
-use crate::observed::traffic::{ServicePort, ServiceSeen};
+use crate::model::names::service::ServiceName;
+use crate::model::seen::traffic::{ServicePort, ServiceSeen};
 
 /// Names of protocols by which a port's name may begin (istio/istio pkg/config/protocol/instance.go).
 const PROTOCOLS: [&str; 12] =

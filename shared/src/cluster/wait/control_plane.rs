@@ -3,18 +3,18 @@
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::readiness::{self, Readiness, Seen, judge, judge_cni};
 use super::{Progress, Trouble, late, pods};
 use crate::cluster::apply::get;
 use crate::cluster::context::Cluster;
-use crate::cluster::kinds::Target;
 use crate::cluster::watch::{Source, State, Verdict, until};
-use crate::error::{Draft, Error, Result};
-use crate::istio::sail::GROUP;
+use crate::model::istio::readiness;
+use crate::model::istio::readiness::{Readiness, Seen, judge, judge_cni};
+use crate::model::istio::sail::{DAEMON_SET, GROUP};
+use crate::model::kube::kinds::Target;
+use crate::plugin::error::{Draft, Error, Result};
 
 const CNI: &str = "default";
-/// The CNI plugin's DaemonSet, as Istio's chart calls it.
-pub const DAEMON_SET: &str = "istio-cni-node";
+
 /// Where the operator puts what names no namespace of its own.
 const DEFAULT_NAMESPACES: (&str, &str) = ("istio-system", "istio-cni");
 

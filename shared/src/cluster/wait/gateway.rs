@@ -5,9 +5,9 @@ use tokio::time::Instant;
 
 use super::{late, pods};
 use crate::cluster::context::Cluster;
-use crate::cluster::kinds::Target;
 use crate::cluster::watch::{Source, Verdict, until};
-use crate::error::Result;
+use crate::model::kube::kinds::Target;
+use crate::plugin::error::Result;
 
 /// Waits until a Service of type LoadBalancer has an address: IPs and host names in the order of its status.
 ///

@@ -6,10 +6,10 @@ use tokio::time::Instant;
 
 use super::late;
 use crate::cluster::context::Cluster;
-use crate::cluster::kinds::Target;
 use crate::cluster::watch::{Source, Verdict, until};
-use crate::error::Result;
-use crate::istio::remote_secret::{ReaderCredential, reader_credential};
+use crate::model::istio::remote_secret::{ReaderCredential, reader_credential};
+use crate::model::kube::kinds::Target;
+use crate::plugin::error::Result;
 
 /// Waits until an account is there, such as the reader account that the control plane's chart makes.
 ///

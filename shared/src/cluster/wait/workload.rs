@@ -6,13 +6,13 @@ use http::Method;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::readiness::not_rolled_out;
 use super::{Progress, Trouble, late, pods};
 use crate::cluster::context::Cluster;
-use crate::cluster::kinds::Target;
 use crate::cluster::request::Call;
 use crate::cluster::watch::{Source, Verdict, until};
-use crate::error::{Error, Result};
+use crate::model::istio::readiness::not_rolled_out;
+use crate::model::kube::kinds::Target;
+use crate::plugin::error::{Error, Result};
 
 /// A dry run costs the webhook's answer only, so that the moment is not missed by much.
 const ASK_AGAIN: Duration = Duration::from_millis(100);

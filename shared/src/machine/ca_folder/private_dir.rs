@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use rustix::process::geteuid;
 use zeroize::Zeroizing;
 
-use crate::error::{Draft, Error, Result};
+use crate::plugin::error::{Draft, Error, Result};
 
 const OWNER_ONLY: u32 = 0o077;
 

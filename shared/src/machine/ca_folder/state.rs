@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use super::private_dir::PrivateDir;
 use super::{CA_CERT, CA_KEY, RECORD, ROOT_CERT, ROOT_KEY, read_certificate};
-use crate::error::{Error, Result};
-use crate::mesh::name::{ClusterName, MeshId};
-use crate::pki::chain::{Certificate, Fingerprint};
-use crate::pki::key::PrivateKey;
-use crate::pki::verify::{verify_key, verify_root};
+use crate::model::names::{ClusterName, MeshId};
+use crate::model::pki::chain::{Certificate, Fingerprint};
+use crate::model::pki::key::PrivateKey;
+use crate::model::pki::verify::{verify_key, verify_root};
+use crate::plugin::error::{Error, Result};
 
 /// What a CA folder holds.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
-use crate::pki::authority::tests::{cluster, issued_by, now, openssl, root};
+use crate::model::pki::authority::tests::{cluster, issued_by, now, openssl, root};
 
 /// A place for a CA folder that is not there yet, two levels below what is.
 fn place() -> (TempDir, PathBuf) {
@@ -117,7 +117,7 @@ fn a_folder_that_signed_only_for_other_clusters_is_refused() {
     let mesh = MeshId::new("shop").unwrap();
     state.refuse_foreign(&mesh, &BTreeSet::from(["uid-east", "uid-west"])).unwrap();
     let error = state.refuse_foreign(&mesh, &BTreeSet::from(["uid-north"])).unwrap_err();
-    assert_eq!(error.kind, crate::error::Kind::Refused);
+    assert_eq!(error.kind, crate::plugin::error::Kind::Refused);
     assert!(error.why.unwrap().contains("signed for east,"));
     CaFolderState { signed_for: vec![], ..state }.refuse_foreign(&mesh, &BTreeSet::from(["uid-north"])).unwrap();
 }

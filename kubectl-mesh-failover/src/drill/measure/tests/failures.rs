@@ -4,7 +4,7 @@ use super::stream::{Stream, Who, held, never_ejected, replicas};
 use crate::drill::experiment::{Fault, Rule};
 use crate::drill::measure::measure;
 use crate::drill::recording::{Mark, Recording, Stop};
-use crate::report::document::{Document, Verdict};
+use crate::drill::report::document::{Document, Verdict};
 
 const ERRORS: Fault = Fault::UpstreamErrors { percent: 100 };
 const APPLY: &str = "kubectl mesh-failover locality apply helloworld.sample --failover east-1=west-1";

@@ -6,7 +6,7 @@ use super::stream::{Stream, Who, experiment, held};
 use crate::drill::experiment::Fault;
 use crate::drill::measure::measure;
 use crate::drill::recording::{Mark, Recording, Stop, TrafficEnd};
-use crate::report::document::Verdict;
+use crate::drill::report::document::Verdict;
 
 fn noted(recording: &Recording, text: &str) -> bool {
     measure(recording).notes.iter().any(|note| note.contains(text))

@@ -10,7 +10,7 @@ use super::stream::{experiment, replicas};
 use crate::drill::experiment::Fault;
 use crate::drill::measure::measure;
 use crate::drill::recording::{HostCounters, Mark, Outcome, Reading, Recording, Sample, Stop, TrafficEnd};
-use crate::report::document::Verdict;
+use crate::drill::report::document::Verdict;
 
 fn any_time() -> impl Strategy<Value = Duration> {
     prop_oneof![
@@ -123,7 +123,7 @@ proptest! {
         prop_assert!(!document.headline.is_empty());
         prop_assert!(document.verdict != Verdict::Failed || !document.reasons.is_empty());
         let times = document.moments.iter().map(|moment| moment.at_ms).collect::<Vec<_>>();
-        prop_assert!(!crate::report::html::render(&document).contains("NaN"));
+        prop_assert!(!crate::drill::report::html::render(&document).contains("NaN"));
         prop_assert!(times.is_sorted() && times.iter().all(|time| time.is_finite()));
     }
 }

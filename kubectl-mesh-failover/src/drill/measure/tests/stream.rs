@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use mesh_shared::mesh::name::ClusterName;
-use mesh_shared::mesh::service::ServiceName;
+use mesh_shared::model::names::ClusterName;
+use mesh_shared::model::names::service::ServiceName;
 
 use crate::drill::experiment::{Client, Experiment, Fault, Hypothesis, Rule, Side};
 use crate::drill::recording::{HostCounters, Mark, Outcome, PutBack, Reading, Recording, Sample, Stop};

@@ -4,7 +4,7 @@ use super::stream::{Stream, Who, held};
 use crate::drill::experiment::Fault;
 use crate::drill::measure::measure;
 use crate::drill::recording::Mark;
-use crate::report::document::Verdict;
+use crate::drill::report::document::Verdict;
 
 #[test]
 fn a_drill_that_holds_says_when_traffic_went_and_when_it_came_back() {

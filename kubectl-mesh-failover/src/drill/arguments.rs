@@ -1,0 +1,281 @@
+//! What a drill is told on the command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use mesh_shared::cluster::connection_arguments::parse_duration;
+use mesh_shared::plugin::error::{Error, Result};
+use mesh_shared::plugin::near::near;
+use regex_lite::Regex;
+
+use crate::drill::experiment::Fault;
+use crate::mesh::arguments::ServiceArguments;
+
+/// A drill.
+#[derive(Debug, Args)]
+pub struct RunArguments {
+    #[command(flatten)]
+    pub service: ServiceArguments,
+    /// scale-to-zero, or upstream-errors[=PERCENT]
+    ///
+    /// What is done to the service's endpoints: their workloads are scaled to zero, or so many of their answers become errors, all
+    /// where no percentage is given.
+    #[arg(long, value_name = "FAULT", value_parser = parse_fault)]
+    pub fault: Fault,
+    /// Cluster whose endpoints are failed
+    #[arg(long, value_name = "CLUSTER")]
+    pub cluster: String,
+    /// Client workload, such as deploy/curl
+    ///
+    /// Its own container sends the requests: it needs curl.
+    #[arg(long, value_name = "WORKLOAD")]
+    pub from: String,
+    /// Namespace of the client
+    ///
+    /// By default the service's.
+    #[arg(long, value_name = "NAMESPACE")]
+    pub from_namespace: Option<String>,
+    /// Cluster of the client
+    ///
+    /// By default the one that is failed.
+    #[arg(long, value_name = "CLUSTER")]
+    pub from_cluster: Option<String>,
+    /// Container of the client that has curl
+    ///
+    /// By default its first one.
+    #[arg(long, value_name = "NAME")]
+    pub from_container: Option<String>,
+    /// Port of the service, where it has several
+    ///
+    /// By number or name.
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<String>,
+    #[command(flatten)]
+    pub traffic: TrafficArguments,
+    #[command(flatten)]
+    pub hypothesis: HypothesisArguments,
+    #[command(flatten)]
+    pub consent: ConsentArguments,
+    #[command(flatten)]
+    pub report: ReportArguments,
+}
+
+/// The requests.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Traffic")]
+pub struct TrafficArguments {
+    /// Path that is asked for
+    #[arg(long, value_name = "PATH", default_value = "/", value_parser = parse_path)]
+    pub path: String,
+    /// Pattern whose match in an answer tells who answered
+    ///
+    /// Without it the client proxy's counters tell, more coarsely.
+    #[arg(long = "match", value_name = "REGEX", value_parser = parse_pattern)]
+    pub pattern: Option<Regex>,
+    /// Requests per second
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=500))]
+    pub rate: u32,
+    /// How long is watched before the fault
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
+    pub baseline: Duration,
+    /// How long the failover is held
+    ///
+    /// So long the fault stays once traffic has failed over.
+    #[arg(long, value_name = "DURATION", default_value = "20s", value_parser = parse_duration)]
+    pub hold: Duration,
+}
+
+/// What has to hold.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Hypothesis")]
+pub struct HypothesisArguments {
+    /// Success before the fault
+    ///
+    /// The least share of the baseline's requests that has to be answered.
+    #[arg(long, value_name = "PERCENT", default_value_t = 99.0, value_parser = parse_percent)]
+    pub min_success: f64,
+    /// Share of the failover's target
+    ///
+    /// The least of the traffic that it has to answer once that has failed over.
+    #[arg(long, value_name = "PERCENT", default_value_t = 99.0, value_parser = parse_percent)]
+    pub min_failover: f64,
+    /// Time to fail over
+    ///
+    /// Counted from the first effect of the fault.
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
+    pub failover_within: Duration,
+    /// Time to fall back after the fault
+    ///
+    /// Until traffic is split as in the baseline. By default the longest time that an ejection can last; 1m at least after scaling to zero, since pods have to start.
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub failback_within: Option<Duration>,
+    /// End when so many requests have failed
+    ///
+    /// Everything is put back then too.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_errors: Option<u64>,
+}
+
+/// Whether it may begin.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Write")]
+pub struct ConsentArguments {
+    /// Check all, show the plan, change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// The service's name, in place of typing it
+    #[arg(long, value_name = "SERVICE")]
+    pub confirm: Option<String>,
+    /// Answer yes to the question
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Scale in spite of a controller that scales
+    ///
+    /// KEDA or a GitOps controller may put its replicas back during the drill.
+    #[arg(long)]
+    pub allow_owner: bool,
+    /// How long putting back is tried
+    ///
+    /// Where the cluster does not answer.
+    #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = parse_duration)]
+    pub restore_timeout: Duration,
+}
+
+/// What is told at the end.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub struct ReportArguments {
+    /// text or json
+    ///
+    /// How the result is printed; docs/drills.md describes every field of the JSON.
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = ReportFormat::Text, hide_possible_values = true)]
+    pub output: ReportFormat,
+    /// Where the HTML page goes
+    ///
+    /// By default drill-SERVICE-TIME.html in this folder.
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// Write no HTML page
+    #[arg(long, conflicts_with = "report")]
+    pub no_report: bool,
+}
+
+/// `-o` of a drill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// For people.
+    Text,
+    /// For programs: docs/drills.md describes every field.
+    Json,
+}
+
+/// How the faults are written.
+pub const FAULTS: [&str; 2] = ["scale-to-zero", "upstream-errors"];
+
+/// How the kinds of clients are written in short.
+const KINDS: [&str; 5] = ["deploy", "sts", "ds", "rs", "pod"];
+
+/// A client workload: kind as Kubernetes writes it, and name.
+///
+/// # Errors
+/// A usage error where it is written otherwise than kubectl does.
+pub fn workload(text: &str) -> Result<(&'static str, &str)> {
+    let wrong = || {
+        let (kind, name) = text.split_once('/').unwrap_or((text, "NAME"));
+        // Of two short words with a long name behind them, that name would make any two near.
+        let meant: Vec<String> = near(kind, KINDS).iter().map(|short| format!("{short}/{name}")).collect();
+        Error::usage(format!("--from {text:?} names no workload"))
+            .asking(&meant)
+            .fix("write it as deploy/NAME, sts/NAME, ds/NAME, rs/NAME or pod/NAME")
+    };
+    let (kind, name) = text.split_once('/').ok_or_else(wrong)?;
+    let kind = match kind.to_ascii_lowercase().as_str() {
+        "deploy" | "deployment" | "deployments" | "deployment.apps" => "Deployment",
+        "sts" | "statefulset" | "statefulsets" | "statefulset.apps" => "StatefulSet",
+        "ds" | "daemonset" | "daemonsets" | "daemonset.apps" => "DaemonSet",
+        "rs" | "replicaset" | "replicasets" | "replicaset.apps" => "ReplicaSet",
+        "po" | "pod" | "pods" => "Pod",
+        _ => return Err(wrong()),
+    };
+    if name.is_empty() || name.contains('/') { Err(wrong()) } else { Ok((kind, name)) }
+}
+
+fn parse_fault(text: &str) -> Result<Fault> {
+    let wrong = |why: &str| Error::usage(format!("{text:?} is no fault")).because(why);
+    match text.split_once('=') {
+        None if text == "scale-to-zero" => Ok(Fault::ScaleToZero),
+        None if text == "upstream-errors" => Ok(Fault::UpstreamErrors { percent: 100 }),
+        Some(("upstream-errors", percent)) => match percent.trim_end_matches('%').parse() {
+            Ok(percent @ 1..=100) => Ok(Fault::UpstreamErrors { percent }),
+            _ => Err(wrong("its percentage is between 1 and 100").fix("write it as upstream-errors=PERCENT")),
+        },
+        _ => Err(wrong("there are scale-to-zero and upstream-errors")
+            .meant(text, FAULTS)
+            .fix("write it as scale-to-zero or upstream-errors[=PERCENT]")),
+    }
+}
+
+fn parse_path(text: &str) -> Result<String> {
+    let wrong = |why: &str| Error::usage(format!("{text:?} is no path")).because(why);
+    match text {
+        text if !text.starts_with('/') => Err(wrong("it does not begin with /").fix(format!("write it as /{text}"))),
+        text if text.contains('#') => Err(wrong("a fragment is never sent").fix("leave out # and what is behind it")),
+        text if text.chars().any(|c| c.is_whitespace() || c.is_control()) => {
+            Err(wrong("it has a space or a control character in it").fix("write a space as %20"))
+        }
+        text => Ok(text.to_owned()),
+    }
+}
+
+fn parse_pattern(text: &str) -> Result<Regex> {
+    let wrong = |why: String| Error::usage(format!("{text:?} tells nobody apart")).because(why);
+    match Regex::new(text) {
+        Ok(pattern) if pattern.is_match("") => Err(wrong("it matches an empty text as well".into())
+            .fix("write what stands in every answer, such as 'version: v[0-9]'")),
+        Ok(pattern) => Ok(pattern),
+        Err(error) => Err(wrong(error.to_string()).fix("correct it; what is meant as itself has a \\ before it")),
+    }
+}
+
+fn parse_percent(text: &str) -> Result<f64> {
+    match text.trim_end_matches('%').parse::<f64>() {
+        Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(percent),
+        _ => Err(Error::usage(format!("{text:?} is no percentage"))
+            .because("it is not between 0 and 100")
+            .fix("write it as 99 or 99.9")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_has_a_percentage_where_it_may() {
+        assert_eq!(parse_fault("scale-to-zero"), Ok(Fault::ScaleToZero));
+        assert_eq!(parse_fault("upstream-errors"), Ok(Fault::UpstreamErrors { percent: 100 }));
+        assert_eq!(parse_fault("upstream-errors=30%"), Ok(Fault::UpstreamErrors { percent: 30 }));
+        for text in ["upstream-errors=0", "upstream-errors=101", "scale-to-zero=3", "latency", ""] {
+            assert!(parse_fault(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_workload_is_named_as_kubectl_names_it() {
+        assert_eq!(workload("deploy/curl"), Ok(("Deployment", "curl")));
+        assert_eq!(workload("statefulset/db"), Ok(("StatefulSet", "db")));
+        for text in ["curl", "job/x", "deploy/", "deploy/a/b"] {
+            assert_eq!(workload(text).unwrap_err().exit_code(), 2, "{text}");
+        }
+        assert_eq!(workload("dep/curl").unwrap_err().remedy[0], "did you mean deploy/curl?");
+    }
+
+    #[test]
+    fn what_cannot_be_asked_for_is_refused() {
+        assert!(parse_path("/hello?x=1").is_ok());
+        assert!(parse_path("hello").is_err() && parse_path("/a b").is_err() && parse_path("/a#b").is_err());
+        assert!(parse_pattern("v[0-9]").is_ok());
+        assert!(parse_pattern("v[0-9]*").is_ok() && parse_pattern("[0-9]*").is_err() && parse_pattern("(").is_err());
+    }
+}

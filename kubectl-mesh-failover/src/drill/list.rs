@@ -1,0 +1,75 @@
+//! `kubectl mesh-failover drill list`: drills that run, and what earlier ones left.
+
+use clap::Args;
+use futures::future::try_join_all;
+use mesh_shared::cluster::context::{Cluster, Connection};
+use mesh_shared::cluster::lease;
+use mesh_shared::cluster::list::every;
+use mesh_shared::machine::clock;
+use mesh_shared::plugin::error::{Error, Kind, Result};
+use mesh_shared::plugin::terminal::Terminal;
+use mesh_shared::plugin::terminal::help;
+
+use crate::drill::lock;
+use crate::drill::record::{LABEL, Record};
+use crate::drill::words;
+use crate::drill::words::Listed;
+use crate::mesh::arguments::TableArguments;
+use crate::mesh::observe::{MeshArguments, clusters};
+use crate::mesh::permissions::DRILL_LIST;
+
+const EXAMPLES: &str = "\
+# In every cluster of the mesh
+kubectl mesh-failover drill list --contexts east,west";
+
+/// List drills that run, and what earlier ones left
+#[derive(Debug, Args)]
+#[command(after_long_help = help::ending(EXAMPLES, help::EXIT_CODES))]
+pub struct ListArguments {
+    /// Look in one namespace alone [default: all]
+    #[arg(short, long, value_name = "NAMESPACE")]
+    namespace: Option<String>,
+    #[command(flatten)]
+    table: TableArguments,
+}
+
+/// Reads every record of the mesh's clusters and whether its client lives. The exit code.
+///
+/// # Errors
+/// Where a cluster does not answer.
+pub(super) async fn list(
+    arguments: &ListArguments,
+    mesh: &MeshArguments,
+    connection: &Connection,
+    terminal: Terminal,
+) -> Result<u8> {
+    let clusters = clusters(mesh, connection).await?;
+    let namespace = arguments.namespace.as_deref().unwrap_or_default();
+    let all = try_join_all(clusters.iter().map(|cluster| of_cluster(cluster, namespace))).await;
+    let all = all.map_err(|error| explained(error, namespace))?;
+    terminal.data(&words::list(&all.concat(), arguments.table.output));
+    Ok(0)
+}
+
+/// Where a permission is missing, the file that grants it; and that one namespace needs less than all.
+fn explained(error: Error, namespace: &str) -> Error {
+    let all_is_forbidden = error.kind == Kind::Forbidden && namespace.is_empty();
+    let error = DRILL_LIST.explain(error);
+    if all_is_forbidden {
+        error.fix("or look where you may: kubectl mesh-failover drill list -n NAMESPACE")
+    } else {
+        error
+    }
+}
+
+async fn of_cluster(cluster: &Cluster, namespace: &str) -> Result<Vec<Listed>> {
+    let mut all = Vec::new();
+    let now = clock::now();
+    for object in every(cluster, "ConfigMap", namespace, &[(LABEL, "true")]).await? {
+        let (record, _) = Record::read(&object)?;
+        let target = lock::place(&record.service, &record.system_namespace)?;
+        let alive = lease::read(cluster, &target).await?.is_some_and(|lease| lease.is_alive(now));
+        all.push(Listed::of(&record, &cluster.context, alive, now));
+    }
+    Ok(all)
+}

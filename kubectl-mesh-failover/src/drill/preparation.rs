@@ -1,0 +1,325 @@
+//! Everything that is asked and decided before a drill may begin. Nothing is written.
+
+use std::collections::BTreeSet;
+
+use futures::future::try_join_all;
+use jiff::{SignedDuration, Timestamp};
+use mesh_shared::cluster::context::{Cluster, Connection};
+use mesh_shared::cluster::exec;
+use mesh_shared::cluster::exec::Command;
+use mesh_shared::cluster::permissions::{Needed, must_be_allowed};
+use mesh_shared::cluster::{apply, istiod, lease, workloads};
+use mesh_shared::machine::{clock, lock_holder, random};
+use mesh_shared::model::kube::access::Access;
+use mesh_shared::model::kube::kinds::Target;
+use mesh_shared::model::names::service::ServiceName;
+use mesh_shared::model::seen::traffic::{ObservedTraffic, PodSeen};
+use mesh_shared::plugin::error::{Error, Result};
+use mesh_shared::plugin::terminal::Terminal;
+use tokio::time::Instant;
+
+use super::arguments::{RunArguments, workload};
+use crate::drill::experiment::{Client, Experiment, Fault, Hypothesis, Rule};
+use crate::drill::fault_writes::Endpoints;
+use crate::drill::locality_rule;
+use crate::drill::locality_rule::ClientOf;
+use crate::drill::lock;
+use crate::drill::lock::Place;
+use crate::drill::phase::Timing;
+use crate::drill::prepared::Prepared;
+use crate::drill::record;
+use crate::drill::record::{Changed, Record};
+use crate::drill::traffic::Curl;
+use crate::drill::words;
+use crate::drill::{permissions, preflight};
+use crate::identity::MANAGER;
+use crate::locality::damaged::damaged;
+use crate::mesh::observe::{Member, MeshArguments, Wanted, observe};
+use crate::mesh::permissions::DRILL;
+
+/// A pod that comes back is to be ready by then, where no ejection lasts longer.
+const START: std::time::Duration = std::time::Duration::from_mins(1);
+
+/// Asks and checks.
+///
+/// # Errors
+/// The first refusal.
+pub async fn prepare(
+    arguments: &RunArguments,
+    mesh: &MeshArguments,
+    connection: &Connection,
+    terminal: Terminal,
+) -> Result<Prepared> {
+    let service = arguments.service.name()?;
+    let from_namespace = arguments.from_namespace.clone().unwrap_or_else(|| service.namespace.clone());
+    let wanted = Wanted { service: Some(service.clone()), namespaces: vec![from_namespace.clone()] };
+    let members = observe(mesh, connection, &wanted, terminal).await?;
+    let seen: Vec<&ObservedTraffic> = members.iter().map(|member| &member.seen).collect();
+    let at = preflight::cluster(&seen, &arguments.cluster, "--cluster")?;
+    let from = arguments.from_cluster.as_deref().unwrap_or(at.name.as_str());
+    let client_at = preflight::cluster(&seen, from, "--from-cluster")?;
+    let (failed, client_cluster) = (edge(&members, at)?, edge(&members, client_at)?);
+    let failing = permissions::failing(&service, arguments.fault);
+    let asking = permissions::asking(&from_namespace);
+    allowed(&members, &service, &[(failed, failing), (client_cluster, asking)]).await?;
+    preflight::whole_mesh(&seen, &known_clusters(&members).await?)?;
+    for damaged in seen.iter().flat_map(|seen| damaged(&service, MANAGER, seen)) {
+        terminal.say(&format!("note  {}", damaged.note()));
+    }
+    nobody_drills(&members, &service).await?;
+    nothing_left_over(&members, &service).await?;
+
+    let seen_service = preflight::service(&seen, at, &service)?;
+    let port = preflight::port(seen_service, &service, arguments.port.as_deref())?;
+    let failed_side = preflight::failed_side(at, &service)?;
+    let pods = preflight::pods(at, &service);
+    let failed_pods = preflight::failed_pods(at, &service, arguments.fault)?;
+    let also = preflight::also_served(at, &service, &failed_pods);
+    let endpoints = Endpoints { selector: seen_service.selector.clone(), port: preflight::target_port(port, &pods)? };
+    let owners = workloads::owners(failed, &service.namespace, &pods).await.map_err(|error| DRILL.explain(error))?;
+    let changed = preflight::changes(&owners, &service, arguments.fault, arguments.consent.allow_owner)?;
+
+    allowed(&[], &service, &[(failed, permissions::changing(&changed))]).await?;
+    no_filter_there(failed, &changed).await?;
+
+    let asker = asker(arguments, client_cluster, client_at, &service).await?;
+    let from = ClientOf {
+        cluster: &client_at.name,
+        namespace: &asker.client.namespace,
+        region: &asker.client.region,
+        labels: &asker.pod.labels,
+    };
+    let rule = locality_rule::rule(&seen, from, &service, port.port);
+    let target = preflight::target_side(&seen, &failed_side, &service, rule.as_ref())?;
+    preflight::governed(rule.as_ref(), &service, (&failed_side.region, &target.region))?;
+    let target_at = preflight::cluster(&seen, target.cluster.as_str(), "the failover target")?;
+    preflight::exposed(target_at, client_at, &service)?;
+
+    let hypothesis = hypothesis(arguments, rule.as_ref());
+    let timing = Timing {
+        baseline: arguments.traffic.baseline,
+        hold: arguments.traffic.hold,
+        longest_ejection: rule.as_ref().map_or(arguments.traffic.hold, |rule| longest_ejection(arguments, rule)),
+    };
+    let run = format!("{}{}", random::run_id()?, random::run_id()?);
+    let experiment = Experiment {
+        run: run.clone(),
+        service: service.clone(),
+        fault: arguments.fault,
+        failed: failed_side,
+        target,
+        workloads: owners.workloads.iter().map(|workload| workload.object.to_string()).collect(),
+        client: asker.client,
+        url: format!("http://{}:{}{}", service.host(), port.port, arguments.traffic.path),
+        rate: (asker.curl == Curl::Rated).then_some(arguments.traffic.rate),
+        pattern: arguments.traffic.pattern.as_ref().map(|pattern| pattern.as_str().to_owned()),
+        hypothesis,
+        baseline: arguments.traffic.baseline,
+        hold: arguments.traffic.hold,
+        rule,
+    };
+    let started = clock::now();
+    let record = Record {
+        holder: lock_holder::name(&run),
+        run,
+        cluster: at.name.to_string(),
+        system_namespace: at.system_namespace.clone(),
+        deadline: deadline(started, &experiment, &timing),
+        ..Record::empty(service.clone(), arguments.fault, started, changed)
+    };
+    let places = members
+        .iter()
+        .map(|member| Place {
+            cluster: member.cluster.clone(),
+            uid: member.seen.uid.clone(),
+            system_namespace: member.seen.system_namespace.clone(),
+        })
+        .collect();
+    Ok(Prepared {
+        envoy_cluster: format!("outbound|{}||{}", port.port, service.host()),
+        failed: failed.clone(),
+        client: client_cluster.clone(),
+        pattern: arguments.traffic.pattern.clone(),
+        restore_timeout: arguments.consent.restore_timeout,
+        workloads: owners.workloads,
+        experiment,
+        timing,
+        record,
+        places,
+        pods: failed_pods.iter().map(|pod| pod.name.clone()).collect(),
+        also,
+        curl: asker.curl,
+        shell: asker.shell,
+        endpoints,
+    })
+}
+
+/// The clusters that the istiods know, by their own word: no Secret is read for it.
+async fn known_clusters(members: &[Member]) -> Result<BTreeSet<String>> {
+    let deadline = |cluster: &Cluster| Instant::now() + cluster.request_timeout();
+    let asked = members
+        .iter()
+        .map(|member| istiod::replicas(&member.cluster, &member.seen.system_namespace, deadline(&member.cluster)));
+    let replicas = try_join_all(asked).await?;
+    Ok(replicas.into_iter().flatten().flat_map(|replica| replica.clusters).map(|cluster| cluster.cluster).collect())
+}
+
+fn edge<'a>(members: &'a [Member], seen: &ObservedTraffic) -> Result<&'a Cluster> {
+    let found = members.iter().find(|member| member.seen.uid == seen.uid);
+    found.map(|member| &member.cluster).ok_or_else(|| Error::failed(format!("{} is no member", seen.name)).report())
+}
+
+fn hypothesis(arguments: &RunArguments, rule: Option<&Rule>) -> Hypothesis {
+    let given = &arguments.hypothesis;
+    let longest = rule.map_or(arguments.traffic.hold, |rule| longest_ejection(arguments, rule));
+    Hypothesis {
+        baseline_success: given.min_success / 100.0,
+        failover_share: given.min_failover / 100.0,
+        failover_within: given.failover_within,
+        failback_within: given.failback_within.unwrap_or(longest),
+        max_errors: given.max_errors,
+    }
+}
+
+/// The longest time that a host stays out because of this fault. A pod that was scaled away comes back as a new host, which
+/// nothing has ejected yet; it has to be scheduled and to start, though.
+fn longest_ejection(arguments: &RunArguments, rule: &Rule) -> std::time::Duration {
+    let fault = match arguments.fault {
+        Fault::ScaleToZero => std::time::Duration::ZERO,
+        Fault::UpstreamErrors { .. } => arguments.hypothesis.failover_within + arguments.traffic.hold,
+    };
+    let longest = rule.longest_ejection(fault);
+    match arguments.fault {
+        Fault::ScaleToZero => longest.max(START),
+        Fault::UpstreamErrors { .. } => longest,
+    }
+}
+
+fn deadline(started: Timestamp, experiment: &Experiment, timing: &Timing) -> Timestamp {
+    let hypothesis = &experiment.hypothesis;
+    let all = timing.baseline + hypothesis.failover_within + timing.hold + std::time::Duration::from_mins(5);
+    SignedDuration::try_from(all).ok().and_then(|all| started.checked_add(all).ok()).unwrap_or(started)
+}
+
+/// No earlier drill of the service left its record in any cluster.
+async fn nothing_left_over(members: &[Member], service: &ServiceName) -> Result<()> {
+    let key = record::place(service);
+    let target = Target::new(&key.kind, &key.namespace, &key.name)?;
+    let records = try_join_all(members.iter().map(|member| apply::get(&member.cluster, &target))).await?;
+    match members.iter().zip(records).find(|(_, record)| record.is_some()) {
+        Some((member, _)) => Err(words::left_over(service, &member.cluster.context)),
+        None => Ok(()),
+    }
+}
+
+/// Nothing has the name of a filter that the drill makes.
+async fn no_filter_there(cluster: &Cluster, changed: &[Changed]) -> Result<()> {
+    for filter in changed.iter().filter(|changed| matches!(changed, Changed::Filter { .. })) {
+        let target = filter.target()?;
+        if apply::get(cluster, &target).await?.is_some() {
+            let (namespace, name) = (&target.key.namespace, &target.key.name);
+            return Err(Error::refused(format!("{} exists already in {}", target.key, cluster.context))
+                .at(format!("context {}, {}", cluster.context, target.key))
+                .because("the drill makes one of this name, and no record says that it belongs to one")
+                .fix("look at it, and delete it where it is not needed:")
+                .fix(format!("kubectl --context {} -n {namespace} delete envoyfilter {name}", cluster.context)));
+        }
+    }
+    Ok(())
+}
+
+/// No drill of the service runs anywhere in the mesh. The leases settle it; this says so before anything is asked.
+async fn nobody_drills(members: &[Member], service: &ServiceName) -> Result<()> {
+    let now = clock::now();
+    for member in members {
+        let target = lock::place(service, &member.seen.system_namespace)?;
+        if let Some(lease) = lease::read(&member.cluster, &target).await?.filter(|lease| lease.is_alive(now)) {
+            return Err(words::runs_already(service, &member.cluster.context, &lease.holder, lease.age(now)));
+        }
+    }
+    Ok(())
+}
+
+/// Who asks, and by what means.
+struct Asker<'a> {
+    client: Client,
+    pod: &'a PodSeen,
+    curl: Curl,
+    shell: bool,
+}
+
+async fn asker<'a>(
+    arguments: &RunArguments,
+    cluster: &Cluster,
+    at: &'a ObservedTraffic,
+    service: &ServiceName,
+) -> Result<Asker<'a>> {
+    let (kind, name) = workload(&arguments.from)?;
+    let namespace = arguments.from_namespace.as_ref().unwrap_or(&service.namespace);
+    let mut pods: Vec<&PodSeen> = at.pods.iter().filter(|pod| pod.namespace == *namespace).collect();
+    if kind == "Pod" {
+        pods.retain(|pod| pod.name == name);
+    } else {
+        let selector = workloads::selector(cluster, kind, namespace, name).await;
+        let selector = selector.map_err(|error| DRILL.explain(error))?;
+        pods.retain(|pod| selector.selects(&pod.labels));
+    }
+    let pod = preflight::client(&pods, &arguments.from, at)?;
+    let container = container(pod, arguments.from_container.as_deref(), at)?;
+    let (curl, shell) = curl(cluster, pod, &container).await?;
+    let client = Client {
+        workload: format!("{kind}/{name}"),
+        namespace: namespace.clone(),
+        pod: pod.name.clone(),
+        container,
+        cluster: at.name.clone(),
+        region: pod.locality.region.clone(),
+    };
+    Ok(Asker { client, pod, curl, shell })
+}
+
+fn container(pod: &PodSeen, wanted: Option<&str>, at: &ObservedTraffic) -> Result<String> {
+    let found = match wanted {
+        Some(name) => pod.containers.iter().find(|container| *container == name),
+        None => pod.containers.first(),
+    };
+    found.cloned().ok_or_else(|| {
+        Error::refused(format!("the client {}/{} has no such container", pod.namespace, pod.name))
+            .at(format!("context {}", at.context))
+            .because(format!("it has {}", pod.containers.join(", ")))
+            .meant(wanted.unwrap_or_default(), pod.containers.iter().map(String::as_str))
+            .fix("name one: --from-container")
+    })
+}
+
+/// What the client's curl can do, and whether a shell is there to look after it.
+async fn curl(cluster: &Cluster, pod: &PodSeen, container: &str) -> Result<(Curl, bool)> {
+    let refused = |why: String| {
+        Error::refused(format!("the client {}/{} has no curl that a drill can use", pod.namespace, pod.name))
+            .at(format!("context {}, container {container}", cluster.context))
+            .because(why)
+            .fix("name a client that has curl 7.63 or newer: --from, --from-container")
+    };
+    let say = async |argv: &[&str]| {
+        let command = Command { namespace: &pod.namespace, pod: &pod.name, container, argv };
+        exec::run(cluster, &command, b"", Instant::now() + cluster.request_timeout()).await
+    };
+    let (said, shell) = match say(&["sh", "-c", "curl --version"]).await {
+        Ok(said) => (said, true),
+        Err(_) => (say(&["curl", "--version"]).await.map_err(|error| refused(error.why.unwrap_or(error.what)))?, false),
+    };
+    let curl =
+        Curl::of(&said).ok_or_else(|| refused(format!("it says {:?}", said.lines().next().unwrap_or_default())))?;
+    Ok((curl, shell))
+}
+
+/// The user may do all that the drill does, and above all may put it back: what it does in all of the mesh's clusters, and in
+/// single ones.
+async fn allowed(members: &[Member], service: &ServiceName, single: &[(&Cluster, Vec<Access>)]) -> Result<()> {
+    let everywhere =
+        members.iter().map(|member| (&member.cluster, permissions::everywhere(&member.seen.system_namespace, service)));
+    let single = single.iter().map(|(cluster, accesses)| (*cluster, accesses.clone()));
+    let needed: Vec<Needed<'_>> =
+        everywhere.chain(single).map(|(cluster, accesses)| Needed { cluster, accesses, file: DRILL }).collect();
+    must_be_allowed(&needed, "the drill").await
+}

@@ -1,0 +1,220 @@
+//! `kubectl mesh-failover drill recover`: puts back what a drill left whose client died, from any machine.
+
+use std::time::Duration;
+
+use clap::Args;
+use futures::future::try_join_all;
+use mesh_shared::cluster::connection_arguments::parse_duration;
+use mesh_shared::cluster::context::{Cluster, Connection, connect, contexts};
+use mesh_shared::cluster::permissions::{Needed, must_be_allowed};
+use mesh_shared::cluster::{apply, lease};
+use mesh_shared::machine::{clock, lock_holder};
+use mesh_shared::model::kube::kinds::Target;
+use mesh_shared::model::names::service::ServiceName;
+use mesh_shared::plugin::error::{Error, Result};
+use mesh_shared::plugin::terminal::Terminal;
+use mesh_shared::plugin::terminal::{help, prompt};
+use tokio::time::Instant;
+
+use crate::drill::fence::ChangeState;
+use crate::drill::put_back::{abandoned, close, put_back, recover_line};
+use crate::drill::record;
+use crate::drill::record::Record;
+use crate::drill::recording::{Left, PutBack};
+use crate::drill::restore;
+use crate::drill::words;
+use crate::drill::{lock, permissions};
+use crate::mesh::arguments::ServiceArguments;
+use crate::mesh::observe::MeshArguments;
+use crate::mesh::permissions::DRILL;
+
+const EXAMPLES: &str = "\
+# The drill failed east, and its client died
+kubectl mesh-failover drill recover helloworld.sample --contexts east
+
+# See what would be put back
+kubectl mesh-failover drill recover helloworld.sample --contexts east \\
+    --dry-run
+
+# Somebody scaled the workload meanwhile: leave that, and close the record
+kubectl mesh-failover drill recover helloworld.sample --contexts east \\
+    --keep-current";
+
+const EXIT_CODES: &str = "\
+0        put back, or nothing was left
+1        refused or failed
+2        wrong command line
+4        a difference stays
+128 + N  interrupted by signal N";
+
+/// Put back what a drill left whose client died
+///
+/// Needs the failed cluster alone: its context is named by --contexts, or is the current one. What somebody else has changed
+/// meanwhile is reported and left.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+#[derive(Debug, Args)]
+#[command(after_long_help = help::ending(EXAMPLES, EXIT_CODES))]
+pub struct RecoverArguments {
+    #[command(flatten)]
+    service: ServiceArguments,
+    /// Answer yes to the question
+    #[arg(short, long, help_heading = "Write")]
+    yes: bool,
+    /// Show what would be put back
+    ///
+    /// And change nothing.
+    #[arg(long, help_heading = "Write")]
+    dry_run: bool,
+    /// Take over from a client that still lives
+    #[arg(long, help_heading = "Write")]
+    force: bool,
+    /// Close it although another's change stays
+    ///
+    /// What somebody else has changed meanwhile is left as it is, and the drill's record is taken away.
+    #[arg(long, help_heading = "Write")]
+    keep_current: bool,
+    /// How long putting back is tried
+    ///
+    /// Where the cluster does not answer.
+    #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = parse_duration, help_heading = "Write")]
+    restore_timeout: Duration,
+}
+
+/// Finds the record, shows what is put back, asks, puts it back, closes the record. The exit code.
+///
+/// # Errors
+/// A refusal while the drill's client lives; what could not be put back.
+pub(super) async fn recover(
+    arguments: &RecoverArguments,
+    mesh: &MeshArguments,
+    connection: &Connection,
+    terminal: Terminal,
+) -> Result<u8> {
+    let service = arguments.service.name()?;
+    let clusters = connect(connection, &named(mesh, connection)?).await?;
+    let found = find(&clusters, &service).await.map_err(|error| DRILL.explain(error))?;
+    let Some((cluster, record, uid)) = found else {
+        nothing_elsewhere(&clusters, mesh, &service).await.map_err(|error| DRILL.explain(error))?;
+        let all: Vec<&str> = clusters.iter().map(|cluster| cluster.context.as_str()).collect();
+        terminal.say(&format!("No drill of {service} left anything in {}.", all.join(", ")));
+        return Ok(0);
+    };
+    let accesses = permissions::recovering(&service, &record.system_namespace, &record.changed);
+    must_be_allowed(&[Needed { cluster: &cluster, accesses, file: DRILL }], "putting it back").await?;
+    let target = lock::place(&service, &record.system_namespace)?;
+    let held = lease::read(&cluster, &target).await?;
+    let alive = held.as_ref().filter(|lease| lease.is_alive(clock::now()));
+    if let Some(lease) = alive.filter(|_| !arguments.force) {
+        return Err(words::lives(&service, &cluster.context, &lease.holder, lease.age(clock::now())));
+    }
+    let standing = standing(&cluster, &record).await?;
+    terminal.say(&words::recovery(&record, &standing, &cluster.context));
+    let states = abandoned(&record, cluster.request_timeout(), clock::now());
+    let may_be_made = states.iter().any(|state| matches!(state, ChangeState::MayBeMade { .. }));
+    if may_be_made && standing.iter().any(|one| one.restored) {
+        terminal.say("A request of the drill may still change what is as before: it is read for a minute or more.");
+    }
+    if arguments.dry_run {
+        terminal.say("Nothing was changed: --dry-run.");
+        return Ok(0);
+    }
+    if !arguments.yes && !prompt::confirm(terminal, "Put this back?")? {
+        return Err(Error::refused("you said no").fix("see what would be put back: --dry-run"));
+    }
+    if let Some(held) = alive {
+        lease::take_over(&cluster, &target, held, &lock_holder::name(&record.run)).await?;
+    }
+    let deadline = Instant::now() + arguments.restore_timeout;
+    let all = put_back(&cluster, &record, &states, deadline, &|text| terminal.say(&text)).await;
+    finish(arguments, &clusters, &cluster, (&record, &uid), &all, terminal).await
+}
+
+async fn finish(
+    arguments: &RecoverArguments,
+    clusters: &[Cluster],
+    cluster: &Cluster,
+    (record, uid): (&Record, &str),
+    all: &[PutBack],
+    terminal: Terminal,
+) -> Result<u8> {
+    terminal.data(&words::put_back(all));
+    let whole = all.iter().all(|one| one.restored);
+    // What is not settled is nobody's to keep: the record is all that knows of it.
+    let theirs = all.iter().all(|one| matches!(one.left, None | Some(Left::Theirs)));
+    let may_close = whole || (theirs && arguments.keep_current);
+    if !may_close {
+        let line = recover_line(record, &cluster.context);
+        let line = if theirs { format!("{line} --keep-current") } else { line };
+        return Err(words::not_restored(all, &line));
+    }
+    close(cluster, record, uid).await?;
+    for cluster in clusters {
+        let target = lock::place(&record.service, &record.system_namespace)?;
+        // One that cannot be deleted ends by itself.
+        if let Ok(Some(lease)) = lease::read(cluster, &target).await {
+            let _ = apply::delete(cluster, &target, Some(&lease.uid)).await;
+        }
+    }
+    terminal.say(if whole {
+        "All is as it was before the drill."
+    } else {
+        "The record is closed; what others changed stays."
+    });
+    Ok(0)
+}
+
+fn named(mesh: &MeshArguments, connection: &Connection) -> Result<Vec<String>> {
+    if !mesh.contexts.is_empty() {
+        return Ok(mesh.contexts.clone());
+    }
+    let current = || contexts(connection).map(|(_, current)| current);
+    let context = mesh.context.clone().map_or_else(current, |context| Ok(Some(context)))?;
+    let context = context.ok_or_else(|| {
+        Error::usage("no context is named, and the kubeconfig has no current one")
+            .fix("name the failed cluster's: --contexts CONTEXT")
+    })?;
+    Ok(vec![context])
+}
+
+/// The record, in the cluster that has it.
+async fn find(clusters: &[Cluster], service: &ServiceName) -> Result<Option<(Cluster, Record, String)>> {
+    let key = record::place(service);
+    let target = Target::new(&key.kind, &key.namespace, &key.name)?;
+    let found = try_join_all(clusters.iter().map(|cluster| apply::get(cluster, &target))).await?;
+    for (cluster, object) in clusters.iter().zip(found) {
+        if let Some(object) = object {
+            let (record, uid) = Record::read(&object).map_err(|error| Error {
+                place: Some(format!("context {}, {}", cluster.context, target.key)),
+                ..error
+            })?;
+            return Ok(Some((cluster.clone(), record, uid)));
+        }
+    }
+    Ok(None)
+}
+
+/// A lease without a record says that the record lies in another cluster: then it is not said that nothing was left.
+async fn nothing_elsewhere(clusters: &[Cluster], mesh: &MeshArguments, service: &ServiceName) -> Result<()> {
+    let target = lock::place(service, &mesh.istio_namespace)?;
+    for cluster in clusters {
+        if lease::read(cluster, &target).await?.is_some() {
+            return Err(Error::refused(format!(
+                "a drill of {service} is known in {}, and failed another cluster",
+                cluster.context
+            ))
+            .at(format!("context {}, {}", cluster.context, target.key))
+            .fix("name the context of the cluster that it failed: --contexts CONTEXT"));
+        }
+    }
+    Ok(())
+}
+
+/// What stands now of what the drill changed.
+async fn standing(cluster: &Cluster, record: &Record) -> Result<Vec<PutBack>> {
+    let mut all = Vec::new();
+    for changed in &record.changed {
+        let live = apply::get(cluster, &changed.target()?).await?;
+        all.push(restore::told(record, changed, live.as_ref()));
+    }
+    Ok(all)
+}

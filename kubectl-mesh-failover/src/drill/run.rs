@@ -1,0 +1,174 @@
+//! A drill from its preflight to its report.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use mesh_shared::cluster::apply;
+use mesh_shared::cluster::apply::Created;
+use mesh_shared::cluster::context::Connection;
+use mesh_shared::machine::report_file::ReportFile;
+use mesh_shared::machine::{clock, signals};
+use mesh_shared::plugin::error::{Error, Kind, Result};
+use mesh_shared::plugin::terminal::Terminal;
+use mesh_shared::plugin::terminal::prompt;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::arguments::{ReportFormat, RunArguments};
+use super::preparation::prepare;
+use super::prepared::Prepared;
+use crate::drill::conduct::{Outside, conduct};
+use crate::drill::live_view;
+use crate::drill::lock::Locks;
+use crate::drill::measure::measure;
+use crate::drill::put_back::{close, put_back, recover_line};
+use crate::drill::recording::{Recording, Stop};
+use crate::drill::report;
+use crate::drill::report::document::{Document, Verdict};
+use crate::drill::setup::Drill;
+use crate::drill::words;
+use crate::identity::MANAGER;
+use crate::mesh::observe::MeshArguments;
+
+/// Prepares, asks, runs, reports. The exit code.
+///
+/// # Errors
+/// A refusal before anything was changed; what could not be put back.
+pub async fn run(
+    arguments: &RunArguments,
+    mesh: &MeshArguments,
+    connection: &Connection,
+    terminal: Terminal,
+) -> Result<u8> {
+    let page = reserve(arguments)?;
+    let prepared = prepare(arguments, mesh, connection, terminal).await?;
+    let overview = words::overview(&prepared);
+    if arguments.consent.dry_run {
+        terminal.data(&format!("{overview}\nNothing was changed: --dry-run.\n"));
+        return Ok(0);
+    }
+    terminal.say(&overview);
+    consent(arguments, &prepared, terminal)?;
+    let signals = signals::every();
+    let (lost, losses) = mpsc::unbounded_channel();
+    let locks =
+        Arc::new(Locks::acquire(prepared.places.clone(), &prepared.service(), &prepared.record.holder, lost).await?);
+    let uid = match keep_record(&prepared).await {
+        Ok(uid) => uid,
+        Err(error) => {
+            locks.release().await;
+            return Err(error);
+        }
+    };
+    let context = prepared.failed.context.clone();
+    let drill = Arc::new(prepared.drill());
+    let outcome = watched(drill.clone(), locks.clone(), Outside { signals, lost: losses }, terminal).await;
+    if outcome.as_ref().is_ok_and(|recording| recording.put_back.iter().all(|one| one.restored))
+        && let Err(error) = close(&drill.failed, &drill.record, &uid).await
+    {
+        let line = recover_line(&drill.record, &context);
+        terminal.say(&format!("The record of the drill still stands ({error}). This closes it:\n  {line}"));
+    }
+    locks.release().await;
+    let recording = outcome?;
+    let document = measure(&recording);
+    tell(&document, &drill, &context, arguments.report.output, page, terminal)?;
+    Ok(code(&document, recording.stopped.as_ref()))
+}
+
+fn reserve(arguments: &RunArguments) -> Result<Option<ReportFile>> {
+    if arguments.report.no_report || arguments.consent.dry_run {
+        return Ok(None);
+    }
+    let name = || {
+        let time = clock::now().strftime("%Y%m%dT%H%M%SZ");
+        Ok::<_, Error>(PathBuf::from(format!("drill-{}-{time}.html", arguments.service.name()?)))
+    };
+    let path = arguments.report.report.clone().map_or_else(name, Ok)?;
+    ReportFile::reserve(&path).map(Some)
+}
+
+fn consent(arguments: &RunArguments, prepared: &Prepared, terminal: Terminal) -> Result<()> {
+    let name = prepared.service().to_string();
+    if arguments.consent.yes {
+        return Ok(());
+    }
+    let said = match &arguments.consent.confirm {
+        Some(text) => *text == name || *text == arguments.service.service,
+        None => prompt::confirm_by_name(terminal, &name, "--confirm")?,
+    };
+    let refusal =
+        || Error::refused(format!("what was typed is not {name}")).fix(format!("type it, or: --confirm={name}"));
+    if said { Ok(()) } else { Err(refusal()) }
+}
+
+/// Writes the record, before anything is changed. Its UID.
+async fn keep_record(prepared: &Prepared) -> Result<String> {
+    let manifest = prepared.record.manifest(MANAGER);
+    match apply::create(&prepared.failed, &manifest, MANAGER).await? {
+        Created::New(object) => Ok(object["metadata"]["uid"].as_str().unwrap_or_default().to_owned()),
+        Created::Exists => Err(words::left_over(&prepared.service(), &prepared.failed.context)),
+    }
+}
+
+/// Runs the drill in a task of its own: should that panic, what was changed is put back all the same.
+async fn watched(drill: Arc<Drill>, locks: Arc<Locks>, outside: Outside, terminal: Terminal) -> Result<Recording> {
+    let (told, events) = mpsc::unbounded_channel();
+    let task = {
+        let drill = drill.clone();
+        tokio::spawn(async move { conduct(&drill, locks, outside, &told).await })
+    };
+    let showing = live_view::follow(terminal, &drill.experiment, &drill.timing, events);
+    let (result, ()) = tokio::join!(task, showing);
+    match result {
+        Ok(recording) => Ok(recording),
+        Err(panic) => {
+            let deadline = Instant::now() + drill.restore_timeout;
+            drill.fence.shut();
+            let states = drill.fence.changes();
+            let all = put_back(&drill.failed, &drill.record, &states, deadline, &|text| terminal.say(&text)).await;
+            let restored = all.iter().all(|one| one.restored);
+            let kind = if restored { Kind::Failed } else { Kind::NotRestored };
+            let draft = Error::of(kind, "the drill broke off").because(panic.to_string());
+            let first = if restored { "everything was put back; this closes its record:" } else { "put it back:" };
+            Err(draft.fix(first).fix(recover_line(&drill.record, &drill.failed.context)).report())
+        }
+    }
+}
+
+/// Prints the report and writes the page.
+///
+/// # Errors
+/// Where something was not put back; where the page cannot be written.
+fn tell(
+    document: &Document,
+    drill: &Drill,
+    context: &str,
+    format: ReportFormat,
+    page: Option<ReportFile>,
+    terminal: Terminal,
+) -> Result<()> {
+    match format {
+        ReportFormat::Text => terminal.data(&report::text::render(document, terminal.on_stdout())),
+        ReportFormat::Json => terminal.data(&report::json::render(document)?),
+    }
+    if let Some(page) = page {
+        let path = page.write(&report::html::render(document))?;
+        terminal.say(&format!("Report: {}", path.display()));
+    }
+    if document.verdict == Verdict::NotRestored {
+        return Err(words::not_restored(&document.put_back, &recover_line(&drill.record, context)));
+    }
+    Ok(())
+}
+
+/// 0 held, 3 not held, 128 + signal, 1 stopped otherwise.
+fn code(document: &Document, stopped: Option<&Stop>) -> u8 {
+    match (document.verdict, stopped) {
+        (Verdict::Held, _) => 0,
+        (Verdict::Failed, _) => 3,
+        (Verdict::NotRestored, _) => 4,
+        (Verdict::Stopped, Some(Stop::Signal(number))) => u8::try_from(128 + number).unwrap_or(u8::MAX),
+        (Verdict::Stopped, _) => 1,
+    }
+}

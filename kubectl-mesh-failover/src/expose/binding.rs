@@ -1,0 +1,86 @@
+//! By which labels and port an east-west gateway is told to open a service.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mesh_shared::model::seen::traffic::{EastWestGateway, ObservedTraffic, PodSeen};
+use mesh_shared::plugin::error::{Error, Result};
+
+/// The labels by which a Gateway selects the east-west gateways of a cluster, and the port that they take connections on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Binding {
+    /// `spec.selector`.
+    pub selector: BTreeMap<String, String>,
+    /// Mostly 15443.
+    pub port: u16,
+}
+
+/// What a Gateway of a cluster is bound to: the fewest labels that all pods of its east-west gateways carry and no other pod
+/// that is known, `istio` before `app` before both before all that they share.
+///
+/// # Errors
+/// A refusal where there is no east-west gateway, or nothing tells its pods from others.
+pub fn binding(seen: &ObservedTraffic) -> Result<Binding> {
+    let place = format!("context {}", seen.context);
+    let Some(first) = seen.east_west.first() else {
+        return Err(Error::refused(format!("{} has no east-west gateway", seen.name))
+            .at(place)
+            .because("no Service there has the label topology.istio.io/network and the port 15443")
+            .fix("make one: kubectl mesh-mc join --contexts A,B,…"));
+    };
+    let gateways = seen.east_west.iter().map(|gateway| format!("{}/{}", gateway.namespace, gateway.service));
+    let gateways: Vec<String> = gateways.collect();
+    if seen.east_west.iter().any(|gateway| gateway.port != first.port) {
+        return Err(Error::refused(format!(
+            "the east-west gateways of {} take connections on several ports",
+            seen.name
+        ))
+        .at(place)
+        .because(format!("Services {}", gateways.join(", ")))
+        .fix("write the Gateways yourself, one for each"));
+    }
+    let shared = shared(&seen.east_west);
+    let others: Vec<&PodSeen> =
+        seen.pods.iter().filter(|pod| !seen.east_west.iter().any(|of| is_pod_of(pod, of))).collect();
+    let told_apart = |selector: &BTreeMap<String, String>| {
+        !selector.is_empty() && !others.iter().any(|pod| pod.is_selected_by(selector))
+    };
+    candidates(&shared, first)
+        .into_iter()
+        .find(told_apart)
+        .map(|selector| Binding { selector, port: first.port })
+        .ok_or_else(|| {
+            Error::refused(format!("no label tells the east-west gateway of {} from other pods", seen.name))
+                .at(place)
+                .because(format!("pods of Service {} have {}", gateways.join(", "), words(&shared)))
+                .fix("give these pods a label of their own, such as istio: eastwestgateway")
+        })
+}
+
+fn candidates(shared: &BTreeMap<String, String>, first: &EastWestGateway) -> Vec<BTreeMap<String, String>> {
+    let only = |keys: &[&str]| -> BTreeMap<String, String> {
+        let kept = shared.iter().filter(|(key, _)| keys.contains(&key.as_str()));
+        kept.map(|(key, value)| (key.clone(), value.clone())).collect()
+    };
+    let of_service = first.selector.keys().map(String::as_str).collect::<Vec<_>>();
+    // The hash goes with the next rollout.
+    let lasting: Vec<&str> = shared.keys().map(String::as_str).filter(|key| *key != "pod-template-hash").collect();
+    vec![only(&["istio"]), only(&["app"]), only(&["istio", "app"]), only(&of_service), only(&lasting)]
+}
+
+fn shared(gateways: &[EastWestGateway]) -> BTreeMap<String, String> {
+    let keys: BTreeSet<&String> = gateways.iter().flat_map(|gateway| gateway.pod_labels.keys()).collect();
+    let common = |key: &&String| {
+        let first = gateways.first().and_then(|gateway| gateway.pod_labels.get(*key));
+        first.is_some() && gateways.iter().all(|gateway| gateway.pod_labels.get(*key) == first)
+    };
+    keys.into_iter().filter(common).map(|key| (key.clone(), gateways[0].pod_labels[key].clone())).collect()
+}
+
+fn is_pod_of(pod: &PodSeen, gateway: &EastWestGateway) -> bool {
+    pod.namespace == gateway.namespace && pod.is_selected_by(&gateway.selector)
+}
+
+/// Such as `app=a, istio=b`.
+pub fn words(labels: &BTreeMap<String, String>) -> String {
+    labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,269 @@
+//! What exposing a service, or taking it back, would write: one Gateway in each cluster, with exactly the exposed hosts.
+
+#[cfg(test)]
+mod tests;
+
+use mesh_shared::model::istio::cross_network_gateway;
+use mesh_shared::model::istio::cross_network_gateway::covers;
+use mesh_shared::model::kube::write::{Change, Write};
+use mesh_shared::model::names::ClusterName;
+use mesh_shared::model::names::service::ServiceName;
+use mesh_shared::model::seen::traffic::ObservedTraffic;
+use mesh_shared::plugin::error::{Error, Result};
+use serde_json::Value;
+
+use super::existing::Standing;
+use crate::expose::binding::binding;
+use crate::identity::MANAGER;
+use crate::mesh::selection::{chosen, no_service};
+use mesh_shared::model::istio::exposure::{Opening, openings};
+
+/// What is to be done, and in which of the clusters.
+#[derive(Debug, Clone)]
+pub struct ExposeRequest<'a> {
+    /// The service.
+    pub service: &'a ServiceName,
+    /// `--clusters`; empty for all that matter.
+    pub clusters: &'a [String],
+}
+
+/// What is written, and what becomes of the service in each cluster.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ExposePlan {
+    /// In the order of the members; those that are no business of this are left out.
+    pub clusters: Vec<InCluster>,
+    /// The writes.
+    pub changes: Vec<Change>,
+    /// The Gateways as they would be.
+    pub manifests: Vec<(ClusterName, Value)>,
+    /// What should be known besides.
+    pub notes: Vec<String>,
+}
+
+impl ExposePlan {
+    /// Whether anything is written.
+    pub fn changes_anything(&self) -> bool {
+        self.clusters.iter().any(|cluster| cluster.outcome.is_change())
+    }
+
+    /// The same plan as what is left of one that was carried out in part: what that changed counts as changed.
+    #[must_use]
+    pub fn continuing(mut self, earlier: &Self) -> Self {
+        for cluster in &mut self.clusters {
+            let before = earlier.clusters.iter().find(|before| before.cluster == cluster.cluster);
+            if let Some(before) = before.filter(|before| before.outcome.is_change()) {
+                cluster.outcome = before.outcome.clone();
+            }
+        }
+        self
+    }
+}
+
+/// What becomes of the service in one cluster.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InCluster {
+    /// The cluster.
+    pub cluster: ClusterName,
+    /// Ready endpoints of it there.
+    pub ready: usize,
+    /// All of its endpoints there.
+    pub total: usize,
+    /// What is done.
+    pub outcome: Outcome,
+}
+
+/// What is done in a cluster.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// It is exposed.
+    Exposes,
+    /// It is exposed already: nothing is written.
+    Stands(Opening),
+    /// It is taken back; where another Gateway opens it too, it stays open by that.
+    Unexposes {
+        /// What still opens it.
+        still: Option<Opening>,
+    },
+    /// We do not expose it, and another Gateway does: nothing is written.
+    Others(Opening),
+    /// It is not exposed: nothing is written.
+    NotExposed,
+}
+
+impl Outcome {
+    fn is_change(&self) -> bool {
+        matches!(self, Self::Exposes | Self::Unexposes { .. })
+    }
+}
+
+/// Exposes the service in every cluster that has endpoints of it, or in those of them that are named.
+///
+/// # Errors
+/// A refusal where no cluster has the service or endpoints of it, where a cluster has no east-west gateway, and where somebody
+/// else's Gateway has the name of ours.
+pub fn expose(request: &ExposeRequest<'_>, seen: &[&ObservedTraffic]) -> Result<ExposePlan> {
+    let serving = serving(request, seen)?;
+    let mut plan = ExposePlan { notes: notes(request.service, seen, &serving), ..ExposePlan::default() };
+    for cluster in serving {
+        let outcome = if let Some(opening) = openings(cluster, request.service).into_iter().next() {
+            Outcome::Stands(opening)
+        } else {
+            let (write, manifest) = opened(cluster, request.service)?;
+            let why = format!("{} serves {} and does not expose it", cluster.name, request.service);
+            plan.changes.push(Change { cluster: cluster.name.clone(), write, why });
+            plan.manifests.push((cluster.name.clone(), manifest));
+            Outcome::Exposes
+        };
+        plan.clusters.push(in_cluster(cluster, request.service, outcome));
+    }
+    Ok(plan)
+}
+
+/// Takes the service out of our Gateways, and deletes those that open nothing else. The Service itself need not be there.
+///
+/// # Errors
+/// A refusal where the service is neither known nor exposed anywhere.
+pub fn unexpose(request: &ExposeRequest<'_>, seen: &[&ObservedTraffic]) -> Result<ExposePlan> {
+    let all = chosen(request.clusters, seen)?;
+    let mut plan = ExposePlan::default();
+    for cluster in all {
+        let standing = Standing::of(cluster)?;
+        let host = request.service.host();
+        let still =
+            openings(cluster, request.service).into_iter().find(|opening| opening.host != host || !opening.ours);
+        let outcome = match (standing, still) {
+            (Standing::Ours(own), still) if own.hosts.contains(&host) => {
+                let left: Vec<String> = own.hosts.iter().filter(|known| **known != host).cloned().collect();
+                let (write, why) = if left.is_empty() {
+                    (own.delete(), format!("{} is the last that it exposes", request.service))
+                } else {
+                    let manifest = own.with_hosts(&left);
+                    plan.manifests.push((cluster.name.clone(), manifest));
+                    (own.patch(&left, None), format!("{} is not to be exposed", request.service))
+                };
+                plan.changes.push(Change { cluster: cluster.name.clone(), write, why });
+                Outcome::Unexposes { still }
+            }
+            (_, Some(opening)) => Outcome::Others(opening),
+            (_, None) => Outcome::NotExposed,
+        };
+        plan.clusters.push(in_cluster(cluster, request.service, outcome));
+    }
+    let known = seen.iter().any(|cluster| cluster.services.contains_key(request.service));
+    if !known && plan.clusters.iter().all(|cluster| cluster.outcome == Outcome::NotExposed) {
+        return Err(no_service(request.service, seen));
+    }
+    Ok(plan)
+}
+
+/// The Gateway of a cluster with one more host: the write, and the object as it would be.
+fn opened(cluster: &ObservedTraffic, service: &ServiceName) -> Result<(Write, Value)> {
+    let binding = binding(cluster)?;
+    let host = service.host();
+    let named = |hosts: &[String]| {
+        cross_network_gateway::manifest(&cluster.system_namespace, &binding.selector, binding.port, hosts, MANAGER)
+    };
+    match Standing::of(cluster)? {
+        Standing::Nothing => {
+            let manifest = named(&[host]);
+            Ok((Write::Create { manifest: manifest.clone() }, manifest))
+        }
+        Standing::Ours(own) => {
+            // A host that another Gateway opens meanwhile is left to it: twice on one gateway drops one of the servers.
+            let others = mesh_shared::model::istio::exposure::all_hosts(cluster);
+            let taken = |known: &String| others.iter().any(|other| !other.ours && covers(&other.host, known));
+            let mut hosts: Vec<String> = own.hosts.iter().filter(|known| !taken(known)).cloned().chain([host]).collect();
+            hosts.sort();
+            hosts.dedup();
+            let selector = (!own.selects_all(cluster)).then_some(&binding.selector);
+            Ok((own.patch(&hosts, selector), named(&hosts)))
+        }
+        Standing::Foreign(gateway) => Err(Error::refused(format!("{gateway} in {} is not ours", cluster.name))
+            .at(format!("context {}, {gateway}", cluster.context))
+            .because(format!("it lacks the label {}={MANAGER}, so that somebody else keeps it", mesh_shared::model::kube::managed_by::MANAGED_BY))
+            .fix(format!("add {host} to its hosts yourself"))
+            .fix(format!(
+                "or hand it over: kubectl --context {} -n {} label gateways.networking.istio.io {} {}={MANAGER} --overwrite",
+                cluster.context, gateway.namespace, gateway.name, mesh_shared::model::kube::managed_by::MANAGED_BY
+            ))),
+    }
+}
+
+fn in_cluster(cluster: &ObservedTraffic, service: &ServiceName, outcome: Outcome) -> InCluster {
+    let endpoints = cluster.services.get(service).map(|seen| seen.endpoints.as_slice()).unwrap_or_default();
+    let ready = endpoints.iter().filter(|endpoint| endpoint.ready).count();
+    InCluster { cluster: cluster.name.clone(), ready, total: endpoints.len(), outcome }
+}
+
+/// The clusters that have endpoints of the service, or those of them that are named.
+fn serving<'a>(request: &ExposeRequest<'_>, seen: &[&'a ObservedTraffic]) -> Result<Vec<&'a ObservedTraffic>> {
+    let service = request.service;
+    let has =
+        |cluster: &&&ObservedTraffic| cluster.services.get(service).is_some_and(|seen| !seen.endpoints.is_empty());
+    let named = chosen(request.clusters, seen)?;
+    if !seen.iter().any(|cluster| cluster.services.contains_key(service)) {
+        return Err(no_service(service, seen));
+    }
+    let serving: Vec<&ObservedTraffic> = seen.iter().filter(has).copied().collect();
+    if serving.is_empty() {
+        let standing = seen.iter().filter(|cluster| cluster.services.contains_key(service));
+        let standing: Vec<&str> = standing.map(|cluster| cluster.name.as_str()).collect();
+        return Err(Error::refused(format!("{service} has no endpoints in any cluster"))
+            .because(format!("its Service stands in {}, and selects no pod there", standing.join(", ")))
+            .fix("start its pods first"));
+    }
+    if request.clusters.is_empty() {
+        return Ok(serving);
+    }
+    match named.iter().find(|cluster| !has(cluster)) {
+        None => Ok(named),
+        Some(without) => {
+            let with: Vec<&str> = serving.iter().map(|cluster| cluster.name.as_str()).collect();
+            Err(Error::refused(format!("{service} has no endpoints in {}", without.name))
+                .at(format!("context {}", without.context))
+                .because(format!("a Gateway there would lead nowhere; {} has endpoints of it", with.join(", ")))
+                .fix("leave it out of --clusters, or start its pods there first"))
+        }
+    }
+}
+
+fn notes(service: &ServiceName, seen: &[&ObservedTraffic], serving: &[&ObservedTraffic]) -> Vec<String> {
+    let mut notes = Vec::new();
+    for cluster in serving {
+        let opened = openings(cluster, service);
+        if let [ours, .., other] = opened.as_slice()
+            && ours.ours
+            && !other.ours
+        {
+            notes.push(format!(
+                "{}: {other} opens it too: istiod drops one of them, or Envoy refuses both. Take ours back: unexpose",
+                cluster.name
+            ));
+        }
+        let Some(here) = cluster.services.get(service) else { continue };
+        let bare = mesh_shared::model::istio::exposure::without_sidecar(cluster, service);
+        if bare > 0 {
+            notes.push(format!(
+                "{}: {bare} of {} endpoints have no sidecar and are not reached from other networks",
+                cluster.name,
+                here.endpoints.len()
+            ));
+        }
+        if cluster.east_west.iter().all(|gateway| gateway.addresses.is_empty()) && !cluster.east_west.is_empty() {
+            notes
+                .push(format!("{}: its east-west gateway has no address yet, so that nobody reaches it", cluster.name));
+        }
+    }
+    if serving.iter().any(|cluster| cluster.services.get(service).is_some_and(|here| here.headless)) {
+        notes.push("it is headless: from another network no single pod is reached by its own name".into());
+    }
+    let absent: Vec<&str> = seen
+        .iter()
+        .filter(|cluster| !cluster.services.contains_key(service))
+        .map(|cluster| cluster.name.as_str())
+        .collect();
+    if !absent.is_empty() {
+        notes.push(format!("it does not resolve in {}, where no Service of that name stands", absent.join(", ")));
+    }
+    notes
+}

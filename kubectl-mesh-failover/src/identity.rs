@@ -1,0 +1,10 @@
+//! Who this plugin is to clusters and to users.
+
+use mesh_shared::model::kube::managed_by::MESH_FAILOVER;
+use mesh_shared::plugin::release::Build;
+
+/// Name of our field manager, of `managed-by` labels, and of the User-Agent before the slash.
+pub const MANAGER: &str = MESH_FAILOVER;
+
+/// What this build is.
+pub const BUILD: Build = mesh_shared::this_build!("mesh-failover");

@@ -1,0 +1,63 @@
+//! `kubectl mesh-failover list`.
+
+use clap::Args;
+use mesh_shared::cluster::context::Connection;
+use mesh_shared::model::names::service::ServiceName;
+use mesh_shared::model::seen::traffic::ObservedTraffic;
+use mesh_shared::plugin::error::Result;
+use mesh_shared::plugin::terminal::Terminal;
+use mesh_shared::plugin::terminal::help;
+
+use crate::list::plan;
+use crate::list::plan::ListRequest;
+use crate::list::words;
+use crate::mesh::arguments::TableArguments;
+use crate::mesh::observe::{MeshArguments, Wanted, observe};
+
+const EXAMPLES: &str = "\
+# Every service of the mesh
+kubectl mesh-failover list --contexts east,west
+
+# One namespace, or one service, with the Gateways that open it
+kubectl mesh-failover list -n sample
+kubectl mesh-failover list helloworld.sample -o wide";
+
+/// Show what is reachable from where
+///
+/// Every service with injected workloads in every cluster: its endpoints (ready/all), whether it is exposed there and by which
+/// Gateway, whether its name resolves there, and whether other clusters discover it although it is not exposed.
+#[derive(Debug, Args)]
+#[command(after_long_help = help::ending(EXAMPLES, help::EXIT_CODES))]
+pub struct ListArguments {
+    /// One service: NAME.NAMESPACE, its host, or NAME with -n
+    #[arg(value_name = "SERVICE")]
+    service: Option<String>,
+    /// One namespace alone
+    #[arg(short, long, value_name = "NAMESPACE")]
+    namespace: Option<String>,
+    #[command(flatten)]
+    table: TableArguments,
+}
+
+/// Observes and shows.
+///
+/// # Errors
+/// Where a cluster cannot be observed.
+pub async fn list(
+    arguments: &ListArguments,
+    mesh: &MeshArguments,
+    connection: &Connection,
+    terminal: Terminal,
+) -> Result<()> {
+    let namespace = arguments.namespace.as_deref();
+    let service = arguments.service.as_ref().map(|text| ServiceName::parse(text, namespace)).transpose()?;
+    let wanted = Wanted { service: service.clone(), ..Wanted::default() };
+    let members = observe(mesh, connection, &wanted, terminal).await?;
+    let seen: Vec<&ObservedTraffic> = members.iter().map(|member| &member.seen).collect();
+    let services = plan::list(&ListRequest { service: service.as_ref(), namespace }, &seen);
+    terminal.data(&words::render(&services, arguments.table.output));
+    if let Some(advice) = words::advice(&services) {
+        terminal.say(&advice);
+    }
+    Ok(())
+}

@@ -1,0 +1,201 @@
+//! What is reachable from where, as a table or as data.
+
+use mesh_shared::model::names::ClusterName;
+use mesh_shared::plugin::terminal::table;
+use mesh_shared::plugin::text;
+use mesh_shared::plugin::yaml;
+use serde_json::{Value, json};
+
+use crate::list::plan::{ListedCluster, ListedService};
+use crate::mesh::arguments::TableFormat;
+
+/// The services in the format that is wanted.
+pub fn render(services: &[ListedService], format: TableFormat) -> String {
+    let data = || -> Value { json!({ "services": services }) };
+    match format {
+        TableFormat::Json => format!("{:#}\n", data()),
+        TableFormat::Yaml => yaml::document(&data()),
+        TableFormat::Table => narrow(services) + "\n",
+        TableFormat::Wide => wide(services) + "\n",
+    }
+}
+
+fn narrow(services: &[ListedService]) -> String {
+    let rows = rows(services).map(|(service, cluster)| {
+        let [name, place, endpoints, exposed, resolves] = columns(service, cluster);
+        [name, place, endpoints, exposed, resolves, remark(service, cluster)]
+    });
+    table::render(["service", "cluster", "endpoints", "exposed", "resolves", "remark"], rows)
+}
+
+fn wide(services: &[ListedService]) -> String {
+    let rows = rows(services).map(|(service, cluster)| {
+        let [name, place, endpoints, exposed, resolves] = columns(service, cluster);
+        let regions = cluster
+            .regions
+            .iter()
+            .map(|(region, count)| format!("{}={count}", if region.is_empty() { "none" } else { region }));
+        let regions = regions.collect::<Vec<_>>().join(",");
+        let gateways = cluster.exposed_by.iter().map(|by| format!("{}/{}", by.gateway.namespace, by.gateway.name));
+        let gateways = gateways.collect::<Vec<_>>().join(",");
+        [
+            name,
+            place,
+            endpoints,
+            regions,
+            cluster.ports.join(","),
+            exposed,
+            gateways,
+            resolves,
+            remark(service, cluster),
+        ]
+    });
+    let headings = ["service", "cluster", "endpoints", "regions", "ports", "exposed", "gateway", "resolves", "remark"];
+    table::render(headings, rows)
+}
+
+fn rows(services: &[ListedService]) -> impl Iterator<Item = (&ListedService, &ListedCluster)> {
+    services.iter().flat_map(|service| service.clusters.iter().map(move |cluster| (service, cluster)))
+}
+
+fn columns(service: &ListedService, cluster: &ListedCluster) -> [String; 5] {
+    let exposed = match cluster.exposed_by.first() {
+        None => "no".to_owned(),
+        Some(opening) if opening.ours => "yes".to_owned(),
+        Some(opening) => format!("by {}", opening.host),
+    };
+    let resolves = if cluster.resolves { "yes" } else { "no" };
+    [
+        service.service.to_string(),
+        cluster.cluster.to_string(),
+        format!("{}/{}", cluster.ready, cluster.total),
+        exposed,
+        resolves.into(),
+    ]
+}
+
+fn remark(service: &ListedService, cluster: &ListedCluster) -> String {
+    let mut remarks = Vec::new();
+    if !cluster.refused_from.is_empty() {
+        let clients: Vec<&str> = cluster.refused_from.iter().map(ClusterName::as_str).collect();
+        let cost = match cluster.unretried_ports.as_slice() {
+            [] => "HTTP is tried again elsewhere, TCP breaks".to_owned(),
+            ports => {
+                let ports: Vec<String> = ports.iter().map(ToString::to_string).collect();
+                format!("connections to {} break", ports.join(", "))
+            }
+        };
+        remarks.push(format!("discovered by {}, not exposed: {cost}", text::list(&clients)));
+    }
+    let twice = cluster.exposed_by.iter().skip(1).find(|other| other.gateway != cluster.exposed_by[0].gateway);
+    if let Some(other) = twice {
+        remarks.push(format!("opened again by {}: istiod drops one of them, or Envoy refuses both", other.gateway));
+    }
+    if cluster.without_sidecar > 0 && cluster.total > 0 {
+        remarks.push(format!("{} without sidecar", cluster.without_sidecar));
+    }
+    if service.headless && cluster.total > 0 {
+        remarks.push("headless: no pod is reached by its own name from another network".into());
+    }
+    remarks.join("; ")
+}
+
+/// What to do about services that are discovered and not exposed; none where there is nothing to do.
+pub fn advice(services: &[ListedService]) -> Option<String> {
+    let refused = |service: &&ListedService| service.clusters.iter().any(|cluster| !cluster.refused_from.is_empty());
+    let all: Vec<String> = services.iter().filter(refused).map(|service| service.service.to_string()).collect();
+    let first = all.first()?;
+    let verb = if all.len() == 1 { "is" } else { "are" };
+    Some(format!(
+        "{} {verb} discovered by other clusters and not exposed, so that a share of the connections is refused.\nExpose: kubectl mesh-failover expose {first}\nOr keep at home: meshConfig.serviceSettings with clusterLocal: true (docs/expose.md)",
+        text::count(all.len(), "service"),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::list::plan::{ListRequest, list};
+    use crate::mesh::test_world::{cluster, gateway, our_gateway, with_service};
+
+    fn services() -> Vec<ListedService> {
+        let serving = |name, protocol| with_service(cluster(name), "helloworld.sample", protocol, 1);
+        let mut east = with_service(serving("east", "http"), "db.sample", "tcp", 2);
+        east.gateways.push(our_gateway(&["helloworld.sample.svc.cluster.local"]));
+        east.gateways.push(gateway("users", "somebody", &["helloworld.sample.svc.cluster.local"]));
+        let mut west = with_service(serving("west", "http"), "db.sample", "tcp", 0);
+        west.gateways.push(gateway("all", "somebody", &["*.local"]));
+        list(&ListRequest::default(), &[&east, &west])
+    }
+
+    #[test]
+    fn a_row_says_what_is_exposed_and_what_breaks() {
+        insta::assert_snapshot!(render(&services(), TableFormat::Table), @r"
+        SERVICE            CLUSTER  ENDPOINTS  EXPOSED     RESOLVES  REMARK
+        db.sample          east     2/2        no          yes       discovered by west, not exposed: connections to 5000 break
+        db.sample          west     0/0        by *.local  yes
+        helloworld.sample  east     1/1        yes         yes       opened again by Gateway istio-system/users: istiod drops one of them, or Envoy refuses both
+        helloworld.sample  west     1/1        by *.local  yes
+        ");
+    }
+
+    #[test]
+    fn wide_has_regions_ports_and_gateways() {
+        insta::assert_snapshot!(render(&services(), TableFormat::Wide), @r"
+        SERVICE            CLUSTER  ENDPOINTS  REGIONS   PORTS      EXPOSED     GATEWAY                                                RESOLVES  REMARK
+        db.sample          east     2/2        east-1=2  5000/tcp   no                                                                 yes       discovered by west, not exposed: connections to 5000 break
+        db.sample          west     0/0                  5000/tcp   by *.local  istio-system/all                                       yes
+        helloworld.sample  east     1/1        east-1=1  5000/http  yes         istio-system/cross-network-gateway,istio-system/users  yes       opened again by Gateway istio-system/users: istiod drops one of them, or Envoy refuses both
+        helloworld.sample  west     1/1        west-1=1  5000/http  by *.local  istio-system/all                                       yes
+        ");
+    }
+
+    #[test]
+    fn data_has_the_same_and_more() {
+        insta::assert_snapshot!(render(&services()[..1], TableFormat::Yaml), @r#"
+        services:
+        - service: db.sample
+          host: db.sample.svc.cluster.local
+          headless: false
+          clusters:
+          - cluster: east
+            ready: 2
+            total: 2
+            withoutSidecar: 0
+            resolves: true
+            exposedBy: []
+            refusedFrom:
+            - west
+            regions:
+              east-1: 2
+            ports:
+            - "5000/tcp"
+            unretriedPorts:
+            - 5000
+          - cluster: west
+            ready: 0
+            total: 0
+            withoutSidecar: 0
+            resolves: true
+            exposedBy:
+            - gateway: istio-system/all
+              host: "*.local"
+              ours: false
+            refusedFrom: []
+            regions: {}
+            ports:
+            - "5000/tcp"
+            unretriedPorts:
+            - 5000
+        "#);
+    }
+
+    #[test]
+    fn advice_names_the_first_service_that_breaks() {
+        insta::assert_snapshot!(advice(&services()).unwrap(), @r"
+        1 service is discovered by other clusters and not exposed, so that a share of the connections is refused.
+        Expose: kubectl mesh-failover expose db.sample
+        Or keep at home: meshConfig.serviceSettings with clusterLocal: true (docs/expose.md)
+        ");
+    }
+}

@@ -1,0 +1,198 @@
+//! Which rule governs whom, and what that does.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mesh_shared::model::istio::destination_rule::DestinationRule;
+use mesh_shared::model::locality::governing::{Consolidated, RuleIndex};
+use mesh_shared::model::locality::hosts::{hosts, need};
+use mesh_shared::model::locality::merge::Need;
+use mesh_shared::model::locality::policy::{Effective, Surroundings, effective};
+use mesh_shared::model::locality::rewrite::{Standing, is_own};
+use mesh_shared::model::locality::verdict::{Verdict, verdict};
+use mesh_shared::model::names::ClusterName;
+use mesh_shared::model::names::service::ServiceName;
+use mesh_shared::model::seen::traffic::ObservedTraffic;
+use serde::Serialize;
+
+use super::damaged::{Damaged, damaged};
+
+/// What governs the clients of a service.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// The service's host.
+    pub host: String,
+    /// Clients that are governed alike, by cluster.
+    pub clients: Vec<Clients>,
+    /// What else should be known.
+    pub notes: Vec<String>,
+}
+
+/// Clients of one cluster that are governed alike.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Clients {
+    /// The cluster.
+    pub cluster: ClusterName,
+    /// Its context.
+    pub context: String,
+    /// Their namespaces.
+    pub namespaces: Vec<String>,
+    /// Whether those are all namespaces of the cluster.
+    pub everywhere: bool,
+    /// Labels by which the rule picks workloads; empty for all.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// The rule that governs them; none where no rule does.
+    pub rule: Option<Governing>,
+    /// Ports of the service for which this holds.
+    pub ports: Vec<u16>,
+    /// What their proxies are told.
+    pub effective: Effective,
+    /// What that does, by their region.
+    pub verdicts: Vec<Verdict>,
+}
+
+/// A rule that governs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Governing {
+    /// Such as `DestinationRule sample/helloworld`: the one whose traffic policy stands.
+    pub name: String,
+    /// Its host, which may begin with `*`.
+    pub host: String,
+    /// Further rules for the same host that istiod merges into it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub merged: Vec<String>,
+    /// Whose it is.
+    pub ours: Ours,
+}
+
+/// What we have to do with a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ours {
+    /// Nothing.
+    No,
+    /// We wrote into it.
+    Edited,
+    /// We made it.
+    Made,
+    /// It cannot be told: the annotation that says so is damaged.
+    Unknown,
+}
+
+/// What governs the clients of a service in every namespace of every cluster.
+pub fn report(service: &ServiceName, manager: &str, observed: &[&ObservedTraffic]) -> Report {
+    let mut clients = Vec::new();
+    let mut notes = Vec::new();
+    for seen in observed {
+        clients.extend(in_cluster(service, manager, observed, seen));
+        notes.extend(damaged(service, manager, seen).iter().map(Damaged::note));
+        notes.extend(mistaken_hosts(service, seen));
+    }
+    Report { host: service.host(), clients, notes }
+}
+
+fn in_cluster(
+    service: &ServiceName,
+    manager: &str,
+    observed: &[&ObservedTraffic],
+    seen: &ObservedTraffic,
+) -> Vec<Clients> {
+    let index = RuleIndex::of(seen);
+    let mut groups: Vec<(Option<Consolidated<'_>>, Vec<String>)> = Vec::new();
+    for namespace in &seen.namespaces {
+        let governed = index.governing(namespace, &service.namespace, &service.host());
+        for rule in governed.selected.into_iter().map(Some).chain([governed.all]) {
+            match groups.iter_mut().find(|(known, _)| *known == rule) {
+                Some((_, namespaces)) => namespaces.push(namespace.clone()),
+                None => groups.push((rule, vec![namespace.clone()])),
+            }
+        }
+    }
+    // Whom most are governed by comes first.
+    groups.sort_by_key(|(_, namespaces)| std::cmp::Reverse(namespaces.len()));
+    let seen_service = seen.services.get(service);
+    let ports: Vec<u16> = seen_service.iter().flat_map(|service| service.ports.iter().map(|port| port.port)).collect();
+    let traffic_distribution = seen_service.and_then(|service| service.traffic_distribution.as_deref());
+    let beside = Surroundings { mesh: &seen.mesh_config, traffic_distribution };
+    let needs = needs_of_clients(service, observed, seen);
+    let mut all = Vec::new();
+    for (rule, namespaces) in groups {
+        let mut alike: Vec<(Effective, Vec<u16>)> = Vec::new();
+        // Port 0 stands for a service that is not known here: it has no settings of its own.
+        for port in if ports.is_empty() { &[0][..] } else { &ports } {
+            let told = effective(rule.as_ref(), *port, beside);
+            match alike.iter_mut().find(|(known, _)| *known == told) {
+                Some((_, ports)) => ports.push(*port),
+                None => alike.push((told, vec![*port])),
+            }
+        }
+        for (effective, ports) in alike {
+            all.push(Clients {
+                cluster: seen.name.clone(),
+                context: seen.context.clone(),
+                everywhere: namespaces.len() == seen.namespaces.len(),
+                namespaces: namespaces.clone(),
+                labels: labels(rule.as_ref()),
+                rule: rule.as_ref().map(|rule| governing(rule, manager)),
+                ports: ports.into_iter().filter(|port| *port > 0).collect(),
+                verdicts: needs.iter().map(|need| verdict(&effective, need)).collect(),
+                effective,
+            });
+        }
+    }
+    all
+}
+
+fn labels(rule: Option<&Consolidated<'_>>) -> BTreeMap<String, String> {
+    let selector = rule.and_then(|rule| rule.selector.as_ref());
+    selector.into_iter().flatten().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+fn governing(rule: &Consolidated<'_>, manager: &str) -> Governing {
+    let policy = rule.policy_rule();
+    Governing {
+        name: policy.key().to_string(),
+        host: rule.host().to_owned(),
+        merged: rule
+            .rules
+            .iter()
+            .filter(|other| other.name != policy.name)
+            .map(|other| other.key().to_string())
+            .collect(),
+        ours: match Standing::of(policy.object, manager) {
+            _ if is_own(policy.object, manager) => Ours::Made,
+            Err(_) => Ours::Unknown,
+            Ok(standing) if standing.has_ours() => Ours::Edited,
+            Ok(_) => Ours::No,
+        },
+    }
+}
+
+/// What clients in each region of a cluster would have to eject.
+fn needs_of_clients(service: &ServiceName, observed: &[&ObservedTraffic], seen: &ObservedTraffic) -> Vec<Need> {
+    let all = hosts(observed, &seen.name, service);
+    let here = all.iter().filter(|host| host.cluster == seen.name).map(|host| host.region.clone());
+    let nodes = seen.nodes.values().map(|node| node.region.clone());
+    let regions: BTreeSet<String> = here.chain(nodes).collect();
+    regions.iter().map(|region| need(&all, region)).collect()
+}
+
+/// Rules that seem to mean the service and do not: a host with a dot is taken as it is written.
+fn mistaken_hosts(service: &ServiceName, seen: &ObservedTraffic) -> Vec<String> {
+    let meant = [service.to_string(), format!("{service}.svc")];
+    let rules = seen.destination_rules.iter().map(DestinationRule::read).filter(|rule| meant.contains(&rule.host));
+    rules
+        .map(|rule| {
+            format!(
+                "{} in {} names the host {}, which is none: Istio completes only names without a dot; write {}",
+                rule.key(),
+                seen.name,
+                rule.host,
+                service.host()
+            )
+        })
+        .collect()
+}

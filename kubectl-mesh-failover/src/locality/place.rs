@@ -1,0 +1,207 @@
+//! Which rule of a cluster says where a service's traffic fails over to: the user's own for exactly this host, else one of ours.
+
+use std::collections::BTreeMap;
+
+use mesh_shared::model::istio::destination_rule::{DestinationRule, KIND};
+use mesh_shared::model::kube::object::ObjectKey;
+use mesh_shared::model::locality::governing::{Consolidated, RuleIndex};
+use mesh_shared::model::locality::hosts::needs;
+use mesh_shared::model::locality::merge::{Wanted, merge};
+use mesh_shared::model::locality::rewrite::{Rewrite, Standing, filled, made};
+use mesh_shared::model::names::service::ServiceName;
+use mesh_shared::model::seen::traffic::ObservedTraffic;
+use mesh_shared::plugin::error::{Error, Result};
+use mesh_shared::plugin::text;
+use serde_json::{Value, json};
+
+use super::damaged::damaged;
+use super::request::LocalityRequest;
+use super::rule_plan::{ClusterPlan, RulePlan};
+
+/// Namespaces that are named one by one in a note.
+const NAMED: usize = 5;
+
+/// What is done in one cluster that has the service's namespace.
+///
+/// # Errors
+/// A refusal where a rule excludes failover, or no name is left for ours.
+pub fn in_cluster(
+    request: &LocalityRequest,
+    wanted: &Wanted,
+    observed: &[&ObservedTraffic],
+    seen: &ObservedTraffic,
+) -> Result<ClusterPlan> {
+    let wanted = Wanted { needs: needs(observed, &seen.name, &request.service), ..wanted.clone() };
+    let place = Place { request, wanted: &wanted, seen, index: RuleIndex::of(seen) };
+    let mut notes = Vec::new();
+    let host = request.service.host();
+    let exact: Vec<&Consolidated<'_>> = place.index.exactly(&request.service.namespace, &host);
+    let for_all: Vec<&&Consolidated<'_>> = exact.iter().filter(|rule| rule.selector.is_none()).collect();
+    let mut rules = Vec::new();
+    for rule in &for_all {
+        rules.push(place.changed(rule, &mut notes)?);
+    }
+    if for_all.is_empty() {
+        rules.push(place.made_anew(&mut notes)?);
+    }
+    for rule in exact.iter().filter(|rule| rule.selector.is_some()) {
+        notes.push(format!(
+            "{} is for workloads with certain labels: they stay governed by it alone",
+            rule.policy_rule().key()
+        ));
+    }
+    notes.extend(not_governed(seen, &request.service, &rules));
+    let damaged = damaged(&request.service, request.manager, seen);
+    Ok(ClusterPlan { cluster: seen.name.clone(), context: seen.context.clone(), rules, damaged, notes })
+}
+
+struct Place<'a> {
+    request: &'a LocalityRequest,
+    wanted: &'a Wanted,
+    seen: &'a ObservedTraffic,
+    index: RuleIndex<'a>,
+}
+
+impl<'a> Place<'a> {
+    /// A rule for exactly this host.
+    fn changed(&self, rule: &Consolidated<'a>, notes: &mut Vec<String>) -> Result<RulePlan> {
+        let manager = self.request.manager;
+        let edited = rule.policy_rule();
+        let Ok(standing) = Standing::of(edited.object, manager) else {
+            // It is among the damaged ones.
+            return Ok(RulePlan { key: edited.key(), rewrite: Rewrite::none(edited.object), why: String::new() });
+        };
+        let start = if standing.own { self.start(&standing.spec, edited.object, notes) } else { standing.spec.clone() };
+        let merged = merge(&start, self.wanted).map_err(|error| self.at(error, &edited.key()))?;
+        let rewrite = standing.with(&merged, manager);
+        notes.extend(merged.notes.iter().cloned());
+        let others: Vec<String> =
+            rule.rules.iter().filter(|other| other.name != edited.name).map(|other| other.key().to_string()).collect();
+        if !others.is_empty() {
+            notes.push(format!(
+                "{} for the same host: istiod takes the traffic policy of {} alone, which is the oldest that has one",
+                text::list(&others),
+                edited.key()
+            ));
+        }
+        let why = if standing.own {
+            "it differs from what is wanted"
+        } else {
+            "a rule for exactly this host is edited in place"
+        };
+        Ok(RulePlan { key: edited.key(), rewrite, why: why.into() })
+    }
+
+    /// A rule of our own.
+    fn made_anew(&self, notes: &mut Vec<String>) -> Result<RulePlan> {
+        let service = &self.request.service;
+        let taken = |name: &str| self.rules().any(|rule| rule.namespace == service.namespace && rule.name == name);
+        let names = [service.name.clone(), format!("{}-failover", service.name)];
+        let name = names.iter().find(|name| !taken(name)).ok_or_else(|| {
+            Error::refused(format!("no name is left for a DestinationRule of {service}"))
+                .at(format!("context {}, namespace {}", self.seen.context, service.namespace))
+                .because(format!("{} stand there, and are for other hosts", text::list(&names)))
+                .fix("give one of them another name")
+        })?;
+        let key = ObjectKey::new(KIND, &service.namespace, name);
+        let start = self.start(&json!({}), &Value::Null, notes);
+        let merged = merge(&start, self.wanted).map_err(|error| self.at(error, &key))?;
+        notes.extend(merged.notes.iter().cloned());
+        let why = format!("no rule for exactly this host stands in namespace {}", service.namespace);
+        Ok(RulePlan { key: key.clone(), rewrite: made(&key, &merged, self.request.manager), why })
+    }
+
+    /// What a rule of our own begins with: its host, and the policy of the rule that would govern without it, since the first
+    /// rule that is found governs whole.
+    fn start(&self, spec: &Value, own: &Value, notes: &mut Vec<String>) -> Value {
+        let service = &self.request.service;
+        let host = service.host();
+        let start = filled(&json!({ "host": host }), spec);
+        let others = self.seen.destination_rules.iter().filter(|rule| *rule != own);
+        let index = RuleIndex::new(others, &self.seen.mesh_config);
+        let at_home = index.governing(&service.namespace, &service.namespace, &host).all;
+        // A namespace that has no name has no rules of its own.
+        let elsewhere = index.governing("", &service.namespace, &host).all;
+        let Some(source) = at_home.as_ref().or(elsewhere.as_ref()) else { return start };
+        notes.push(format!(
+            "{} ({}) would govern without it: its policy is copied, since the first rule that is found governs whole",
+            source.policy_rule().key(),
+            source.host()
+        ));
+        if let Some(other) = elsewhere.as_ref().filter(|other| other.policy_rule().key() != source.policy_rule().key())
+        {
+            notes.push(format!(
+                "{} ({}) governs clients of other namespaces now, and not any more then; its policy is not copied",
+                other.policy_rule().key(),
+                other.host()
+            ));
+        }
+        filled(&start, &policy_of(source, &host))
+    }
+
+    fn rules(&self) -> impl Iterator<Item = DestinationRule<'a>> {
+        self.seen.destination_rules.iter().map(DestinationRule::read)
+    }
+
+    fn at(&self, error: Error, key: &ObjectKey) -> Error {
+        if error.place.is_some() { error } else { error.at(format!("context {}, {key}", self.seen.context)) }
+    }
+}
+
+/// Everything of a rule but whom it is for. Subsets of a rule for the same host count beside ours anyway.
+fn policy_of(source: &Consolidated<'_>, host: &str) -> Value {
+    let mut spec = source.policy_rule().object["spec"].as_object().cloned().unwrap_or_default();
+    for key in ["host", "exportTo", "workloadSelector", "subsets"] {
+        spec.shift_remove(key);
+    }
+    let subsets: Vec<Value> = source.subsets().into_iter().cloned().collect();
+    if source.host() != host && !subsets.is_empty() {
+        spec.insert("subsets".into(), subsets.into());
+    }
+    Value::Object(spec)
+}
+
+/// Namespaces whose clients will be governed by something else, with what that is.
+fn not_governed(seen: &ObservedTraffic, service: &ServiceName, rules: &[RulePlan]) -> Vec<String> {
+    let after = after(seen, rules);
+    let index = RuleIndex::new(&after, &seen.mesh_config);
+    let mut strange: BTreeMap<Option<String>, Vec<&str>> = BTreeMap::new();
+    for namespace in &seen.namespaces {
+        let governed = index.governing(namespace, &service.namespace, &service.host()).all;
+        let by = governed.map(|rule| rule.policy_rule().key());
+        if !rules.iter().any(|rule| Some(&rule.key) == by.as_ref()) {
+            strange.entry(by.map(|key| key.to_string())).or_default().push(namespace);
+        }
+    }
+    let told = strange.into_iter().map(|(by, namespaces)| {
+        let clients = namespaces_in_words(&namespaces);
+        match by {
+            Some(by) => format!("not governed: clients in {clients}, where {by} comes first"),
+            None => format!("not governed: clients in {clients}, to which the rule is not exported"),
+        }
+    });
+    told.collect()
+}
+
+/// The rules of a cluster as they will be.
+fn after(seen: &ObservedTraffic, rules: &[RulePlan]) -> Vec<Value> {
+    let is = |object: &Value, rule: &RulePlan| ObjectKey::of(object) == rule.key;
+    let standing = seen.destination_rules.iter().filter(|object| !rules.iter().any(|rule| is(object, rule)));
+    let written = rules.iter().filter_map(|rule| rule.rewrite.after.as_ref()).map(|after| {
+        let mut after = after.clone();
+        // One that is new is the youngest.
+        if after["metadata"]["creationTimestamp"].is_null() {
+            after["metadata"]["creationTimestamp"] = "9999".into();
+        }
+        after
+    });
+    standing.cloned().chain(written).collect()
+}
+
+/// Such as `shop`, `a and b`, or `a, b, c, d, e and 12 more`.
+pub fn namespaces_in_words(namespaces: &[&str]) -> String {
+    if namespaces.len() <= NAMED + 1 {
+        return text::list(namespaces);
+    }
+    format!("{} and {} more", namespaces[..NAMED].join(", "), namespaces.len() - NAMED)
+}

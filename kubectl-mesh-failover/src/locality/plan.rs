@@ -1,0 +1,97 @@
+//! What `locality` decides: which regions take over from which, which rule says so in each cluster, and what it does.
+
+use mesh_shared::model::locality::merge::Wanted;
+use mesh_shared::model::names::service::ServiceName;
+use mesh_shared::model::seen::traffic::ObservedTraffic;
+use mesh_shared::plugin::error::{Error, Result};
+
+use super::damaged::refuse_damaged;
+use super::request::{LocalityRequest, TakeOver};
+use super::rule_plan::LocalityPlan;
+use super::{place, take_over};
+use crate::mesh::selection::no_service;
+
+/// Decides what the rules of a service are to say.
+///
+/// # Errors
+/// As [`compare`], and a refusal where what is ours in a rule cannot be told.
+pub fn apply(request: &LocalityRequest, observed: &[&ObservedTraffic]) -> Result<LocalityPlan> {
+    let plan = compare(request, observed)?;
+    refuse_damaged(plan.damaged()).map(|()| plan)
+}
+
+/// What the rules of a service are to say, beside what they say. A rule of which it cannot be told what in it is ours is left as it
+/// is: who writes refuses it.
+///
+/// # Errors
+/// A refusal where no cluster has the service, where regions are not named and cannot be told, or do not exist, and where a rule
+/// that stands excludes failover. Fields of somebody else's are no refusal yet: see [`refuse_conflicts`].
+pub fn compare(request: &LocalityRequest, observed: &[&ObservedTraffic]) -> Result<LocalityPlan> {
+    let service = &request.service;
+    known(service, observed)?;
+    let pairs = take_over::pairs(request, observed)?;
+    let mut ports: Vec<u16> = observed
+        .iter()
+        .filter_map(|seen| seen.services.get(service))
+        .flat_map(|service| service.ports.iter().map(|port| port.port))
+        .collect();
+    ports.sort_unstable();
+    ports.dedup();
+    let wanted = Wanted {
+        pairs: pairs.clone(),
+        consecutive_5xx: request.consecutive_5xx,
+        interval: request.interval,
+        base_ejection_time: request.base_ejection_time,
+        max_ejection_percent: request.max_ejection_percent,
+        ports,
+        needs: Vec::new(),
+    };
+    let mut notes = take_over::notes(&pairs, service, observed);
+    let (with, without): (Vec<&ObservedTraffic>, Vec<&ObservedTraffic>) =
+        observed.iter().copied().partition(|seen| seen.namespaces.contains(&service.namespace));
+    for seen in without {
+        notes.push(format!(
+            "{} has no namespace {}: its clients do not find the service, and no rule is written there",
+            seen.name, service.namespace
+        ));
+    }
+    let clusters =
+        with.into_iter().map(|seen| place::in_cluster(request, &wanted, observed, seen)).collect::<Result<_>>()?;
+    Ok(LocalityPlan { service: service.clone(), pairs, clusters, notes })
+}
+
+/// # Errors
+/// A refusal with every field that belongs to somebody else and is not to be taken over: its owner, what stands and what is
+/// wanted.
+pub fn refuse_conflicts(plan: &LocalityPlan, take_over: &TakeOver) -> Result<()> {
+    let conflicts = plan.conflicts(take_over);
+    if conflicts.is_empty() {
+        return Ok(());
+    }
+    let mut contexts: Vec<&str> = plan
+        .clusters
+        .iter()
+        .filter(|plan| plan.rules.iter().any(|rule| !rule.rewrite.conflicts.is_empty()))
+        .map(|plan| plan.context.as_str())
+        .collect();
+    contexts.dedup();
+    Err(Error::refused(format!("for {} to fail over, fields of somebody else's have to change", plan.service))
+        .at(format!("context {}", contexts.join(", ")))
+        .because(conflicts.join("\n"))
+        .fix("change these fields where they are kept, then run the same command again")
+        .fix(
+            "or take them over by adding --take-over: what stood there is noted in the rule, and remove gives it back",
+        ))
+}
+
+/// # Errors
+/// A refusal where no cluster has a Service of this name.
+pub fn known(service: &ServiceName, observed: &[&ObservedTraffic]) -> Result<()> {
+    if observed.iter().any(|seen| seen.services.contains_key(service)) {
+        return Ok(());
+    }
+    Err(no_service(service, observed))
+}
+
+#[cfg(test)]
+mod tests;

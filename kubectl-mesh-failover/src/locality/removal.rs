@@ -1,0 +1,56 @@
+//! What is taken out of the rules of a service again.
+
+use mesh_shared::model::istio::destination_rule::DestinationRule;
+use mesh_shared::model::locality::governing::RuleIndex;
+use mesh_shared::model::locality::rewrite::Standing;
+use mesh_shared::model::names::service::ServiceName;
+use mesh_shared::model::seen::traffic::ObservedTraffic;
+use mesh_shared::plugin::error::Result;
+
+use super::damaged::{damaged, refuse_damaged};
+use super::rule_plan::{ClusterPlan, LocalityPlan, RulePlan};
+
+/// Gives back what was before: rules of ours go, rules of others are as they were, what others added or changed since stays.
+///
+/// # Errors
+/// A refusal where what is ours in a rule cannot be told.
+pub fn remove(service: &ServiceName, manager: &str, observed: &[&ObservedTraffic]) -> Result<LocalityPlan> {
+    let clusters = observed.iter().map(|seen| in_cluster(service, manager, seen));
+    let clusters = clusters.filter(|plan| !plan.rules.is_empty() || !plan.damaged.is_empty()).collect();
+    let plan = LocalityPlan { service: service.clone(), pairs: Vec::new(), clusters, notes: Vec::new() };
+    refuse_damaged(plan.damaged()).map(|()| plan)
+}
+
+fn in_cluster(service: &ServiceName, manager: &str, seen: &ObservedTraffic) -> ClusterPlan {
+    let (mut rules, mut notes, host) = (Vec::new(), Vec::new(), service.host());
+    for object in &seen.destination_rules {
+        let rule = DestinationRule::read(object);
+        let Ok(standing) = Standing::of(object, manager) else { continue };
+        if rule.namespace != service.namespace || rule.host != host || !standing.has_ours() {
+            continue;
+        }
+        let rewrite = standing.removed(manager);
+        if rewrite.after.is_none() {
+            notes.push(left(seen, service, object));
+        } else if standing.own {
+            notes.push(format!("{} stays, since others put something into it", rule.key()));
+        }
+        notes.extend(standing.kept.iter().map(|kept| match &kept.stands {
+            Some(stands) => format!("{} was changed since from {} to {stands}, and stays", kept.field, kept.wrote),
+            None => format!("{} was taken out since, and stays out", kept.field),
+        }));
+        rules.push(RulePlan { key: rule.key(), rewrite, why: "it was written by locality apply".into() });
+    }
+    let damaged = damaged(service, manager, seen);
+    ClusterPlan { cluster: seen.name.clone(), context: seen.context.clone(), rules, damaged, notes }
+}
+
+/// What governs when a rule is gone.
+fn left(seen: &ObservedTraffic, service: &ServiceName, gone: &serde_json::Value) -> String {
+    let others = seen.destination_rules.iter().filter(|object| *object != gone);
+    let index = RuleIndex::new(others, &seen.mesh_config);
+    match index.governing(&service.namespace, &service.namespace, &service.host()).all {
+        Some(rule) => format!("{} governs again", rule.policy_rule().key()),
+        None => "no rule governs then: traffic goes to all regions at all times".into(),
+    }
+}

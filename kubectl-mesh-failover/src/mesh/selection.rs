@@ -1,0 +1,86 @@
+//! Which of the mesh's clusters and services a command is about.
+
+use std::collections::BTreeSet;
+
+use mesh_shared::model::names::service::ServiceName;
+use mesh_shared::model::seen::traffic::ObservedTraffic;
+use mesh_shared::plugin::error::{Error, Result};
+use mesh_shared::plugin::near::near;
+
+/// The clusters of these names in the order of the mesh, or all of them where none is named.
+///
+/// # Errors
+/// A usage error where a name is no cluster of the mesh, with those that are.
+pub fn chosen<'a>(names: &[String], seen: &[&'a ObservedTraffic]) -> Result<Vec<&'a ObservedTraffic>> {
+    if let Some(unknown) = names.iter().find(|name| !seen.iter().any(|cluster| cluster.name.as_str() == *name)) {
+        return Err(no_member("--clusters", unknown, seen));
+    }
+    let is_chosen =
+        |cluster: &&&ObservedTraffic| names.is_empty() || names.iter().any(|name| name == cluster.name.as_str());
+    Ok(seen.iter().filter(is_chosen).copied().collect())
+}
+
+/// The error for a name that is no cluster of the mesh.
+pub fn no_member(what: &str, name: &str, seen: &[&ObservedTraffic]) -> Error {
+    let all: Vec<&str> = seen.iter().map(|cluster| cluster.name.as_str()).collect();
+    Error::usage(format!("{what} names cluster {name:?}, which is not in the mesh"))
+        .because(format!("the clusters are {}", all.join(", ")))
+        .meant(name, all)
+        .fix("name clusters as the mesh does, not by their contexts")
+}
+
+/// The error for a service that stands in no cluster: with what its namespace has, and the names that are near there, or else
+/// the namespaces that have one of this name.
+pub fn no_service(service: &ServiceName, seen: &[&ObservedTraffic]) -> Error {
+    let all: BTreeSet<&ServiceName> = seen.iter().flat_map(|cluster| cluster.services.keys()).collect();
+    let there: Vec<&str> =
+        all.iter().filter(|known| known.namespace == service.namespace).map(|known| known.name.as_str()).collect();
+    let contexts: Vec<&str> = seen.iter().map(|cluster| cluster.context.as_str()).collect();
+    let why = if there.is_empty() {
+        format!("namespace {} has no Service in any cluster", service.namespace)
+    } else {
+        format!("namespace {} has {}", service.namespace, there.join(", "))
+    };
+    let mut meant: Vec<String> =
+        near(&service.name, there).into_iter().map(|name| format!("{name}.{}", service.namespace)).collect();
+    if meant.is_empty() {
+        let namespaces: BTreeSet<&str> =
+            seen.iter().flat_map(|cluster| &cluster.namesakes).map(String::as_str).collect();
+        meant = namespaces.into_iter().take(3).map(|namespace| format!("{}.{namespace}", service.name)).collect();
+    }
+    Error::refused(format!("no cluster has a Service {service}"))
+        .at(format!("context {}", contexts.join(", ")))
+        .because(why)
+        .asking(&meant)
+        .fix("see what there is: kubectl mesh-failover list")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mesh::test_world::{cluster, with_service};
+
+    fn missing(name: &str, namesakes: &[&str]) -> Vec<String> {
+        let mut east = with_service(cluster("east"), "helloworld.sample", "http", 1);
+        east.namesakes = namesakes.iter().map(ToString::to_string).collect();
+        no_service(&ServiceName::parse(name, None).unwrap(), &[&east]).remedy
+    }
+
+    #[test]
+    fn a_service_that_is_misspelt_is_told_its_near_names() {
+        assert_eq!(missing("helloword.sample", &[])[0], "did you mean helloworld.sample?");
+        assert_eq!(missing("curl.sample", &[]), ["see what there is: kubectl mesh-failover list"]);
+    }
+
+    #[test]
+    fn a_service_of_another_namespace_is_told() {
+        assert_eq!(missing("frontend.sample", &["shop", "web"])[0], "did you mean frontend.shop or frontend.web?");
+    }
+
+    #[test]
+    fn a_cluster_that_is_misspelt_is_told_its_near_name() {
+        let (east, west) = (cluster("east"), cluster("west"));
+        let error = chosen(&["esat".to_owned()], &[&east, &west]).unwrap_err();
+        assert_eq!(error.remedy[0], "did you mean east?");
+    }
+}

@@ -1,0 +1,142 @@
+//! Which regions there are, what has none, and which labels would be set.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mesh_shared::model::names::ClusterName;
+use mesh_shared::model::seen::traffic::{Locality, ObservedTraffic, PodSeen};
+use serde::Serialize;
+
+/// Regions of one cluster.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClusterRegions {
+    /// The cluster.
+    pub cluster: ClusterName,
+    /// Every place with what is there; a region or zone that is not known is empty.
+    pub places: Vec<Place>,
+    /// How many of a hundred injected pods have a region, rounded down; none where there is no such pod.
+    pub coverage_percent: Option<usize>,
+    /// Injected pods without a region, as `namespace/pod`.
+    pub pods_without_region: Vec<String>,
+    /// Nodes without a region.
+    pub nodes_without_region: Vec<String>,
+    /// Regions that other clusters have too: a failover from region to region does not tell these clusters apart.
+    pub shared_with: BTreeMap<String, Vec<ClusterName>>,
+}
+
+/// A region and zone of a cluster.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Place {
+    /// Its region.
+    pub region: String,
+    /// Its zone.
+    pub zone: String,
+    /// Nodes there.
+    pub nodes: usize,
+    /// Injected pods there.
+    pub pods: usize,
+    /// Those of them that are there by a label of their own.
+    pub by_own_label: usize,
+}
+
+/// The regions of every cluster.
+pub fn regions(seen: &[&ObservedTraffic]) -> Vec<ClusterRegions> {
+    seen.iter().map(|cluster| of_cluster(cluster, seen)).collect()
+}
+
+fn of_cluster(cluster: &ObservedTraffic, seen: &[&ObservedTraffic]) -> ClusterRegions {
+    let workloads: Vec<&PodSeen> = workloads(cluster).collect();
+    let bare = workloads.iter().filter(|pod| pod.locality.region.is_empty());
+    let without: Vec<String> = bare.map(|pod| format!("{}/{}", pod.namespace, pod.name)).collect();
+    ClusterRegions {
+        cluster: cluster.name.clone(),
+        places: places(cluster, &workloads),
+        coverage_percent: ((workloads.len() - without.len()) * 100).checked_div(workloads.len()),
+        pods_without_region: without,
+        nodes_without_region: nodes_without_region(cluster).map(str::to_owned).collect(),
+        shared_with: shared(cluster, seen),
+    }
+}
+
+/// Pods with a sidecar beside containers of their own: a gateway is none.
+fn workloads(cluster: &ObservedTraffic) -> impl Iterator<Item = &PodSeen> {
+    cluster.pods.iter().filter(|pod| pod.sidecar && !pod.containers.is_empty())
+}
+
+pub(super) fn nodes_without_region(cluster: &ObservedTraffic) -> impl Iterator<Item = &str> {
+    cluster.nodes.iter().filter(|(_, locality)| locality.region.is_empty()).map(|(name, _)| name.as_str())
+}
+
+fn places(cluster: &ObservedTraffic, workloads: &[&PodSeen]) -> Vec<Place> {
+    let mut found: BTreeMap<(String, String), Place> = BTreeMap::new();
+    let mut count = |locality: &Locality, add: &dyn Fn(&mut Place)| {
+        let key = (locality.region.clone(), locality.zone.clone());
+        let fresh = Place { region: key.0.clone(), zone: key.1.clone(), ..Place::default() };
+        add(found.entry(key).or_insert(fresh));
+    };
+    for locality in cluster.nodes.values() {
+        count(locality, &|place| place.nodes += 1);
+    }
+    for pod in workloads {
+        count(&pod.locality, &|place| {
+            place.pods += 1;
+            place.by_own_label += usize::from(pod.locality_of_its_own);
+        });
+    }
+    found.into_values().collect()
+}
+
+fn shared(cluster: &ObservedTraffic, seen: &[&ObservedTraffic]) -> BTreeMap<String, Vec<ClusterName>> {
+    let own = known_regions(cluster);
+    let mut shared: BTreeMap<String, Vec<ClusterName>> = BTreeMap::new();
+    for other in seen.iter().filter(|other| other.name != cluster.name) {
+        for region in known_regions(other).intersection(&own) {
+            shared.entry((*region).to_owned()).or_default().push(other.name.clone());
+        }
+    }
+    shared
+}
+
+fn known_regions(cluster: &ObservedTraffic) -> BTreeSet<&str> {
+    let all = cluster.nodes.values().chain(workloads(cluster).map(|pod| &pod.locality));
+    all.map(|locality| locality.region.as_str()).filter(|region| !region.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mesh::test_world::{cluster, region, with_service};
+
+    #[test]
+    fn coverage_counts_injected_pods_with_a_region_by_node_or_by_their_own_label() {
+        let mut east = with_service(cluster("east"), "a.sample", "http", 3);
+        east.nodes.insert("bare-node".into(), Locality::default());
+        let workloads: Vec<usize> =
+            (0..east.pods.len()).filter(|index| east.pods[*index].containers == ["app"]).collect();
+        east.pods[workloads[0]].locality = Locality::default();
+        east.pods[workloads[1]].locality = region("own");
+        east.pods[workloads[1]].locality_of_its_own = true;
+        let found = regions(&[&east]).remove(0);
+        assert_eq!(found.coverage_percent, Some(66));
+        assert_eq!(found.pods_without_region, ["sample/a-1"]);
+        assert_eq!(found.nodes_without_region, ["bare-node"]);
+        let places: Vec<_> =
+            found.places.iter().map(|p| (p.region.as_str(), p.nodes, p.pods, p.by_own_label)).collect();
+        assert_eq!(places, [("", 1, 1, 0), ("east-1", 1, 1, 0), ("own", 0, 1, 1)]);
+    }
+
+    #[test]
+    fn without_a_workload_there_is_no_coverage() {
+        assert_eq!(regions(&[&cluster("east")])[0].coverage_percent, None);
+    }
+
+    #[test]
+    fn a_region_that_two_clusters_share_is_told() {
+        let (east, mut west) = (cluster("east"), cluster("west"));
+        west.nodes = east.nodes.clone();
+        let found = regions(&[&east, &west]);
+        assert_eq!(found[0].shared_with["east-1"], [ClusterName::new("west").unwrap()]);
+        assert_eq!(found[1].shared_with["east-1"], [ClusterName::new("east").unwrap()]);
+    }
+}

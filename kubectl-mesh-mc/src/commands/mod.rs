@@ -1,4 +1,0 @@
-//! One file per verb: its arguments, and calls.
-
-pub mod completion;
-pub mod join;

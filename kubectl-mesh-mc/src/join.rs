@@ -1,0 +1,15 @@
+//! `kubectl mesh-mc join`: makes one mesh of several clusters.
+
+pub mod arguments;
+pub mod command;
+mod control_plane;
+mod manifests;
+mod members;
+mod order;
+mod permission_check;
+mod permissions;
+mod plan;
+mod remote_access;
+mod request;
+mod trust;
+mod words;

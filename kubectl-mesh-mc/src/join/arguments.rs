@@ -1,0 +1,273 @@
+//! What a join may be told, and the request that it makes.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum, ValueHint};
+use mesh_shared::cluster::connection_arguments::parse_duration;
+use mesh_shared::cluster::context::Cluster;
+use mesh_shared::machine::values_file;
+use mesh_shared::model::istio::values;
+use mesh_shared::model::kube::pull_secret::PullSecret;
+use mesh_shared::model::names::{ClusterName, MeshId, NetworkName};
+use mesh_shared::model::pki::key::KeyAlgorithm;
+use mesh_shared::model::seen::cluster::{AddressSource, ApiAddress, ObservedCluster};
+use mesh_shared::plugin::error::{Error, Result};
+use mesh_shared::plugin::terminal::help;
+use mesh_shared::probe::DEFAULT_IMAGE;
+use serde_json::Value;
+
+use crate::join::members;
+use crate::join::request::JoinRequest;
+
+const EXAMPLES: &str = "\
+# Two clusters, one mesh: shows the plan and asks once
+kubectl mesh-mc join --contexts east,west
+
+# In a pipeline: never asks
+kubectl mesh-mc join --contexts east,west --yes
+
+# A third cluster joins the two
+kubectl mesh-mc join --contexts east,west,north
+
+# What would be written, as manifests
+kubectl mesh-mc join --contexts east,west -o yaml
+
+# Peers reach west's API server by another address than its kubeconfig does
+kubectl mesh-mc join --contexts east,west \\
+    --api-server west=https://api.west.example.com:6443";
+
+/// Bring two or more clusters into one mesh
+///
+/// Looks at all clusters before it writes to any, shows in one screen what it will do, asks once, and proves at the end that
+/// every control plane sees every other. It can be interrupted anywhere and run again: it goes on from what stands. On a
+/// finished mesh it changes nothing. docs/join.md tells what each phase writes.
+#[derive(Debug, Args)]
+#[command(after_long_help = help::ending(EXAMPLES, help::EXIT_CODES))]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+pub struct JoinArguments {
+    /// Contexts of the kubeconfig, two or more
+    #[arg(long, value_name = "A,B,…", value_delimiter = ',', required = true, help_heading = "Mesh")]
+    pub contexts: Vec<String>,
+    /// Name of the mesh
+    ///
+    /// By default that of a control plane that stands, else mesh1.
+    #[arg(long, value_name = "NAME", value_parser = named(MeshId::new), help_heading = "Mesh")]
+    pub mesh_id: Option<MeshId>,
+    /// Name of a cluster in the mesh
+    ///
+    /// By default the context's name made a DNS label. May be repeated.
+    #[arg(long = "cluster-name", value_name = "CONTEXT=NAME", help_heading = "Mesh")]
+    pub cluster_names: Vec<String>,
+    /// Network of a cluster
+    ///
+    /// By default network-NAME, or the one that it is in already. May be repeated.
+    #[arg(long = "network", value_name = "NAME=NETWORK", help_heading = "Mesh")]
+    pub networks: Vec<String>,
+    /// API server of a cluster as peers reach it
+    ///
+    /// By default found in the cluster, and proved from the others. May be repeated.
+    #[arg(long = "api-server", value_name = "NAME=URL", help_heading = "Mesh")]
+    pub api_servers: Vec<String>,
+    /// Folder that keeps the root's key
+    ///
+    /// The intermediates are kept there too. By default $XDG_DATA_HOME/mesh-mc/MESH, else ~/.local/share/mesh-mc/MESH.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Certificates")]
+    pub ca_dir: Option<PathBuf>,
+    /// Kind of the keys
+    ///
+    /// Those of the root and of the intermediates: rsa-4096, rsa-2048 or ecdsa-p256.
+    #[arg(long, value_name = "ALGORITHM", default_value = "rsa-4096", value_parser = ["rsa-4096", "rsa-2048", "ecdsa-p256"],
+        hide_possible_values = true, help_heading = "Certificates")]
+    pub key_algorithm: String,
+    /// Version of Istio, as the operator names it
+    ///
+    /// By default the operator's own.
+    #[arg(long, value_name = "VERSION", help_heading = "Istio")]
+    pub istio_version: Option<String>,
+    /// Value for Istio, such as pilot.replicaCount=2
+    ///
+    /// Written as helm's --set takes it. May be repeated, and wins over --values.
+    #[arg(long = "set", value_name = "PATH=VALUE", help_heading = "Istio")]
+    pub set: Vec<String>,
+    /// Value for Istio that stays text
+    ///
+    /// Such as pilot.env.KEY=true. May be repeated, and wins over --set.
+    #[arg(long = "set-string", value_name = "PATH=TEXT", help_heading = "Istio")]
+    pub set_string: Vec<String>,
+    /// File with values for Istio
+    ///
+    /// May be repeated: later ones win.
+    #[arg(long = "values", value_name = "FILE", help_heading = "Istio")]
+    pub values: Vec<PathBuf>,
+    /// Annotation of the gateways' Services
+    ///
+    /// May be repeated.
+    #[arg(long = "gateway-annotation", value_name = "KEY=VALUE", help_heading = "Gateways")]
+    pub gateway_annotations: Vec<String>,
+    /// Reach them in the cloud's network alone
+    ///
+    /// Gives the gateways' Services the annotations by which the clouds that are known do so.
+    #[arg(long, help_heading = "Gateways")]
+    pub gateway_internal: bool,
+    /// Start no probe pods, prove no address
+    #[arg(long, help_heading = "Probe")]
+    pub no_probe: bool,
+    #[arg(long, value_name = "IMAGE", default_value = DEFAULT_IMAGE, hide_default_value = true, help_heading = "Probe",
+        help = "Image of the probe pods", long_help = format!("Image of the probe pods\n\nBy default {DEFAULT_IMAGE}."))]
+    pub probe_image: String,
+    /// Secret by which the probe's image is pulled
+    ///
+    /// It has to stand in every cluster; named as NAMESPACE/NAME.
+    #[arg(long, value_name = "SECRET", help_heading = "Probe")]
+    pub image_pull_secret: Option<PullSecret>,
+    /// Write nothing: client shows the plan
+    #[arg(long, value_name = "MODE", value_enum, default_value_t = DryRun::None, hide_possible_values = true,
+        help_heading = "Write")]
+    pub dry_run: DryRun,
+    /// Print manifests instead of writing: yaml or json
+    #[arg(short, long, value_name = "FORMAT", value_enum, hide_possible_values = true, help_heading = "Write")]
+    pub output: Option<Output>,
+    /// Print Secrets too, with their keys
+    #[arg(long, requires = "output", help_heading = "Write")]
+    pub show_secrets: bool,
+    /// Answer yes to the question
+    #[arg(short, long, help_heading = "Write")]
+    pub yes: bool,
+    /// How long the whole join may take
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = parse_duration, help_heading = "Write")]
+    pub timeout: Duration,
+}
+
+/// `--dry-run`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DryRun {
+    /// Write.
+    None,
+    /// Show the plan.
+    Client,
+}
+
+/// `-o`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// A stream of YAML documents.
+    Yaml,
+    /// A JSON List.
+    Json,
+}
+
+impl JoinArguments {
+    /// What the user wants, with every name and value checked.
+    ///
+    /// # Errors
+    /// A usage error for what can not be meant.
+    pub fn request(&self, managed_by: &'static str) -> Result<JoinRequest> {
+        if self.contexts.len() < 2 {
+            return Err(Error::usage("a mesh needs two clusters or more")
+                .because(format!("--contexts names {}", self.contexts.join(", ")))
+                .fix("name them: --contexts east,west"));
+        }
+        self.given()?;
+        let mut merged = Value::Object(serde_json::Map::new());
+        for file in &self.values {
+            values::merge(&mut merged, values_file::read(file)?);
+        }
+        for text in &self.set {
+            values::merge(&mut merged, values::parse_set(text)?);
+        }
+        for text in &self.set_string {
+            values::merge(&mut merged, values::parse_set_string(text)?);
+        }
+        Ok(JoinRequest {
+            managed_by,
+            mesh: self.mesh_id.clone(),
+            istio_version: self.istio_version.clone(),
+            values: merged,
+            cluster_names: pairs("--cluster-name", "CONTEXT=NAME", &self.cluster_names, |name| ClusterName::new(name))?,
+            networks: pairs("--network", "NAME=NETWORK", &self.networks, |name| NetworkName::new(name))?,
+            key_algorithm: self.key_algorithm.parse::<KeyAlgorithm>()?,
+            gateway_annotations: pairs("--gateway-annotation", "KEY=VALUE", &self.gateway_annotations, |value| {
+                Ok(value.to_owned())
+            })?,
+            gateway_internal: self.gateway_internal,
+            probe: !self.no_probe,
+            system_namespace: "istio-system".into(),
+            cni_namespace: "istio-cni".into(),
+        })
+    }
+
+    /// Puts an address given by `--api-server` before those that were found, with every authority that is known.
+    pub(super) fn add_given_address(
+        &self,
+        request: &JoinRequest,
+        cluster: &Cluster,
+        seen: &mut ObservedCluster,
+    ) -> Result<()> {
+        let given = self.given()?;
+        let Ok(name) = members::name(request, seen) else { return Ok(()) };
+        let Some(url) = given.get(name.as_str()) else { return Ok(()) };
+        let mut authorities: Vec<String> = seen.api_addresses.iter().map(|address| address.ca_pem.clone()).collect();
+        authorities.extend(cluster.server_ca_pem.clone());
+        authorities.sort();
+        authorities.dedup();
+        seen.api_addresses = authorities
+            .into_iter()
+            .map(|ca_pem| ApiAddress { url: url.clone(), ca_pem, source: AddressSource::Given })
+            .collect();
+        Ok(())
+    }
+
+    pub(super) fn refuse_unknown_api_server(&self, request: &JoinRequest, observed: &[ObservedCluster]) -> Result<()> {
+        let given = self.given()?;
+        if given.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<ClusterName> =
+            observed.iter().map(|seen| members::name(request, seen)).collect::<Result<_>>()?;
+        match given.keys().find(|given| !names.iter().any(|name| name.as_str() == *given)) {
+            None => Ok(()),
+            Some(unknown) => Err(members::not_joined("--api-server", unknown, names.iter())),
+        }
+    }
+
+    fn given(&self) -> Result<BTreeMap<String, String>> {
+        pairs("--api-server", "NAME=https://HOST:PORT", &self.api_servers, |url| {
+            let host = url.strip_prefix("https://").unwrap_or_default().trim_end_matches('/');
+            if host.is_empty() || host.contains(['/', ' ', '@', '?']) {
+                return Err(Error::usage(format!("--api-server {url:?} is no address of an API server"))
+                    .fix("write it as NAME=https://HOST:PORT"));
+            }
+            Ok(url.trim_end_matches('/').to_owned())
+        })
+    }
+}
+
+fn named<T: Clone + Send + Sync + 'static>(
+    parse: fn(String) -> Result<T>,
+) -> impl Fn(&str) -> Result<T> + Clone + Send + Sync {
+    move |text| parse(text.to_owned())
+}
+
+/// `KEY=VALUE` arguments; the last `=` parts them where the key is a context, since contexts may hold one.
+fn pairs<T>(
+    flag: &str,
+    form: &str,
+    texts: &[String],
+    parse: impl Fn(&str) -> Result<T>,
+) -> Result<BTreeMap<String, T>> {
+    let mut map = BTreeMap::new();
+    for text in texts {
+        let parted = if form.starts_with("CONTEXT") { text.rsplit_once('=') } else { text.split_once('=') };
+        let Some((key, value)) = parted.filter(|(key, _)| !key.is_empty()) else {
+            return Err(
+                Error::usage(format!("{flag} {text:?} is not understood")).fix(format!("write it as {flag} {form}"))
+            );
+        };
+        if map.insert(key.to_owned(), parse(value)?).is_some() {
+            return Err(Error::usage(format!("{flag} names {key:?} twice")).fix("give it one of the two values"));
+        }
+    }
+    Ok(map)
+}

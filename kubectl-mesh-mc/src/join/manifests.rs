@@ -1,0 +1,112 @@
+//! The manifests of a plan, per cluster and stage, for those who apply them by other means.
+
+use std::path::Path;
+
+use mesh_shared::engine::action::Action;
+use mesh_shared::machine::ca_folder::CaFolder;
+use mesh_shared::machine::clock;
+use mesh_shared::model::istio::cacerts;
+use mesh_shared::model::istio::manifest::to_manifest;
+use mesh_shared::model::names::ClusterName;
+use mesh_shared::model::pki::authority::Issued;
+use mesh_shared::plugin::error::{Error, Result};
+use mesh_shared::plugin::yaml;
+use serde_json::{Value, json};
+
+use crate::join::arguments::{JoinArguments, Output};
+use crate::join::plan::JoinPlan;
+use crate::join::request::JoinRequest;
+
+/// What one cluster gets: what can be applied at once, what only once istiod is available, and what no manifest can say yet.
+struct Stages {
+    first: Vec<Value>,
+    second: Vec<Value>,
+    pending: Vec<String>,
+    redacted: Vec<String>,
+}
+
+/// All manifests of a plan: a stream of YAML documents, or a JSON List. A Secret is a comment unless it is to be shown.
+///
+/// # Errors
+/// Where Secrets are to be shown and the CA folder does not hold what they are made of.
+pub fn render(plan: &JoinPlan, request: &JoinRequest, folder: &Path, arguments: &JoinArguments) -> Result<String> {
+    let mut all = Vec::new();
+    for member in &plan.members {
+        let stages = stages(plan, &member.name, request, folder, arguments.show_secrets)?;
+        all.push((member, stages));
+    }
+    if arguments.output == Some(Output::Json) {
+        let items: Vec<&Value> = all.iter().flat_map(|(_, stages)| stages.first.iter().chain(&stages.second)).collect();
+        let list = json!({ "apiVersion": "v1", "kind": "List", "items": items });
+        return Ok(format!("{list:#}\n"));
+    }
+    let mut text = String::new();
+    for (member, stages) in all {
+        let place = format!("cluster {} (context {})", member.name, member.context);
+        let first = if stages.redacted.is_empty() { "at once" } else { "when the Secret that is left out here stands" };
+        for (number, (when, manifests)) in
+            [(first, &stages.first), ("when istiod is available", &stages.second)].into_iter().enumerate()
+        {
+            text.extend(["# ", &place, ", stage ", &(number + 1).to_string(), ": apply ", when, "\n"]);
+            if number == 0 {
+                stages.redacted.iter().for_each(|line| text.extend(["# ", line, "\n"]));
+            } else {
+                stages.pending.iter().for_each(|line| text.extend(["# pending: ", line, "\n"]));
+            }
+            for manifest in manifests {
+                text.push_str("---\n");
+                text.push_str(&yaml::document(manifest));
+            }
+        }
+    }
+    Ok(text)
+}
+
+fn stages(
+    plan: &JoinPlan,
+    cluster: &ClusterName,
+    request: &JoinRequest,
+    folder: &Path,
+    show_secrets: bool,
+) -> Result<Stages> {
+    let mut stages = Stages { first: Vec::new(), second: Vec::new(), pending: Vec::new(), redacted: Vec::new() };
+    for (_, step) in plan.steps.iter().filter(|(_, step)| step.cluster.as_ref() == Some(cluster)) {
+        match &step.action {
+            // The gateway's pods need istiod, and a token Secret made before its account is deleted again.
+            Action::Apply { manifest } if manifest["kind"] == "Deployment" || manifest["kind"] == "Secret" => {
+                stages.second.push(manifest.clone());
+            }
+            Action::Apply { manifest } => stages.first.push(manifest.clone()),
+            Action::CreateCacerts { namespace } if show_secrets => {
+                let issued = kept_intermediate(folder, plan, cluster)?.ok_or_else(|| {
+                    Error::refused(format!("the intermediate of {cluster} is not there to be shown"))
+                        .at(format!("CA folder {}", folder.display()))
+                        .because("keys printed once and kept nowhere would be a root that nobody has")
+                        .fix("run the join first, or name the folder that has them: --ca-dir DIR")
+                })?;
+                stages.first.push(to_manifest("v1", "Secret", &cacerts::cacerts(&issued, namespace, request.managed_by)));
+            }
+            Action::CreateCacerts { namespace } => {
+                stages.redacted.push(format!(
+                    "Secret {namespace}/cacerts is left out: --show-secrets prints it once the CA folder has its keys; \
+                     without it istiod makes a root of its own, which no join takes"
+                ));
+            }
+            Action::WriteRemoteSecret { peer } => stages.pending.push(format!(
+                "Secret {}/istio-remote-secret-{peer}, from the token of {peer}, which does not exist before stage 2 there",
+                request.system_namespace
+            )),
+            _ => {}
+        }
+    }
+    Ok(stages)
+}
+
+/// The intermediate that the CA folder keeps for a member, where the folder is there at all.
+fn kept_intermediate(folder: &Path, plan: &JoinPlan, cluster: &ClusterName) -> Result<Option<Issued>> {
+    let uid = plan.members.iter().find(|member| member.name == *cluster).map_or("", |member| member.uid.as_str());
+    if !folder.exists() {
+        return Ok(None);
+    }
+    CaFolder::lock(folder, std::time::Instant::now())?.load_intermediate(cluster, uid, clock::now())
+}

@@ -1,0 +1,471 @@
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use mesh_shared::engine::action::{Action, Phase};
+use mesh_shared::engine::steps::StepId;
+use mesh_shared::machine::ca_folder::{KeptRoot, SignedFor};
+use mesh_shared::model::kube::object::ObjectKey;
+use mesh_shared::model::pki::chain::Fingerprint;
+use mesh_shared::model::seen::cluster::{
+    AddressSource, ApiAddress, Istiod, ObservedResource, RemoteSecretFound, SailApi,
+};
+use mesh_shared::model::seen::trust::TrustRoot;
+use serde_json::json;
+
+use mesh_shared::model::names::NetworkName;
+use mesh_shared::model::pki::key::KeyAlgorithm;
+
+use super::*;
+
+fn request() -> JoinRequest {
+    JoinRequest {
+        managed_by: "kubectl-mesh-mc",
+        mesh: None,
+        istio_version: None,
+        values: json!({}),
+        cluster_names: BTreeMap::new(),
+        networks: BTreeMap::new(),
+        key_algorithm: KeyAlgorithm::Rsa4096,
+        gateway_annotations: BTreeMap::new(),
+        gateway_internal: false,
+        probe: true,
+        system_namespace: "istio-system".into(),
+        cni_namespace: "istio-cni".into(),
+    }
+}
+
+fn fresh(context: &str) -> ObservedCluster {
+    ObservedCluster {
+        context: context.into(),
+        uid: format!("uid-of-{context}"),
+        kubernetes: "1.36.3".into(),
+        openshift: false,
+        cloud: None,
+        sail: Some(SailApi {
+            version: "v1".into(),
+            istio_versions: vec!["v1.31.0-beta.1".into(), "v1.30.3".into()],
+            default_version: Some("v1.31.0-beta.1".into()),
+        }),
+        istios: Vec::new(),
+        cni: None,
+        istiods: Vec::new(),
+        objects: BTreeMap::new(),
+        trust: TrustRoot::None,
+        has_cacerts: false,
+        remote_secrets: Vec::new(),
+        api_addresses: vec![ApiAddress {
+            url: format!("https://{context}.example:6443"),
+            ca_pem: "ca".into(),
+            source: AddressSource::Endpoint,
+        }],
+        authorities: vec![Fingerprint::of(context.as_bytes())],
+        reader_account: None,
+        reader_token: false,
+        gateway_addresses: Vec::new(),
+        gateway_available: false,
+        leftover_probes: Vec::new(),
+        other_probes: Vec::new(),
+        stale_workloads: Vec::new(),
+    }
+}
+
+/// The cluster as it stands when every step of a plan for it is done.
+fn finished(plan: &JoinPlan, index: usize, before: &ObservedCluster) -> ObservedCluster {
+    let name = &plan.members[index].name;
+    let mut after = before.clone();
+    for (_, step) in plan.steps.iter().filter(|(_, step)| step.cluster.as_ref() == Some(name)) {
+        match &step.action {
+            Action::Apply { manifest } => {
+                after.objects.insert(ObjectKey::of(manifest), manifest.clone());
+                let resource = ObservedResource { name: "default".into(), object: manifest.clone() };
+                match manifest["kind"].as_str() {
+                    Some("Istio") => after.istios.push(resource),
+                    Some("IstioCNI") => after.cni = Some(resource),
+                    Some("Secret") => after.reader_token = true,
+                    _ => {}
+                }
+            }
+            Action::CreateCacerts { .. } => {
+                after.has_cacerts = true;
+                after.trust = TrustRoot::Cacerts { root: root("one") };
+            }
+            Action::WriteRemoteSecret { peer } => after.remote_secrets.push(RemoteSecretFound {
+                secret: format!("istio-remote-secret-{peer}"),
+                clusters: vec![peer.to_string()],
+                server: Some(format!("https://{peer}.example:6443")),
+                server_ca: Some(Fingerprint::of(peer.as_str().as_bytes())),
+                fault: None,
+            }),
+            _ => {}
+        }
+    }
+    after
+}
+
+fn root(text: &str) -> Fingerprint {
+    Fingerprint::of(text.as_bytes())
+}
+
+fn empty_folder() -> CaFolderState {
+    CaFolderState {
+        path: PathBuf::from("/ca"),
+        exists: false,
+        root: None,
+        intermediates: BTreeMap::new(),
+        signed_for: Vec::new(),
+        faults: Vec::new(),
+    }
+}
+
+fn folder_with(text: &str, signed_for: &[&str]) -> CaFolderState {
+    CaFolderState {
+        exists: true,
+        root: Some(KeptRoot {
+            fingerprint: root(text),
+            not_after: "2036-01-01T00:00:00Z".parse().unwrap(),
+            has_key: true,
+        }),
+        signed_for: signed_for
+            .iter()
+            .map(|context| SignedFor {
+                cluster: (*context).into(),
+                uid: format!("uid-of-{context}"),
+                intermediate: root(context),
+            })
+            .collect(),
+        ..empty_folder()
+    }
+}
+
+fn with_root(context: &str, text: &str) -> ObservedCluster {
+    ObservedCluster { has_cacerts: true, trust: TrustRoot::Cacerts { root: root(text) }, ..fresh(context) }
+}
+
+fn refusal(request: &JoinRequest, observed: &[ObservedCluster], folder: &CaFolderState) -> String {
+    let error = plan(request, observed, folder).map(|plan| plan.steps.len()).unwrap_err();
+    assert_eq!(error.exit_code(), if error.kind == mesh_shared::plugin::error::Kind::Usage { 2 } else { 1 });
+    assert!(!error.remedy.is_empty(), "{error} says nothing of what to do");
+    error.to_string()
+}
+
+#[test]
+fn two_fresh_clusters_get_everything() {
+    let plan = plan(&request(), &[fresh("east"), fresh("west")], &empty_folder()).unwrap();
+    assert_eq!(plan.mesh.as_str(), "mesh1");
+    assert_eq!(plan.trust.root, super::super::trust::RootSource::New);
+    let titles: Vec<String> = plan
+        .steps
+        .iter()
+        .filter(|(_, step)| step.action.writes())
+        .map(|(_, step)| format!("{} {}", step.cluster.as_ref().map_or("-", |name| name.as_str()), step.action.title()))
+        .collect();
+    insta::assert_debug_snapshot!(titles);
+}
+
+#[test]
+fn nothing_but_the_probe_is_written_before_the_addresses_are_proved() {
+    let plan = plan(&request(), &[fresh("east"), fresh("west")], &empty_folder()).unwrap();
+    let proved = plan.steps.iter().find(|(_, step)| matches!(step.action, Action::SettleAddresses { .. })).unwrap().0;
+    for (id, step) in plan.steps.iter().filter(|(_, step)| step.action.writes() && step.phase != Phase::Probe) {
+        assert!(comes_after(&plan, id, proved), "{}", step.action.title());
+    }
+}
+
+#[test]
+fn trust_stands_everywhere_before_any_control_plane_is_asked_for() {
+    let plan = plan(&request(), &[fresh("east"), fresh("west")], &empty_folder()).unwrap();
+    let trusted: Vec<StepId> = plan
+        .steps
+        .iter()
+        .filter(|(_, step)| matches!(step.action, Action::CreateCacerts { .. }))
+        .map(|(id, _)| id)
+        .collect();
+    assert_eq!(trusted.len(), 2);
+    for (id, step) in plan.steps.iter() {
+        let Action::Apply { manifest } = &step.action else { continue };
+        if manifest["apiVersion"] == "sailoperator.io/v1" {
+            assert!(trusted.iter().all(|trusted| comes_after(&plan, id, *trusted)), "{}", step.action.title());
+        }
+    }
+}
+
+#[test]
+fn a_remote_secret_is_written_only_after_its_token_is_proved() {
+    let plan = plan(&request(), &[fresh("east"), fresh("west")], &empty_folder()).unwrap();
+    for (id, step) in plan.steps.iter() {
+        if let Action::WriteRemoteSecret { peer } = &step.action {
+            let proof = Action::ProveToken { peer: peer.clone() };
+            let proved = plan.steps.iter().find(|(_, other)| other.action == proof && other.cluster == step.cluster);
+            assert!(comes_after(&plan, id, proved.unwrap().0));
+        }
+    }
+}
+
+#[test]
+fn probes_are_removed_after_everybody_who_uses_them() {
+    let plan = plan(&request(), &[fresh("east"), fresh("west")], &empty_folder()).unwrap();
+    for (id, step) in plan.steps.iter().filter(|(_, step)| matches!(step.action, Action::RemoveProbe)) {
+        let users: Vec<_> = plan
+            .steps
+            .iter()
+            .filter(|(_, other)| {
+                other.cluster == step.cluster
+                    && matches!(
+                        other.action,
+                        Action::ProveAddresses { .. } | Action::ProveToken { .. } | Action::VerifyGateways { .. }
+                    )
+            })
+            .collect();
+        assert!(users.len() >= 3);
+        assert!(users.into_iter().all(|(user, _)| comes_after(&plan, id, user)));
+    }
+}
+
+#[test]
+fn a_finished_mesh_has_nothing_to_change_and_starts_no_pod() {
+    let before = [fresh("east"), fresh("west")];
+    let first = plan(&request(), &before, &empty_folder()).unwrap();
+    let after = [finished(&first, 0, &before[0]), finished(&first, 1, &before[1])];
+    let second = plan(&request(), &after, &folder_with("one", &["east", "west"])).unwrap();
+    assert_eq!(second.steps.changes(), 0);
+    assert!(
+        second.steps.iter().all(|(_, step)| !matches!(step.action, Action::StartProbe | Action::VerifyGateways { .. }))
+    );
+    assert!(second.steps.iter().any(|(_, step)| matches!(step.action, Action::VerifyDiscovery { .. })));
+}
+
+#[test]
+fn a_third_cluster_changes_nothing_of_the_two_but_adds_its_remote_secret() {
+    let before = [fresh("east"), fresh("west")];
+    let first = plan(&request(), &before, &empty_folder()).unwrap();
+    let now = [finished(&first, 0, &before[0]), finished(&first, 1, &before[1]), fresh("north")];
+    let second = plan(&request(), &now, &folder_with("one", &["east", "west"])).unwrap();
+    let of_east: BTreeSet<String> = second
+        .steps
+        .iter()
+        .filter(|(_, step)| step.cluster.as_ref().is_some_and(|name| name.as_str() == "east") && step.action.writes())
+        .map(|(_, step)| step.action.title())
+        .collect();
+    assert_eq!(
+        of_east.iter().map(String::as_str).collect::<Vec<_>>(),
+        ["remote secret of north", "remove the probe", "start the probe"]
+    );
+}
+
+#[test]
+fn a_cluster_without_a_root_takes_the_one_the_others_use() {
+    let plan = plan(&request(), &[with_root("east", "one"), fresh("west")], &folder_with("one", &["east"])).unwrap();
+    assert_eq!(plan.trust.root, super::super::trust::RootSource::Folder { root: root("one") });
+    assert_eq!(plan.trust.issue.iter().map(ClusterName::as_str).collect::<Vec<_>>(), ["west"]);
+}
+
+#[test]
+fn roots_that_differ_are_refused_with_both_fingerprints() {
+    let text = refusal(&request(), &[with_root("east", "one"), with_root("west", "two")], &empty_folder());
+    assert!(text.contains(&root("one").to_string()) && text.contains(&root("two").to_string()), "{text}");
+}
+
+#[test]
+fn a_root_in_use_is_never_joined_by_a_second_one() {
+    let observed = [with_root("east", "one"), fresh("west")];
+    assert!(refusal(&request(), &observed, &empty_folder()).contains("which is in use, is not here"));
+    assert!(refusal(&request(), &observed, &folder_with("two", &["east"])).contains("which is in use, is not here"));
+}
+
+#[test]
+fn a_folder_that_signed_only_for_other_clusters_is_another_mesh() {
+    let text = refusal(&request(), &[fresh("east"), fresh("west")], &folder_with("one", &["north"]));
+    assert!(text.contains("belongs to another mesh") && text.contains("north"), "{text}");
+}
+
+#[test]
+fn a_probe_whose_run_has_ended_is_removed_and_one_whose_run_may_live_is_not() {
+    let mut east = fresh("east");
+    east.other_probes = ["mesh-probe-dead", "mesh-probe-beef"].map(str::to_owned).into();
+    east.note_ended_runs(|namespace| namespace == "mesh-probe-dead");
+    let plan = plan(&request(), &[east, fresh("west")], &empty_folder()).unwrap();
+    let removed: Vec<&Action> = plan
+        .steps
+        .iter()
+        .map(|(_, step)| &step.action)
+        .filter(|action| matches!(action, Action::RemoveLeftoverProbes { .. }))
+        .collect();
+    assert_eq!(removed, [&Action::RemoveLeftoverProbes { namespaces: vec!["mesh-probe-dead".into()] }]);
+    assert_eq!(plan.notes, ["another run may be at work in east: it has the probe mesh-probe-beef"]);
+}
+
+#[test]
+fn one_cluster_under_two_contexts_is_refused() {
+    let twin = ObservedCluster { uid: "uid-of-east".into(), ..fresh("west") };
+    let text = refusal(&request(), &[fresh("east"), twin], &empty_folder());
+    assert!(text.starts_with("contexts east and west are one cluster"), "{text}");
+}
+
+#[test]
+fn names_and_networks_that_collide_are_refused() {
+    let same = ClusterName::new("same").unwrap();
+    let named = JoinRequest {
+        cluster_names: [("east".to_owned(), same.clone()), ("west".to_owned(), same)].into(),
+        ..request()
+    };
+    let observed = [fresh("east"), fresh("west")];
+    assert!(refusal(&named, &observed, &empty_folder()).contains("the same cluster name same"));
+    let net = NetworkName::new("net").unwrap();
+    let networked =
+        JoinRequest { networks: [("east".to_owned(), net.clone()), ("west".to_owned(), net)].into(), ..request() };
+    assert!(refusal(&networked, &observed, &empty_folder()).contains("the same network net"));
+}
+
+#[test]
+fn a_name_for_what_is_not_joined_is_a_usage_error_that_lists_what_is() {
+    let named =
+        JoinRequest { cluster_names: [("nort".to_owned(), ClusterName::new("n").unwrap())].into(), ..request() };
+    let networked = JoinRequest { networks: [("nort".to_owned(), NetworkName::new("n").unwrap())].into(), ..request() };
+    for wrong in [named, networked] {
+        let error = plan(&wrong, &[fresh("east"), fresh("west")], &empty_folder()).map(|_| ()).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        assert!(error.why.as_ref().unwrap().ends_with("are east, west"), "{error:?}");
+        assert_eq!(error.remedy, ["name one of these, or join that one too: --contexts"]);
+    }
+}
+
+#[test]
+fn without_the_operator_both_ways_to_install_it_are_named() {
+    let bare = ObservedCluster { sail: None, ..fresh("west") };
+    let error = plan(&request(), &[fresh("east"), bare], &empty_folder()).map(|_| ()).unwrap_err();
+    let remedy = error.remedy.join("\n");
+    assert!(remedy.contains("OLM") && remedy.contains("helm install"), "{remedy}");
+}
+
+#[test]
+fn a_version_that_the_operator_does_not_know_is_refused_with_those_it_has() {
+    let request = JoinRequest { istio_version: Some("1.99.0".into()), ..request() };
+    let text = refusal(&request, &[fresh("east"), fresh("west")], &empty_folder());
+    assert!(text.contains("v1.99.0") && text.contains("v1.31.0-beta.1, v1.30.3"), "{text}");
+}
+
+#[test]
+fn the_operators_default_version_is_written_out_where_it_may_be_read() {
+    let hidden = ObservedCluster {
+        sail: Some(SailApi { version: "v1".into(), istio_versions: Vec::new(), default_version: None }),
+        ..fresh("west")
+    };
+    let plan = plan(&request(), &[fresh("east"), hidden], &empty_folder()).unwrap();
+    let spec = |index: usize| &plan.control_planes[&plan.members[index].name].istio.as_ref().unwrap()["spec"];
+    assert_eq!(spec(0)["version"], "v1.31.0-beta.1");
+    assert!(spec(1).get("version").is_none());
+}
+
+#[test]
+fn a_version_without_its_v_is_understood() {
+    let request = JoinRequest { istio_version: Some("1.30.3".into()), ..request() };
+    let plan = plan(&request, &[fresh("east"), fresh("west")], &empty_folder()).unwrap();
+    assert_eq!(plan.control_planes.values().next().unwrap().version, "v1.30.3");
+}
+
+#[test]
+fn a_control_plane_that_does_not_fit_is_refused_with_what_differs() {
+    let istio = json!({"metadata": {"name": "default"}, "spec": {"namespace": "istio-system", "values": {
+        "global": {"meshID": "mesh1", "network": "network1", "multiCluster": {"clusterName": "east"}},
+        "pilot": {"cni": {"enabled": false}}}}});
+    let east =
+        ObservedCluster { istios: vec![ObservedResource { name: "default".into(), object: istio }], ..fresh("east") };
+    let text = refusal(&request(), &[east, fresh("west")], &empty_folder());
+    assert!(text.contains(".spec.values.pilot.cni.enabled is false, wanted true"), "{text}");
+}
+
+#[test]
+fn names_and_networks_that_stand_are_kept() {
+    let istio = json!({"metadata": {"name": "default"}, "spec": {"namespace": "istio-system", "values": {
+        "global": {"meshID": "shop", "network": "network1", "multiCluster": {"clusterName": "cluster1"}},
+        "pilot": {"cni": {"enabled": true}}}}});
+    let east = ObservedCluster {
+        istios: vec![ObservedResource { name: "default".into(), object: istio }],
+        ..with_root("east", "one")
+    };
+    let plan = plan(&request(), &[east, fresh("west")], &folder_with("one", &["east"])).unwrap();
+    assert_eq!(plan.mesh.as_str(), "shop");
+    assert_eq!((plan.members[0].name.as_str(), plan.members[0].network.as_str()), ("cluster1", "network1"));
+}
+
+#[test]
+fn an_istiod_that_does_not_govern_our_namespace_is_only_noted() {
+    let ingress = |namespace: &str| Istiod {
+        namespace: namespace.into(),
+        name: "istiod-openshift-gateway".into(),
+        revision: None,
+        by_sail: false,
+        cluster_id: None,
+    };
+    let east = ObservedCluster { istiods: vec![ingress("openshift-ingress")], ..fresh("east") };
+    let plan = plan(&request(), &[east, fresh("west")], &empty_folder()).unwrap();
+    assert!(
+        plan.notes.iter().any(|note| note.contains("openshift-ingress/istiod-openshift-gateway")),
+        "{:?}",
+        plan.notes
+    );
+    let east = ObservedCluster { istiods: vec![ingress("istio-system")], ..fresh("east") };
+    assert!(
+        refusal(&request(), &[east, fresh("west")], &empty_folder()).contains("that the Sail operator did not make")
+    );
+}
+
+#[test]
+fn a_value_that_the_join_sets_itself_is_refused() {
+    let request = JoinRequest { values: json!({"global": {"network": "mine"}}), ..request() };
+    let text = refusal(&request, &[fresh("east"), fresh("west")], &empty_folder());
+    assert!(text.contains("global.network"), "{text}");
+}
+
+#[test]
+fn openshift_sets_the_cni_itself() {
+    let east = ObservedCluster { openshift: true, ..fresh("east") };
+    let plan = plan(&request(), &[east, fresh("west")], &empty_folder()).unwrap();
+    let values =
+        |index: usize| plan.control_planes[&plan.members[index].name].istio.as_ref().unwrap()["spec"]["values"].clone();
+    assert!(values(0).get("pilot").is_none());
+    assert_eq!(values(1)["pilot"]["cni"]["enabled"], true);
+}
+
+#[test]
+fn a_cluster_that_no_address_leads_to_names_the_flag() {
+    let east = ObservedCluster { api_addresses: Vec::new(), ..fresh("east") };
+    let error = plan(&request(), &[east, fresh("west")], &empty_folder()).map(|_| ()).unwrap_err();
+    assert_eq!(error.remedy, ["name one: --api-server east=https://HOST:PORT"]);
+}
+
+#[test]
+fn a_name_that_is_registered_for_another_cluster_is_refused() {
+    let secret = RemoteSecretFound {
+        secret: "istio-remote-secret-west".into(),
+        clusters: vec!["west".into()],
+        server: Some("https://old.example:6443".into()),
+        server_ca: Some(root("old")),
+        fault: None,
+    };
+    let east = ObservedCluster { remote_secrets: vec![secret], ..fresh("east") };
+    assert!(
+        refusal(&request(), &[east, fresh("west")], &empty_folder())
+            .contains("already reads another cluster under the name west")
+    );
+}
+
+#[test]
+fn an_internal_gateway_wants_a_cloud_that_is_known() {
+    let request = JoinRequest { gateway_internal: true, ..request() };
+    assert!(refusal(&request, &[fresh("east"), fresh("west")], &empty_folder()).contains("internal gateway address"));
+    let cloudy = |context: &str| ObservedCluster { cloud: Some("aws".into()), ..fresh(context) };
+    assert!(plan(&request, &[cloudy("east"), cloudy("west")], &empty_folder()).is_ok());
+}
+
+#[test]
+fn without_probes_no_pod_is_started() {
+    let request = JoinRequest { probe: false, ..request() };
+    let plan = plan(&request, &[fresh("east"), fresh("west")], &empty_folder()).unwrap();
+    assert!(plan.steps.iter().all(|(_, step)| !matches!(step.action, Action::StartProbe | Action::RemoveProbe)));
+}
+
+fn comes_after(plan: &JoinPlan, step: StepId, before: StepId) -> bool {
+    let needs = &plan.steps.get(step).unwrap().needs;
+    needs.iter().any(|need| *need == before || comes_after(plan, *need, before))
+}

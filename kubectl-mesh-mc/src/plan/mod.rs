@@ -1,3 +1,0 @@
-//! What a verb decides, from what was observed, as pure functions.
-
-pub mod join;

@@ -1,0 +1,18 @@
+//! What happens while a plan is executed, for whoever shows it.
+
+use std::time::Duration;
+
+use crate::engine::steps::StepId;
+
+/// Something that happened to a step.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// It began.
+    Started(StepId),
+    /// What it waits for now.
+    Waiting(StepId, String),
+    /// It is done.
+    Done(StepId, Duration),
+    /// It failed; the error itself comes with the result.
+    Failed(StepId),
+}

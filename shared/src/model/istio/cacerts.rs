@@ -1,0 +1,281 @@
+//! The Secret `cacerts`, from which istiod takes the root and the key that it signs workloads with.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde::Serialize;
+
+use crate::model::kube::managed_by::MANAGED_BY;
+use crate::model::pki::authority::Issued;
+use crate::model::pki::chain::{Certificate, Fingerprint, bundle, parse_bundle};
+use crate::model::pki::key::PrivateKey;
+use crate::model::pki::verify::{verify_chain, verify_key};
+
+/// Name of the Secret.
+pub const NAME: &str = "cacerts";
+
+/// The key by which istiod marks a CA that it made for itself (istio/istio security/pkg/pki/ca/ca.go).
+const ISTIO_GENERATED: &str = "istio-generated";
+
+/// Type of the Secret `istio-ca-secret`, in which istiod keeps a CA of its own under the same keys.
+const SELF_SIGNED_TYPE: &str = "istio.io/ca-root";
+
+/// The Secret for one cluster's intermediate, in the form of Istio's manual.
+pub fn cacerts(issued: &Issued, namespace: &str, managed_by: &str) -> Secret {
+    let root = bundle([&issued.root]);
+    let data = [
+        ("ca-cert.pem", issued.certificate.pem()),
+        ("ca-key.pem", issued.key.reveal_pem().to_string()),
+        ("root-cert.pem", root),
+        ("cert-chain.pem", issued.chain_pem()),
+    ];
+    Secret {
+        metadata: ObjectMeta {
+            name: Some(NAME.into()),
+            namespace: Some(namespace.into()),
+            labels: Some(BTreeMap::from([(MANAGED_BY.into(), managed_by.into())])),
+            ..ObjectMeta::default()
+        },
+        type_: Some("Opaque".into()),
+        data: Some(data.into_iter().map(|(key, text)| (key.into(), ByteString(text.into_bytes()))).collect()),
+        ..Secret::default()
+    }
+}
+
+/// A `cacerts` or an `istio-ca-secret` that stands in a cluster, without its key.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CaSecret {
+    /// Which keys it has.
+    pub form: CaForm,
+    /// Whether istiod made it for itself.
+    pub self_signed: bool,
+    /// What workloads trust; more than one while a root is replaced.
+    pub roots: Vec<Fingerprint>,
+    /// The certificate that signs workloads.
+    pub signer: Option<Fingerprint>,
+    /// Until when that one is valid.
+    pub not_after: Option<Timestamp>,
+    /// Why istiod cannot or should not use it; empty where all is well.
+    pub problems: Vec<String>,
+}
+
+/// The two forms that istiod reads (istio/istio pilot/pkg/bootstrap/istio_ca.go: `tls.crt` decides).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CaForm {
+    /// `ca-cert.pem`, `ca-key.pem`, `cert-chain.pem`, `root-cert.pem`.
+    Istio,
+    /// `tls.crt`, `tls.key`, `ca.crt`, as cert-manager makes it.
+    Tls,
+}
+
+impl CaForm {
+    fn signer(self) -> &'static str {
+        match self {
+            Self::Istio => "ca-cert.pem",
+            Self::Tls => "tls.crt",
+        }
+    }
+
+    fn key(self) -> &'static str {
+        match self {
+            Self::Istio => "ca-key.pem",
+            Self::Tls => "tls.key",
+        }
+    }
+
+    fn root(self) -> &'static str {
+        match self {
+            Self::Istio => "root-cert.pem",
+            Self::Tls => "ca.crt",
+        }
+    }
+
+    /// Where istiod finds what lies between signer and root.
+    fn chain(self) -> &'static str {
+        match self {
+            Self::Istio => "cert-chain.pem",
+            Self::Tls => "tls.crt",
+        }
+    }
+}
+
+/// What a Secret with a CA holds, judged at this time as istiod judges it before it uses it.
+pub fn read(secret: &Secret, at: Timestamp) -> CaSecret {
+    let none = BTreeMap::new();
+    let data = secret.data.as_ref().unwrap_or(&none);
+    let form = if data.contains_key(CaForm::Tls.signer()) { CaForm::Tls } else { CaForm::Istio };
+    let self_signed = data.contains_key(ISTIO_GENERATED) || secret.type_.as_deref() == Some(SELF_SIGNED_TYPE);
+
+    let mut problems = Vec::new();
+    let mut certificates = |key: &str| match data.get(key).filter(|value| !value.0.is_empty()) {
+        None => {
+            problems.push(format!("{key} is missing"));
+            Vec::new()
+        }
+        Some(text) => parse_bundle(&text.0).unwrap_or_else(|fault| {
+            problems.push(format!("{key}: {fault}"));
+            Vec::new()
+        }),
+    };
+    let signers = certificates(form.signer());
+    let roots = certificates(form.root());
+    let chain = if self_signed || form.chain() == form.signer() { signers.clone() } else { certificates(form.chain()) };
+
+    if let Some(signer) = signers.first() {
+        problems.extend(key_problem(signer, data.get(form.key()), form.key()));
+        if !roots.is_empty() {
+            let path: Vec<Certificate> = std::iter::once(signer.clone()).chain(chain).collect();
+            problems.extend(verify_chain(&path, &roots, at).err().map(|fault| fault.to_string()));
+        }
+    }
+    CaSecret {
+        form,
+        self_signed,
+        roots: roots.iter().map(|root| root.fingerprint).collect(),
+        signer: signers.first().map(|signer| signer.fingerprint),
+        not_after: signers.first().map(|signer| signer.not_after),
+        problems,
+    }
+}
+
+fn key_problem(signer: &Certificate, key: Option<&ByteString>, name: &str) -> Option<String> {
+    let Some(key) = key.filter(|key| !key.0.is_empty()) else {
+        return Some(format!("{name} is missing"));
+    };
+    match PrivateKey::from_pem(&key.0) {
+        Ok(key) => verify_key(signer, &key).err().map(|fault| format!("{name}: {fault}")),
+        Err(error) => Some(format!("{name}: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::pki::authority::tests::{issued_by, key, now, root};
+
+    fn secret(entries: &[(&str, String)]) -> Secret {
+        let data = entries.iter().map(|(key, text)| ((*key).into(), ByteString(text.clone().into_bytes()))).collect();
+        Secret { data: Some(data), ..Secret::default() }
+    }
+
+    #[test]
+    fn the_secret_has_the_four_keys_of_the_manual_and_our_label() {
+        let root = root();
+        let issued = issued_by(&root, "east");
+        let secret = cacerts(&issued, "istio-system", "kubectl-mesh-mc");
+        let data = secret.data.as_ref().unwrap();
+        let text = |key: &str| String::from_utf8(data[key].0.clone()).unwrap();
+        assert_eq!(data.keys().collect::<Vec<_>>(), ["ca-cert.pem", "ca-key.pem", "cert-chain.pem", "root-cert.pem"]);
+        assert_eq!(text("cert-chain.pem"), text("ca-cert.pem") + &text("root-cert.pem"));
+        assert_eq!(text("root-cert.pem"), root.certificate.pem());
+        assert_eq!(text("ca-key.pem"), *issued.key.reveal_pem());
+        assert_eq!(secret.type_.as_deref(), Some("Opaque"));
+        assert_eq!(secret.metadata.labels.unwrap()["app.kubernetes.io/managed-by"], "kubectl-mesh-mc");
+        assert_eq!(secret.metadata.namespace.as_deref(), Some("istio-system"));
+    }
+
+    #[test]
+    fn what_was_written_reads_without_problems() {
+        let root = root();
+        let issued = issued_by(&root, "east");
+        let found = read(&cacerts(&issued, "istio-system", "kubectl-mesh-mc"), now());
+        assert_eq!(
+            found,
+            CaSecret {
+                form: CaForm::Istio,
+                self_signed: false,
+                roots: vec![root.certificate.fingerprint],
+                signer: Some(issued.certificate.fingerprint),
+                not_after: Some(issued.certificate.not_after),
+                problems: vec![],
+            }
+        );
+    }
+
+    #[test]
+    fn the_form_of_cert_manager_is_read_too() {
+        let root = root();
+        let issued = issued_by(&root, "east");
+        let found = read(
+            &secret(&[
+                ("tls.crt", issued.certificate.pem()),
+                ("tls.key", issued.key.reveal_pem().to_string()),
+                ("ca.crt", root.certificate.pem()),
+            ]),
+            now(),
+        );
+        assert_eq!(
+            (found.form, found.roots, found.problems),
+            (CaForm::Tls, vec![root.certificate.fingerprint], vec![])
+        );
+    }
+
+    #[test]
+    fn what_istiod_made_for_itself_is_marked() {
+        let root = root();
+        let pem = root.certificate.pem();
+        let mut entries = vec![
+            ("ca-cert.pem", pem.clone()),
+            ("ca-key.pem", root.key.reveal_pem().to_string()),
+            ("root-cert.pem", pem),
+            ("cert-chain.pem", String::new()),
+        ];
+        let mut own = secret(&entries);
+        own.type_ = Some("istio.io/ca-root".into());
+        entries.push(("istio-generated", String::new()));
+        for secret in [own, secret(&entries)] {
+            let found = read(&secret, now());
+            assert!(found.self_signed && found.problems.is_empty(), "{found:?}");
+            assert_eq!(found.roots, [root.certificate.fingerprint]);
+        }
+    }
+
+    #[test]
+    fn two_roots_of_a_rotation_are_both_told() {
+        let (old, new) = (root(), root());
+        let issued = issued_by(&old, "east");
+        let both = bundle([&old.certificate, &new.certificate]);
+        let found = read(
+            &secret(&[
+                ("ca-cert.pem", issued.certificate.pem()),
+                ("ca-key.pem", issued.key.reveal_pem().to_string()),
+                ("root-cert.pem", both),
+                ("cert-chain.pem", issued.chain_pem()),
+            ]),
+            now(),
+        );
+        assert_eq!(found.roots, [old.certificate.fingerprint, new.certificate.fingerprint]);
+        assert!(found.problems.is_empty(), "{found:?}");
+    }
+
+    #[test]
+    fn every_problem_is_told_and_none_shows_the_key() {
+        let issued = issued_by(&root(), "east");
+        let stranger = root().certificate.pem();
+        let other_key = key().reveal_pem().to_string();
+        let problems = |secret: &Secret| read(secret, now()).problems;
+        assert_eq!(
+            problems(&Secret::default()),
+            ["ca-cert.pem is missing", "root-cert.pem is missing", "cert-chain.pem is missing"]
+        );
+        let wrong = secret(&[
+            ("ca-cert.pem", issued.certificate.pem()),
+            ("ca-key.pem", other_key.clone()),
+            ("root-cert.pem", stranger),
+            ("cert-chain.pem", "rubbish".into()),
+        ]);
+        assert_eq!(
+            problems(&wrong),
+            [
+                "cert-chain.pem: it holds no certificate",
+                "ca-key.pem: the private key is not the one of the certificate O=Istio, CN=Intermediate CA, L=east",
+                "the signature on O=Istio, CN=Intermediate CA, L=east is not its signer's",
+            ]
+        );
+        assert!(!format!("{:?}", read(&wrong, now())).contains(&other_key[40..60]));
+    }
+}

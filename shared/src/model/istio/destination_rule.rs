@@ -1,0 +1,177 @@
+//! DestinationRule, as far as failover reads and writes it. Everything else in a rule stays as it is in its value.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::model::kube::object::ObjectKey;
+use crate::model::names::service::DOMAIN;
+
+/// Served since Istio 1.22, which is older than what we join.
+pub const API_VERSION: &str = "networking.istio.io/v1";
+
+/// The kind.
+pub const KIND: &str = "DestinationRule";
+
+/// A rule that was read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DestinationRule<'a> {
+    /// Its namespace.
+    pub namespace: &'a str,
+    /// Its name.
+    pub name: &'a str,
+    /// `spec.host` as istiod takes it: a name without a dot lies in the rule's own namespace.
+    pub host: String,
+    /// `spec.exportTo`; a rule with a workload selector is private, whatever it says.
+    pub export_to: BTreeSet<&'a str>,
+    /// `spec.workloadSelector.matchLabels`, where the rule has a selector.
+    pub selector: Option<BTreeMap<&'a str, &'a str>>,
+    /// The whole object.
+    pub object: &'a Value,
+}
+
+impl<'a> DestinationRule<'a> {
+    /// The rule that an object is.
+    ///
+    /// Rules: `ResolveShortnameToFQDN` (istio/istio pilot/pkg/model/config.go) and `setDestinationRules`
+    /// (pilot/pkg/model/push_context.go).
+    pub fn read(object: &'a Value) -> Self {
+        let text = |value: &'a Value| value.as_str().unwrap_or_default();
+        let namespace = text(&object["metadata"]["namespace"]);
+        let spec = &object["spec"];
+        let selector = spec["workloadSelector"].is_object().then(|| {
+            let labels = spec["workloadSelector"]["matchLabels"].as_object();
+            labels.into_iter().flatten().map(|(key, value)| (key.as_str(), text(value))).collect()
+        });
+        let export_to = match &selector {
+            Some(_) => BTreeSet::from(["."]),
+            None => spec["exportTo"].as_array().into_iter().flatten().map(text).collect(),
+        };
+        Self {
+            namespace,
+            name: text(&object["metadata"]["name"]),
+            host: full_host(text(&spec["host"]), namespace),
+            export_to,
+            selector,
+            object,
+        }
+    }
+
+    /// Kind, namespace and name.
+    pub fn key(&self) -> ObjectKey {
+        ObjectKey::new(KIND, self.namespace, self.name)
+    }
+
+    /// `spec.trafficPolicy`, where there is one.
+    pub fn traffic_policy(&self) -> Option<&'a Value> {
+        Some(&self.object["spec"]["trafficPolicy"]).filter(|policy| !policy.is_null())
+    }
+
+    /// When it was created (RFC 3339 in UTC, which sorts as text).
+    pub fn created(&self) -> &'a str {
+        self.object["metadata"]["creationTimestamp"].as_str().unwrap_or_default()
+    }
+}
+
+/// The host that a rule's `host` means in a namespace: a name without a dot is completed, every other is taken as it is.
+/// `helloworld.sample` therefore means no service.
+fn full_host(host: &str, namespace: &str) -> String {
+    if host.is_empty() || host == "*" || host.contains(['.', ':']) {
+        host.to_owned()
+    } else {
+        format!("{host}.{namespace}.{DOMAIN}")
+    }
+}
+
+/// `outlierDetection`. What is absent has a default of Envoy's or is off.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct OutlierDetection {
+    /// Errors in a row by which a host is ejected; 0 switches it off.
+    #[serde(rename = "consecutive5xxErrors", skip_serializing_if = "Option::is_none")]
+    pub consecutive_5xx_errors: Option<u32>,
+    /// The same for 502, 503 and 504 alone; absent or 0, it is off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consecutive_gateway_errors: Option<u32>,
+    /// Whether failures to connect are counted apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub split_external_local_origin_errors: Option<bool>,
+    /// How many of those eject.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consecutive_local_origin_failures: Option<u32>,
+    /// Go's notation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interval: Option<String>,
+    /// Go's notation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base_ejection_time: Option<String>,
+    /// Of a hundred hosts; 0 counts as absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_ejection_percent: Option<u32>,
+    /// Of a hundred hosts; 0 counts as absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_health_percent: Option<u32>,
+    /// Status codes that count as errors in place of all from 500 (since 1.32).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub outlier_detection_http_error_codes: Vec<u32>,
+}
+
+/// One pair of `localityLbSetting.failover`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct FailoverPair {
+    /// Region of the client.
+    #[serde(default)]
+    pub from: String,
+    /// Region that is second to it.
+    #[serde(default)]
+    pub to: String,
+}
+
+impl std::fmt::Display for FailoverPair {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}={}", self.from, self.to)
+    }
+}
+
+/// A part of a rule as a typed value; what it does not know is left out, and what cannot be read counts as absent (the schema
+/// of the CustomResourceDefinition lets no such thing pass).
+pub fn read<T: for<'de> Deserialize<'de> + Default>(value: &Value) -> T {
+    T::deserialize(value).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_name_without_a_dot_lies_in_the_rules_own_namespace() {
+        let host = |host: &str| {
+            let object = json!({"metadata": {"namespace": "sample", "name": "a"}, "spec": {"host": host}});
+            DestinationRule::read(&object).host
+        };
+        assert_eq!(host("helloworld"), "helloworld.sample.svc.cluster.local");
+        for whole in ["helloworld.sample", "*.local", "*", "fd00::1", "api.example.com"] {
+            assert_eq!(host(whole), whole);
+        }
+    }
+
+    #[test]
+    fn a_rule_with_a_selector_is_private() {
+        let object = json!({
+            "metadata": {"namespace": "sample", "name": "a"},
+            "spec": {"host": "a", "exportTo": ["*"], "workloadSelector": {"matchLabels": {"app": "curl"}}},
+        });
+        let rule = DestinationRule::read(&object);
+        assert_eq!(rule.export_to, BTreeSet::from(["."]));
+        assert_eq!(rule.selector, Some(BTreeMap::from([("app", "curl")])));
+    }
+
+    #[test]
+    fn outlier_detection_is_read_as_the_api_server_gives_it() {
+        let read: OutlierDetection = read(&json!({"consecutive5xxErrors": null, "interval": "1s", "new": {"a": 1}}));
+        assert_eq!(read, OutlierDetection { interval: Some("1s".into()), ..OutlierDetection::default() });
+    }
+}

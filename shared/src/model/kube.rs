@@ -1,0 +1,12 @@
+//! Kubernetes objects as values: which, of which kind, how one is written, whose a field is.
+
+pub mod access;
+pub mod context_entry;
+pub mod difference;
+pub mod json_patch;
+pub mod kinds;
+pub mod managed_by;
+pub mod managed_fields;
+pub mod object;
+pub mod pull_secret;
+pub mod write;

@@ -1,0 +1,27 @@
+//! The Secret that an image is pulled with.
+
+use crate::plugin::error::{Error, Result};
+
+/// A Secret that stands in every cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PullSecret {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl std::str::FromStr for PullSecret {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text.split_once('/') {
+            Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() && !name.contains('/') => {
+                Ok(Self { namespace: namespace.into(), name: name.into() })
+            }
+            _ => Err(Error::usage(format!("{text:?} names no Secret"))
+                .because("a namespace and a name are wanted")
+                .fix("write it as NAMESPACE/NAME")),
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! Puts a failover and an outlier detection that carries it out into a rule's spec. Everything else in it stays.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::defaults::{BASE_EJECTION_TIME, CONSECUTIVE_5XX, INTERVAL, MAX_EJECTION_PERCENT};
+use super::ejection::{Detection, may_eject};
+use crate::model::istio::destination_rule::{FailoverPair, read};
+use crate::plugin::duration::{parse_duration, write_duration};
+use crate::plugin::error::{Error, Result};
+
+/// What a rule is to say.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Wanted {
+    /// In the order in which they count.
+    pub pairs: Vec<FailoverPair>,
+    /// `consecutive5xxErrors`, where the user says it.
+    pub consecutive_5xx: Option<u32>,
+    /// `interval`, where the user says it.
+    pub interval: Option<Duration>,
+    /// `baseEjectionTime`, where the user says it.
+    pub base_ejection_time: Option<Duration>,
+    /// `maxEjectionPercent`, where the user says it.
+    pub max_ejection_percent: Option<u32>,
+    /// Ports of the service, whose own settings need a copy.
+    pub ports: Vec<u16>,
+    /// What has to be ejected for the traffic of each client region to leave.
+    pub needs: Vec<Need>,
+}
+
+/// What a client's proxy has to eject before all of its traffic goes elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Need {
+    /// Region of the client and of the hosts that fail.
+    pub region: String,
+    /// Ready hosts in that region.
+    pub own: usize,
+    /// Ready hosts in other regions.
+    pub elsewhere: usize,
+    /// Hosts over all regions that its proxy has, ready or not.
+    pub hosts: usize,
+}
+
+/// A spec with the failover in it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Merged {
+    /// The whole spec.
+    pub spec: Value,
+    /// What of the user's stays that one should know of.
+    pub notes: Vec<String>,
+}
+
+/// The spec of a rule with a failover in it.
+///
+/// What the user says by a flag is written; a value that stands is kept as long as the rule fails over with it; what is absent is
+/// filled in. Settings of a port inherit nothing, so that those of the service's ports get a copy each.
+///
+/// # Errors
+/// A refusal where the rule steers traffic by something that excludes failover, or what is asked for would never fail over.
+pub fn merge(spec: &Value, wanted: &Wanted) -> Result<Merged> {
+    if let Some(percent) = wanted.max_ejection_percent
+        && let Some(need) = lacking(percent, &wanted.needs)
+    {
+        return Err(Error::refused(format!(
+            "with --max-ejection-percent {percent} {} would not fail over",
+            need.region
+        ))
+        .because(format!(
+            "{} have to be ejected there, and that percentage lets {} go",
+            of(need),
+            may_eject(need.hosts, percent)
+        ))
+        .fix(format!("leave the flag out: {MAX_EJECTION_PERCENT} % lets all but one go")));
+    }
+    let mut spec = spec.as_object().cloned().unwrap_or_default();
+    let mut notes = Vec::new();
+    within(&mut spec, "trafficPolicy", |policy| -> Result<()> {
+        into_policy(policy, "trafficPolicy", wanted, &mut notes)?;
+        for settings in policy.get_mut("portLevelSettings").and_then(Value::as_array_mut).into_iter().flatten() {
+            let number = settings["port"]["number"].as_u64().and_then(|number| u16::try_from(number).ok());
+            let number = number.filter(|number| wanted.ports.contains(number));
+            if let (Some(number), Some(policy)) = (number, settings.as_object_mut()) {
+                into_policy(policy, &format!("portLevelSettings of port {number}"), wanted, &mut notes)?;
+            }
+        }
+        Ok(())
+    })?;
+    let spec = Value::Object(spec);
+    notes.extend(overriding_subsets(&spec));
+    Ok(Merged { spec, notes })
+}
+
+/// A policy of a rule or of a port.
+fn into_policy(policy: &mut Map<String, Value>, place: &str, wanted: &Wanted, notes: &mut Vec<String>) -> Result<()> {
+    within(policy, "loadBalancer", |balancer| {
+        refuse_what_excludes_failover(balancer, place)?;
+        within(balancer, "localityLbSetting", |setting| into_locality(setting, place, wanted, notes));
+        Ok(())
+    })?;
+    into_detection(policy, place, wanted, notes);
+    Ok(())
+}
+
+/// # Errors
+/// A refusal where traffic is steered by something that Istio does not take beside failover, with Istio's reason.
+fn refuse_what_excludes_failover(balancer: &Map<String, Value>, place: &str) -> Result<()> {
+    let refused = |field: &str, why: &str, fix: &str| {
+        Err(Error::refused(format!("{place} has loadBalancer.{field}, which excludes failover")).because(why).fix(fix))
+    };
+    if balancer.get("simple").is_some_and(|simple| simple == "PASSTHROUGH") {
+        return refused(
+            "simple PASSTHROUGH",
+            "Envoy then goes to the address that the client asked for, and knows no other region",
+            "take it out, or choose ROUND_ROBIN or LEAST_REQUEST",
+        );
+    }
+    if balancer.get("zoneAwareLbSetting").is_some_and(|setting| !setting.is_null()) {
+        return refused(
+            "zoneAwareLbSetting",
+            "Istio takes one of zoneAwareLbSetting and localityLbSetting alone, and refuses a rule with both",
+            "take it out, or put the failover pairs into it by hand",
+        );
+    }
+    let Some(locality) = balancer.get("localityLbSetting") else { return Ok(()) };
+    if locality["distribute"].as_array().is_some_and(|shares| !shares.is_empty()) {
+        return refused(
+            "localityLbSetting.distribute",
+            "Istio refuses a rule with distribute and failover; with distribute alone no region takes over from another",
+            "take distribute out: then the nearest region gets all, as long as it can",
+        );
+    }
+    let labels: Vec<String> = read(&locality["failoverPriority"]);
+    if labels.iter().any(|label| label.starts_with("topology.kubernetes.io/") || label == "topology.istio.io/subzone") {
+        return refused(
+            "localityLbSetting.failoverPriority by region, zone or sub-zone",
+            "Istio refuses a rule that ranks by those and has failover as well; and a gateway carries no such label, so \
+             that other clusters are never ranked by them",
+            "take these labels out of failoverPriority",
+        );
+    }
+    Ok(())
+}
+
+fn into_locality(setting: &mut Map<String, Value>, place: &str, wanted: &Wanted, notes: &mut Vec<String>) {
+    if setting.is_empty() || setting.get("enabled") == Some(&Value::Bool(false)) {
+        setting.insert("enabled".into(), true.into());
+    }
+    let standing: Vec<FailoverPair> = setting.get("failover").map(read).unwrap_or_default();
+    let pairs = with_pairs(&standing, &wanted.pairs);
+    for stays in standing.iter().filter(|pair| pairs.contains(pair) && !wanted.pairs.contains(pair)) {
+        notes.push(format!("{place} keeps its failover {stays}"));
+    }
+    if pairs != standing {
+        setting.insert("failover".into(), json!(pairs));
+    }
+}
+
+/// The pairs that stand, those that are wanted in their places, and behind them those that are missing.
+fn with_pairs(standing: &[FailoverPair], wanted: &[FailoverPair]) -> Vec<FailoverPair> {
+    let mut pairs = standing.to_vec();
+    for pair in wanted {
+        match pairs.iter_mut().find(|known| known.from == pair.from) {
+            Some(known) => known.to.clone_from(&pair.to),
+            None => pairs.push(pair.clone()),
+        }
+    }
+    pairs
+}
+
+fn into_detection(policy: &mut Map<String, Value>, place: &str, wanted: &Wanted, notes: &mut Vec<String>) {
+    let standing = policy.get("outlierDetection").filter(|block| !block.is_null());
+    let is_new = standing.is_none();
+    let detection = Detection::of(&standing.map(read).unwrap_or_default());
+    within(policy, "outlierDetection", |block| {
+        let errors = wanted.consecutive_5xx.or((is_new || !detection.counts_errors()).then_some(CONSECUTIVE_5XX));
+        if let Some(errors) = errors {
+            block.insert("consecutive5xxErrors".into(), errors.into());
+        }
+        for (key, wanted, default) in [
+            ("interval", wanted.interval, INTERVAL),
+            ("baseEjectionTime", wanted.base_ejection_time, BASE_EJECTION_TIME),
+        ] {
+            let standing = block.get(key).and_then(Value::as_str).and_then(|text| parse_duration(text).ok());
+            if let Some(wanted) = wanted.or(is_new.then_some(default)).filter(|wanted| Some(*wanted) != standing) {
+                block.insert(key.into(), write_duration(wanted).into());
+            }
+        }
+        let standing = (!detection.percent_by_default).then_some(detection.max_ejection_percent);
+        let percent = match (wanted.max_ejection_percent, standing) {
+            (Some(wanted), _) => wanted,
+            (None, Some(standing)) if lacking(standing, &wanted.needs).is_none() => {
+                notes.push(kept_percent(place, standing, &wanted.needs));
+                standing
+            }
+            (None, _) => MAX_EJECTION_PERCENT,
+        };
+        if standing != Some(percent) {
+            block.insert("maxEjectionPercent".into(), percent.into());
+        }
+    });
+}
+
+fn kept_percent(place: &str, percent: u32, needs: &[Need]) -> String {
+    let kept = format!("{place} keeps its maxEjectionPercent {percent}");
+    match needs.first() {
+        _ if percent == 100 => format!("{kept}: a fault of all hosts leaves nobody to be asked"),
+        Some(need) => format!("{kept}: today that lets {} of {} hosts go", may_eject(need.hosts, percent), need.hosts),
+        None => kept,
+    }
+}
+
+/// The first region whose hosts could not all be ejected.
+fn lacking(percent: u32, needs: &[Need]) -> Option<&Need> {
+    needs.iter().find(|need| may_eject(need.hosts, percent) < need.own.min(need.hosts.saturating_sub(1)))
+}
+
+fn of(need: &Need) -> String {
+    format!("{} of {} hosts", need.own, need.hosts)
+}
+
+/// Subsets whose own policy stands in place of what we write.
+fn overriding_subsets(spec: &Value) -> Vec<String> {
+    let subsets = spec["subsets"].as_array().into_iter().flatten();
+    subsets
+        .filter_map(|subset| {
+            let policy = subset["trafficPolicy"].as_object()?;
+            let own: Vec<&str> = ["loadBalancer", "outlierDetection", "portLevelSettings"]
+                .into_iter()
+                .filter(|key| policy.get(*key).is_some_and(|value| !value.is_null()))
+                .collect();
+            let name = subset["name"].as_str().unwrap_or_default();
+            (!own.is_empty())
+                .then(|| format!("subset {name} has its own {}, which stands for its traffic", own.join(", ")))
+        })
+        .collect()
+}
+
+/// Edits the map under a key, made where there is none; it keeps its place among the keys.
+fn within<T>(map: &mut Map<String, Value>, key: &str, edit: impl FnOnce(&mut Map<String, Value>) -> T) -> T {
+    let mut inner = match map.get_mut(key).map(Value::take) {
+        Some(Value::Object(inner)) => inner,
+        _ => Map::new(),
+    };
+    let result = edit(&mut inner);
+    map.insert(key.to_owned(), Value::Object(inner));
+    result
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,11 @@
+//! What a kubectl plugin needs before it knows any cluster: errors, findings, words, the terminal, completion.
+
+pub mod completion;
+pub mod duration;
+pub mod error;
+pub mod finding;
+pub mod near;
+pub mod release;
+pub mod terminal;
+pub mod text;
+pub mod yaml;

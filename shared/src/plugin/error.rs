@@ -1,0 +1,198 @@
+//! The one error of both plugins: what failed, where, why, and what to do. Data only; `ui::error` renders it.
+//!
+//! What failed is a [`Draft`] until it says what to do: only then it is an [`Error`], so that none leaves a person without a
+//! next step.
+
+use std::fmt;
+
+use crate::plugin::finding::code::Code;
+use crate::plugin::near;
+
+/// How far a command came, which decides its exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The command line or a file named by it is wrong. Exit code 2.
+    Usage,
+    /// A check before the first write said no: nothing was changed. Exit code 1.
+    Refused,
+    /// The API server does not let the user do it: that one request changed nothing. Exit code 1.
+    Forbidden,
+    /// Something failed on the way. Exit code 1.
+    Failed,
+    /// Somebody else changed the object between our reading and our writing: nothing was written to it, and the same
+    /// command may be run again. Exit code 1.
+    Conflict,
+    /// What a drill changed could not be put back. Exit code 4, before all others.
+    NotRestored,
+    /// A signal ended the command. Exit code 128 + its number.
+    Interrupted(i32),
+}
+
+/// What failed, where, why, and the next thing to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    /// Decides the exit code.
+    pub kind: Kind,
+    /// By which scripts know it, where it is something that a rule found.
+    pub code: Option<&'static Code>,
+    /// One sentence without a full stop: what failed.
+    pub what: String,
+    /// Context, namespace and object that it is about.
+    pub place: Option<String>,
+    /// The cause, in the words of what reported it where there is such.
+    pub why: Option<String>,
+    /// What to do; the first line is a sentence, further ones are commands. Never empty.
+    pub remedy: Vec<String>,
+    /// What else was refused at the same time.
+    pub also: Vec<Error>,
+}
+
+/// The result of everything that can fail in both plugins.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Where what no user can mend is told.
+const ISSUES: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/issues");
+
+/// What failed, without what to do so far.
+#[derive(Debug, Clone)]
+#[must_use = "it is an error once it says what to do: fix, or report"]
+pub struct Draft(Error);
+
+impl Draft {
+    /// The same with the place that it is about.
+    pub fn at(self, place: impl Into<String>) -> Self {
+        Self(self.0.at(place))
+    }
+
+    /// The same with its cause.
+    pub fn because(self, why: impl Into<String>) -> Self {
+        Self(self.0.because(why))
+    }
+
+    /// The same, with those of the names that are known and near to the one that was given as the first thing to try.
+    pub fn meant<'a>(self, given: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
+        self.asking(&near::near(given, known))
+    }
+
+    /// The same, with the question whether one of these was meant as the first thing to try; nothing more where there is none.
+    pub fn asking(self, names: &[impl AsRef<str>]) -> Self {
+        match near::question(names) {
+            Some(question) => Self(self.0.fix(question)),
+            None => self,
+        }
+    }
+
+    /// The error, with the next thing to do: a sentence or a command that a person can carry out.
+    #[must_use]
+    pub fn fix(self, line: impl Into<String>) -> Error {
+        self.0.fix(line)
+    }
+
+    /// The error of what cannot be but by a fault of this program, which a person can only report.
+    #[must_use]
+    pub fn report(self) -> Error {
+        self.0.report()
+    }
+}
+
+impl Error {
+    /// An error of the command line or of a file that it names.
+    pub fn usage(what: impl Into<String>) -> Draft {
+        Self::of(Kind::Usage, what)
+    }
+
+    /// A refusal before anything was written.
+    pub fn refused(what: impl Into<String>) -> Draft {
+        Self::of(Kind::Refused, what)
+    }
+
+    /// A failure on the way.
+    pub fn failed(what: impl Into<String>) -> Draft {
+        Self::of(Kind::Failed, what)
+    }
+
+    /// An error of any kind, so far with nothing but what failed.
+    pub fn of(kind: Kind, what: impl Into<String>) -> Draft {
+        Draft(Self {
+            kind,
+            code: None,
+            what: what.into(),
+            place: None,
+            why: None,
+            remedy: Vec::new(),
+            also: Vec::new(),
+        })
+    }
+
+    /// The same error with the place that it is about.
+    #[must_use]
+    pub fn at(mut self, place: impl Into<String>) -> Self {
+        self.place = Some(place.into());
+        self
+    }
+
+    /// The same error with its cause.
+    #[must_use]
+    pub fn because(mut self, why: impl Into<String>) -> Self {
+        self.why = Some(why.into());
+        self
+    }
+
+    /// The same error with one more line of what to do.
+    #[must_use]
+    pub fn fix(mut self, line: impl Into<String>) -> Self {
+        self.remedy.push(line.into());
+        self
+    }
+
+    /// The same error, with where a fault of this program is reported.
+    #[must_use]
+    pub fn report(self) -> Self {
+        self.fix("this is a fault of this program; please report it, with the command and all that it printed:")
+            .fix(ISSUES)
+    }
+
+    /// 2 for the command line, 1 for what was refused or failed, 4 for what was not put back, 128 + number for a signal.
+    pub fn exit_code(&self) -> u8 {
+        match self.kind {
+            Kind::Usage => 2,
+            Kind::Refused | Kind::Forbidden | Kind::Failed | Kind::Conflict => 1,
+            Kind::NotRestored => 4,
+            Kind::Interrupted(signal) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)?;
+        match &self.why {
+            Some(why) => write!(f, ": {why}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_user_cannot_mend_is_to_be_reported() {
+        let error = Error::failed("the plan has a step without a cluster").report();
+        assert_eq!(
+            error.remedy.last().map(String::as_str),
+            Some("https://github.com/kubectl-mesh/kubectl-mesh/issues")
+        );
+    }
+
+    #[test]
+    fn what_was_probably_meant_comes_first() {
+        let error = Error::usage("there is no esat").meant("esat", ["east", "north"]).fix("name one that there is");
+        assert_eq!(error.remedy, ["did you mean east?", "name one that there is"]);
+        let error = Error::usage("there is no south-3").meant("south-3", ["east"]).fix("name one that there is");
+        assert_eq!(error.remedy, ["name one that there is"]);
+    }
+}
