@@ -34,7 +34,10 @@ pub fn findings() -> String {
     for code in codes::all() {
         if code.category() != category {
             category = code.category();
-            let _ = write!(page, "\n## {category}\n| code | severity | meaning | what to do | refused by |\n|---|---|---|---|---|\n");
+            let _ = write!(
+                page,
+                "\n## {category}\n| code | severity | meaning | what to do | refused by |\n|---|---|---|---|---|\n"
+            );
         }
         let _ = writeln!(page, "{}", row(code));
     }

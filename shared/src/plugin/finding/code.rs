@@ -35,12 +35,30 @@ pub enum Verb {
     Expose,
     /// `kubectl mesh-failover unexpose`.
     Unexpose,
+    /// `kubectl mesh-failover regions set`.
+    RegionsSet,
     /// `kubectl mesh-failover locality apply`.
     LocalityApply,
     /// `kubectl mesh-failover locality remove`.
     LocalityRemove,
     /// `kubectl mesh-failover drill`.
     Drill,
+    /// `kubectl mesh-failover drill recover`.
+    DrillRecover,
+}
+
+impl Verb {
+    /// All that write to clusters.
+    pub(super) const WRITING: &[Self] = &[
+        Self::Join,
+        Self::Expose,
+        Self::Unexpose,
+        Self::RegionsSet,
+        Self::LocalityApply,
+        Self::LocalityRemove,
+        Self::Drill,
+        Self::DrillRecover,
+    ];
 }
 
 impl fmt::Display for Verb {
@@ -50,9 +68,11 @@ impl fmt::Display for Verb {
             Self::Join => "mesh-mc join",
             Self::Expose => "mesh-failover expose",
             Self::Unexpose => "mesh-failover unexpose",
+            Self::RegionsSet => "mesh-failover regions set",
             Self::LocalityApply => "mesh-failover locality apply",
             Self::LocalityRemove => "mesh-failover locality remove",
             Self::Drill => "mesh-failover drill",
+            Self::DrillRecover => "mesh-failover drill recover",
         })
     }
 }
@@ -98,11 +118,6 @@ impl Code {
     /// The same with what to do about it.
     pub(super) const fn fix(self, fix: &'static str) -> Self {
         Self { fix, ..self }
-    }
-
-    /// The same where these verbs refuse on it, although others go on.
-    pub(super) const fn refused_by(self, refused_by: &'static [Verb]) -> Self {
-        Self { refused_by, ..self }
     }
 
     /// The same where it is the command line that is wrong.

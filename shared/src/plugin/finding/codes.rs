@@ -20,15 +20,8 @@ pub mod trust;
 
 /// All codes, by category.
 pub fn all() -> impl Iterator<Item = &'static Code> {
-    let categories = [
-        mesh::ALL,
-        permissions::ALL,
-        trust::ALL,
-        control_plane::ALL,
-        access::ALL,
-        gateway::ALL,
-        probe::ALL,
-    ];
+    let categories =
+        [mesh::ALL, permissions::ALL, trust::ALL, control_plane::ALL, access::ALL, gateway::ALL, probe::ALL];
     categories.into_iter().flatten().copied()
 }
 

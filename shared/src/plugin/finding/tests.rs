@@ -96,7 +96,7 @@ fn a_verb_goes_on_where_there_is_nothing_but_warnings_and_notes() {
 
 #[test]
 fn a_verb_refuses_on_a_warning_whose_code_says_so() {
-    static CODE: Code = Code::warning("a/b").refused_by(&[Verb::LocalityApply]);
+    static CODE: Code = Code { refused_by: &[Verb::LocalityApply], ..Code::warning("a/b") };
     let found: Findings = [CODE.found("it is damaged").fix("restore it")].into_iter().collect();
     assert!(found.refuse(Verb::LocalityApply).is_err());
     assert!(found.refuse(Verb::Drill).is_ok());

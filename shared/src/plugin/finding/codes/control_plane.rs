@@ -28,7 +28,7 @@ codes! {
         .fix("Remove it, or join another cluster: adopting it is not supported yet.");
     ANOTHER_ISTIOD = Code::note("control-plane/another-istiod")
         .means("An istiod that the Sail operator did not make runs in another namespace. It stays as it is.");
-    VALUES_REFUSED = Code::error("control-plane/values-refused", JOIN)
-        .means("The API server does not accept an Istio or IstioCNI resource that the join would create.")
+    DRY_RUN_FAILED = Code::error("control-plane/dry-run-failed", JOIN)
+        .means("The API server did not take a dry run of an Istio or IstioCNI resource that the join would create.")
         .fix("Correct the value that it names: --set, --set-string or --values.");
 }

@@ -3,7 +3,7 @@
 use crate::plugin::finding::{Code, Verb};
 
 codes! {
-    MISSING = Code::error("permissions/missing", &[Verb::Join])
+    MISSING = Code::error("permissions/missing", Verb::WRITING)
         .means("You lack permissions that the command needs.")
         .fix("Have an administrator apply the files of docs/permissions that it names, and bind you to their roles.");
 }
