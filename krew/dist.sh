@@ -79,7 +79,7 @@ forget_other_folder() {
     local mark=$target_dir/$1/built-in
     if [ "$(cat "$mark" 2>/dev/null)" != "$PWD" ] && [ -d "$target_dir/$1" ]; then
         cargo clean --quiet --release --target "$1" --target-dir "$target_dir" \
-            --package mesh-shared --package kubectl-mesh-mc --package kubectl-mesh-failover
+            --package mesh-shared --package mesh-probe --package kubectl-mesh-mc --package kubectl-mesh-failover
     fi
     mkdir -p "$(dirname "$mark")"
     printf '%s\n' "$PWD" >"$mark"

@@ -93,7 +93,7 @@ advisories() {
 # compile what we depend on a second time.
 unit() {
     local tests=() file
-    for file in kubectl-mesh-*/tests/*.rs shared/tests/*.rs; do
+    for file in kubectl-mesh-*/tests/*.rs shared/probe/tests/*.rs; do
         tests+=(--test "$(basename "$file" .rs)")
     done
     check cargo test --workspace --lib --bins "${tests[@]}" &&

@@ -15,6 +15,7 @@ use mesh_shared::plugin::terminal::help;
 use mesh_shared::plugin::terminal::help::HelpArguments;
 use mesh_shared::plugin::terminal::version;
 use mesh_shared::plugin::terminal::version::VersionArguments;
+use mesh_shared::session::Session;
 
 use crate::completion::subject;
 use crate::drill::command::DrillArguments;
@@ -111,32 +112,26 @@ pub fn run() -> ExitCode {
 }
 
 fn execute(cli: Cli, terminal: Terminal) -> Result<u8> {
-    let connection = cli.connection.connection(&format!("{MANAGER}/{}", BUILD.version()));
+    let session = Session::new(&cli.connection, terminal, MANAGER, &BUILD);
     match cli.verb {
         Verb::Completion(arguments) => completion(&arguments, |folder| install("mesh_failover", folder), terminal),
         Verb::Complete(arguments) => {
-            let answer = answer(&arguments.words, Cli::command(), subject, connection);
+            let answer = answer(&arguments.words, Cli::command(), subject, session.connection);
             terminal.data(&command::block_on(answer.map(Ok))?);
             Ok(0)
         }
-        Verb::Drill(arguments) => {
-            command::block_on(drill::command::drill(*arguments, &cli.mesh, &connection, terminal))
-        }
+        Verb::Drill(arguments) => command::block_on(drill::command::drill(*arguments, &cli.mesh, &session)),
         Verb::Regions(arguments) => {
-            command::block_on(regions::command::regions(&arguments, &cli.mesh, &connection, terminal)).map(|()| 0)
+            command::block_on(regions::command::regions(&arguments, &cli.mesh, &session)).map(|()| 0)
         }
-        Verb::List(arguments) => {
-            command::block_on(list::command::list(&arguments, &cli.mesh, &connection, terminal)).map(|()| 0)
-        }
+        Verb::List(arguments) => command::block_on(list::command::list(&arguments, &cli.mesh, &session)).map(|()| 0),
         Verb::Expose(arguments) => {
-            command::block_on(expose::command::expose(&arguments, &cli.mesh, &connection, terminal)).map(|()| 0)
+            command::block_on(expose::command::expose(&arguments, &cli.mesh, &session)).map(|()| 0)
         }
         Verb::Unexpose(arguments) => {
-            command::block_on(expose::command::unexpose(&arguments, &cli.mesh, &connection, terminal)).map(|()| 0)
+            command::block_on(expose::command::unexpose(&arguments, &cli.mesh, &session)).map(|()| 0)
         }
-        Verb::Locality(arguments) => {
-            command::block_on(locality::command::locality(&arguments, &cli.mesh, &connection, terminal))
-        }
+        Verb::Locality(arguments) => command::block_on(locality::command::locality(&arguments, &cli.mesh, &session)),
         Verb::Version(arguments) => {
             terminal.data(&version::version(&arguments, &BUILD.words(), &BUILD.about()));
             Ok(0)

@@ -15,6 +15,7 @@ use mesh_shared::plugin::terminal::help;
 use mesh_shared::plugin::terminal::help::HelpArguments;
 use mesh_shared::plugin::terminal::version;
 use mesh_shared::plugin::terminal::version::VersionArguments;
+use mesh_shared::session::Session;
 
 use crate::completion::subject;
 use crate::identity::{BUILD, MANAGER};
@@ -85,11 +86,11 @@ pub fn run() -> ExitCode {
 }
 
 fn execute(cli: Cli, terminal: Terminal) -> Result<u8> {
-    let connection = cli.connection.connection(&format!("{MANAGER}/{}", BUILD.version()));
+    let session = Session::new(&cli.connection, terminal, MANAGER, &BUILD);
     match cli.verb {
         Verb::Completion(arguments) => completion(&arguments, |folder| install("mesh_mc", folder), terminal),
         Verb::Complete(arguments) => {
-            let answer = answer(&arguments.words, Cli::command(), subject, connection);
+            let answer = answer(&arguments.words, Cli::command(), subject, session.connection);
             terminal.data(&command::block_on(answer.map(Ok))?);
             Ok(0)
         }
@@ -101,7 +102,7 @@ fn execute(cli: Cli, terminal: Terminal) -> Result<u8> {
             terminal.data(&help::page(Cli::command(), &asked, terminal.on_stdout().colour)?);
             Ok(0)
         }
-        Verb::Join(arguments) => command::block_on(join::command::join(*arguments, connection, terminal)).map(|()| 0),
+        Verb::Join(arguments) => command::block_on(join::command::join(*arguments, &session)).map(|()| 0),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a kubectl plugin needs before it knows any cluster: errors, findings, words, the terminal, completion.
 
+pub mod arguments;
 pub mod completion;
 pub mod duration;
 pub mod error;

@@ -19,7 +19,8 @@ const MODEL: &str = "shared/src/model";
 const MACHINE: &str = "shared/src/machine";
 const ENGINE: &str = "shared/src/engine";
 const CLUSTER: &str = "shared/src/cluster";
-const PROBE: &str = "shared/src/probe";
+const SESSION: &str = "shared/src/session";
+const PROBE: &str = "shared/probe/src";
 const MC_IDENTITY: &str = "kubectl-mesh-mc/src/identity";
 const MC_JOIN: &str = "kubectl-mesh-mc/src/join";
 const FO_IDENTITY: &str = "kubectl-mesh-failover/src/identity";
@@ -31,7 +32,7 @@ const FO_LOCALITY: &str = "kubectl-mesh-failover/src/locality";
 const FO_DRILL: &str = "kubectl-mesh-failover/src/drill";
 
 /// All of `shared`, which never knows a plugin.
-const SHARED: &[&str] = &[PROBE, PLUGIN, TERMINAL, COMPLETION, MODEL, MACHINE, CLUSTER, ENGINE];
+const SHARED: &[&str] = &[PROBE, PLUGIN, TERMINAL, COMPLETION, MODEL, MACHINE, CLUSTER, ENGINE, SESSION];
 
 const LAYERS: &[Layer] = &[
     Layer { path: PROBE, holds: "what the probe in a cluster is asked, answers and tries", knows: &[] },
@@ -57,6 +58,11 @@ const LAYERS: &[Layer] = &[
         path: ENGINE,
         holds: "steps, their execution, and the events that tell of it",
         knows: &[&[PROBE, PLUGIN, TERMINAL, MODEL, MACHINE, CLUSTER]],
+    },
+    Layer {
+        path: SESSION,
+        holds: "what a run has from its begin to its end: connection, terminal, identity",
+        knows: &[&[PLUGIN, TERMINAL, CLUSTER]],
     },
     Layer { path: MC_IDENTITY, holds: "who mesh-mc is to clusters and users", knows: &[&[PLUGIN, MODEL]] },
     Layer { path: MC_JOIN, holds: "`join`", knows: &[SHARED, &[MC_IDENTITY]] },

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use mesh_shared::cluster::connection_arguments::parse_duration;
+use mesh_shared::plugin::arguments::{ConsentArguments, ReportFormat};
 use mesh_shared::plugin::error::{Error, Result};
 use mesh_shared::plugin::near::near;
 use regex_lite::Regex;
@@ -56,7 +57,7 @@ pub struct RunArguments {
     #[command(flatten)]
     pub hypothesis: HypothesisArguments,
     #[command(flatten)]
-    pub consent: ConsentArguments,
+    pub begin: BeginArguments,
     #[command(flatten)]
     pub report: ReportArguments,
 }
@@ -120,16 +121,12 @@ pub struct HypothesisArguments {
 /// Whether it may begin.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Write")]
-pub struct ConsentArguments {
-    /// Check all, show the plan, change nothing
-    #[arg(long)]
-    pub dry_run: bool,
+pub struct BeginArguments {
+    #[command(flatten)]
+    pub consent: ConsentArguments,
     /// The service's name, in place of typing it
     #[arg(long, value_name = "SERVICE")]
     pub confirm: Option<String>,
-    /// Answer yes to the question
-    #[arg(short, long)]
-    pub yes: bool,
     /// Scale in spite of a controller that scales
     ///
     /// KEDA or a GitOps controller may put its replicas back during the drill.
@@ -159,15 +156,6 @@ pub struct ReportArguments {
     /// Write no HTML page
     #[arg(long, conflicts_with = "report")]
     pub no_report: bool,
-}
-
-/// `-o` of a drill.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ReportFormat {
-    /// For people.
-    Text,
-    /// For programs: docs/drills.md describes every field.
-    Json,
 }
 
 /// How the faults are written.

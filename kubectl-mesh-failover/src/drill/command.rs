@@ -1,10 +1,9 @@
 //! `kubectl mesh-failover drill`, and what belongs to it: `drill recover`, `drill list`.
 
 use clap::{ArgMatches, Args, Command, FromArgMatches, Subcommand};
-use mesh_shared::cluster::context::Connection;
 use mesh_shared::plugin::error::{Error, Result};
-use mesh_shared::plugin::terminal::Terminal;
 use mesh_shared::plugin::terminal::help;
+use mesh_shared::session::Session;
 
 pub use super::arguments::FAULTS;
 use super::arguments::RunArguments;
@@ -96,18 +95,11 @@ enum DrillVerb {
 ///
 /// # Errors
 /// A refusal before anything was changed; what could not be put back.
-pub async fn drill(
-    arguments: DrillArguments,
-    mesh: &MeshArguments,
-    connection: &Connection,
-    terminal: Terminal,
-) -> Result<u8> {
+pub async fn drill(arguments: DrillArguments, mesh: &MeshArguments, session: &Session) -> Result<u8> {
     match (arguments.verb, arguments.run.0) {
-        (Some(DrillVerb::Recover(arguments)), _) => {
-            super::recover::recover(&arguments, mesh, connection, terminal).await
-        }
-        (Some(DrillVerb::List(arguments)), _) => super::list::list(&arguments, mesh, connection, terminal).await,
-        (None, Some(arguments)) => super::run::run(&arguments, mesh, connection, terminal).await,
+        (Some(DrillVerb::Recover(arguments)), _) => super::recover::recover(&arguments, mesh, session).await,
+        (Some(DrillVerb::List(arguments)), _) => super::list::list(&arguments, mesh, session).await,
+        (None, Some(arguments)) => super::run::run(&arguments, mesh, session).await,
         (None, None) => Err(Error::usage("no service is named").fix("kubectl mesh-failover drill --help")),
     }
 }

@@ -2,21 +2,21 @@
 
 use clap::Args;
 use futures::future::try_join_all;
-use mesh_shared::cluster::context::{Cluster, Connection};
+use mesh_shared::cluster::context::Cluster;
 use mesh_shared::cluster::lease;
 use mesh_shared::cluster::list::every;
 use mesh_shared::machine::clock;
 use mesh_shared::plugin::error::{Error, Kind, Result};
-use mesh_shared::plugin::terminal::Terminal;
 use mesh_shared::plugin::terminal::help;
+use mesh_shared::session::Session;
 
 use crate::drill::lock;
 use crate::drill::record::{LABEL, Record};
 use crate::drill::words;
 use crate::drill::words::Listed;
-use crate::mesh::arguments::TableArguments;
 use crate::mesh::observe::{MeshArguments, clusters};
 use crate::mesh::permissions::DRILL_LIST;
+use mesh_shared::plugin::arguments::TableArguments;
 
 const EXAMPLES: &str = "\
 # In every cluster of the mesh
@@ -37,17 +37,12 @@ pub struct ListArguments {
 ///
 /// # Errors
 /// Where a cluster does not answer.
-pub(super) async fn list(
-    arguments: &ListArguments,
-    mesh: &MeshArguments,
-    connection: &Connection,
-    terminal: Terminal,
-) -> Result<u8> {
-    let clusters = clusters(mesh, connection).await?;
+pub(super) async fn list(arguments: &ListArguments, mesh: &MeshArguments, session: &Session) -> Result<u8> {
+    let clusters = clusters(mesh, &session.connection).await?;
     let namespace = arguments.namespace.as_deref().unwrap_or_default();
     let all = try_join_all(clusters.iter().map(|cluster| of_cluster(cluster, namespace))).await;
     let all = all.map_err(|error| explained(error, namespace))?;
-    terminal.data(&words::list(&all.concat(), arguments.table.output));
+    session.terminal.data(&words::list(&all.concat(), arguments.table.output));
     Ok(0)
 }
 

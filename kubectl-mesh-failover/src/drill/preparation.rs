@@ -1,10 +1,11 @@
 //! Everything that is asked and decided before a drill may begin. Nothing is written.
 
+use mesh_shared::session::Session;
 use std::collections::BTreeSet;
 
 use futures::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
-use mesh_shared::cluster::context::{Cluster, Connection};
+use mesh_shared::cluster::context::Cluster;
 use mesh_shared::cluster::exec;
 use mesh_shared::cluster::exec::Command;
 use mesh_shared::cluster::permissions::{Needed, must_be_allowed};
@@ -15,7 +16,6 @@ use mesh_shared::model::kube::kinds::Target;
 use mesh_shared::model::names::service::ServiceName;
 use mesh_shared::model::seen::traffic::{ObservedTraffic, PodSeen};
 use mesh_shared::plugin::error::{Error, Result};
-use mesh_shared::plugin::terminal::Terminal;
 use tokio::time::Instant;
 
 use super::arguments::{RunArguments, workload};
@@ -44,16 +44,11 @@ const START: std::time::Duration = std::time::Duration::from_mins(1);
 ///
 /// # Errors
 /// The first refusal.
-pub async fn prepare(
-    arguments: &RunArguments,
-    mesh: &MeshArguments,
-    connection: &Connection,
-    terminal: Terminal,
-) -> Result<Prepared> {
+pub async fn prepare(arguments: &RunArguments, mesh: &MeshArguments, session: &Session) -> Result<Prepared> {
     let service = arguments.service.name()?;
     let from_namespace = arguments.from_namespace.clone().unwrap_or_else(|| service.namespace.clone());
     let wanted = Wanted { service: Some(service.clone()), namespaces: vec![from_namespace.clone()] };
-    let members = observe(mesh, connection, &wanted, terminal).await?;
+    let members = observe(mesh, session, &wanted).await?;
     let seen: Vec<&ObservedTraffic> = members.iter().map(|member| &member.seen).collect();
     let at = preflight::cluster(&seen, &arguments.cluster, "--cluster")?;
     let from = arguments.from_cluster.as_deref().unwrap_or(at.name.as_str());
@@ -64,7 +59,7 @@ pub async fn prepare(
     allowed(&members, &service, &[(failed, failing), (client_cluster, asking)]).await?;
     preflight::whole_mesh(&seen, &known_clusters(&members).await?)?;
     for damaged in seen.iter().flat_map(|seen| damaged(&service, MANAGER, seen)) {
-        terminal.say(&format!("note  {}", damaged.note()));
+        session.terminal.say(&format!("note  {}", damaged.note()));
     }
     nobody_drills(&members, &service).await?;
     nothing_left_over(&members, &service).await?;
@@ -77,7 +72,7 @@ pub async fn prepare(
     let also = preflight::also_served(at, &service, &failed_pods);
     let endpoints = Endpoints { selector: seen_service.selector.clone(), port: preflight::target_port(port, &pods)? };
     let owners = workloads::owners(failed, &service.namespace, &pods).await.map_err(|error| DRILL.explain(error))?;
-    let changed = preflight::changes(&owners, &service, arguments.fault, arguments.consent.allow_owner)?;
+    let changed = preflight::changes(&owners, &service, arguments.fault, arguments.begin.allow_owner)?;
 
     allowed(&[], &service, &[(failed, permissions::changing(&changed))]).await?;
     no_filter_there(failed, &changed).await?;
@@ -140,7 +135,7 @@ pub async fn prepare(
         failed: failed.clone(),
         client: client_cluster.clone(),
         pattern: arguments.traffic.pattern.clone(),
-        restore_timeout: arguments.consent.restore_timeout,
+        restore_timeout: arguments.begin.restore_timeout,
         workloads: owners.workloads,
         experiment,
         timing,

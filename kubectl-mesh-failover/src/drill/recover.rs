@@ -1,5 +1,7 @@
 //! `kubectl mesh-failover drill recover`: puts back what a drill left whose client died, from any machine.
 
+use mesh_shared::plugin::arguments::ConsentArguments;
+use mesh_shared::session::Session;
 use std::time::Duration;
 
 use clap::Args;
@@ -51,20 +53,13 @@ const EXIT_CODES: &str = "\
 ///
 /// Needs the failed cluster alone: its context is named by --contexts, or is the current one. What somebody else has changed
 /// meanwhile is reported and left.
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[derive(Debug, Args)]
 #[command(after_long_help = help::ending(EXAMPLES, EXIT_CODES))]
 pub struct RecoverArguments {
     #[command(flatten)]
     service: ServiceArguments,
-    /// Answer yes to the question
-    #[arg(short, long, help_heading = "Write")]
-    yes: bool,
-    /// Show what would be put back
-    ///
-    /// And change nothing.
-    #[arg(long, help_heading = "Write")]
-    dry_run: bool,
+    #[command(flatten)]
+    consent: ConsentArguments,
     /// Take over from a client that still lives
     #[arg(long, help_heading = "Write")]
     force: bool,
@@ -84,19 +79,14 @@ pub struct RecoverArguments {
 ///
 /// # Errors
 /// A refusal while the drill's client lives; what could not be put back.
-pub(super) async fn recover(
-    arguments: &RecoverArguments,
-    mesh: &MeshArguments,
-    connection: &Connection,
-    terminal: Terminal,
-) -> Result<u8> {
+pub(super) async fn recover(arguments: &RecoverArguments, mesh: &MeshArguments, session: &Session) -> Result<u8> {
     let service = arguments.service.name()?;
-    let clusters = connect(connection, &named(mesh, connection)?).await?;
+    let clusters = connect(&session.connection, &named(mesh, &session.connection)?).await?;
     let found = find(&clusters, &service).await.map_err(|error| DRILL.explain(error))?;
     let Some((cluster, record, uid)) = found else {
         nothing_elsewhere(&clusters, mesh, &service).await.map_err(|error| DRILL.explain(error))?;
         let all: Vec<&str> = clusters.iter().map(|cluster| cluster.context.as_str()).collect();
-        terminal.say(&format!("No drill of {service} left anything in {}.", all.join(", ")));
+        session.terminal.say(&format!("No drill of {service} left anything in {}.", all.join(", ")));
         return Ok(0);
     };
     let accesses = permissions::recovering(&service, &record.system_namespace, &record.changed);
@@ -108,25 +98,26 @@ pub(super) async fn recover(
         return Err(words::lives(&service, &cluster.context, &lease.holder, lease.age(clock::now())));
     }
     let standing = standing(&cluster, &record).await?;
-    terminal.say(&words::recovery(&record, &standing, &cluster.context));
+    session.terminal.say(&words::recovery(&record, &standing, &cluster.context));
     let states = abandoned(&record, cluster.request_timeout(), clock::now());
     let may_be_made = states.iter().any(|state| matches!(state, ChangeState::MayBeMade { .. }));
     if may_be_made && standing.iter().any(|one| one.restored) {
-        terminal.say("A request of the drill may still change what is as before: it is read for a minute or more.");
+        session
+            .terminal
+            .say("A request of the drill may still change what is as before: it is read for a minute or more.");
     }
-    if arguments.dry_run {
-        terminal.say("Nothing was changed: --dry-run.");
+    if arguments.consent.only_shows() {
+        session.terminal.say("Nothing was changed: --dry-run=client.");
         return Ok(0);
     }
-    if !arguments.yes && !prompt::confirm(terminal, "Put this back?")? {
-        return Err(Error::refused("you said no").fix("see what would be put back: --dry-run"));
-    }
+    let look = "see what would be put back: --dry-run";
+    prompt::consent(session.terminal, arguments.consent.yes, "Put this back?", look)?;
     if let Some(held) = alive {
         lease::take_over(&cluster, &target, held, &lock_holder::name(&record.run)).await?;
     }
     let deadline = Instant::now() + arguments.restore_timeout;
-    let all = put_back(&cluster, &record, &states, deadline, &|text| terminal.say(&text)).await;
-    finish(arguments, &clusters, &cluster, (&record, &uid), &all, terminal).await
+    let all = put_back(&cluster, &record, &states, deadline, &|text| session.terminal.say(&text)).await;
+    finish(arguments, &clusters, &cluster, (&record, &uid), &all, session.terminal).await
 }
 
 async fn finish(

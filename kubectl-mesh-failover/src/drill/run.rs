@@ -1,11 +1,11 @@
 //! A drill from its preflight to its report.
 
+use mesh_shared::session::Session;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use mesh_shared::cluster::apply;
 use mesh_shared::cluster::apply::Created;
-use mesh_shared::cluster::context::Connection;
 use mesh_shared::machine::report_file::ReportFile;
 use mesh_shared::machine::{clock, signals};
 use mesh_shared::plugin::error::{Error, Kind, Result};
@@ -14,7 +14,7 @@ use mesh_shared::plugin::terminal::prompt;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::arguments::{ReportFormat, RunArguments};
+use super::arguments::RunArguments;
 use super::preparation::prepare;
 use super::prepared::Prepared;
 use crate::drill::conduct::{Outside, conduct};
@@ -29,26 +29,22 @@ use crate::drill::setup::Drill;
 use crate::drill::words;
 use crate::identity::MANAGER;
 use crate::mesh::observe::MeshArguments;
+use mesh_shared::plugin::arguments::ReportFormat;
 
 /// Prepares, asks, runs, reports. The exit code.
 ///
 /// # Errors
 /// A refusal before anything was changed; what could not be put back.
-pub async fn run(
-    arguments: &RunArguments,
-    mesh: &MeshArguments,
-    connection: &Connection,
-    terminal: Terminal,
-) -> Result<u8> {
+pub async fn run(arguments: &RunArguments, mesh: &MeshArguments, session: &Session) -> Result<u8> {
     let page = reserve(arguments)?;
-    let prepared = prepare(arguments, mesh, connection, terminal).await?;
+    let prepared = prepare(arguments, mesh, session).await?;
     let overview = words::overview(&prepared);
-    if arguments.consent.dry_run {
-        terminal.data(&format!("{overview}\nNothing was changed: --dry-run.\n"));
+    if arguments.begin.consent.only_shows() {
+        session.terminal.data(&format!("{overview}\nNothing was changed: --dry-run=client.\n"));
         return Ok(0);
     }
-    terminal.say(&overview);
-    consent(arguments, &prepared, terminal)?;
+    session.terminal.say(&overview);
+    consent(arguments, &prepared, session.terminal)?;
     let signals = signals::every();
     let (lost, losses) = mpsc::unbounded_channel();
     let locks =
@@ -62,22 +58,22 @@ pub async fn run(
     };
     let context = prepared.failed.context.clone();
     let drill = Arc::new(prepared.drill());
-    let outcome = watched(drill.clone(), locks.clone(), Outside { signals, lost: losses }, terminal).await;
+    let outcome = watched(drill.clone(), locks.clone(), Outside { signals, lost: losses }, session.terminal).await;
     if outcome.as_ref().is_ok_and(|recording| recording.put_back.iter().all(|one| one.restored))
         && let Err(error) = close(&drill.failed, &drill.record, &uid).await
     {
         let line = recover_line(&drill.record, &context);
-        terminal.say(&format!("The record of the drill still stands ({error}). This closes it:\n  {line}"));
+        session.terminal.say(&format!("The record of the drill still stands ({error}). This closes it:\n  {line}"));
     }
     locks.release().await;
     let recording = outcome?;
     let document = measure(&recording);
-    tell(&document, &drill, &context, arguments.report.output, page, terminal)?;
+    tell(&document, &drill, &context, arguments.report.output, page, session.terminal)?;
     Ok(code(&document, recording.stopped.as_ref()))
 }
 
 fn reserve(arguments: &RunArguments) -> Result<Option<ReportFile>> {
-    if arguments.report.no_report || arguments.consent.dry_run {
+    if arguments.report.no_report || arguments.begin.consent.only_shows() {
         return Ok(None);
     }
     let name = || {
@@ -90,10 +86,10 @@ fn reserve(arguments: &RunArguments) -> Result<Option<ReportFile>> {
 
 fn consent(arguments: &RunArguments, prepared: &Prepared, terminal: Terminal) -> Result<()> {
     let name = prepared.service().to_string();
-    if arguments.consent.yes {
+    if arguments.begin.consent.yes {
         return Ok(());
     }
-    let said = match &arguments.consent.confirm {
+    let said = match &arguments.begin.confirm {
         Some(text) => *text == name || *text == arguments.service.service,
         None => prompt::confirm_by_name(terminal, &name, "--confirm")?,
     };

@@ -16,7 +16,7 @@ use crate::drill::prepared::Prepared;
 use crate::drill::record::Record;
 use crate::drill::recording::PutBack;
 use crate::drill::traffic::Curl;
-use crate::mesh::arguments::TableFormat;
+use mesh_shared::plugin::arguments::TableFormat;
 
 /// So many pods are named; of the others their number is given.
 const PODS: usize = 10;

@@ -1,13 +1,12 @@
 //! `kubectl mesh-failover expose` and `unexpose`.
 
+use mesh_shared::session::Session;
 use std::time::Instant;
 
 use clap::Args;
-use mesh_shared::cluster::context::Connection;
 use mesh_shared::model::names::service::ServiceName;
 use mesh_shared::model::seen::traffic::ObservedTraffic;
 use mesh_shared::plugin::error::{Kind, Result};
-use mesh_shared::plugin::terminal::Terminal;
 use mesh_shared::plugin::terminal::help;
 
 use crate::expose::plan;
@@ -82,18 +81,13 @@ pub struct UnexposeArguments {
 ///
 /// # Errors
 /// A refusal before anything was written, or a failure with what was written.
-pub async fn expose(
-    arguments: &ExposeArguments,
-    mesh: &MeshArguments,
-    connection: &Connection,
-    terminal: Terminal,
-) -> Result<()> {
+pub async fn expose(arguments: &ExposeArguments, mesh: &MeshArguments, session: &Session) -> Result<()> {
     let service = arguments.service.name()?;
     let request = ExposeRequest { service: &service, clusters: &arguments.clusters };
     let begun = Instant::now();
-    let made = settle(&request, plan::expose, mesh, connection, &arguments.write, terminal).await?;
+    let made = settle(&request, plan::expose, mesh, session, &arguments.write).await?;
     if let Some(plan) = made {
-        terminal.say(&words::exposed(&plan, &service, begun.elapsed()));
+        session.terminal.say(&words::exposed(&plan, &service, begun.elapsed()));
     }
     Ok(())
 }
@@ -102,18 +96,13 @@ pub async fn expose(
 ///
 /// # Errors
 /// A refusal before anything was written, or a failure with what was written.
-pub async fn unexpose(
-    arguments: &UnexposeArguments,
-    mesh: &MeshArguments,
-    connection: &Connection,
-    terminal: Terminal,
-) -> Result<()> {
+pub async fn unexpose(arguments: &UnexposeArguments, mesh: &MeshArguments, session: &Session) -> Result<()> {
     let service = arguments.service.name()?;
     let request = ExposeRequest { service: &service, clusters: &arguments.clusters };
     let begun = Instant::now();
-    let made = settle(&request, plan::unexpose, mesh, connection, &arguments.write, terminal).await?;
+    let made = settle(&request, plan::unexpose, mesh, session, &arguments.write).await?;
     if let Some(plan) = made {
-        terminal.say(&words::unexposed(&plan, &service, begun.elapsed()));
+        session.terminal.say(&words::unexposed(&plan, &service, begun.elapsed()));
     }
     Ok(())
 }
@@ -125,13 +114,12 @@ async fn settle(
     request: &ExposeRequest<'_>,
     planner: Planner,
     mesh: &MeshArguments,
-    connection: &Connection,
+    session: &Session,
     arguments: &WriteArguments,
-    terminal: Terminal,
 ) -> Result<Option<ExposePlan>> {
     let (mut conflicts, mut first) = (0, None::<ExposePlan>);
     loop {
-        let members = observe(mesh, connection, &wanted(request.service), terminal).await?;
+        let members = observe(mesh, session, &wanted(request.service)).await?;
         let seen: Vec<&ObservedTraffic> = members.iter().map(|member| &member.seen).collect();
         let plan = planner(request, &seen)?;
         let proposal = Proposal {
@@ -141,7 +129,7 @@ async fn settle(
             granted_by: EXPOSE,
         };
         // Who said yes once said it to this service in these clusters, however often another run comes first.
-        if first.is_none() && consent(&proposal, &members, arguments, terminal).await? == Consent::Shown {
+        if first.is_none() && consent(&proposal, &members, arguments, session.terminal).await? == Consent::Shown {
             return Ok(None);
         }
         let plan = match &first {

@@ -1,18 +1,17 @@
 //! `kubectl mesh-failover list`.
 
 use clap::Args;
-use mesh_shared::cluster::context::Connection;
 use mesh_shared::model::names::service::ServiceName;
 use mesh_shared::model::seen::traffic::ObservedTraffic;
 use mesh_shared::plugin::error::Result;
-use mesh_shared::plugin::terminal::Terminal;
 use mesh_shared::plugin::terminal::help;
+use mesh_shared::session::Session;
 
 use crate::list::plan;
 use crate::list::plan::ListRequest;
 use crate::list::words;
-use crate::mesh::arguments::TableArguments;
 use crate::mesh::observe::{MeshArguments, Wanted, observe};
+use mesh_shared::plugin::arguments::TableArguments;
 
 const EXAMPLES: &str = "\
 # Every service of the mesh
@@ -43,21 +42,16 @@ pub struct ListArguments {
 ///
 /// # Errors
 /// Where a cluster cannot be observed.
-pub async fn list(
-    arguments: &ListArguments,
-    mesh: &MeshArguments,
-    connection: &Connection,
-    terminal: Terminal,
-) -> Result<()> {
+pub async fn list(arguments: &ListArguments, mesh: &MeshArguments, session: &Session) -> Result<()> {
     let namespace = arguments.namespace.as_deref();
     let service = arguments.service.as_ref().map(|text| ServiceName::parse(text, namespace)).transpose()?;
     let wanted = Wanted { service: service.clone(), ..Wanted::default() };
-    let members = observe(mesh, connection, &wanted, terminal).await?;
+    let members = observe(mesh, session, &wanted).await?;
     let seen: Vec<&ObservedTraffic> = members.iter().map(|member| &member.seen).collect();
     let services = plan::list(&ListRequest { service: service.as_ref(), namespace }, &seen);
-    terminal.data(&words::render(&services, arguments.table.output));
+    session.terminal.data(&words::render(&services, arguments.table.output));
     if let Some(advice) = words::advice(&services) {
-        terminal.say(&advice);
+        session.terminal.say(&advice);
     }
     Ok(())
 }

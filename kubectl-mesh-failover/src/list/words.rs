@@ -7,7 +7,7 @@ use mesh_shared::plugin::yaml;
 use serde_json::{Value, json};
 
 use crate::list::plan::{ListedCluster, ListedService};
-use crate::mesh::arguments::TableFormat;
+use mesh_shared::plugin::arguments::TableFormat;
 
 /// The services in the format that is wanted.
 pub fn render(services: &[ListedService], format: TableFormat) -> String {

@@ -1,15 +1,14 @@
 //! `kubectl mesh-failover locality`.
 
+use mesh_shared::session::Session;
 use std::time::Duration;
 
 use crate::locality::failover_flag;
 use clap::{Args, Subcommand};
 use mesh_shared::cluster::connection_arguments::parse_duration;
-use mesh_shared::cluster::context::Connection;
 use mesh_shared::model::names::service::ServiceName;
 use mesh_shared::model::seen::traffic::ObservedTraffic;
 use mesh_shared::plugin::error::{Error, Result};
-use mesh_shared::plugin::terminal::Terminal;
 use mesh_shared::plugin::terminal::help;
 
 use crate::identity::MANAGER;
@@ -20,11 +19,12 @@ use crate::locality::removal::remove as plan_removal;
 use crate::locality::request::{LocalityRequest, TakeOver};
 use crate::locality::rule_plan::LocalityPlan;
 use crate::locality::words;
-use crate::mesh::arguments::{ServiceArguments, TableArguments, WriteArguments};
+use crate::mesh::arguments::{ServiceArguments, WriteArguments};
 use crate::mesh::observe::{Member, MeshArguments, Wanted, observe};
 use crate::mesh::permissions::LOCALITY;
 use crate::mesh::proposal::Proposal;
 use crate::mesh::write::{Consent, carry_out, consent, consent_if_valid};
+use mesh_shared::plugin::arguments::TableArguments;
 
 const EXAMPLES: &str = "\
 # Two regions, each the other's failover
@@ -201,86 +201,61 @@ struct RemoveArguments {
 ///
 /// # Errors
 /// A refusal before anything was written, or a failure with what was written.
-pub async fn locality(
-    arguments: &LocalityArguments,
-    mesh: &MeshArguments,
-    connection: &Connection,
-    terminal: Terminal,
-) -> Result<u8> {
+pub async fn locality(arguments: &LocalityArguments, mesh: &MeshArguments, session: &Session) -> Result<u8> {
     match &arguments.verb {
-        LocalityVerb::Apply(arguments) => apply(arguments, mesh, connection, terminal).await.map(|()| 0),
-        LocalityVerb::Diff(arguments) => diff(arguments, mesh, connection, terminal).await,
-        LocalityVerb::Show(arguments) => show_rules(arguments, mesh, connection, terminal).await.map(|()| 0),
-        LocalityVerb::Remove(arguments) => remove(arguments, mesh, connection, terminal).await.map(|()| 0),
+        LocalityVerb::Apply(arguments) => apply(arguments, mesh, session).await.map(|()| 0),
+        LocalityVerb::Diff(arguments) => diff(arguments, mesh, session).await,
+        LocalityVerb::Show(arguments) => show_rules(arguments, mesh, session).await.map(|()| 0),
+        LocalityVerb::Remove(arguments) => remove(arguments, mesh, session).await.map(|()| 0),
     }
 }
 
-async fn apply(
-    arguments: &ApplyArguments,
-    mesh: &MeshArguments,
-    connection: &Connection,
-    terminal: Terminal,
-) -> Result<()> {
+async fn apply(arguments: &ApplyArguments, mesh: &MeshArguments, session: &Session) -> Result<()> {
     let mut request = arguments.rule.request(&arguments.service)?;
     request.take_over = match &arguments.take_over {
         None => TakeOver::Nothing,
         Some(fields) if fields.is_empty() => TakeOver::Everything,
         Some(fields) => TakeOver::Fields(fields.clone()),
     };
-    let members = observe(mesh, connection, &wanted(&request.service), terminal).await?;
+    let members = observe(mesh, session, &wanted(&request.service)).await?;
     let plan = plan_apply(&request, &seen(&members))?;
     refuse_conflicts(&plan, &request.take_over)?;
     let proposal = proposal(&plan);
-    if consent_if_valid(&proposal, &members, &arguments.write, terminal).await? == Consent::Given {
+    if consent_if_valid(&proposal, &members, &arguments.write, session.terminal).await? == Consent::Given {
         carry_out(&proposal.changes, &members).await?;
-        terminal.say(&words::applied(&plan));
+        session.terminal.say(&words::applied(&plan));
     }
     Ok(())
 }
 
-async fn diff(
-    arguments: &DiffArguments,
-    mesh: &MeshArguments,
-    connection: &Connection,
-    terminal: Terminal,
-) -> Result<u8> {
+async fn diff(arguments: &DiffArguments, mesh: &MeshArguments, session: &Session) -> Result<u8> {
     let request = arguments.rule.request(&arguments.service)?;
-    let members = observe(mesh, connection, &wanted(&request.service), terminal).await?;
+    let members = observe(mesh, session, &wanted(&request.service)).await?;
     let plan = compare(&request, &seen(&members))?;
     let drift = drift(&request.service, &seen(&members));
     let same = plan.changes().is_empty() && drift.is_empty() && plan.damaged().next().is_none();
-    terminal.data(&words::differences(&plan, &drift));
+    session.terminal.data(&words::differences(&plan, &drift));
     Ok(u8::from(!same))
 }
 
-async fn show_rules(
-    arguments: &ShowArguments,
-    mesh: &MeshArguments,
-    connection: &Connection,
-    terminal: Terminal,
-) -> Result<()> {
+async fn show_rules(arguments: &ShowArguments, mesh: &MeshArguments, session: &Session) -> Result<()> {
     let service = arguments.service.name()?;
-    let members = observe(mesh, connection, &wanted(&service), terminal).await?;
+    let members = observe(mesh, session, &wanted(&service)).await?;
     let seen = seen(&members);
     known(&service, &seen)?;
-    terminal.data(&words::report(&report(&service, MANAGER, &seen), arguments.table.output));
+    session.terminal.data(&words::report(&report(&service, MANAGER, &seen), arguments.table.output));
     Ok(())
 }
 
-async fn remove(
-    arguments: &RemoveArguments,
-    mesh: &MeshArguments,
-    connection: &Connection,
-    terminal: Terminal,
-) -> Result<()> {
+async fn remove(arguments: &RemoveArguments, mesh: &MeshArguments, session: &Session) -> Result<()> {
     let service = arguments.service.name()?;
-    let members = observe(mesh, connection, &wanted(&service), terminal).await?;
+    let members = observe(mesh, session, &wanted(&service)).await?;
     let plan = plan_removal(&service, MANAGER, &seen(&members))?;
     let proposal = proposal(&plan);
     // What is given back was valid before.
-    if consent(&proposal, &members, &arguments.write, terminal).await? == Consent::Given {
+    if consent(&proposal, &members, &arguments.write, session.terminal).await? == Consent::Given {
         carry_out(&proposal.changes, &members).await?;
-        terminal.say(&words::removed(&plan));
+        session.terminal.say(&words::removed(&plan));
     }
     Ok(())
 }

@@ -1,7 +1,8 @@
 //! Arguments that several verbs take.
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use mesh_shared::model::names::service::ServiceName;
+use mesh_shared::plugin::arguments::{ConsentArguments, ManifestFormat};
 use mesh_shared::plugin::error::Result;
 
 /// The service that a verb is about.
@@ -29,55 +30,11 @@ impl ServiceArguments {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Write")]
 pub struct WriteArguments {
-    /// Write nothing: client shows the plan
-    #[arg(long, value_name = "MODE", value_enum, default_value_t = DryRun::None, hide_possible_values = true)]
-    pub dry_run: DryRun,
+    #[command(flatten)]
+    pub consent: ConsentArguments,
     /// Print manifests instead of writing: yaml or json
     ///
     /// The objects of each cluster, as they would be.
     #[arg(short, long, value_name = "FORMAT", value_enum, hide_possible_values = true)]
     pub output: Option<ManifestFormat>,
-    /// Answer yes to the question
-    #[arg(short, long)]
-    pub yes: bool,
-}
-
-/// `--dry-run`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum DryRun {
-    /// Write.
-    None,
-    /// Show the plan.
-    Client,
-}
-
-/// `-o` of a verb that writes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ManifestFormat {
-    /// A stream of YAML documents.
-    Yaml,
-    /// A JSON List.
-    Json,
-}
-
-/// What every verb takes that shows a table.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Output")]
-pub struct TableArguments {
-    /// table, wide, json or yaml
-    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = TableFormat::Table, hide_possible_values = true)]
-    pub output: TableFormat,
-}
-
-/// `-o` of a verb that shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum TableFormat {
-    /// A table.
-    Table,
-    /// A table with more columns.
-    Wide,
-    /// JSON.
-    Json,
-    /// YAML.
-    Yaml,
 }

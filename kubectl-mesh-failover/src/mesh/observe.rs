@@ -9,7 +9,7 @@ use mesh_shared::model::names::ClusterName;
 use mesh_shared::model::names::service::ServiceName;
 use mesh_shared::model::seen::traffic::ObservedTraffic;
 use mesh_shared::plugin::error::{Error, Result};
-use mesh_shared::plugin::terminal::Terminal;
+use mesh_shared::session::Session;
 
 use crate::mesh::permissions::{PEERS, VIEW};
 use crate::mesh::words;
@@ -59,13 +59,8 @@ pub struct Wanted {
 /// # Errors
 /// Where a context cannot be used or its API server not reached; where two contexts are one cluster or two clusters have one
 /// name; without `--contexts`, where a peer cannot be matched to a context, with the flag that names it.
-pub async fn observe(
-    arguments: &MeshArguments,
-    connection: &Connection,
-    wanted: &Wanted,
-    terminal: Terminal,
-) -> Result<Vec<Member>> {
-    let clusters = clusters(arguments, connection).await?;
+pub async fn observe(arguments: &MeshArguments, session: &Session, wanted: &Wanted) -> Result<Vec<Member>> {
+    let clusters = clusters(arguments, &session.connection).await?;
     let scope = Scope {
         system_namespace: arguments.istio_namespace.clone(),
         service: wanted.service.clone(),
@@ -74,7 +69,7 @@ pub async fn observe(
     let seen = try_join_all(clusters.iter().map(|cluster| traffic::observe(cluster, &scope))).await;
     let seen = seen.map_err(|error| VIEW.explain(error))?;
     if let Some(note) = words::narrowed(&seen) {
-        terminal.say(&note);
+        session.terminal.say(&note);
     }
     let identities: Vec<Identity<'_>> =
         seen.iter().map(|seen| Identity { context: &seen.context, uid: &seen.uid, name: seen.name.as_str() }).collect();

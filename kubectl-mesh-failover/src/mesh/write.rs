@@ -9,7 +9,7 @@ use mesh_shared::plugin::error::{Error, Kind, Result};
 use mesh_shared::plugin::terminal::Terminal;
 use mesh_shared::plugin::terminal::prompt;
 
-use super::arguments::{DryRun, WriteArguments};
+use super::arguments::WriteArguments;
 use super::observe::Member;
 use super::proposal::Proposal;
 use crate::identity::MANAGER;
@@ -65,7 +65,7 @@ fn ask(proposal: &Proposal, members: &[Member], arguments: &WriteArguments, term
         terminal.data(&write_words::manifests(proposal, members, format));
         return Ok(Consent::Shown);
     }
-    if arguments.dry_run == DryRun::Client {
+    if arguments.consent.only_shows() {
         let changes = write_words::table(&proposal.changes);
         terminal.data(&format!("{}\n{changes}\nNothing was written: --dry-run=client.\n", proposal.overview));
         return Ok(Consent::Shown);
@@ -74,11 +74,8 @@ fn ask(proposal: &Proposal, members: &[Member], arguments: &WriteArguments, term
         return Ok(Consent::Given);
     }
     terminal.say(&proposal.overview);
-    if arguments.yes || prompt::confirm(terminal, &write_words::question(proposal.changes.len()))? {
-        Ok(Consent::Given)
-    } else {
-        Err(Error::refused("you said no").fix("look at all of it first: --dry-run=client, or -o yaml"))
-    }
+    prompt::consent(terminal, arguments.consent.yes, &write_words::question(proposal.changes.len()), prompt::LOOK)?;
+    Ok(Consent::Given)
 }
 
 /// Makes the writes.

@@ -5,9 +5,9 @@ use mesh_shared::plugin::terminal::table;
 use mesh_shared::plugin::yaml;
 use serde_json::{Value, json};
 
-use crate::mesh::arguments::ManifestFormat;
 use crate::mesh::observe::Member;
 use crate::mesh::proposal::Proposal;
+use mesh_shared::plugin::arguments::ManifestFormat;
 
 /// The question that is asked once.
 pub fn question(changes: usize) -> String {

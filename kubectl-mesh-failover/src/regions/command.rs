@@ -1,15 +1,15 @@
 //! `kubectl mesh-failover regions` and `regions set`.
 
+use mesh_shared::session::Session;
 use std::time::Instant;
 
 use clap::{Args, Subcommand};
-use mesh_shared::cluster::context::Connection;
 use mesh_shared::model::seen::traffic::ObservedTraffic;
 use mesh_shared::plugin::error::Result;
 use mesh_shared::plugin::terminal::Terminal;
 use mesh_shared::plugin::terminal::help;
 
-use crate::mesh::arguments::{TableArguments, WriteArguments};
+use crate::mesh::arguments::WriteArguments;
 use crate::mesh::observe::{Member, MeshArguments, Wanted, observe};
 use crate::mesh::permissions::REGIONS_SET;
 use crate::mesh::proposal::Proposal;
@@ -17,6 +17,7 @@ use crate::mesh::write::{Consent, carry_out, consent};
 use crate::regions::plan;
 use crate::regions::set::Assignment;
 use crate::regions::words;
+use mesh_shared::plugin::arguments::TableArguments;
 
 const EXAMPLES: &str = "\
 # Regions and zones of every cluster
@@ -78,21 +79,16 @@ pub struct SetArguments {
 ///
 /// # Errors
 /// Where a cluster cannot be observed, or labels cannot be set.
-pub async fn regions(
-    arguments: &RegionsArguments,
-    mesh: &MeshArguments,
-    connection: &Connection,
-    terminal: Terminal,
-) -> Result<()> {
+pub async fn regions(arguments: &RegionsArguments, mesh: &MeshArguments, session: &Session) -> Result<()> {
     let begun = Instant::now();
-    let members = observe(mesh, connection, &Wanted::default(), terminal).await?;
+    let members = observe(mesh, session, &Wanted::default()).await?;
     if let Some(RegionsVerb::Set(arguments)) = &arguments.verb {
-        return set(arguments, &members, begun, terminal).await;
+        return set(arguments, &members, begun, session.terminal).await;
     }
     let found = plan::regions(&seen(&members));
-    terminal.data(&words::render(&found, arguments.table.output));
+    session.terminal.data(&words::render(&found, arguments.table.output));
     if let Some(advice) = words::advice(&found) {
-        terminal.say(&advice);
+        session.terminal.say(&advice);
     }
     Ok(())
 }

@@ -8,9 +8,9 @@ use mesh_shared::plugin::text;
 use mesh_shared::plugin::yaml;
 use serde_json::{Value, json};
 
-use crate::mesh::arguments::TableFormat;
 use crate::regions::plan::{ClusterRegions, Place};
 use crate::regions::set::SetPlan;
+use mesh_shared::plugin::arguments::TableFormat;
 
 /// So many pods or nodes are named before the rest is counted.
 const NAMED: usize = 5;

@@ -4,18 +4,19 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum, ValueHint};
+use clap::{Args, ValueHint};
 use mesh_shared::cluster::connection_arguments::parse_duration;
 use mesh_shared::cluster::context::Cluster;
+use mesh_shared::cluster::probe::ProbeImage;
 use mesh_shared::machine::values_file;
 use mesh_shared::model::istio::values;
 use mesh_shared::model::kube::pull_secret::PullSecret;
 use mesh_shared::model::names::{ClusterName, MeshId, NetworkName};
 use mesh_shared::model::pki::key::KeyAlgorithm;
 use mesh_shared::model::seen::cluster::{AddressSource, ApiAddress, ObservedCluster};
+use mesh_shared::plugin::arguments::{ConsentArguments, ManifestFormat};
 use mesh_shared::plugin::error::{Error, Result};
 use mesh_shared::plugin::terminal::help;
-use mesh_shared::probe::DEFAULT_IMAGE;
 use serde_json::Value;
 
 use crate::join::members;
@@ -45,7 +46,6 @@ kubectl mesh-mc join --contexts east,west \\
 /// finished mesh it changes nothing. docs/join.md tells what each phase writes.
 #[derive(Debug, Args)]
 #[command(after_long_help = help::ending(EXAMPLES, help::EXIT_CODES))]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct JoinArguments {
     /// Contexts of the kubeconfig, two or more
     #[arg(long, value_name = "A,B,…", value_delimiter = ',', required = true, help_heading = "Mesh")]
@@ -114,48 +114,25 @@ pub struct JoinArguments {
     /// Start no probe pods, prove no address
     #[arg(long, help_heading = "Probe")]
     pub no_probe: bool,
-    #[arg(long, value_name = "IMAGE", default_value = DEFAULT_IMAGE, hide_default_value = true, help_heading = "Probe",
-        help = "Image of the probe pods", long_help = format!("Image of the probe pods\n\nBy default {DEFAULT_IMAGE}."))]
+    #[arg(long, value_name = "IMAGE", default_value = ProbeImage::DEFAULT, hide_default_value = true, help_heading = "Probe",
+        help = "Image of the probe pods", long_help = format!("Image of the probe pods\n\nBy default {}.", ProbeImage::DEFAULT))]
     pub probe_image: String,
     /// Secret by which the probe's image is pulled
     ///
     /// It has to stand in every cluster; named as NAMESPACE/NAME.
     #[arg(long, value_name = "SECRET", help_heading = "Probe")]
     pub image_pull_secret: Option<PullSecret>,
-    /// Write nothing: client shows the plan
-    #[arg(long, value_name = "MODE", value_enum, default_value_t = DryRun::None, hide_possible_values = true,
-        help_heading = "Write")]
-    pub dry_run: DryRun,
+    #[command(flatten)]
+    pub consent: ConsentArguments,
     /// Print manifests instead of writing: yaml or json
     #[arg(short, long, value_name = "FORMAT", value_enum, hide_possible_values = true, help_heading = "Write")]
-    pub output: Option<Output>,
+    pub output: Option<ManifestFormat>,
     /// Print Secrets too, with their keys
     #[arg(long, requires = "output", help_heading = "Write")]
     pub show_secrets: bool,
-    /// Answer yes to the question
-    #[arg(short, long, help_heading = "Write")]
-    pub yes: bool,
     /// How long the whole join may take
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = parse_duration, help_heading = "Write")]
     pub timeout: Duration,
-}
-
-/// `--dry-run`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum DryRun {
-    /// Write.
-    None,
-    /// Show the plan.
-    Client,
-}
-
-/// `-o`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Output {
-    /// A stream of YAML documents.
-    Yaml,
-    /// A JSON List.
-    Json,
 }
 
 impl JoinArguments {

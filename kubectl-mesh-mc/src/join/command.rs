@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use futures::future::try_join_all;
-use mesh_shared::cluster::context::{Cluster, Connection, connect};
+use mesh_shared::cluster::context::{Cluster, connect};
 use mesh_shared::cluster::observe::{Scope, observe};
 use mesh_shared::cluster::probe;
 use mesh_shared::cluster::probe::ProbeImage;
@@ -20,10 +20,10 @@ use mesh_shared::plugin::error::{Error, Kind, Result};
 use mesh_shared::plugin::finding::Verb;
 use mesh_shared::plugin::terminal::Terminal;
 use mesh_shared::plugin::terminal::prompt;
+use mesh_shared::session::Session;
 
-use super::arguments::{DryRun, add_given_address};
-use crate::identity::MANAGER;
-use crate::join::arguments::{JoinArguments, Output};
+use super::arguments::add_given_address;
+use crate::join::arguments::JoinArguments;
 use crate::join::members::mesh_id;
 use crate::join::permissions;
 use crate::join::plan::{JoinPlan, plan};
@@ -34,9 +34,10 @@ use crate::join::{manifests, permission_check, words};
 ///
 /// # Errors
 /// A refusal before anything was written, or a failure with what was written and how to go on.
-pub async fn join(arguments: JoinArguments, connection: Connection, terminal: Terminal) -> Result<()> {
-    let request = arguments.request(MANAGER)?;
-    let clusters = connect(&connection, &arguments.contexts).await?;
+pub async fn join(arguments: JoinArguments, session: &Session) -> Result<()> {
+    let terminal = session.terminal;
+    let request = arguments.request(session.manager)?;
+    let clusters = connect(&session.connection, &arguments.contexts).await?;
     let begun = Instant::now();
     let observed = observe_all(&clusters, &request).await?;
     let folder = ca_folder(&arguments, &request, &observed)?;
@@ -46,21 +47,19 @@ pub async fn join(arguments: JoinArguments, connection: Connection, terminal: Te
     let pull_secret = arguments.image_pull_secret.as_ref();
     permission_check::findings(&plan, &clusters, &observed, &request, pull_secret).await?.refuse(Verb::Join)?;
     let overview = words::overview(&plan, &observed);
-    if let Some(Output::Yaml | Output::Json) = arguments.output {
+    if arguments.output.is_some() {
         let manifests = manifests::render(&plan, &request, &folder, &arguments)?;
         terminal.data(&manifests);
         return Ok(());
     }
-    if arguments.dry_run == DryRun::Client {
+    if arguments.consent.only_shows() {
         terminal.data(&format!("{overview}\n{}\nNothing was written: --dry-run=client.\n", words::steps(&plan)));
         return Ok(());
     }
     let changes = plan.steps.changes();
     if changes > 0 {
         terminal.say(&overview);
-        if !arguments.yes && !prompt::confirm(terminal, &words::question(changes))? {
-            return Err(Error::refused("you said no").fix("look at all of it first: --dry-run=client, or -o yaml"));
-        }
+        prompt::consent(terminal, arguments.consent.yes, &words::question(changes), prompt::LOOK)?;
     }
     let begun = if changes > 0 { Instant::now() } else { begun };
     let world = world(&plan, &clusters, &request, &arguments, folder)?;

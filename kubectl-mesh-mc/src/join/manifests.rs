@@ -13,9 +13,10 @@ use mesh_shared::plugin::error::{Error, Result};
 use mesh_shared::plugin::yaml;
 use serde_json::{Value, json};
 
-use crate::join::arguments::{JoinArguments, Output};
+use crate::join::arguments::JoinArguments;
 use crate::join::plan::JoinPlan;
 use crate::join::request::JoinRequest;
+use mesh_shared::plugin::arguments::ManifestFormat;
 
 /// What one cluster gets: what can be applied at once, what only once istiod is available, and what no manifest can say yet.
 struct Stages {
@@ -35,7 +36,7 @@ pub fn render(plan: &JoinPlan, request: &JoinRequest, folder: &Path, arguments: 
         let stages = stages(plan, &member.name, request, folder, arguments.show_secrets)?;
         all.push((member, stages));
     }
-    if arguments.output == Some(Output::Json) {
+    if arguments.output == Some(ManifestFormat::Json) {
         let items: Vec<&Value> = all.iter().flat_map(|(_, stages)| stages.first.iter().chain(&stages.second)).collect();
         let list = json!({ "apiVersion": "v1", "kind": "List", "items": items });
         return Ok(format!("{list:#}\n"));

@@ -10,6 +10,8 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use mesh_probe::line;
+use mesh_probe::line::{Answer, Request, read_answers};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
@@ -23,8 +25,6 @@ use crate::model::kube::kinds::Target;
 use crate::model::kube::managed_by::MANAGED_BY;
 use crate::model::kube::pull_secret::PullSecret;
 use crate::plugin::error::{Error, Result};
-use crate::probe::line;
-use crate::probe::line::{Answer, Request, read_answers};
 
 const NAME: &str = "mesh-probe";
 const PREFIX: &str = "mesh-probe-";
@@ -50,6 +50,13 @@ pub struct ProbeImage {
     pub image: String,
     /// The Secret by which the image is pulled; the probe's namespace gets a copy of it for as long as it lives.
     pub pull_secret: Option<PullSecret>,
+}
+
+impl ProbeImage {
+    /// Reference of the image that is used where the user names no other, in this one place. Its tag is the version in
+    /// Cargo.toml: a release publishes it once under that, and a plugin that is packaged under another version, as in tests,
+    /// still finds it.
+    pub const DEFAULT: &str = concat!("ghcr.io/kubectl-mesh/mesh-probe:v", env!("CARGO_PKG_VERSION"));
 }
 
 /// The namespace of a run's probe.

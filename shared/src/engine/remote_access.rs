@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use mesh_probe::line::{Answer, Bearer, Kind, Outcome, Target};
 use tokio::time::Instant;
 
 use super::world::{Handle, Tried, World};
@@ -14,7 +15,6 @@ use crate::model::istio::remote_secret::ReaderCredential;
 use crate::model::names::ClusterName;
 use crate::model::seen::cluster::ApiAddress;
 use crate::plugin::error::{Error, Result};
-use crate::probe::line::{Answer, Bearer, Kind, Outcome, Target};
 
 /// How long a probe tries one address.
 const PER_ADDRESS: Duration = Duration::from_secs(5);

@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use mesh_probe::line::{Kind, Outcome, Target};
+
 use super::remote_access::ask;
 use super::world::{Handle, World};
 use crate::cluster::istiod;
@@ -10,7 +12,6 @@ use crate::cluster::istiod::Replica;
 use crate::model::istio::gateway::STATUS_PORT;
 use crate::model::names::ClusterName;
 use crate::plugin::error::{Error, Result};
-use crate::probe::line::{Kind, Outcome, Target};
 
 /// How often istiod is asked while it still gathers.
 const PAUSE: Duration = Duration::from_millis(150);

@@ -13,7 +13,7 @@ use super::versions::TARGET;
 
 /// Programs of the lab alone: one file each, nothing but the standard library.
 pub(super) const SINGLE_FILES: &[&str] = &["helloworld", "pause"];
-/// The product's own probe.
+/// The product's own probe: its package, and the program in it.
 pub(super) const PROBE: &str = "mesh-probe";
 
 const SINGLE_FILE_OPTIONS: &[&str] = &[
@@ -25,18 +25,7 @@ const SINGLE_FILE_OPTIONS: &[&str] = &[
     "--target",
     TARGET,
 ];
-const PROBE_OPTIONS: &[&str] = &[
-    "build",
-    "--quiet",
-    "--locked",
-    "-p",
-    "mesh-shared",
-    "--no-default-features",
-    "--bin",
-    PROBE,
-    "--profile",
-    "probe",
-];
+const PROBE_OPTIONS: &[&str] = &["build", "--quiet", "--locked", "-p", PROBE, "--profile", "probe"];
 const STATIC: &str = "-C target-feature=+crt-static";
 
 fn source(program: &str) -> PathBuf {
@@ -57,17 +46,17 @@ pub(super) fn compile_single_file(program: &str, into: &Path, log: &Path) -> Res
     run(Command::new(rustc()).args(SINGLE_FILE_OPTIONS).arg(source(program)).arg("-o").arg(into.join(program)), log)
 }
 
-/// The library's list of modules is left out: the probe sees one of them, and a new module elsewhere changes nothing.
+/// Every source of the package, which depends on nothing else of ours.
 pub(super) fn probe_key(toolchain: &Toolchain, platform: Platform) -> Result<Key> {
     let workspace = workspace();
     let mut key = KeyOf::new(PROBE).text(&toolchain.rust).text(&toolchain.cc).text(STATIC).text(platform.target());
     for option in PROBE_OPTIONS {
         key = key.text(option);
     }
-    for file in ["Cargo.toml", "Cargo.lock", "shared/Cargo.toml", "shared/src/bin/mesh-probe.rs"] {
+    for file in ["Cargo.toml", "Cargo.lock", "shared/probe/Cargo.toml"] {
         key = key.file(&workspace.join(file))?;
     }
-    Ok(key.folder(&workspace.join("shared/src/probe"))?.finish())
+    Ok(key.folder(&workspace.join("shared/probe/src"))?.finish())
 }
 
 /// Compiles the probe for a target named aloud, so that the option for static linking reaches no build script.

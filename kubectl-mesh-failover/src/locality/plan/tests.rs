@@ -351,7 +351,7 @@ fn the_seeds_rule_is_reported_with_the_reason_why_it_never_fails_over() {
     world[0].destination_rules.push(rule("sample/helloworld", &seed));
     world[0].destination_rules.push(rule("sample/mistaken", &json!({"host": "helloworld.sample"})));
     let report = report(&service("helloworld.sample"), MANAGER, &each(&world));
-    insta::assert_snapshot!(show::report(&report, crate::mesh::arguments::TableFormat::Table), @r"
+    insta::assert_snapshot!(show::report(&report, mesh_shared::plugin::arguments::TableFormat::Table), @r"
     CLUSTER  CLIENTS IN      RULE               REGION  FAILS OVER  WHY
     east     all namespaces  sample/helloworld  east-1  no          maxEjectionPercent 10 (default) of 2 hosts is none: it never ejects
     west     all namespaces  none               west-1  no          no outlier detection, without which Istio gives endpoints no order: all regions get traffic at all times
@@ -476,7 +476,7 @@ fn what_only_reads_goes_on_and_says_that_an_annotation_is_damaged() {
     let drift = drift::drift(&service("helloworld.sample"), &each(&world));
     let report = report(&service("helloworld.sample"), MANAGER, &each(&world));
     assert_eq!(report.clients[0].rule.as_ref().unwrap().ours, Ours::Unknown);
-    let shown = show::report(&report, crate::mesh::arguments::TableFormat::Table);
+    let shown = show::report(&report, mesh_shared::plugin::arguments::TableFormat::Table);
     insta::assert_snapshot!(format!("{}\n{shown}", show::differences(&compared, &drift)), @r"
     Not compared:
     DestinationRule sample/theirs in east: its annotation kubectl-mesh-failover/written cannot be read (it is empty), so that apply and remove refuse this rule

@@ -6,11 +6,14 @@ use crate::plugin::error::{Error, Kind, Result};
 /// What to do who left a question unanswered.
 const AGAIN: &str = "nothing was changed; run the same command again when you have decided";
 
+/// How to see all that a verb would write.
+pub const LOOK: &str = "look at all of it first: --dry-run=client, or -o yaml";
+
 /// Asks, and returns whether the answer was yes. No is the default.
 ///
 /// # Errors
 /// A refusal that names `--yes` where there is no terminal to ask on; an interruption where Ctrl-C was pressed.
-pub fn confirm(terminal: Terminal, question: &str) -> Result<bool> {
+fn confirm(terminal: Terminal, question: &str) -> Result<bool> {
     if !terminal.asks {
         return Err(Error::refused("nobody can be asked, since this is no terminal")
             .because(format!("the question would be: {question}"))
@@ -26,6 +29,14 @@ pub fn confirm(terminal: Terminal, question: &str) -> Result<bool> {
             // A terminal in raw mode turns Ctrl-C into this error instead of a signal.
             Error::of(Kind::Interrupted(2), "interrupted").because(error.to_string()).fix(AGAIN)
         })
+}
+
+/// Asks, unless the answer was given beforehand (`--yes`). `look` is how to see all of it first.
+///
+/// # Errors
+/// As [`confirm`], and a refusal where the answer is no.
+pub fn consent(terminal: Terminal, yes: bool, question: &str, look: &str) -> Result<()> {
+    if yes || confirm(terminal, question)? { Ok(()) } else { Err(Error::refused("you said no").fix(look)) }
 }
 
 /// Asks for a name to be typed, for what is too grave for a yes, and returns whether it was.

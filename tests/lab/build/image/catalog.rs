@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use mesh_shared::cluster::probe::ProbeImage;
 use serde_json::json;
 
 use super::archive::Image;
@@ -29,7 +30,7 @@ const XTABLES_FOLDERS: &[&str] =
 /// The product's probe: one static program that runs as nobody in particular.
 pub(super) fn probe(program: &Path) -> Image {
     Image {
-        reference: mesh_shared::probe::DEFAULT_IMAGE.to_owned(),
+        reference: ProbeImage::DEFAULT.to_owned(),
         also: Vec::new(),
         config: json!({ "Entrypoint": ["/mesh-probe"], "Cmd": ["wait"], "User": "65532:65532", "Env": ["PATH=/"] }),
         tree: Tree::default().file(program, "/mesh-probe"),

@@ -15,7 +15,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName};
 
-use super::line::{Answer, Bearer, Kind, Outcome, Stage, Target};
+use crate::line::{Answer, Bearer, Kind, Outcome, Stage, Target};
 
 /// A status line is not longer than this.
 const STATUS_LINE: usize = 8 << 10;

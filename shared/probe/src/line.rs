@@ -73,7 +73,7 @@ impl Bearer {
         Self(token.into())
     }
 
-    pub(super) fn token(&self) -> &str {
+    pub(crate) fn token(&self) -> &str {
         &self.0
     }
 }

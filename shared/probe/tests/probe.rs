@@ -1,5 +1,4 @@
 //! The probe as a program: what goes in, what comes out, against real servers with certificates of their own.
-#![cfg(feature = "engine")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::format_collect)]
 
 use std::collections::BTreeMap;
@@ -11,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::digest::{SHA256, digest};
-use mesh_shared::probe::line::{Bearer, Kind, Outcome, Request, Stage, Target, read_answers};
+use mesh_probe::line::{Bearer, Kind, Outcome, Request, Stage, Target, read_answers};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};

@@ -1,14 +1,14 @@
 //! The probe: runs in a pod, tries what it is told to on its standard input, writes what came of it.
 //!
 //! `wait [--for SECONDS]` is what a pod of it does until someone asks; it ends by itself, so that a forgotten pod does.
-//! `reach` reads a request and answers it. See `mesh_shared::probe`.
+//! `reach` reads a request and answers it: see the library, `mesh_probe`.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use mesh_shared::probe::line::{Request, answer_line, end_line};
-use mesh_shared::probe::reach::reach;
+use mesh_probe::line::{Request, answer_line, end_line};
+use mesh_probe::reach::reach;
 
 const USAGE: &str = "usage: mesh-probe wait [--for SECONDS] | mesh-probe reach < REQUEST | mesh-probe version";
 const COMMAND_LINE: u8 = 2;
