@@ -9,15 +9,16 @@ pub mod connection_arguments;
 pub mod envoy;
 pub mod istiod;
 
+pub mod access_review;
 pub mod apply;
 pub mod context;
 mod credentials;
 pub mod exec;
 pub mod fault;
 pub mod lease;
+mod limits;
 pub mod list;
 pub mod observe;
-pub mod permissions;
 pub mod probe;
 mod request;
 pub mod send_once;

@@ -7,5 +7,5 @@ pub mod random;
 pub mod report_file;
 pub mod run_lock;
 pub mod shell;
-pub mod signals;
+pub mod signal_listener;
 pub mod values_file;

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 
 use futures::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
+use mesh_shared::cluster::access_review::{Needed, must_be_allowed};
 use mesh_shared::cluster::context::Cluster;
 use mesh_shared::cluster::exec;
 use mesh_shared::cluster::exec::Command;
-use mesh_shared::cluster::permissions::{Needed, must_be_allowed};
 use mesh_shared::cluster::{apply, istiod, lease, workloads};
 use mesh_shared::machine::{clock, lock_holder, random};
 use mesh_shared::model::kube::access::Access;

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use clap::Args;
 use futures::future::try_join_all;
+use mesh_shared::cluster::access_review::{Needed, must_be_allowed};
 use mesh_shared::cluster::connection_arguments::parse_duration;
 use mesh_shared::cluster::context::{Cluster, Connection, connect, contexts};
-use mesh_shared::cluster::permissions::{Needed, must_be_allowed};
 use mesh_shared::cluster::{apply, lease};
 use mesh_shared::machine::{clock, lock_holder};
 use mesh_shared::model::kube::kinds::Target;

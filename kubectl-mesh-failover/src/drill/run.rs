@@ -7,7 +7,7 @@ use std::sync::Arc;
 use mesh_shared::cluster::apply;
 use mesh_shared::cluster::apply::Created;
 use mesh_shared::machine::report_file::ReportFile;
-use mesh_shared::machine::{clock, signals};
+use mesh_shared::machine::{clock, signal_listener};
 use mesh_shared::plugin::error::{Error, Kind, Result};
 use mesh_shared::plugin::terminal::Terminal;
 use mesh_shared::plugin::terminal::prompt;
@@ -45,7 +45,7 @@ pub async fn run(arguments: &RunArguments, mesh: &MeshArguments, session: &Sessi
     }
     session.terminal.say(&overview);
     consent(arguments, &prepared, session.terminal)?;
-    let signals = signals::every();
+    let signals = signal_listener::every();
     let (lost, losses) = mpsc::unbounded_channel();
     let locks =
         Arc::new(Locks::acquire(prepared.places.clone(), &prepared.service(), &prepared.record.holder, lost).await?);

@@ -4,7 +4,6 @@ use mesh_shared::session::Session;
 use std::time::Instant;
 
 use clap::Args;
-use mesh_shared::model::names::service::ServiceName;
 use mesh_shared::model::seen::traffic::ObservedTraffic;
 use mesh_shared::plugin::error::{Kind, Result};
 use mesh_shared::plugin::terminal::help;
@@ -13,7 +12,7 @@ use crate::expose::plan;
 use crate::expose::plan::{ExposePlan, ExposeRequest};
 use crate::expose::words;
 use crate::mesh::arguments::{ServiceArguments, WriteArguments};
-use crate::mesh::observe::{MeshArguments, Wanted, observe};
+use crate::mesh::observe::{MeshArguments, Wanted, observe, seen};
 use crate::mesh::permissions::EXPOSE;
 use crate::mesh::proposal::Proposal;
 use crate::mesh::write::{Consent, carry_out, consent};
@@ -119,8 +118,8 @@ async fn settle(
 ) -> Result<Option<ExposePlan>> {
     let (mut conflicts, mut first) = (0, None::<ExposePlan>);
     loop {
-        let members = observe(mesh, session, &wanted(request.service)).await?;
-        let seen: Vec<&ObservedTraffic> = members.iter().map(|member| &member.seen).collect();
+        let members = observe(mesh, session, &Wanted::service(request.service)).await?;
+        let seen = seen(&members);
         let plan = planner(request, &seen)?;
         let proposal = Proposal {
             overview: words::overview(&plan, request.service),
@@ -143,8 +142,4 @@ async fn settle(
         }
         first = Some(plan);
     }
-}
-
-fn wanted(service: &ServiceName) -> Wanted {
-    Wanted { service: Some(service.clone()), ..Wanted::default() }
 }

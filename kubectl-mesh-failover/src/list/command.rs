@@ -2,7 +2,6 @@
 
 use clap::Args;
 use mesh_shared::model::names::service::ServiceName;
-use mesh_shared::model::seen::traffic::ObservedTraffic;
 use mesh_shared::plugin::error::Result;
 use mesh_shared::plugin::terminal::help;
 use mesh_shared::session::Session;
@@ -10,7 +9,7 @@ use mesh_shared::session::Session;
 use crate::list::plan;
 use crate::list::plan::ListRequest;
 use crate::list::words;
-use crate::mesh::observe::{MeshArguments, Wanted, observe};
+use crate::mesh::observe::{MeshArguments, Wanted, observe, seen};
 use mesh_shared::plugin::arguments::TableArguments;
 
 const EXAMPLES: &str = "\
@@ -47,7 +46,7 @@ pub async fn list(arguments: &ListArguments, mesh: &MeshArguments, session: &Ses
     let service = arguments.service.as_ref().map(|text| ServiceName::parse(text, namespace)).transpose()?;
     let wanted = Wanted { service: service.clone(), ..Wanted::default() };
     let members = observe(mesh, session, &wanted).await?;
-    let seen: Vec<&ObservedTraffic> = members.iter().map(|member| &member.seen).collect();
+    let seen = seen(&members);
     let services = plan::list(&ListRequest { service: service.as_ref(), namespace }, &seen);
     session.terminal.data(&words::render(&services, arguments.table.output));
     if let Some(advice) = words::advice(&services) {

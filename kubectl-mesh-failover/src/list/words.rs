@@ -20,58 +20,54 @@ pub fn render(services: &[ListedService], format: TableFormat) -> String {
     }
 }
 
+/// A column: its heading, and what stands under it.
+type Column = (&'static str, fn(&ListedService, &ListedCluster) -> String);
+
+const SERVICE: Column = ("service", |service, _| service.service.to_string());
+const CLUSTER: Column = ("cluster", |_, cluster| cluster.cluster.to_string());
+const ENDPOINTS: Column = ("endpoints", |_, cluster| format!("{}/{}", cluster.ready, cluster.total));
+const REGIONS: Column = ("regions", |_, cluster| regions(cluster));
+const PORTS: Column = ("ports", |_, cluster| cluster.ports.join(","));
+const EXPOSED: Column = ("exposed", |_, cluster| exposed(cluster));
+const GATEWAY: Column = ("gateway", |_, cluster| gateways(cluster));
+const RESOLVES: Column = ("resolves", |_, cluster| if cluster.resolves { "yes" } else { "no" }.into());
+const REMARK: Column = ("remark", remark);
+
 fn narrow(services: &[ListedService]) -> String {
-    let rows = rows(services).map(|(service, cluster)| {
-        let [name, place, endpoints, exposed, resolves] = columns(service, cluster);
-        [name, place, endpoints, exposed, resolves, remark(service, cluster)]
-    });
-    table::render(["service", "cluster", "endpoints", "exposed", "resolves", "remark"], rows)
+    columns(&[SERVICE, CLUSTER, ENDPOINTS, EXPOSED, RESOLVES, REMARK], services)
 }
 
 fn wide(services: &[ListedService]) -> String {
-    let rows = rows(services).map(|(service, cluster)| {
-        let [name, place, endpoints, exposed, resolves] = columns(service, cluster);
-        let regions = cluster
-            .regions
-            .iter()
-            .map(|(region, count)| format!("{}={count}", if region.is_empty() { "none" } else { region }));
-        let regions = regions.collect::<Vec<_>>().join(",");
-        let gateways = cluster.exposed_by.iter().map(|by| format!("{}/{}", by.gateway.namespace, by.gateway.name));
-        let gateways = gateways.collect::<Vec<_>>().join(",");
-        [
-            name,
-            place,
-            endpoints,
-            regions,
-            cluster.ports.join(","),
-            exposed,
-            gateways,
-            resolves,
-            remark(service, cluster),
-        ]
-    });
-    let headings = ["service", "cluster", "endpoints", "regions", "ports", "exposed", "gateway", "resolves", "remark"];
-    table::render(headings, rows)
+    columns(&[SERVICE, CLUSTER, ENDPOINTS, REGIONS, PORTS, EXPOSED, GATEWAY, RESOLVES, REMARK], services)
 }
 
-fn rows(services: &[ListedService]) -> impl Iterator<Item = (&ListedService, &ListedCluster)> {
-    services.iter().flat_map(|service| service.clusters.iter().map(move |cluster| (service, cluster)))
+fn columns<const N: usize>(columns: &[Column; N], services: &[ListedService]) -> String {
+    let rows = services.iter().flat_map(|service| service.clusters.iter().map(move |cluster| (service, cluster)));
+    table::render(
+        columns.map(|(heading, _)| heading),
+        rows.map(|(service, cluster)| columns.map(|(_, cell)| cell(service, cluster))),
+    )
 }
 
-fn columns(service: &ListedService, cluster: &ListedCluster) -> [String; 5] {
-    let exposed = match cluster.exposed_by.first() {
+fn regions(cluster: &ListedCluster) -> String {
+    let regions = cluster
+        .regions
+        .iter()
+        .map(|(region, count)| format!("{}={count}", if region.is_empty() { "none" } else { region }));
+    regions.collect::<Vec<_>>().join(",")
+}
+
+fn gateways(cluster: &ListedCluster) -> String {
+    let gateways = cluster.exposed_by.iter().map(|by| format!("{}/{}", by.gateway.namespace, by.gateway.name));
+    gateways.collect::<Vec<_>>().join(",")
+}
+
+fn exposed(cluster: &ListedCluster) -> String {
+    match cluster.exposed_by.first() {
         None => "no".to_owned(),
         Some(opening) if opening.ours => "yes".to_owned(),
         Some(opening) => format!("by {}", opening.host),
-    };
-    let resolves = if cluster.resolves { "yes" } else { "no" };
-    [
-        service.service.to_string(),
-        cluster.cluster.to_string(),
-        format!("{}/{}", cluster.ready, cluster.total),
-        exposed,
-        resolves.into(),
-    ]
+    }
 }
 
 fn remark(service: &ListedService, cluster: &ListedCluster) -> String {

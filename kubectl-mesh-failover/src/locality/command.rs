@@ -6,8 +6,6 @@ use std::time::Duration;
 use crate::locality::failover_flag;
 use clap::{Args, Subcommand};
 use mesh_shared::cluster::connection_arguments::parse_duration;
-use mesh_shared::model::names::service::ServiceName;
-use mesh_shared::model::seen::traffic::ObservedTraffic;
 use mesh_shared::plugin::error::{Error, Result};
 use mesh_shared::plugin::terminal::help;
 
@@ -20,7 +18,7 @@ use crate::locality::request::{LocalityRequest, TakeOver};
 use crate::locality::rule_plan::LocalityPlan;
 use crate::locality::words;
 use crate::mesh::arguments::{ServiceArguments, WriteArguments};
-use crate::mesh::observe::{Member, MeshArguments, Wanted, observe};
+use crate::mesh::observe::{MeshArguments, Wanted, observe, seen};
 use crate::mesh::permissions::LOCALITY;
 use crate::mesh::proposal::Proposal;
 use crate::mesh::write::{Consent, carry_out, consent, consent_if_valid};
@@ -217,7 +215,7 @@ async fn apply(arguments: &ApplyArguments, mesh: &MeshArguments, session: &Sessi
         Some(fields) if fields.is_empty() => TakeOver::Everything,
         Some(fields) => TakeOver::Fields(fields.clone()),
     };
-    let members = observe(mesh, session, &wanted(&request.service)).await?;
+    let members = observe(mesh, session, &Wanted::service(&request.service)).await?;
     let plan = plan_apply(&request, &seen(&members))?;
     refuse_conflicts(&plan, &request.take_over)?;
     let proposal = proposal(&plan);
@@ -230,7 +228,7 @@ async fn apply(arguments: &ApplyArguments, mesh: &MeshArguments, session: &Sessi
 
 async fn diff(arguments: &DiffArguments, mesh: &MeshArguments, session: &Session) -> Result<u8> {
     let request = arguments.rule.request(&arguments.service)?;
-    let members = observe(mesh, session, &wanted(&request.service)).await?;
+    let members = observe(mesh, session, &Wanted::service(&request.service)).await?;
     let plan = compare(&request, &seen(&members))?;
     let drift = drift(&request.service, &seen(&members));
     let same = plan.changes().is_empty() && drift.is_empty() && plan.damaged().next().is_none();
@@ -240,7 +238,7 @@ async fn diff(arguments: &DiffArguments, mesh: &MeshArguments, session: &Session
 
 async fn show_rules(arguments: &ShowArguments, mesh: &MeshArguments, session: &Session) -> Result<()> {
     let service = arguments.service.name()?;
-    let members = observe(mesh, session, &wanted(&service)).await?;
+    let members = observe(mesh, session, &Wanted::service(&service)).await?;
     let seen = seen(&members);
     known(&service, &seen)?;
     session.terminal.data(&words::report(&report(&service, MANAGER, &seen), arguments.table.output));
@@ -249,7 +247,7 @@ async fn show_rules(arguments: &ShowArguments, mesh: &MeshArguments, session: &S
 
 async fn remove(arguments: &RemoveArguments, mesh: &MeshArguments, session: &Session) -> Result<()> {
     let service = arguments.service.name()?;
-    let members = observe(mesh, session, &wanted(&service)).await?;
+    let members = observe(mesh, session, &Wanted::service(&service)).await?;
     let plan = plan_removal(&service, MANAGER, &seen(&members))?;
     let proposal = proposal(&plan);
     // What is given back was valid before.
@@ -282,14 +280,6 @@ impl RuleArguments {
             manager: MANAGER,
         })
     }
-}
-
-fn wanted(service: &ServiceName) -> Wanted {
-    Wanted { service: Some(service.clone()), ..Wanted::default() }
-}
-
-fn seen(members: &[Member]) -> Vec<&ObservedTraffic> {
-    members.iter().map(|member| &member.seen).collect()
 }
 
 /// Istio takes no shorter one.

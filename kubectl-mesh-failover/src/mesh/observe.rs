@@ -53,6 +53,18 @@ pub struct Wanted {
     pub namespaces: Vec<String>,
 }
 
+impl Wanted {
+    /// One service alone.
+    pub fn service(service: &ServiceName) -> Self {
+        Self { service: Some(service.clone()), ..Self::default() }
+    }
+}
+
+/// What was seen of each member.
+pub fn seen(members: &[Member]) -> Vec<&ObservedTraffic> {
+    members.iter().map(|member| &member.seen).collect()
+}
+
 /// The clusters of the mesh, in the order in which they were named or found, each observed. Nothing is written. Where the user
 /// may not read all namespaces, that is said.
 ///

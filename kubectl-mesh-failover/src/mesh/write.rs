@@ -1,9 +1,9 @@
 //! How every verb writes: permissions, show, confirm, carry out.
 
 use futures::future::{join_all, try_join_all};
+use mesh_shared::cluster::access_review::{Needed, must_be_allowed};
 use mesh_shared::cluster::apply::create_strict_dry_run;
 use mesh_shared::cluster::carry_out::carry_out as carry_out_one;
-use mesh_shared::cluster::permissions::{Needed, must_be_allowed};
 use mesh_shared::model::kube::write::Change;
 use mesh_shared::plugin::error::{Error, Kind, Result};
 use mesh_shared::plugin::terminal::Terminal;

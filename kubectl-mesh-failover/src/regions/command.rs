@@ -4,13 +4,12 @@ use mesh_shared::session::Session;
 use std::time::Instant;
 
 use clap::{Args, Subcommand};
-use mesh_shared::model::seen::traffic::ObservedTraffic;
 use mesh_shared::plugin::error::Result;
 use mesh_shared::plugin::terminal::Terminal;
 use mesh_shared::plugin::terminal::help;
 
 use crate::mesh::arguments::WriteArguments;
-use crate::mesh::observe::{Member, MeshArguments, Wanted, observe};
+use crate::mesh::observe::{Member, MeshArguments, Wanted, observe, seen};
 use crate::mesh::permissions::REGIONS_SET;
 use crate::mesh::proposal::Proposal;
 use crate::mesh::write::{Consent, carry_out, consent};
@@ -106,8 +105,4 @@ async fn set(arguments: &SetArguments, members: &[Member], begun: Instant, termi
         terminal.say(&words::set(&plan, begun.elapsed()));
     }
     Ok(())
-}
-
-fn seen(members: &[Member]) -> Vec<&ObservedTraffic> {
-    members.iter().map(|member| &member.seen).collect()
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use mesh_shared::model::kube::node_labels::REGION_LABEL;
 use mesh_shared::model::kube::object::ObjectKey;
 use mesh_shared::model::kube::write::{Change, Operation, Write, segment};
 use mesh_shared::model::names::{ClusterName, LABEL_LENGTH};
@@ -11,9 +12,6 @@ use serde_json::{Value, json};
 
 use super::plan::nodes_without_region;
 use crate::mesh::selection::no_member;
-
-/// The label that Istio takes a node's region from.
-pub const REGION_LABEL: &str = "topology.kubernetes.io/region";
 
 /// A region for a cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use mesh_shared::engine::execute::{Outcome, execute};
 use mesh_shared::engine::progress;
 use mesh_shared::engine::world::{Board, Handle, World};
 use mesh_shared::machine::run_lock::{Run, has_ended};
-use mesh_shared::machine::{ca_folder, clock, signals};
+use mesh_shared::machine::{ca_folder, clock, signal_listener};
 use mesh_shared::model::istio::gateway;
 use mesh_shared::model::kube::object::ObjectKey;
 use mesh_shared::model::seen::cluster::ObservedCluster;
@@ -138,7 +138,7 @@ async fn run(plan: &JoinPlan, world: &World, terminal: Terminal) -> Outcome {
     let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
     let quiet = plan.steps.changes() == 0;
     let work = async {
-        let outcome = execute(&plan.steps, world, &sender, signals::first()).await;
+        let outcome = execute(&plan.steps, world, &sender, signal_listener::first()).await;
         drop(sender);
         outcome
     };

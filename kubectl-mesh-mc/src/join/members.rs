@@ -113,20 +113,14 @@ pub(super) fn members<'a>(
         findings.extend(named("--network", &mut request.networks.keys()));
         findings.extend(named("--api-server", &mut request.api_servers.keys()));
     }
-    findings.extend(distinct(
-        &joining,
-        &codes::NAME_TAKEN,
-        "cluster name",
-        |member| member.name.as_str(),
-        "--cluster-name CONTEXT=NAME",
-    ));
-    findings.extend(distinct(
-        &joining,
-        &codes::NETWORK_TAKEN,
-        "network",
-        |member| member.network.as_str(),
-        "--network NAME=NETWORK",
-    ));
+    let twins =
+        distinct(&joining, &codes::NAME_TAKEN, "cluster name", |one| one.name.as_str(), "--cluster-name CONTEXT=NAME");
+    // A network that is not given is named after its cluster.
+    if twins.is_empty() {
+        let network = |one: &Member| one.network.as_str();
+        findings.extend(distinct(&joining, &codes::NETWORK_TAKEN, "network", network, "--network NAME=NETWORK"));
+    }
+    findings.extend(twins);
     joining
 }
 

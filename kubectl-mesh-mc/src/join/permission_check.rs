@@ -2,9 +2,9 @@
 //! and that what the plan takes from them is there.
 
 use futures::future::join_all;
+use mesh_shared::cluster::access_review::{Needed, lacking};
 use mesh_shared::cluster::apply::create_strict_dry_run;
 use mesh_shared::cluster::context::Cluster;
-use mesh_shared::cluster::permissions::{Needed, lacking};
 use mesh_shared::cluster::probe::pull_secret_of;
 use mesh_shared::engine::action::Action;
 use mesh_shared::model::kube::access::RoleFile;

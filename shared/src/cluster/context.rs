@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 
 use super::credentials::{Credentials, Failure};
 use super::fault::{Fault, no_credentials};
+use super::limits::{CONNECT_LIMIT, CONNECTIONS, REQUEST_LIMIT};
 use crate::plugin::error::{Error, Kind, Result};
 
 mod client_certificate;
@@ -24,14 +25,6 @@ mod file;
 mod unusable;
 
 pub use entries::entries;
-
-/// An address that does not answer a SYN is given up after this.
-const CONNECT: Duration = Duration::from_secs(5);
-/// Each request that is under way holds a connection, and a new one costs both sides a handshake: eight serve an observation
-/// as fast as one for every request does.
-const LANES: usize = 8;
-/// One request, where the caller names no other limit.
-const REQUEST: Duration = Duration::from_secs(10);
 
 /// How to reach clusters, as kubectl's connection flags say.
 #[derive(Debug, Clone, Default)]
@@ -106,7 +99,7 @@ impl Cluster {
             user_agent: user_agent.to_owned(),
             request_timeout,
             patience: request_timeout,
-            lanes: Arc::new(Semaphore::new(LANES)),
+            lanes: Arc::new(Semaphore::new(CONNECTIONS)),
         }
     }
 }
@@ -172,7 +165,7 @@ async fn connect_one(connection: &Connection, kubeconfig: &Kubeconfig, context: 
     }
 
     config.default_retry = false;
-    config.connect_timeout = Some(CONNECT.min(connection.request_timeout.unwrap_or(CONNECT)));
+    config.connect_timeout = Some(CONNECT_LIMIT.min(connection.request_timeout.unwrap_or(CONNECT_LIMIT)));
     config.accept_invalid_certs |= connection.insecure_skip_tls_verify;
     let agent = HeaderValue::from_str(&connection.user_agent).map_err(|error| broken(error.to_string()))?;
     config.headers.push((USER_AGENT, agent));
@@ -198,7 +191,7 @@ async fn connect_one(connection: &Connection, kubeconfig: &Kubeconfig, context: 
         Some(failure) => lacking(failure),
         None => broken(unusable::client(&error)),
     })?;
-    let request_timeout = connection.request_timeout.filter(|limit| !limit.is_zero()).unwrap_or(REQUEST);
+    let request_timeout = connection.request_timeout.filter(|limit| !limit.is_zero()).unwrap_or(REQUEST_LIMIT);
     Ok(Cluster {
         server_ca_pem,
         credentials,

@@ -45,8 +45,6 @@ pub struct Host {
     pub error: u64,
     /// Ejected by outlier detection (`failed_outlier_check`).
     pub ejected: bool,
-    /// Healthy by EDS.
-    pub healthy: bool,
 }
 
 #[derive(Deserialize)]
@@ -100,8 +98,6 @@ struct Stat {
 
 #[derive(Deserialize, Default)]
 struct HealthStatus {
-    #[serde(default)]
-    eds_health_status: String,
     #[serde(default)]
     failed_outlier_check: bool,
 }
@@ -189,7 +185,6 @@ fn host(status: &HostStatus) -> Host {
         success: count("rq_success"),
         error: count("rq_error"),
         ejected: status.health_status.failed_outlier_check,
-        healthy: matches!(status.health_status.eds_health_status.as_str(), "HEALTHY" | "UNKNOWN" | ""),
     }
 }
 
@@ -236,7 +231,6 @@ mod tests {
                     success: 41,
                     error: 0,
                     ejected: false,
-                    healthy: true,
                 },
                 Host {
                     address: "10.99.0.12:15443".into(),
@@ -245,7 +239,6 @@ mod tests {
                     success: 0,
                     error: 3,
                     ejected: true,
-                    healthy: true,
                 },
             ]
         );

@@ -17,8 +17,6 @@ use serde_json::Value;
 use self::ask::{Answers, ask};
 use super::context::Cluster;
 use super::probe;
-use super::wait::gateway;
-use crate::model::istio::readiness;
 use crate::model::kube::object::ObjectKey;
 use crate::model::seen::cluster::{ObservedCluster, ObservedResource};
 use crate::plugin::error::{Error, Result};
@@ -63,7 +61,6 @@ fn assemble(cluster: &Cluster, scope: &Scope, answers: &Answers, now: Timestamp)
     let governed = istiods.iter().any(|istiod| &istiod.namespace == namespace);
     let cacerts = secret(crate::model::istio::cacerts::NAME);
     let reader_account = remote_secrets::reader_account(&answers.service_accounts);
-    let service = answers.gateway_service.as_ref();
     let is_over = |namespace: &Value| answers.time.is_some_and(|time| probe::is_over(namespace, time));
     let (leftovers, others): (Vec<Value>, Vec<Value>) = answers.probes.iter().cloned().partition(is_over);
     Ok(ObservedCluster {
@@ -95,11 +92,6 @@ fn assemble(cluster: &Cluster, scope: &Scope, answers: &Answers, now: Timestamp)
             .and_then(|account| secret(&crate::model::istio::remote_secret::reader_token_name(account)))
             .is_some_and(remote_secrets::is_filled),
         reader_account,
-        gateway_addresses: service.map(gateway::addresses).unwrap_or_default(),
-        gateway_available: answers
-            .gateway_deployment
-            .as_ref()
-            .is_some_and(|deployment| readiness::not_rolled_out(deployment).is_none()),
         leftover_probes: names(&leftovers),
         other_probes: names(&others),
         stale_workloads: control_planes::stale_workloads(&answers.injected, cacerts, &answers.istiods, namespace),

@@ -6,6 +6,7 @@ mod ask;
 mod east_west;
 mod endpoints;
 mod mesh_config;
+mod nodes;
 mod pods;
 mod remote_secrets;
 mod services;
@@ -71,7 +72,7 @@ pub async fn name(cluster: &Cluster, system_namespace: &str) -> Result<ClusterNa
 /// # Errors
 /// Where the API server does not answer or does not let us read them.
 pub async fn regions(cluster: &Cluster) -> Result<Vec<String>> {
-    let nodes = pods::nodes(&every_metadata(cluster, "Node").await?);
+    let nodes = nodes::nodes(&every_metadata(cluster, "Node").await?);
     Ok(nodes.into_values().map(|place| place.region).filter(|region| !region.is_empty()).collect())
 }
 
@@ -89,7 +90,7 @@ fn assemble(context: &str, scope: &Scope, answers: Answers) -> Result<ObservedTr
     let name = name_of(context, namespace, &answers.istiods)?;
     let uid = uid(context, named(&answers.namespaces, "kube-system"))?;
     let network = named(&answers.namespaces, namespace)["metadata"]["labels"][NETWORK_LABEL].as_str();
-    let nodes = pods::nodes(&answers.nodes);
+    let nodes = nodes::nodes(&answers.nodes);
     let pods = pods::pods(&answers.pods, &nodes);
     Ok(ObservedTraffic {
         context: context.to_owned(),

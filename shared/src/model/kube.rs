@@ -7,6 +7,7 @@ pub mod json_patch;
 pub mod kinds;
 pub mod managed_by;
 pub mod managed_fields;
+pub mod node_labels;
 pub mod object;
 pub mod pull_secret;
 pub mod write;

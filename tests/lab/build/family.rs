@@ -276,7 +276,7 @@ impl Family {
                     .concat()
             }
             Version::Istio => {
-                let stamps = [("buildVersion", versions::ISTIO), ("buildHub", release::HUB)];
+                let stamps = [("buildVersion", versions::ISTIO_STAMP), ("buildHub", release::HUB)];
                 stamps.map(|(name, value)| format!(" -X istio.io/istio/pkg/version.{name}={value}")).concat()
             }
         };
@@ -331,7 +331,7 @@ mod tests {
         let family = FAMILIES.iter().find(|family| family.name == KUBERNETES).unwrap();
         let kubernetes = required_version(&family.folder().join("go.mod"), "k8s.io/kubernetes").unwrap();
         assert_eq!(TESTED.kubernetes, kubernetes);
-        assert_eq!(TESTED.istio, format!("v{}", versions::ISTIO));
+        assert_eq!(TESTED.istio, format!("v{}", versions::ISTIO_STAMP));
         assert_eq!(TESTED.sail_api, [SailVersion::V1, SailVersion::V1alpha1].map(SailVersion::as_str));
     }
 

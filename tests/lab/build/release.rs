@@ -47,7 +47,7 @@ const FOLDERS: [&str; 4] = [CHARTS, "manifests/profiles", "samples", "tools/cert
 /// Adds to a key what decides a release.
 pub(super) fn identify(key: KeyOf) -> KeyOf {
     let key = FOLDERS.iter().fold(key, |key, folder| key.text(folder));
-    key.text(HUB).text(versions::ISTIO).text(LAB_VALUES).text("release 2")
+    key.text(HUB).text(versions::ISTIO_STAMP).text(LAB_VALUES).text("release 2")
 }
 
 /// Makes the release's folder of the module's sources in `module`.
@@ -84,10 +84,11 @@ pub(super) fn unpack(module: &Path, into: &Path) -> Result<()> {
 fn released_text(path: &Path, text: &str) -> String {
     if path.file_name().is_some_and(|name| name == "Chart.yaml") {
         return text
-            .replace(UNRELEASED_VERSION, &format!("version: {}", versions::ISTIO))
-            .replace("appVersion: 1.0.0", &format!("appVersion: {}", versions::ISTIO));
+            .replace(UNRELEASED_VERSION, &format!("version: {}", versions::ISTIO_STAMP))
+            .replace("appVersion: 1.0.0", &format!("appVersion: {}", versions::ISTIO_STAMP));
     }
-    text.replace(UNRELEASED_HUB, &format!("hub: {HUB}")).replace(UNRELEASED_TAG, &format!("tag: {}", versions::ISTIO))
+    text.replace(UNRELEASED_HUB, &format!("hub: {HUB}"))
+        .replace(UNRELEASED_TAG, &format!("tag: {}", versions::ISTIO_STAMP))
 }
 
 /// A chart's values with other defaults.
@@ -119,7 +120,7 @@ pub(super) fn publish(charts: &Path, into: &Path) -> Result<()> {
         let text = fs::read_to_string(folder.join("Chart.yaml"))?;
         let mut chart: Value = serde_yaml::from_str(&text).with_context(|| format!("{}", folder.display()))?;
         let name = chart["name"].as_str().context("a chart without a name")?.to_owned();
-        let version = versions::ISTIO.split('-').next().unwrap_or_default();
+        let version = versions::ISTIO_STAMP.split('-').next().unwrap_or_default();
         chart["version"] = version.into();
         let archive = format!("{name}-{version}.tgz");
         pack(&folder, &name, &serde_yaml::to_string(&chart)?, &into.join(&archive))?;
@@ -155,10 +156,10 @@ mod tests {
     #[test]
     fn a_release_has_its_version_in_charts_and_its_registry_in_values() {
         let chart = released_text(Path::new("base/Chart.yaml"), "name: base\nversion: 1.0.0\nappVersion: 1.0.0\n");
-        assert_eq!(chart, format!("name: base\nversion: {0}\nappVersion: {0}\n", versions::ISTIO));
+        assert_eq!(chart, format!("name: base\nversion: {0}\nappVersion: {0}\n", versions::ISTIO_STAMP));
         let values =
             released_text(Path::new("base/values.yaml"), "    hub: registry.istio.io/testing\n    tag: latest\n");
-        assert_eq!(values, format!("    hub: {HUB}\n    tag: {}\n", versions::ISTIO));
+        assert_eq!(values, format!("    hub: {HUB}\n    tag: {}\n", versions::ISTIO_STAMP));
     }
 
     #[test]
@@ -179,7 +180,7 @@ mod tests {
         for folder in PUBLISHED {
             let name = folder.rsplit('/').next().unwrap();
             fs::create_dir_all(place.path().join(folder)).unwrap();
-            let chart = format!("apiVersion: v2\nname: {name}\nversion: {}\n", versions::ISTIO);
+            let chart = format!("apiVersion: v2\nname: {name}\nversion: {}\n", versions::ISTIO_STAMP);
             fs::write(place.path().join(folder).join("Chart.yaml"), chart).unwrap();
         }
         let into = place.path().join("repository");

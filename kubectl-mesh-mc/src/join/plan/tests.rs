@@ -62,8 +62,6 @@ fn fresh(context: &str) -> ObservedCluster {
         authorities: vec![Fingerprint::of(context.as_bytes())],
         reader_account: None,
         reader_token: false,
-        gateway_addresses: Vec::new(),
-        gateway_available: false,
         leftover_probes: Vec::new(),
         other_probes: Vec::new(),
         stale_workloads: Vec::new(),

@@ -1,4 +1,4 @@
-//! Nodes and pods, and where they are by Istio's own reading.
+//! Pods, and where each is by Istio's own reading.
 
 use std::collections::BTreeMap;
 
@@ -7,23 +7,8 @@ use serde_json::Value;
 use super::{array, labels, text};
 use crate::model::seen::traffic::{Locality, PodSeen};
 
-/// Labels of a node: today's, and the ones before 1.17, which count where today's are missing.
-const REGION: [&str; 2] = ["topology.kubernetes.io/region", "failure-domain.beta.kubernetes.io/region"];
-const ZONE: [&str; 2] = ["topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone"];
-const SUB_ZONE: [&str; 1] = ["topology.istio.io/subzone"];
-
 /// Labels of a pod that name its locality: the first that is there counts, even where it is empty.
 const OWN: [&str; 2] = ["topology.istio.io/locality", "istio-locality"];
-
-/// All nodes by name.
-pub(super) fn nodes(nodes: &[Value]) -> BTreeMap<String, Locality> {
-    let place = |node: &Value| {
-        let labels = &node["metadata"]["labels"];
-        let first = |keys: &[&str]| keys.iter().find_map(|key| labels[*key].as_str()).unwrap_or_default().to_owned();
-        Locality { region: first(&REGION), zone: first(&ZONE), sub_zone: first(&SUB_ZONE) }
-    };
-    nodes.iter().map(|node| (text(&node["metadata"]["name"]), place(node))).collect()
-}
 
 /// The pods that have not ended.
 pub(super) fn pods(pods: &[Value], nodes: &BTreeMap<String, Locality>) -> Vec<PodSeen> {
@@ -82,6 +67,7 @@ fn own_locality(labels: &BTreeMap<String, String>) -> Option<Locality> {
 mod tests {
     use serde_json::json;
 
+    use super::super::nodes::nodes;
     use super::*;
 
     fn locality(own: &Value) -> (String, bool) {

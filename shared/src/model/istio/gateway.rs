@@ -173,21 +173,20 @@ impl Gateway<'_> {
 ///
 /// Rule: Kubernetes documentation, "Internal load balancer" (concepts/services-networking/service).
 pub fn internal_annotations(cloud: &str) -> Option<BTreeMap<String, String>> {
-    let (key, value) = match cloud {
-        "aws" => ("service.beta.kubernetes.io/aws-load-balancer-scheme", "internal"),
-        "azure" => ("service.beta.kubernetes.io/azure-load-balancer-internal", "true"),
-        "gce" => ("networking.gke.io/load-balancer-type", "Internal"),
-        "ibm" => ("service.kubernetes.io/ibm-load-balancer-cloud-provider-ip-type", "private"),
-        "openstack" => ("service.beta.kubernetes.io/openstack-internal-load-balancer", "true"),
-        "alicloud" => ("service.beta.kubernetes.io/alibaba-cloud-loadbalancer-address-type", "intranet"),
+    let annotations: &[(&str, &str)] = match cloud {
+        // The in-tree controller, which older clusters run, reads another key than the AWS Load Balancer Controller.
+        "aws" => &[
+            ("service.beta.kubernetes.io/aws-load-balancer-scheme", "internal"),
+            ("service.beta.kubernetes.io/aws-load-balancer-internal", "true"),
+        ],
+        "azure" => &[("service.beta.kubernetes.io/azure-load-balancer-internal", "true")],
+        "gce" => &[("networking.gke.io/load-balancer-type", "Internal")],
+        "ibm" => &[("service.kubernetes.io/ibm-load-balancer-cloud-provider-ip-type", "private")],
+        "openstack" => &[("service.beta.kubernetes.io/openstack-internal-load-balancer", "true")],
+        "alicloud" => &[("service.beta.kubernetes.io/alibaba-cloud-loadbalancer-address-type", "intranet")],
         _ => return None,
     };
-    let mut annotations = BTreeMap::from([(key.to_owned(), value.to_owned())]);
-    if cloud == "aws" {
-        // The in-tree controller, which older clusters run, reads another key than the AWS Load Balancer Controller.
-        annotations.insert("service.beta.kubernetes.io/aws-load-balancer-internal".into(), "true".into());
-    }
-    Some(annotations)
+    Some(annotations.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect())
 }
 
 fn selector() -> BTreeMap<String, String> {

@@ -73,7 +73,7 @@ pub fn undo(spec: &Value, record: &[Edit], shared: &dyn Fn(&[String]) -> bool, k
         let parent = parent.and_then(Value::as_object_mut);
         let live = parent.as_ref().and_then(|parent| parent.get(last)).cloned();
         let mut path = edit.path.clone();
-        let back = restored(edit.old.as_ref(), &edit.new, live.as_ref(), &mut path, &Reader { shared }, kept);
+        let back = restored(edit.old.as_ref(), &edit.new, live.as_ref(), &mut path, shared, kept);
         match (parent, back) {
             (Some(parent), Some(back)) => {
                 parent.insert(last.clone(), back);
@@ -87,17 +87,13 @@ pub fn undo(spec: &Value, record: &[Edit], shared: &dyn Fn(&[String]) -> bool, k
     spec
 }
 
-struct Reader<'a> {
-    shared: &'a dyn Fn(&[String]) -> bool,
-}
-
 /// The value that is to stand where we wrote `new` in place of `old`, and `live` stands now.
 fn restored(
     old: Option<&Value>,
     new: &Value,
     live: Option<&Value>,
     path: &mut Vec<String>,
-    reader: &Reader<'_>,
+    shared: &dyn Fn(&[String]) -> bool,
     kept: &mut Vec<Kept>,
 ) -> Option<Value> {
     let Some(live) = live else {
@@ -114,7 +110,7 @@ fn restored(
                     continue;
                 };
                 path.push(key.clone());
-                let back = restored(old.and_then(|old| old.get(key)), ours, Some(value), path, reader, kept);
+                let back = restored(old.and_then(|old| old.get(key)), ours, Some(value), path, shared, kept);
                 path.pop();
                 rest.extend(back.map(|back| (key.clone(), back)));
             }
@@ -124,7 +120,7 @@ fn restored(
             (!rest.is_empty() || old.is_some()).then_some(Value::Object(rest))
         }
         _ if new == live => match old {
-            None if (reader.shared)(path) => Some(live.clone()),
+            None if shared(path) => Some(live.clone()),
             old => old.cloned(),
         },
         (Value::Array(ours), Value::Array(theirs)) if keyed(ours) && keyed(theirs) => {
@@ -138,7 +134,7 @@ fn restored(
                 };
                 path.push(key.unwrap_or_default());
                 let old = old.iter().find(|old| key_of(old) == key_of(item));
-                rest.extend(restored(old, ours, Some(item), path, reader, kept));
+                rest.extend(restored(old, ours, Some(item), path, shared, kept));
                 path.pop();
             }
             (!rest.is_empty() || !old.is_empty()).then_some(Value::Array(rest))

@@ -11,7 +11,6 @@ use crate::model::pki::chain::Fingerprint;
 
 /// Everything about one cluster that a join, a status or a check decides by.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[expect(clippy::struct_excessive_bools, reason = "each is an answer of its own that a cluster gave")]
 pub struct ObservedCluster {
     /// Name of the kubeconfig's context.
     pub context: String,
@@ -49,10 +48,6 @@ pub struct ObservedCluster {
     pub reader_account: Option<String>,
     /// Whether the reader's token Secret stands and is filled.
     pub reader_token: bool,
-    /// Addresses of the east-west gateway's Service, in the order of its status.
-    pub gateway_addresses: Vec<String>,
-    /// Whether the east-west gateway's Deployment is available at its generation.
-    pub gateway_available: bool,
     /// Namespaces of probes that a killed run left behind.
     pub leftover_probes: Vec<String>,
     /// Namespaces of probes whose run may still be at work, here or on another machine.

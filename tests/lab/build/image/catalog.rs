@@ -10,7 +10,7 @@ use super::archive::Image;
 use super::layer::{Node, Tree, with_folder, with_libraries};
 use crate::build::process::find_program;
 use crate::build::release::{HUB, OTHER_HUBS};
-use crate::build::versions::ISTIO;
+use crate::build::versions::ISTIO_STAMP;
 
 /// Where the programs are that go into images.
 pub(in crate::build) struct Ingredients {
@@ -107,7 +107,7 @@ fn image(name: &str, config: serde_json::Value, tree: Tree) -> Image {
 
 /// An image of Istio's own, where its releases have it.
 fn istio(name: &str, config: serde_json::Value, tree: Tree) -> Image {
-    let at = |hub: &str| format!("{hub}/{name}:{ISTIO}");
+    let at = |hub: &str| format!("{hub}/{name}:{ISTIO_STAMP}");
     Image { reference: at(HUB), also: OTHER_HUBS.map(at).to_vec(), config, tree }
 }
 
