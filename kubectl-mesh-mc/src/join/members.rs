@@ -117,8 +117,13 @@ pub(super) fn members<'a>(
         distinct(&joining, &codes::NAME_TAKEN, "cluster name", |one| one.name.as_str(), "--cluster-name CONTEXT=NAME");
     // A network that is not given is named after its cluster.
     if twins.is_empty() {
-        let network = |one: &Member| one.network.as_str();
-        findings.extend(distinct(&joining, &codes::NETWORK_TAKEN, "network", network, "--network NAME=NETWORK"));
+        findings.extend(distinct(
+            &joining,
+            &codes::NETWORK_TAKEN,
+            "network",
+            |one| one.network.as_str(),
+            "--network NAME=NETWORK",
+        ));
     }
     findings.extend(twins);
     joining
