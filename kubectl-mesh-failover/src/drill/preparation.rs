@@ -59,7 +59,7 @@ pub async fn prepare(arguments: &RunArguments, mesh: &MeshArguments, session: &S
     allowed(&members, &service, &[(failed, failing), (client_cluster, asking)]).await?;
     preflight::whole_mesh(&seen, &known_clusters(&members).await?)?;
     for damaged in seen.iter().flat_map(|seen| damaged(&service, MANAGER, seen)) {
-        session.terminal.say(&format!("note  {}", damaged.note()));
+        session.terminal.say(&damaged.finding().line());
     }
     nobody_drills(&members, &service).await?;
     nothing_left_over(&members, &service).await?;

@@ -155,6 +155,15 @@ impl Finding {
         self
     }
 
+    /// The same about an object of a cluster.
+    #[must_use]
+    pub fn about(mut self, cluster: impl fmt::Display, context: &str, object: impl fmt::Display) -> Self {
+        self.subject.cluster = Some(cluster.to_string());
+        self.subject.context = Some(context.to_owned());
+        self.subject.object = Some(object.to_string());
+        self
+    }
+
     /// In one line, as it stands beside a table or below a plan: `note  what was found [its/code]`.
     pub fn line(&self) -> String {
         format!("{}  {} [{}]", self.severity, self.what, self.code)

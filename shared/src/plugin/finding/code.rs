@@ -120,6 +120,11 @@ impl Code {
         Self { fix, ..self }
     }
 
+    /// The same where these verbs refuse on it, although others go on.
+    pub(super) const fn refused_by(self, refused_by: &'static [Verb]) -> Self {
+        Self { refused_by, ..self }
+    }
+
     /// The same where it is the command line that is wrong.
     pub(super) const fn usage(self) -> Self {
         Self { usage: true, ..self }

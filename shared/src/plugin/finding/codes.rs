@@ -12,16 +12,29 @@ macro_rules! codes {
 
 pub mod access;
 pub mod control_plane;
+pub mod exposure;
 pub mod gateway;
+pub mod locality;
 pub mod mesh;
 pub mod permissions;
 pub mod probe;
+pub mod regions;
 pub mod trust;
 
 /// All codes, by category.
 pub fn all() -> impl Iterator<Item = &'static Code> {
-    let categories =
-        [mesh::ALL, permissions::ALL, trust::ALL, control_plane::ALL, access::ALL, gateway::ALL, probe::ALL];
+    let categories = [
+        mesh::ALL,
+        permissions::ALL,
+        trust::ALL,
+        control_plane::ALL,
+        access::ALL,
+        gateway::ALL,
+        probe::ALL,
+        regions::ALL,
+        exposure::ALL,
+        locality::ALL,
+    ];
     categories.into_iter().flatten().copied()
 }
 

@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::codes::{access, control_plane, mesh, trust};
+use super::codes::{access, control_plane, locality, mesh, trust};
 use super::*;
 
 fn roots_differ() -> Finding {
@@ -96,8 +96,7 @@ fn a_verb_goes_on_where_there_is_nothing_but_warnings_and_notes() {
 
 #[test]
 fn a_verb_refuses_on_a_warning_whose_code_says_so() {
-    static CODE: Code = Code { refused_by: &[Verb::LocalityApply], ..Code::warning("a/b") };
-    let found: Findings = [CODE.found("it is damaged").fix("restore it")].into_iter().collect();
+    let found: Findings = [locality::RECORD_DAMAGED.found("it is damaged").fix("restore it")].into_iter().collect();
     assert!(found.refuse(Verb::LocalityApply).is_err());
     assert!(found.refuse(Verb::Drill).is_ok());
 }
