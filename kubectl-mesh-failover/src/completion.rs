@@ -3,11 +3,10 @@
 use mesh_shared::plugin::completion::line::{Line, Wanted};
 use mesh_shared::plugin::completion::subject::{Live, Names, Subject};
 
-use crate::drill::command::FAULTS;
-use crate::drill::record;
+use crate::drill::{faults, object_names, record};
 
 /// Services with a record of a drill.
-const DRILLED: Names = Names::Live(Live::ConfigMaps { label: record::LABEL, prefix: record::NAME_PREFIX });
+const DRILLED: Names = Names::Live(Live::ConfigMaps { label: record::LABEL, prefix: object_names::PREFIX });
 
 /// What the value of an argument is, by its id.
 pub fn subject(line: &Line) -> Option<Subject> {
@@ -24,7 +23,7 @@ pub fn subject(line: &Line) -> Option<Subject> {
         "clusters" => Subject::List(Names::Live(Live::Clusters)),
         "failover" => Subject::Pairs(Names::Live(Live::Regions)),
         "assignments" => Subject::Pair(Names::Live(Live::Clusters), Names::Live(Live::Regions)),
-        "fault" => Subject::Words(&FAULTS),
+        "fault" => Subject::Words(&faults::WORDS),
         _ => return None,
     })
 }

@@ -10,7 +10,8 @@ use mesh_shared::plugin::error::{Error, Result};
 use mesh_shared::plugin::near::near;
 use regex_lite::Regex;
 
-use crate::drill::experiment::Fault;
+use crate::drill::faults;
+use crate::drill::faults::Fault;
 use crate::mesh::arguments::ServiceArguments;
 
 /// A drill.
@@ -18,11 +19,13 @@ use crate::mesh::arguments::ServiceArguments;
 pub struct RunArguments {
     #[command(flatten)]
     pub service: ServiceArguments,
-    /// scale-to-zero, or upstream-errors[=PERCENT]
-    ///
-    /// What is done to the service's endpoints: their workloads are scaled to zero, or so many of their answers become errors, all
-    /// where no percentage is given.
-    #[arg(long, value_name = "FAULT", value_parser = parse_fault)]
+    #[arg(
+        long,
+        value_name = "FAULT",
+        value_parser = faults::parse,
+        help = faults::usage(),
+        long_help = format!("{}\n\n{}", faults::usage(), faults::help())
+    )]
     pub fault: Fault,
     /// Cluster whose endpoints are failed
     #[arg(long, value_name = "CLUSTER")]
@@ -158,9 +161,6 @@ pub struct ReportArguments {
     pub no_report: bool,
 }
 
-/// How the faults are written.
-pub const FAULTS: [&str; 2] = ["scale-to-zero", "upstream-errors"];
-
 /// How the kinds of clients are written in short.
 const KINDS: [&str; 5] = ["deploy", "sts", "ds", "rs", "pod"];
 
@@ -187,21 +187,6 @@ pub fn workload(text: &str) -> Result<(&'static str, &str)> {
         _ => return Err(wrong()),
     };
     if name.is_empty() || name.contains('/') { Err(wrong()) } else { Ok((kind, name)) }
-}
-
-fn parse_fault(text: &str) -> Result<Fault> {
-    let wrong = |why: &str| Error::usage(format!("{text:?} is no fault")).because(why);
-    match text.split_once('=') {
-        None if text == "scale-to-zero" => Ok(Fault::ScaleToZero),
-        None if text == "upstream-errors" => Ok(Fault::UpstreamErrors { percent: 100 }),
-        Some(("upstream-errors", percent)) => match percent.trim_end_matches('%').parse() {
-            Ok(percent @ 1..=100) => Ok(Fault::UpstreamErrors { percent }),
-            _ => Err(wrong("its percentage is between 1 and 100").fix("write it as upstream-errors=PERCENT")),
-        },
-        _ => Err(wrong("there are scale-to-zero and upstream-errors")
-            .meant(text, FAULTS)
-            .fix("write it as scale-to-zero or upstream-errors[=PERCENT]")),
-    }
 }
 
 fn parse_path(text: &str) -> Result<String> {
@@ -238,16 +223,6 @@ fn parse_percent(text: &str) -> Result<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_fault_has_a_percentage_where_it_may() {
-        assert_eq!(parse_fault("scale-to-zero"), Ok(Fault::ScaleToZero));
-        assert_eq!(parse_fault("upstream-errors"), Ok(Fault::UpstreamErrors { percent: 100 }));
-        assert_eq!(parse_fault("upstream-errors=30%"), Ok(Fault::UpstreamErrors { percent: 30 }));
-        for text in ["upstream-errors=0", "upstream-errors=101", "scale-to-zero=3", "latency", ""] {
-            assert!(parse_fault(text).is_err(), "{text}");
-        }
-    }
 
     #[test]
     fn a_workload_is_named_as_kubectl_names_it() {

@@ -5,7 +5,6 @@ use mesh_shared::plugin::error::{Error, Result};
 use mesh_shared::plugin::terminal::help;
 use mesh_shared::session::Session;
 
-pub use super::arguments::FAULTS;
 use super::arguments::RunArguments;
 use super::list::ListArguments;
 use super::recover::RecoverArguments;

@@ -16,7 +16,7 @@ use super::lock::Locks;
 use super::origin::Origins;
 use super::phase::{Effect, Event, Machine, Origin, Phase};
 use super::put_back::put_back;
-use super::recording::{Left, Mark, Outcome, PutBack, Reading, Recording, Sample, Stop, TrafficEnd};
+use super::recording::{Left, Mark, PutBack, Reading, Recording, Sample, Stop, TrafficEnd};
 use super::setup::Drill;
 use super::traffic::Reader;
 use super::watch::{start_traffic, watch_counters};
@@ -221,7 +221,7 @@ impl Course<'_> {
         if self.machine.is_none() {
             self.begin(sample.at);
         }
-        let success = matches!(sample.outcome, Outcome::Answered(status) if status < 500);
+        let success = !sample.outcome.is_failure();
         let answerer = self.origins.answerer(&sample);
         let origin = answerer.and_then(|answerer| self.origins.table().get(answerer).copied());
         let at = sample.at;

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use mesh_shared::model::locality::ejection::{ejections_during, longest_ejection};
 use mesh_shared::model::names::ClusterName;
 use mesh_shared::model::names::service::ServiceName;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::Serialize;
+
+use super::faults::Fault;
+use super::governing_rule::{Rule, milliseconds};
+use super::side::Side;
 
 /// A drill before it begins.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -43,32 +46,6 @@ pub struct Experiment {
     pub rule: Option<Rule>,
 }
 
-/// One side of a failover.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Side {
-    /// The cluster.
-    pub cluster: ClusterName,
-    /// Its context.
-    pub context: String,
-    /// The region in which it has the service's endpoints.
-    pub region: String,
-    /// How many of them are ready.
-    pub endpoints: usize,
-}
-
-/// What is done to the endpoints.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum Fault {
-    /// Their workloads are scaled to zero: the endpoints go.
-    ScaleToZero,
-    /// Their proxies answer 503 in place of the application: the endpoints stay.
-    UpstreamErrors {
-        /// How many of a hundred requests.
-        percent: u8,
-    },
-}
-
 /// The client, whose own container sends the requests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Client {
@@ -103,40 +80,4 @@ pub struct Hypothesis {
     pub failback_within: Duration,
     /// Stop condition: so many failed requests end the drill at once.
     pub max_errors: Option<u64>,
-}
-
-/// Outlier detection of the rule that governs the client, with Istio's defaults where it says nothing.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Rule {
-    /// Such as `DestinationRule sample/helloworld`.
-    pub name: String,
-    /// Where traffic of the failed region goes by the rule's `failover`, where it has such a pair.
-    pub failover_to: Option<String>,
-    /// Whether it has outlier detection at all.
-    pub outlier_detection: bool,
-    /// `consecutive5xxErrors`, and 0 where it is switched off.
-    pub consecutive_5xx: u32,
-    /// `interval`: how often hosts are looked at.
-    #[serde(rename = "intervalMs", serialize_with = "milliseconds")]
-    pub interval: Duration,
-    /// `baseEjectionTime`.
-    #[serde(rename = "baseEjectionMs", serialize_with = "milliseconds")]
-    pub base_ejection: Duration,
-    /// `maxEjectionPercent`.
-    pub max_ejection_percent: u32,
-    /// Hosts that the client's proxy has for the service, over all priorities.
-    pub hosts: usize,
-}
-
-impl Rule {
-    /// The longest time that a host stays out because of a fault of this length.
-    pub fn longest_ejection(&self, fault: Duration) -> Duration {
-        longest_ejection(self.base_ejection, self.interval, ejections_during(self.base_ejection, fault))
-    }
-}
-
-/// A span of time as reports write it.
-fn milliseconds<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_u64(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
 }

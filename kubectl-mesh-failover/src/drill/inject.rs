@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::fault_writes::Making;
+use super::changed::reversible::Making;
 use super::fence::{ChangeState, Fence};
 use crate::identity::MANAGER;
 

@@ -61,7 +61,7 @@ async fn of_cluster(cluster: &Cluster, namespace: &str) -> Result<Vec<Listed>> {
     let mut all = Vec::new();
     let now = clock::now();
     for object in every(cluster, "ConfigMap", namespace, &[(LABEL, "true")]).await? {
-        let (record, _) = Record::read(&object)?;
+        let (record, _) = Record::read(&object, &cluster.context)?;
         let target = lock::place(&record.service, &record.system_namespace)?;
         let alive = lease::read(cluster, &target).await?.is_some_and(|lease| lease.is_alive(now));
         all.push(Listed::of(&record, &cluster.context, alive, now));

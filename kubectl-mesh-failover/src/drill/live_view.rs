@@ -14,7 +14,7 @@ use crate::drill::conduct::Told;
 use crate::drill::experiment::Experiment;
 use crate::drill::measure::owners;
 use crate::drill::phase::Timing;
-use crate::drill::recording::{Mark, Outcome, Recording, Sample};
+use crate::drill::recording::{Mark, Recording, Sample};
 use crate::drill::report::wording::{seconds, share};
 
 /// How many lines [`Live::lines`] gives at most.
@@ -217,7 +217,7 @@ impl Live {
         let running = end.is_none();
         let samples = self.of(index);
         let shown = if running { Self::recent(samples, now) } else { samples };
-        let errors = samples.iter().filter(|sample| failed(sample)).count();
+        let errors = samples.iter().filter(|sample| sample.outcome.is_failure()).count();
         let mut parts = vec![
             format!("{:<8}", phase.name),
             format!("{} {:>5}", bar(elapsed, phase.planned, running), format!("{:.0} s", elapsed.as_secs_f64())),
@@ -233,7 +233,7 @@ impl Live {
         let phase = &self.phases[index];
         let samples = self.of(index);
         let shown = if done { samples } else { Self::recent(samples, now) };
-        let errors = samples.iter().filter(|sample| failed(sample)).count();
+        let errors = samples.iter().filter(|sample| sample.outcome.is_failure()).count();
         let elapsed = format!("{:.0} s", now.saturating_sub(phase.from).as_secs_f64());
         let mut parts = vec![if done { format!("done after {elapsed}") } else { elapsed }];
         let shares = self.shares(shown, !done);
@@ -259,7 +259,7 @@ impl Live {
             answers = self.counted();
         }
         let told: u64 = answers.iter().map(|(_, number)| number).sum();
-        let failed = u64::try_from(samples.iter().filter(|sample| failed(sample)).count()).unwrap_or(0);
+        let failed = u64::try_from(samples.iter().filter(|sample| sample.outcome.is_failure()).count()).unwrap_or(0);
         let all = told.saturating_add(failed);
         answers.iter().map(|(region, number)| (self.named(region), share(*number, all) * 100.0)).collect()
     }
@@ -268,7 +268,10 @@ impl Live {
     fn answers<'s>(&'s self, samples: &'s [Sample]) -> Answers<'s> {
         let sides = [self.so_far.experiment.failed.region.as_str(), self.so_far.experiment.target.region.as_str()];
         let mut answers: Answers<'s> = sides.into_iter().map(|side| (side, 0)).collect();
-        let texts = samples.iter().filter(|sample| !failed(sample)).filter_map(|sample| sample.answered_by.as_deref());
+        let texts = samples
+            .iter()
+            .filter(|sample| !sample.outcome.is_failure())
+            .filter_map(|sample| sample.answered_by.as_deref());
         for region in texts.map(|text| self.owners.get(text).map_or(text, String::as_str)) {
             match answers.iter_mut().find(|(name, _)| *name == region) {
                 Some((_, number)) => *number += 1,
@@ -311,16 +314,12 @@ impl Live {
         let (sample, region) = self
             .of(index)
             .iter()
-            .filter(|sample| !failed(sample))
+            .filter(|sample| !sample.outcome.is_failure())
             .filter_map(|sample| Some((sample, self.owners.get(sample.answered_by.as_deref()?)?)))
             .find(|(_, region)| wanted(region))?;
         let after = sample.at.saturating_sub(phase.counts_from).as_secs_f64() * 1000.0;
         Some(format!("{} answers after {}", self.named(region), seconds(after)))
     }
-}
-
-fn failed(sample: &Sample) -> bool {
-    !matches!(sample.outcome, Outcome::Answered(status) if status < 500)
 }
 
 fn count(errors: usize) -> String {

@@ -11,7 +11,7 @@ use mesh_shared::model::names::ClusterName;
 use mesh_shared::model::names::service::ServiceName;
 use mesh_shared::model::seen::traffic::ObservedTraffic;
 
-use crate::drill::experiment::Rule;
+use crate::drill::governing_rule::Rule;
 
 /// A client of a service.
 #[derive(Debug, Clone, Copy)]

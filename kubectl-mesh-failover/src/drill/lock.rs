@@ -14,6 +14,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
+use super::object_names;
+
 /// Annotation of a lease that says what it locks.
 const HOST: &str = "mesh-failover/host";
 
@@ -22,7 +24,8 @@ const HOST: &str = "mesh-failover/host";
 /// # Errors
 /// Where its name cannot be one of Kubernetes'.
 pub fn place(service: &ServiceName, system_namespace: &str) -> Result<Target> {
-    Target::new("Lease", system_namespace, &format!("mesh-failover-drill-{}-{}", service.name, service.namespace))
+    let key = object_names::lease(service, system_namespace);
+    Target::new(&key.kind, &key.namespace, &key.name)
 }
 
 /// The leases of one drill, while they are held.

@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 use super::recording::Recording;
 use crate::drill::report::document::{Document, SCHEMA};
 use crate::identity::BUILD;
-use course::Course;
 use facts::Facts;
 use figures::Baseline;
+use ordered_recording::OrderedRecording;
 
 mod counters;
-mod course;
 mod facts;
 mod figures;
 mod judgement;
 mod notes;
+mod ordered_recording;
 mod reasons;
 mod regions;
 mod timeline;
@@ -25,13 +25,13 @@ pub mod tests;
 /// The report of a drill, also of one that is still under way: what has not happened yet is absent.
 pub fn measure(recording: &Recording) -> Document {
     let experiment = &recording.experiment;
-    let mut course = Course::of(recording);
+    let mut ordered = OrderedRecording::of(recording);
     let windows = counters::windows(&recording.readings);
-    let source = regions::tell(experiment, &mut course, &windows);
-    let baseline = Baseline::of(experiment, &course);
-    let times = figures::times(experiment, &course, baseline);
-    let figures = figures::figures(recording, &course, &times, source);
-    let facts = Facts { recording, experiment, course, windows, source, baseline, times, figures };
+    let source = regions::tell(experiment, &mut ordered, &windows);
+    let baseline = Baseline::of(experiment, &ordered);
+    let times = figures::times(experiment, &ordered, baseline);
+    let figures = figures::figures(recording, &ordered, &times, source);
+    let facts = Facts { recording, experiment, ordered, windows, source, baseline, times, figures };
     let hypothesis = judgement::expectations(&facts);
     let verdict = judgement::verdict(&facts, &hypothesis);
     Document {
@@ -44,10 +44,10 @@ pub fn measure(recording: &Recording) -> Document {
         reasons: reasons::reasons(&facts, verdict, &hypothesis),
         experiment: experiment.clone(),
         hypothesis,
-        moments: figures::moments(experiment, &facts.course, &facts.times),
-        phases: timeline::phases(&facts.course),
-        timeline: timeline::timeline(&facts.course),
-        counters: counters::beside(&recording.readings, &facts.windows, &facts.course),
+        moments: figures::moments(experiment, &facts.ordered, &facts.times),
+        phases: timeline::phases(&facts.ordered),
+        timeline: timeline::timeline(&facts.ordered),
+        counters: counters::beside(&recording.readings, &facts.windows, &facts.ordered),
         put_back: recording.put_back.clone(),
         notes: notes::notes(&facts),
         figures: facts.figures,
@@ -56,8 +56,8 @@ pub fn measure(recording: &Recording) -> Document {
 
 /// The region of each text that the pattern matched, as far as it can be told yet; for the display while a drill runs.
 pub fn owners(recording: &Recording) -> BTreeMap<String, String> {
-    let course = Course::of(recording);
+    let ordered = OrderedRecording::of(recording);
     let windows = counters::windows(&recording.readings);
-    let owners = regions::owners(&recording.experiment, &course.requests, &windows);
+    let owners = regions::owners(&recording.experiment, &ordered.requests, &windows);
     owners.into_iter().map(|(text, region)| (text.to_owned(), region.to_owned())).collect()
 }

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use mesh_shared::model::names::service::ServiceName;
 use mesh_shared::model::seen::traffic::{ObservedTraffic, PodSeen, ServicePort, ServiceSeen};
-use mesh_shared::model::seen::workload::Owners;
 use mesh_shared::plugin::error::{Error, Result};
 use mesh_shared::plugin::text::list;
 
-use super::experiment::{Fault, Rule, Side};
-use super::record::Changed;
+use super::command_lines;
+use super::governing_rule::Rule;
+use super::side::Side;
 use crate::mesh::selection::no_service;
 use mesh_shared::model::istio::exposure::openings;
 
@@ -104,63 +104,6 @@ pub fn target_port(port: &ServicePort, pods: &[&PodSeen]) -> Result<u16> {
     })
 }
 
-/// Pods behind a service in a cluster.
-pub fn pods<'a>(at: &'a ObservedTraffic, service: &ServiceName) -> Vec<&'a PodSeen> {
-    let endpoints = at.services.get(service).map(|seen| seen.endpoints.as_slice()).unwrap_or_default();
-    endpoints.iter().filter_map(|endpoint| at.pod(&service.namespace, endpoint.pod.as_deref()?)).collect()
-}
-
-/// The pods that the fault fails. An EnvoyFilter is for every workload of its namespace that has the labels of its selector, and one
-/// in the root namespace for those of all namespaces; without labels it is for all (istio/istio pilot/pkg/model/envoyfilter.go and
-/// policyattachment.go, `ShouldAttachPolicy`).
-///
-/// # Errors
-/// A refusal where a filter for the service's pods would be one for others too, or for none.
-pub fn failed_pods<'a>(at: &'a ObservedTraffic, service: &ServiceName, fault: Fault) -> Result<Vec<&'a PodSeen>> {
-    if fault == Fault::ScaleToZero {
-        return Ok(pods(at, service));
-    }
-    let selector = at.services.get(service).map(|seen| seen.selector.clone()).unwrap_or_default();
-    let refused =
-        |what: String| Error::refused(what).at(format!("context {}, namespace {}", at.context, service.namespace));
-    if selector.is_empty() {
-        return Err(refused(format!("{service} has no selector: an EnvoyFilter cannot be held to its pods"))
-            .because(format!(
-                "without labels to select by, every workload of namespace {} would fail",
-                service.namespace
-            ))
-            .fix("drill the service that selects these pods"));
-    }
-    if service.namespace == at.mesh_config.root_namespace {
-        return Err(refused(format!("{service} is in the root namespace of the mesh"))
-            .because("an EnvoyFilter there is for workloads of all namespaces")
-            .fix("use the other fault: --fault scale-to-zero"));
-    }
-    let matched: Vec<&PodSeen> =
-        at.pods.iter().filter(|pod| pod.namespace == service.namespace && pod.is_selected_by(&selector)).collect();
-    if !matched.iter().any(|pod| pod.sidecar) {
-        return Err(refused(format!("the selector of {service} selects no pod with a sidecar in {}", at.name))
-            .because("an EnvoyFilter changes what sidecars do, and would fail nobody")
-            .fix("use the other fault: --fault scale-to-zero"));
-    }
-    Ok(matched)
-}
-
-/// Other services that are served by some of these pods of the namespace, by their selector or by an EndpointSlice that somebody
-/// else keeps, in the order of their names.
-pub fn also_served(at: &ObservedTraffic, service: &ServiceName, pods: &[&PodSeen]) -> Vec<ServiceName> {
-    let serves = |seen: &ServiceSeen| {
-        pods.iter().any(|pod| {
-            let is_endpoint = seen.endpoints.iter().any(|endpoint| {
-                endpoint.pod.as_ref() == Some(&pod.name) || pod.address.as_ref() == Some(&endpoint.address)
-            });
-            is_endpoint || pod.is_selected_by(&seen.selector)
-        })
-    };
-    let others = at.services.iter().filter(|(name, _)| name.namespace == service.namespace && *name != service);
-    others.filter(|(_, seen)| serves(seen)).map(|(name, _)| name.clone()).collect()
-}
-
 /// The side that is failed.
 ///
 /// # Errors
@@ -224,7 +167,7 @@ pub fn governed(rule: Option<&Rule>, service: &ServiceName, (from, to): (&str, &
     Err(Error::refused(format!("no rule governs the client's traffic to {service}"))
         .because("without outlier detection and locality, its requests are spread over all endpoints, near and far")
         .fix("write one:")
-        .fix(format!("kubectl mesh-failover locality apply {service} --failover {from}={to}")))
+        .fix(command_lines::apply_locality(service, from, to)))
 }
 
 /// The client's pod: ready, with a sidecar.
@@ -259,62 +202,6 @@ pub fn exposed(target: &ObservedTraffic, client: &ObservedTraffic, service: &Ser
         .at(format!("context {}", target.context))
         .because("its east-west gateway does not know the host, so that every request would fail")
         .fix(format!("kubectl mesh-failover expose {service} --contexts {},{}", client.context, target.context)))
-}
-
-/// The changes that make the fault.
-///
-/// # Errors
-/// A refusal where a workload cannot be scaled, would lose its volumes, stands at zero already, or is kept by somebody who
-/// puts replicas back, unless `allow_owner` says so.
-pub fn changes(owners: &Owners, service: &ServiceName, fault: Fault, allow_owner: bool) -> Result<Vec<Changed>> {
-    match fault {
-        Fault::ScaleToZero => scaled_to_zero(owners, service, allow_owner),
-        Fault::UpstreamErrors { .. } => {
-            let name = format!("mesh-failover-drill-{}", service.name);
-            Ok(vec![Changed::Filter { namespace: service.namespace.clone(), name }])
-        }
-    }
-}
-
-fn scaled_to_zero(owners: &Owners, service: &ServiceName, allow_owner: bool) -> Result<Vec<Changed>> {
-    if let Some((kind, name)) = owners.unscalable.first() {
-        return Err(Error::refused(format!("{kind} {name} cannot be scaled to zero"))
-            .because(format!("{service} has pods that it owns"))
-            .fix("use the other fault: --fault upstream-errors"));
-    }
-    let mut changes = Vec::new();
-    for workload in &owners.workloads {
-        let key = &workload.object;
-        if workload.loses_volumes {
-            return Err(Error::refused(format!("{key} would lose its volumes"))
-                .because("persistentVolumeClaimRetentionPolicy.whenScaled is Delete")
-                .fix("use the other fault: --fault upstream-errors"));
-        }
-        if workload.replicas == 0 {
-            return Err(Error::refused(format!("{key} stands at zero already"))
-                .fix("bring it up first, or see whether a drill left it: kubectl mesh-failover drill list"));
-        }
-        let keda = workload.autoscaler.as_ref().and_then(|scaler| scaler.keda.as_ref());
-        let keeper = keda.map(|name| format!("KEDA ScaledObject {name}")).or_else(|| workload.keeper.clone());
-        if let Some(keeper) = keeper.filter(|_| !allow_owner) {
-            return Err(Error::refused(format!("{keeper} keeps {key} and may put its replicas back at once"))
-                .fix("pause it, then say so: --allow-owner"));
-        }
-        changes.push(Changed::Replicas {
-            kind: key.kind.clone(),
-            namespace: key.namespace.clone(),
-            name: key.name.clone(),
-            uid: workload.uid.clone(),
-            before: workload.replicas,
-            generation: workload.generation,
-            autoscaler: workload.autoscaler.as_ref().map(|scaler| scaler.name.clone()),
-        });
-    }
-    if changes.is_empty() {
-        return Err(Error::refused(format!("no workload stands behind {service} here"))
-            .fix("use the other fault, which scales nothing: --fault upstream-errors"));
-    }
-    Ok(changes)
 }
 
 #[cfg(test)]

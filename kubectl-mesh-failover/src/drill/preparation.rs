@@ -2,6 +2,7 @@
 
 use mesh_shared::session::Session;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use futures::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -11,34 +12,33 @@ use mesh_shared::cluster::exec;
 use mesh_shared::cluster::exec::Command;
 use mesh_shared::cluster::{apply, istiod, lease, workloads};
 use mesh_shared::machine::{clock, lock_holder, random};
-use mesh_shared::model::kube::access::Access;
+use mesh_shared::model::kube::access::{Access, RoleFile};
 use mesh_shared::model::kube::kinds::Target;
+use mesh_shared::model::kube::object::ObjectKey;
 use mesh_shared::model::names::service::ServiceName;
 use mesh_shared::model::seen::traffic::{ObservedTraffic, PodSeen};
 use mesh_shared::plugin::error::{Error, Result};
 use tokio::time::Instant;
 
 use super::arguments::{RunArguments, workload};
-use crate::drill::experiment::{Client, Experiment, Fault, Hypothesis, Rule};
-use crate::drill::fault_writes::Endpoints;
+use crate::drill::changed::Changed;
+use crate::drill::experiment::{Client, Experiment, Hypothesis};
+use crate::drill::faults::kind::Scene;
+use crate::drill::governing_rule::Rule;
 use crate::drill::locality_rule;
 use crate::drill::locality_rule::ClientOf;
 use crate::drill::lock;
 use crate::drill::lock::Place;
 use crate::drill::phase::Timing;
 use crate::drill::prepared::Prepared;
-use crate::drill::record;
-use crate::drill::record::{Changed, Record};
+use crate::drill::record::Record;
 use crate::drill::traffic::Curl;
 use crate::drill::words;
-use crate::drill::{permissions, preflight};
+use crate::drill::{object_names, permissions, pods, preflight};
 use crate::identity::MANAGER;
 use crate::locality::damaged::damaged;
 use crate::mesh::observe::{Member, MeshArguments, Wanted, observe};
 use crate::mesh::permissions::DRILL;
-
-/// A pod that comes back is to be ready by then, where no ejection lasts longer.
-const START: std::time::Duration = std::time::Duration::from_mins(1);
 
 /// Asks and checks.
 ///
@@ -54,9 +54,13 @@ pub async fn prepare(arguments: &RunArguments, mesh: &MeshArguments, session: &S
     let from = arguments.from_cluster.as_deref().unwrap_or(at.name.as_str());
     let client_at = preflight::cluster(&seen, from, "--from-cluster")?;
     let (failed, client_cluster) = (edge(&members, at)?, edge(&members, client_at)?);
-    let failing = permissions::failing(&service, arguments.fault);
-    let asking = permissions::asking(&from_namespace);
-    allowed(&members, &service, &[(failed, failing), (client_cluster, asking)]).await?;
+    let fault = arguments.fault.kind();
+    let single = [
+        (failed, permissions::recording(&service), DRILL),
+        (failed, fault.needed(&service), fault.entry().permissions),
+        (client_cluster, permissions::asking(&from_namespace), DRILL),
+    ];
+    allowed(&members, &service, &single).await?;
     preflight::whole_mesh(&seen, &known_clusters(&members).await?)?;
     for damaged in seen.iter().flat_map(|seen| damaged(&service, MANAGER, seen)) {
         session.terminal.say(&damaged.finding().line());
@@ -67,15 +71,21 @@ pub async fn prepare(arguments: &RunArguments, mesh: &MeshArguments, session: &S
     let seen_service = preflight::service(&seen, at, &service)?;
     let port = preflight::port(seen_service, &service, arguments.port.as_deref())?;
     let failed_side = preflight::failed_side(at, &service)?;
-    let pods = preflight::pods(at, &service);
-    let failed_pods = preflight::failed_pods(at, &service, arguments.fault)?;
-    let also = preflight::also_served(at, &service, &failed_pods);
-    let endpoints = Endpoints { selector: seen_service.selector.clone(), port: preflight::target_port(port, &pods)? };
-    let owners = workloads::owners(failed, &service.namespace, &pods).await.map_err(|error| DRILL.explain(error))?;
-    let changed = preflight::changes(&owners, &service, arguments.fault, arguments.begin.allow_owner)?;
+    let behind = pods::behind(at, &service);
+    let failed_pods = fault.pods(at, &service)?;
+    let also = pods::also_served(at, &service, &failed_pods);
+    let target_port = preflight::target_port(port, &behind)?;
+    let owners = workloads::owners(failed, &service.namespace, &behind).await.map_err(|error| DRILL.explain(error))?;
+    let changed = fault.changes(&Scene {
+        service: &service,
+        selector: &seen_service.selector,
+        port: target_port,
+        owners: &owners,
+        allow_owner: arguments.begin.allow_owner,
+    })?;
 
-    allowed(&[], &service, &[(failed, permissions::changing(&changed))]).await?;
-    no_filter_there(failed, &changed).await?;
+    allowed(&[], &service, &[(failed, permissions::changing(&changed), fault.entry().permissions)]).await?;
+    nothing_of_its_name(failed, &changed).await?;
 
     let asker = asker(arguments, client_cluster, client_at, &service).await?;
     let from = ClientOf {
@@ -90,17 +100,14 @@ pub async fn prepare(arguments: &RunArguments, mesh: &MeshArguments, session: &S
     let target_at = preflight::cluster(&seen, target.cluster.as_str(), "the failover target")?;
     preflight::exposed(target_at, client_at, &service)?;
 
-    let hypothesis = hypothesis(arguments, rule.as_ref());
-    let timing = Timing {
-        baseline: arguments.traffic.baseline,
-        hold: arguments.traffic.hold,
-        longest_ejection: rule.as_ref().map_or(arguments.traffic.hold, |rule| longest_ejection(arguments, rule)),
-    };
+    let longest = rule.as_ref().map_or(arguments.traffic.hold, |rule| longest_ejection(arguments, rule));
+    let (baseline, hold) = (arguments.traffic.baseline, arguments.traffic.hold);
+    let timing = Timing { baseline, hold, longest_ejection: longest };
     let run = format!("{}{}", random::run_id()?, random::run_id()?);
     let experiment = Experiment {
         run: run.clone(),
         service: service.clone(),
-        fault: arguments.fault,
+        fault: arguments.fault.clone(),
         failed: failed_side,
         target,
         workloads: owners.workloads.iter().map(|workload| workload.object.to_string()).collect(),
@@ -108,9 +115,9 @@ pub async fn prepare(arguments: &RunArguments, mesh: &MeshArguments, session: &S
         url: format!("http://{}:{}{}", service.host(), port.port, arguments.traffic.path),
         rate: (asker.curl == Curl::Rated).then_some(arguments.traffic.rate),
         pattern: arguments.traffic.pattern.as_ref().map(|pattern| pattern.as_str().to_owned()),
-        hypothesis,
-        baseline: arguments.traffic.baseline,
-        hold: arguments.traffic.hold,
+        hypothesis: hypothesis(arguments, longest),
+        baseline,
+        hold,
         rule,
     };
     let started = clock::now();
@@ -120,16 +127,8 @@ pub async fn prepare(arguments: &RunArguments, mesh: &MeshArguments, session: &S
         cluster: at.name.to_string(),
         system_namespace: at.system_namespace.clone(),
         deadline: deadline(started, &experiment, &timing),
-        ..Record::empty(service.clone(), arguments.fault, started, changed)
+        ..Record::empty(service.clone(), arguments.fault.clone(), started, changed)
     };
-    let places = members
-        .iter()
-        .map(|member| Place {
-            cluster: member.cluster.clone(),
-            uid: member.seen.uid.clone(),
-            system_namespace: member.seen.system_namespace.clone(),
-        })
-        .collect();
     Ok(Prepared {
         envoy_cluster: format!("outbound|{}||{}", port.port, service.host()),
         failed: failed.clone(),
@@ -140,13 +139,21 @@ pub async fn prepare(arguments: &RunArguments, mesh: &MeshArguments, session: &S
         experiment,
         timing,
         record,
-        places,
+        places: members.iter().map(place).collect(),
         pods: failed_pods.iter().map(|pod| pod.name.clone()).collect(),
         also,
         curl: asker.curl,
         shell: asker.shell,
-        endpoints,
     })
+}
+
+/// Where a member's lease lies.
+fn place(member: &Member) -> Place {
+    Place {
+        cluster: member.cluster.clone(),
+        uid: member.seen.uid.clone(),
+        system_namespace: member.seen.system_namespace.clone(),
+    }
 }
 
 /// The clusters that the istiods know, by their own word: no Secret is read for it.
@@ -164,41 +171,31 @@ fn edge<'a>(members: &'a [Member], seen: &ObservedTraffic) -> Result<&'a Cluster
     found.map(|member| &member.cluster).ok_or_else(|| Error::failed(format!("{} is no member", seen.name)).report())
 }
 
-fn hypothesis(arguments: &RunArguments, rule: Option<&Rule>) -> Hypothesis {
+fn hypothesis(arguments: &RunArguments, longest_ejection: Duration) -> Hypothesis {
     let given = &arguments.hypothesis;
-    let longest = rule.map_or(arguments.traffic.hold, |rule| longest_ejection(arguments, rule));
     Hypothesis {
         baseline_success: given.min_success / 100.0,
         failover_share: given.min_failover / 100.0,
         failover_within: given.failover_within,
-        failback_within: given.failback_within.unwrap_or(longest),
+        failback_within: given.failback_within.unwrap_or(longest_ejection),
         max_errors: given.max_errors,
     }
 }
 
-/// The longest time that a host stays out because of this fault. A pod that was scaled away comes back as a new host, which
-/// nothing has ejected yet; it has to be scheduled and to start, though.
-fn longest_ejection(arguments: &RunArguments, rule: &Rule) -> std::time::Duration {
-    let fault = match arguments.fault {
-        Fault::ScaleToZero => std::time::Duration::ZERO,
-        Fault::UpstreamErrors { .. } => arguments.hypothesis.failover_within + arguments.traffic.hold,
-    };
-    let longest = rule.longest_ejection(fault);
-    match arguments.fault {
-        Fault::ScaleToZero => longest.max(START),
-        Fault::UpstreamErrors { .. } => longest,
-    }
+/// The longest time that a host stays out because of this fault.
+fn longest_ejection(arguments: &RunArguments, rule: &Rule) -> Duration {
+    arguments.fault.kind().back_within(rule, arguments.hypothesis.failover_within + arguments.traffic.hold)
 }
 
 fn deadline(started: Timestamp, experiment: &Experiment, timing: &Timing) -> Timestamp {
     let hypothesis = &experiment.hypothesis;
-    let all = timing.baseline + hypothesis.failover_within + timing.hold + std::time::Duration::from_mins(5);
+    let all = timing.baseline + hypothesis.failover_within + timing.hold + Duration::from_mins(5);
     SignedDuration::try_from(all).ok().and_then(|all| started.checked_add(all).ok()).unwrap_or(started)
 }
 
 /// No earlier drill of the service left its record in any cluster.
 async fn nothing_left_over(members: &[Member], service: &ServiceName) -> Result<()> {
-    let key = record::place(service);
+    let key = object_names::record(service);
     let target = Target::new(&key.kind, &key.namespace, &key.name)?;
     let records = try_join_all(members.iter().map(|member| apply::get(&member.cluster, &target))).await?;
     match members.iter().zip(records).find(|(_, record)| record.is_some()) {
@@ -207,17 +204,18 @@ async fn nothing_left_over(members: &[Member], service: &ServiceName) -> Result<
     }
 }
 
-/// Nothing has the name of a filter that the drill makes.
-async fn no_filter_there(cluster: &Cluster, changed: &[Changed]) -> Result<()> {
-    for filter in changed.iter().filter(|changed| matches!(changed, Changed::Filter { .. })) {
-        let target = filter.target()?;
+/// Nothing has the name of an object that the drill makes.
+async fn nothing_of_its_name(cluster: &Cluster, changed: &[Changed]) -> Result<()> {
+    for made in changed.iter().filter(|changed| changed.reversible().is_created()) {
+        let target = made.target()?;
         if apply::get(cluster, &target).await?.is_some() {
-            let (namespace, name) = (&target.key.namespace, &target.key.name);
+            let ObjectKey { kind, namespace, name } = &target.key;
+            let kind = kind.to_ascii_lowercase();
             return Err(Error::refused(format!("{} exists already in {}", target.key, cluster.context))
                 .at(format!("context {}, {}", cluster.context, target.key))
                 .because("the drill makes one of this name, and no record says that it belongs to one")
                 .fix("look at it, and delete it where it is not needed:")
-                .fix(format!("kubectl --context {} -n {namespace} delete envoyfilter {name}", cluster.context)));
+                .fix(format!("kubectl --context {} -n {namespace} delete {kind} {name}", cluster.context)));
         }
     }
     Ok(())
@@ -310,11 +308,17 @@ async fn curl(cluster: &Cluster, pod: &PodSeen, container: &str) -> Result<(Curl
 
 /// The user may do all that the drill does, and above all may put it back: what it does in all of the mesh's clusters, and in
 /// single ones.
-async fn allowed(members: &[Member], service: &ServiceName, single: &[(&Cluster, Vec<Access>)]) -> Result<()> {
-    let everywhere =
-        members.iter().map(|member| (&member.cluster, permissions::everywhere(&member.seen.system_namespace, service)));
-    let single = single.iter().map(|(cluster, accesses)| (*cluster, accesses.clone()));
-    let needed: Vec<Needed<'_>> =
-        everywhere.chain(single).map(|(cluster, accesses)| Needed { cluster, accesses, file: DRILL }).collect();
+async fn allowed(
+    members: &[Member],
+    service: &ServiceName,
+    single: &[(&Cluster, Vec<Access>, RoleFile)],
+) -> Result<()> {
+    let everywhere = members.iter().map(|member| {
+        let accesses = permissions::everywhere(&member.seen.system_namespace, service);
+        Needed { cluster: &member.cluster, accesses, file: DRILL }
+    });
+    let single =
+        single.iter().map(|(cluster, accesses, file)| Needed { cluster, accesses: accesses.clone(), file: *file });
+    let needed: Vec<Needed<'_>> = everywhere.chain(single).collect();
     must_be_allowed(&needed, "the drill").await
 }

@@ -1,13 +1,13 @@
 //! A drill that may begin once it is agreed to.
 
 use super::experiment::Experiment;
-use super::fault_writes::{Endpoints, makings};
 use super::fence::Fence;
 use super::lock::Place;
 use super::phase::Timing;
 use super::record::Record;
 use super::setup::Drill;
 use super::traffic::Curl;
+use super::words::Overview;
 use crate::identity::MANAGER;
 use mesh_shared::cluster::context::Cluster;
 use mesh_shared::model::names::service::ServiceName;
@@ -35,8 +35,6 @@ pub struct Prepared {
     pub curl: Curl,
     /// Whether the client's container has a shell.
     pub shell: bool,
-    /// What is failed, as it was found.
-    pub endpoints: Endpoints,
     /// The client's cluster.
     pub client: Cluster,
     /// Envoy's name of the service's port.
@@ -48,6 +46,17 @@ pub struct Prepared {
 }
 
 impl Prepared {
+    /// What is shown before the question.
+    pub fn overview(&self) -> Overview<'_> {
+        Overview {
+            experiment: &self.experiment,
+            pods: &self.pods,
+            also: &self.also,
+            workloads: &self.workloads,
+            curl: self.curl,
+        }
+    }
+
     /// The service.
     pub fn service(&self) -> ServiceName {
         self.experiment.service.clone()
@@ -56,7 +65,7 @@ impl Prepared {
     /// What conducting it needs.
     pub fn drill(self) -> Drill {
         Drill {
-            makings: makings(&self.record, &self.endpoints, MANAGER),
+            makings: self.record.makings(MANAGER),
             fence: Fence::new(self.record.changed.len(), self.failed.request_timeout(), self.record.deadline),
             experiment: self.experiment,
             timing: self.timing,

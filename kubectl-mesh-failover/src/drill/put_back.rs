@@ -12,12 +12,13 @@ use mesh_shared::plugin::error::{Error, Result};
 use mesh_shared::plugin::text;
 use tokio::time::{Instant, sleep};
 
+use super::changed::Changed;
+use super::changed::reversible::Decision;
 use super::fence::{API_SERVER_LIMIT, ChangeState};
-use super::record;
-use super::record::{Changed, Record};
+use super::object_names;
+use super::record::Record;
 use super::recording::{Left, PutBack};
 use super::restore;
-use super::restore::Decision;
 use crate::identity::MANAGER;
 
 /// The first pause after a failure; each further one is twice as long, up to [`LONGEST_PAUSE`].
@@ -145,11 +146,6 @@ async fn attempt(cluster: &Cluster, record: &Record, changed: &Changed) -> Resul
 /// # Errors
 /// Where the API server does not answer, or another record stands there by now.
 pub async fn close(cluster: &Cluster, record: &Record, uid: &str) -> Result<()> {
-    let key = record::place(&record.service);
+    let key = object_names::record(&record.service);
     delete(cluster, &Target::new(&key.kind, &key.namespace, &key.name)?, Some(uid)).await.map(|_| ())
-}
-
-/// The line that puts back what a drill left, from any machine.
-pub fn recover_line(record: &Record, context: &str) -> String {
-    format!("kubectl mesh-failover drill recover {} --contexts {context}", record.service)
 }

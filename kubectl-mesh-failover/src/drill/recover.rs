@@ -19,13 +19,12 @@ use mesh_shared::plugin::terminal::{help, prompt};
 use tokio::time::Instant;
 
 use crate::drill::fence::ChangeState;
-use crate::drill::put_back::{abandoned, close, put_back, recover_line};
-use crate::drill::record;
+use crate::drill::put_back::{abandoned, close, put_back};
 use crate::drill::record::Record;
 use crate::drill::recording::{Left, PutBack};
 use crate::drill::restore;
 use crate::drill::words;
-use crate::drill::{lock, permissions};
+use crate::drill::{command_lines, lock, object_names, permissions};
 use crate::mesh::arguments::ServiceArguments;
 use crate::mesh::observe::MeshArguments;
 use crate::mesh::permissions::DRILL;
@@ -90,7 +89,8 @@ pub(super) async fn recover(arguments: &RecoverArguments, mesh: &MeshArguments, 
         return Ok(0);
     };
     let accesses = permissions::recovering(&service, &record.system_namespace, &record.changed);
-    must_be_allowed(&[Needed { cluster: &cluster, accesses, file: DRILL }], "putting it back").await?;
+    let file = record.fault.kind().entry().permissions;
+    must_be_allowed(&[Needed { cluster: &cluster, accesses, file }], "putting it back").await?;
     let target = lock::place(&service, &record.system_namespace)?;
     let held = lease::read(&cluster, &target).await?;
     let alive = held.as_ref().filter(|lease| lease.is_alive(clock::now()));
@@ -134,7 +134,7 @@ async fn finish(
     let theirs = all.iter().all(|one| matches!(one.left, None | Some(Left::Theirs)));
     let may_close = whole || (theirs && arguments.keep_current);
     if !may_close {
-        let line = recover_line(record, &cluster.context);
+        let line = command_lines::recover(&record.service, &cluster.context);
         let line = if theirs { format!("{line} --keep-current") } else { line };
         return Err(words::not_restored(all, &line));
     }
@@ -169,15 +169,12 @@ fn named(mesh: &MeshArguments, connection: &Connection) -> Result<Vec<String>> {
 
 /// The record, in the cluster that has it.
 async fn find(clusters: &[Cluster], service: &ServiceName) -> Result<Option<(Cluster, Record, String)>> {
-    let key = record::place(service);
+    let key = object_names::record(service);
     let target = Target::new(&key.kind, &key.namespace, &key.name)?;
     let found = try_join_all(clusters.iter().map(|cluster| apply::get(cluster, &target))).await?;
     for (cluster, object) in clusters.iter().zip(found) {
         if let Some(object) = object {
-            let (record, uid) = Record::read(&object).map_err(|error| Error {
-                place: Some(format!("context {}, {}", cluster.context, target.key)),
-                ..error
-            })?;
+            let (record, uid) = Record::read(&object, &cluster.context)?;
             return Ok(Some((cluster.clone(), record, uid)));
         }
     }

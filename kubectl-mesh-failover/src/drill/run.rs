@@ -17,11 +17,12 @@ use tokio::time::Instant;
 use super::arguments::RunArguments;
 use super::preparation::prepare;
 use super::prepared::Prepared;
+use crate::drill::command_lines;
 use crate::drill::conduct::{Outside, conduct};
 use crate::drill::live_view;
 use crate::drill::lock::Locks;
 use crate::drill::measure::measure;
-use crate::drill::put_back::{close, put_back, recover_line};
+use crate::drill::put_back::{close, put_back};
 use crate::drill::recording::{Recording, Stop};
 use crate::drill::report;
 use crate::drill::report::document::{Document, Verdict};
@@ -38,7 +39,7 @@ use mesh_shared::plugin::arguments::ReportFormat;
 pub async fn run(arguments: &RunArguments, mesh: &MeshArguments, session: &Session) -> Result<u8> {
     let page = reserve(arguments)?;
     let prepared = prepare(arguments, mesh, session).await?;
-    let overview = words::overview(&prepared);
+    let overview = words::overview(&prepared.overview());
     if arguments.begin.consent.only_shows() {
         session.terminal.data(&format!("{overview}\nNothing was changed: --dry-run=client.\n"));
         return Ok(0);
@@ -62,7 +63,7 @@ pub async fn run(arguments: &RunArguments, mesh: &MeshArguments, session: &Sessi
     if outcome.as_ref().is_ok_and(|recording| recording.put_back.iter().all(|one| one.restored))
         && let Err(error) = close(&drill.failed, &drill.record, &uid).await
     {
-        let line = recover_line(&drill.record, &context);
+        let line = command_lines::recover(&drill.record.service, &context);
         session.terminal.say(&format!("The record of the drill still stands ({error}). This closes it:\n  {line}"));
     }
     locks.release().await;
@@ -127,7 +128,7 @@ async fn watched(drill: Arc<Drill>, locks: Arc<Locks>, outside: Outside, termina
             let kind = if restored { Kind::Failed } else { Kind::NotRestored };
             let draft = Error::of(kind, "the drill broke off").because(panic.to_string());
             let first = if restored { "everything was put back; this closes its record:" } else { "put it back:" };
-            Err(draft.fix(first).fix(recover_line(&drill.record, &drill.failed.context)).report())
+            Err(draft.fix(first).fix(command_lines::recover(&drill.record.service, &drill.failed.context)).report())
         }
     }
 }
@@ -153,7 +154,7 @@ fn tell(
         terminal.say(&format!("Report: {}", path.display()));
     }
     if document.verdict == Verdict::NotRestored {
-        return Err(words::not_restored(&document.put_back, &recover_line(&drill.record, context)));
+        return Err(words::not_restored(&document.put_back, &command_lines::recover(&drill.record.service, context)));
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! What a drill is conducted with.
 
+use super::changed::reversible::Making;
 use super::experiment::Experiment;
-use super::fault_writes::Making;
 use super::fence::Fence;
 use super::phase::Timing;
 use super::record::Record;

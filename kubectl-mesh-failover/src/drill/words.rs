@@ -5,35 +5,52 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use mesh_shared::model::names::service::ServiceName;
+use mesh_shared::model::seen::workload::Workload;
 use mesh_shared::plugin::error::{Error, Kind};
 use mesh_shared::plugin::terminal::table;
 use mesh_shared::plugin::text;
 use mesh_shared::plugin::yaml;
 use serde::Serialize;
 
-use crate::drill::experiment::{Fault, Side};
-use crate::drill::prepared::Prepared;
+use crate::drill::experiment::Experiment;
+use crate::drill::faults::kind::Planned;
 use crate::drill::record::Record;
 use crate::drill::recording::PutBack;
+use crate::drill::side::Side;
 use crate::drill::traffic::Curl;
+use crate::drill::{command_lines, object_names};
 use mesh_shared::plugin::arguments::TableFormat;
 
-/// So many pods are named; of the others their number is given.
-const PODS: usize = 10;
+/// What is done and for how long go in two lines where the former is longer.
+const LONG: usize = 64;
+
+/// A drill that may begin.
+#[derive(Debug, Clone, Copy)]
+pub struct Overview<'a> {
+    /// What is to be shown.
+    pub experiment: &'a Experiment,
+    /// Names of the pods that are failed.
+    pub pods: &'a [String],
+    /// Other services whose pods are failed too.
+    pub also: &'a [ServiceName],
+    /// Workloads behind the service.
+    pub workloads: &'a [Workload],
+    /// What the client's curl can do.
+    pub curl: Curl,
+}
 
 /// What was found and what will be done, in one screen.
-pub fn overview(prepared: &Prepared) -> String {
-    let experiment = &prepared.experiment;
+pub fn overview(overview: &Overview<'_>) -> String {
+    let Overview { experiment, pods, also, workloads: behind, curl } = *overview;
     let (failed, target, client) = (&experiment.failed, &experiment.target, &experiment.client);
     let service = &experiment.service;
+    let of_fault = experiment.fault.kind().in_plan(&Planned { service, workloads: behind, pods, also });
     let mut text = String::new();
     let mut line = |words: String| {
         let _ = writeln!(text, "{words}");
     };
-    line(format!("{service} in {}: {}; {}.", failed.cluster, workloads(prepared), others(&prepared.also)));
-    if let Fault::UpstreamErrors { .. } = experiment.fault {
-        line(matched(&prepared.pods, service, &prepared.also));
-    }
+    line(format!("{service} in {}: {}; {}.", failed.cluster, workloads(behind, failed), others(also)));
+    of_fault.applies_to.into_iter().for_each(&mut line);
     line(format!("Fails over to: {}.", side(target)));
     if let Some(rule) = &experiment.rule {
         line(format!("Governed by: {}.", rule.name));
@@ -43,52 +60,29 @@ pub fn overview(prepared: &Prepared) -> String {
         client.workload,
         client.cluster,
         client.pod,
-        rate(prepared.curl, experiment.rate)
+        rate(curl, experiment.rate)
     ));
-    for workload in &prepared.workloads {
-        if let Some(scaler) = &workload.autoscaler {
-            line(format!(
-                "Note: HorizontalPodAutoscaler {} ({} to {}) rests while {} stands at zero.",
-                scaler.name, scaler.least, scaler.most, workload.object.name
-            ));
-        }
-    }
-    line(format!("Will: {}", will(prepared)));
-    let recover = format!("kubectl mesh-failover drill recover {service} --contexts {}", failed.context);
-    line(format!("      if I am killed it stays so until: {recover}"));
+    of_fault.notes.iter().for_each(|note| line(format!("Note: {note}")));
+    line(format!("Will: {}", will(&of_fault.will, &text::duration(experiment.hold))));
+    line(format!("      if I am killed it stays so until: {}", command_lines::recover(service, &failed.context)));
     text.trim_end().to_owned()
 }
 
-fn will(prepared: &Prepared) -> String {
-    let experiment = &prepared.experiment;
-    let hold = text::duration(experiment.hold);
-    let back = "While I live I put it back, also on Ctrl-C;";
-    match experiment.fault {
-        Fault::ScaleToZero => {
-            let all: Vec<String> = prepared
-                .workloads
-                .iter()
-                .map(|workload| format!("{} to 0 and back to {}", workload.object.name, workload.replicas))
-                .collect();
-            format!("scale {}, for {hold} after the failover.\n      {back}", all.join(", "))
-        }
-        Fault::UpstreamErrors { percent } => format!(
-            "have the proxies of {} answer 503 to {percent} % of requests, of all its clients,\n      for {hold} after the failover. {back}",
-            experiment.service
-        ),
-    }
+/// What is done, for how long, and that it is put back, in lines that are not too long.
+fn will(what: &str, hold: &str) -> String {
+    let (after_what, after_hold) = if what.chars().count() > LONG { (",\n      ", " ") } else { (", ", "\n      ") };
+    format!("{what}{after_what}for {hold} after the failover.{after_hold}While I live I put it back, also on Ctrl-C;")
 }
 
-fn workloads(prepared: &Prepared) -> String {
-    let all: Vec<String> = prepared
-        .workloads
+fn workloads(all: &[Workload], failed: &Side) -> String {
+    let all: Vec<String> = all
         .iter()
         .map(|workload| {
             let replicas = usize::try_from(workload.replicas).unwrap_or(usize::MAX);
             format!("{} {}, {}", workload.object.kind, workload.object.name, text::count(replicas, "replica"))
         })
         .collect();
-    if all.is_empty() { text::count(prepared.experiment.failed.endpoints, "endpoint") } else { all.join("; ") }
+    if all.is_empty() { text::count(failed.endpoints, "endpoint") } else { all.join("; ") }
 }
 
 fn others(also: &[ServiceName]) -> String {
@@ -98,18 +92,6 @@ fn others(also: &[ServiceName]) -> String {
     } else {
         format!("{} fail with it, on the same pods", text::list(&names))
     }
-}
-
-/// The pods whose proxies answer errors, and what they serve.
-fn matched(pods: &[String], service: &ServiceName, also: &[ServiceName]) -> String {
-    let mut names: Vec<String> = pods.iter().take(PODS).cloned().collect();
-    if pods.len() > PODS {
-        names.push(format!("{} more", pods.len() - PODS));
-    }
-    let served: Vec<String> = [service].into_iter().chain(also).map(ToString::to_string).collect();
-    let serve = if pods.len() == 1 { "It serves" } else { "They serve" };
-    let (count, names, served) = (text::count(pods.len(), "pod"), text::list(&names), text::list(&served));
-    format!("The filter applies to {count}: {names}. {serve} {served}.")
 }
 
 fn side(side: &Side) -> String {
@@ -129,9 +111,9 @@ fn rate(curl: Curl, rate: Option<u32>) -> String {
 /// An earlier drill's record stands.
 pub fn left_over(service: &ServiceName, context: &str) -> Error {
     Error::refused(format!("an earlier drill of {service} was not put back"))
-        .at(format!("context {context}, ConfigMap {}/mesh-failover-drill-{}", service.namespace, service.name))
+        .at(format!("context {context}, {}", object_names::record(service)))
         .because("its record still stands, which says what it changed")
-        .fix(format!("kubectl mesh-failover drill recover {service} --contexts {context}"))
+        .fix(command_lines::recover(service, context))
 }
 
 /// A drill of the service runs.
@@ -141,7 +123,7 @@ pub fn runs_already(service: &ServiceName, context: &str, holder: &str, age: Dur
         .because(format!("{holder} began it {} ago", text::duration(age)))
         .fix("wait for its end, or see it: kubectl mesh-failover drill list")
         .fix("where its client died, half a minute later:")
-        .fix(format!("kubectl mesh-failover drill recover {service} --contexts {context}"))
+        .fix(command_lines::recover(service, context))
 }
 
 /// A drill is to be recovered whose client lives.
@@ -220,10 +202,7 @@ impl Listed {
             service: record.service.to_string(),
             cluster: record.cluster.clone(),
             context: context.to_owned(),
-            fault: match record.fault {
-                Fault::ScaleToZero => "scale-to-zero".into(),
-                Fault::UpstreamErrors { percent } => format!("upstream-errors={percent}"),
-            },
+            fault: record.fault.kind().written(),
             started: record.started,
             age_seconds: u64::try_from(now.duration_since(record.started).as_secs()).unwrap_or_default(),
             holder: record.holder.clone(),
@@ -246,29 +225,10 @@ pub fn list(all: &[Listed], output: TableFormat) -> String {
             });
             let mut text = table::render(["service", "cluster", "fault", "age", "holder", "state"], rows) + "\n";
             for one in all.iter().filter(|one| one.state == "left") {
-                let _ = writeln!(
-                    text,
-                    "Put back what was left: kubectl mesh-failover drill recover {} --contexts {}",
-                    one.service, one.context
-                );
+                let _ =
+                    writeln!(text, "Put back what was left: {}", command_lines::recover(&one.service, &one.context));
             }
             text
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ten_pods_of_a_filter_are_named_and_the_others_counted() {
-        let service = |name: &str| ServiceName { namespace: "sample".into(), name: name.into() };
-        let pods: Vec<String> = (1..=12).map(|number| format!("a-{number}")).collect();
-        assert_eq!(
-            matched(&pods, &service("a"), &[service("b")]),
-            "The filter applies to 12 pods: a-1, a-2, a-3, a-4, a-5, a-6, a-7, a-8, a-9, a-10 and 2 more. They serve a.sample and b.sample."
-        );
-        assert_eq!(matched(&pods[..1], &service("a"), &[]), "The filter applies to 1 pod: a-1. It serves a.sample.");
     }
 }

@@ -10,16 +10,21 @@ use jiff::{SignedDuration, Timestamp};
 use kube::Client;
 use kube::client::Body;
 use mesh_shared::cluster::context::Cluster;
+use mesh_shared::model::kube::object::ObjectKey;
+use mesh_shared::model::seen::workload::{Owners, Workload};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::drill::experiment::Fault;
-use crate::drill::fault_writes::{Endpoints, makings};
+use crate::drill::faults::Fault;
+use crate::drill::faults::kind::Scene;
+use crate::drill::faults::latency::Latency;
+use crate::drill::faults::tests::{errors, scaling};
 use crate::drill::put_back::{abandoned, put_back};
+use crate::drill::record::Record;
 use crate::drill::record::tests::record;
-use crate::drill::record::{Changed, Record};
+use crate::drill::test_mesh::{name, workload};
 
 /// The client gives a request up after this.
 const REQUEST: Duration = Duration::from_millis(60);
@@ -185,7 +190,7 @@ fn case() -> impl Strategy<Value = Case> {
         1 => Just(Fate::Refused),
         1 => (0_u64..150).prop_map(Fate::Failed),
     ];
-    let fault = prop_oneof![Just(Fault::ScaleToZero), Just(Fault::UpstreamErrors { percent: 100 })];
+    let fault = prop_oneof![Just(scaling()), Just(errors(100)), Just(Fault::Latency(Latency { delay: 2000 }))];
     (fault, proptest::collection::vec(fate, 0..4), 0_u64..100, 0_u64..80)
         .prop_map(|(fault, fates, stop_after, grace)| Case { fault, fates, stop_after, grace })
 }
@@ -194,29 +199,23 @@ fn deployment(name: &str) -> String {
     format!("/apis/apps/v1/namespaces/sample/deployments/{name}")
 }
 
-fn world(case: &Case) -> (Record, Arc<Mutex<Server>>) {
+/// So many Deployments of three replicas, what becomes of writes to them, and the record of a fault.
+fn world(case: &Case, deployments: usize) -> (Record, Arc<Mutex<Server>>) {
     let mut server = Server { fates: case.fates.clone(), ..Server::default() };
-    let mut changed = Vec::new();
-    match case.fault {
-        Fault::ScaleToZero => {
-            for name in ["a", "b"] {
-                let metadata = json!({"namespace": "sample", "name": name, "uid": name, "resourceVersion": "0"});
-                let object = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": {"replicas": 3}});
-                server.objects.insert(deployment(name), object);
-                changed.push(Changed::Replicas {
-                    kind: "Deployment".into(),
-                    namespace: "sample".into(),
-                    name: name.into(),
-                    uid: name.into(),
-                    before: 3,
-                    generation: 1,
-                    autoscaler: None,
-                });
-            }
-        }
-        Fault::UpstreamErrors { .. } => changed.push(Changed::Filter { namespace: "sample".into(), name: "f".into() }),
+    let mut owners = Owners::default();
+    for number in 0..deployments {
+        let name = format!("web-{number}");
+        let metadata = json!({"namespace": "sample", "name": name, "uid": name, "resourceVersion": "0"});
+        let object =
+            json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": {"replicas": 3}});
+        server.objects.insert(deployment(&name), object);
+        let object = ObjectKey::new("Deployment", "sample", &name);
+        owners.workloads.push(Workload { object, uid: name, replicas: 3, ..workload() });
     }
-    (Record { fault: case.fault, ..record(changed) }, Arc::new(Mutex::new(server)))
+    let (service, selector) = (name(), [("app".to_owned(), "a".to_owned())].into());
+    let scene = Scene { service: &service, selector: &selector, port: 5000, owners: &owners, allow_owner: false };
+    let changed = case.fault.kind().changes(&scene).unwrap();
+    (Record { fault: case.fault.clone(), ..record(changed) }, Arc::new(Mutex::new(server)))
 }
 
 /// Whether a write makes the fault, as against putting it back.
@@ -229,11 +228,10 @@ fn injects((method, _, body): &(Method, String, Value)) -> bool {
 
 /// Injects, stops, puts back, and looks again once nothing can be under way any more.
 async fn stopped_in_the_middle(case: &Case) -> Result<(), String> {
-    let (record, server) = world(case);
+    let (record, server) = world(case, 2);
     let before = server.lock().unwrap().objects.clone();
     let cluster = cluster(&server);
-    let endpoints = Endpoints { selector: [("app".to_owned(), "a".to_owned())].into(), port: 5000 };
-    let makings = makings(&record, &endpoints, "m");
+    let makings = record.makings("m");
     let fence = Fence::new(record.changed.len(), REQUEST, Timestamp::MAX).with_limit(LIMIT);
     let injecting = {
         let (cluster, fence) = (cluster.clone(), fence.clone());
@@ -284,15 +282,15 @@ proptest! {
 #[tokio::test]
 async fn a_write_that_its_client_gave_up_is_put_back_when_it_comes() {
     for late in [Fate::Lost(110), Fate::Broken(110), Fate::Failed(110)] {
-        let case = Case { fault: Fault::ScaleToZero, fates: vec![late], stop_after: 100, grace: 0 };
+        let case = Case { fault: scaling(), fates: vec![late], stop_after: 100, grace: 0 };
         assert_eq!(stopped_in_the_middle(&case).await, Ok(()), "{late:?}");
     }
 }
 
 #[tokio::test]
 async fn where_nobody_knows_in_time_it_is_said_and_not_called_restored() {
-    let case = Case { fault: Fault::ScaleToZero, fates: Vec::new(), stop_after: 0, grace: 0 };
-    let (record, server) = world(&case);
+    let case = Case { fault: scaling(), fates: Vec::new(), stop_after: 0, grace: 0 };
+    let (record, server) = world(&case, 2);
     let until = Instant::now() + Duration::from_mins(1);
     let states = vec![ChangeState::MayBeMade { until, limit: LIMIT }; 2];
     let back =
@@ -307,8 +305,8 @@ async fn where_nobody_knows_in_time_it_is_said_and_not_called_restored() {
 
 #[tokio::test]
 async fn what_was_not_made_is_left_to_whoever_changes_it() {
-    let case = Case { fault: Fault::ScaleToZero, fates: Vec::new(), stop_after: 0, grace: 0 };
-    let (record, server) = world(&case);
+    let case = Case { fault: scaling(), fates: Vec::new(), stop_after: 0, grace: 0 };
+    let (record, server) = world(&case, 2);
     for object in server.lock().unwrap().objects.values_mut() {
         object["spec"]["replicas"] = 0.into();
     }
@@ -320,28 +318,10 @@ async fn what_was_not_made_is_left_to_whoever_changes_it() {
 
 #[tokio::test]
 async fn a_change_that_waits_for_its_turn_is_not_made_once_another_has_failed() {
-    let mut changed = Vec::new();
-    let mut server = Server { fates: vec![Fate::Swallowed; 20], ..Server::default() };
-    for number in 0..20 {
-        let name = format!("web-{number}");
-        let metadata = json!({"namespace": "sample", "name": name, "uid": name, "resourceVersion": "0"});
-        server
-            .objects
-            .insert(deployment(&name), json!({"kind": "Deployment", "metadata": metadata, "spec": {"replicas": 3}}));
-        changed.push(Changed::Replicas {
-            kind: "Deployment".into(),
-            namespace: "sample".into(),
-            uid: name.clone(),
-            name,
-            before: 3,
-            generation: 1,
-            autoscaler: None,
-        });
-    }
-    let (record, server) = (record(changed), Arc::new(Mutex::new(server)));
-    let endpoints = Endpoints { selector: BTreeMap::new(), port: 5000 };
+    let case = Case { fault: scaling(), fates: vec![Fate::Swallowed; 20], stop_after: 0, grace: 0 };
+    let (record, server) = world(&case, 20);
     let fence = Fence::new(20, REQUEST, Timestamp::MAX);
-    let ended = inject(&cluster(&server), &makings(&record, &endpoints, "m"), &fence).await;
+    let ended = inject(&cluster(&server), &record.makings("m"), &fence).await;
     assert!(ended.is_err());
     let sent = server.lock().unwrap().writes.len();
     assert!(sent < 20, "{sent} were sent");
@@ -351,7 +331,7 @@ async fn a_change_that_waits_for_its_turn_is_not_made_once_another_has_failed() 
 
 #[test]
 fn a_record_whose_client_is_gone_is_open_until_long_after_its_deadline() {
-    let record = record(vec![Changed::Filter { namespace: "sample".into(), name: "f".into() }]);
+    let (record, _) = world(&Case { fault: errors(100), fates: Vec::new(), stop_after: 0, grace: 0 }, 0);
     let at = |minutes: i64| record.deadline + SignedDuration::from_mins(minutes);
     let states = |minutes| abandoned(&record, REQUEST, at(minutes));
     assert!(matches!(states(0)[..], [ChangeState::MayBeMade { .. }]));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mesh_shared::plugin::text::grouped;
 
-use super::course::{Course, UNKNOWN};
+use super::ordered_recording::{OrderedRecording, UNKNOWN};
 use crate::drill::recording::{HostCounters, Reading};
 use crate::drill::report::document::{Attempts, Counters};
 use crate::drill::report::wording::count;
@@ -76,9 +76,9 @@ pub fn sum<'a>(windows: &[Window<'a>]) -> BTreeMap<&'a str, Attempts> {
 /// They agree where the proxy counted as many successes as we did, in all and by region, give or take: the requests under way
 /// at the first and the last reading; 2 %; answers whose sample was lost or whose region cannot be told; and answers of hosts
 /// that were removed, whose counters went with them. Failed attempts may differ: a retry hides them.
-pub fn beside(readings: &[Reading], windows: &[Window<'_>], course: &Course<'_>) -> Option<Counters> {
+pub fn beside(readings: &[Reading], windows: &[Window<'_>], ordered: &OrderedRecording<'_>) -> Option<Counters> {
     let attempts = sum(windows);
-    let ours = Ours::between(windows, course)?;
+    let ours = Ours::between(windows, ordered)?;
     let successes = attempts.values().fold(0_u64, |sum, attempts| sum.saturating_add(attempts.success));
     let errors = attempts.values().fold(0_u64, |sum, attempts| sum.saturating_add(attempts.error));
     let in_all = ours.fits(successes, ours.answered(), ours.removed.values().sum());
@@ -119,10 +119,10 @@ struct Ours<'a> {
 }
 
 impl<'a> Ours<'a> {
-    fn between(windows: &[Window<'_>], course: &Course<'a>) -> Option<Self> {
+    fn between(windows: &[Window<'_>], ordered: &OrderedRecording<'a>) -> Option<Self> {
         let (first, last) = (windows.first()?, windows.last()?);
-        let mut ours = Self { answers: BTreeMap::new(), failed: 0, removed: BTreeMap::new(), lost: course.lost };
-        for request in course.requests.iter().filter(|request| request.at > first.from && request.at <= last.to) {
+        let mut ours = Self { answers: BTreeMap::new(), failed: 0, removed: BTreeMap::new(), lost: ordered.lost };
+        for request in ordered.requests.iter().filter(|request| request.at > first.from && request.at <= last.to) {
             let Some(region) = request.region else {
                 ours.failed += 1;
                 continue;

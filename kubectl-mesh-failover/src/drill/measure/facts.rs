@@ -1,9 +1,9 @@
 //! What a drill is judged by.
 
 use super::counters::Window;
-use super::course::Course;
 use super::figures;
 use super::figures::{Baseline, Times};
+use super::ordered_recording::OrderedRecording;
 use super::regions::Source;
 use crate::drill::experiment::Experiment;
 use crate::drill::recording::Recording;
@@ -13,7 +13,7 @@ use crate::drill::report::document::Figures;
 pub(super) struct Facts<'a> {
     pub(super) recording: &'a Recording,
     pub(super) experiment: &'a Experiment,
-    pub(super) course: Course<'a>,
+    pub(super) ordered: OrderedRecording<'a>,
     pub(super) windows: Vec<Window<'a>>,
     pub(super) source: Source,
     pub(super) baseline: Baseline,
@@ -32,7 +32,7 @@ pub(super) struct UnderFault {
 impl Facts<'_> {
     /// Who answered the requests sent during the fault, and how many failed.
     pub(super) fn under_fault(&self) -> UnderFault {
-        let requests = self.course.under_fault();
+        let requests = self.ordered.under_fault();
         let from = |region: &str| figures::count(requests, |request| figures::is_from(request, region));
         UnderFault {
             requests: figures::count(requests, |_| true),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::course::{Course, Part, Request, UNKNOWN};
+use super::ordered_recording::{OrderedRecording, Part, Request, UNKNOWN};
 use super::regions::Source;
 use crate::drill::experiment::Experiment;
 use crate::drill::recording::Recording;
@@ -21,6 +21,9 @@ pub const SPLIT_TOLERANCE: f64 = 0.05;
 
 /// More answers from elsewhere than this in the baseline, and the first one under the fault tells nothing.
 const ELSEWHERE_BEFORE: f64 = 0.01;
+
+/// Tolerance for rounding errors where counts are held against a share of them.
+pub const ROUNDING: f64 = 1e-9;
 
 /// Milliseconds to the microsecond.
 pub fn milliseconds(time: Duration) -> f64 {
@@ -61,8 +64,8 @@ pub struct Baseline {
 
 impl Baseline {
     /// Counts the baseline's requests.
-    pub fn of(experiment: &Experiment, course: &Course<'_>) -> Self {
-        let requests = course.part(Part::Baseline);
+    pub fn of(experiment: &Experiment, ordered: &OrderedRecording<'_>) -> Self {
+        let requests = ordered.part(Part::Baseline);
         let all = count(requests, |_| true);
         Self {
             requests: all,
@@ -98,13 +101,13 @@ fn elsewhere(request: &Request<'_>, failed: &str) -> bool {
 }
 
 /// The moments by which a drill is judged.
-pub fn times<'a>(experiment: &Experiment, course: &Course<'a>, baseline: Baseline) -> Times<'a> {
+pub fn times<'a>(experiment: &Experiment, ordered: &OrderedRecording<'a>, baseline: Baseline) -> Times<'a> {
     let failed = experiment.failed.region.as_str();
     let target = experiment.target.region.as_str();
-    if course.fault().is_none() {
+    if ordered.fault().is_none() {
         return Times::default();
     }
-    let under = course.under_fault();
+    let under = ordered.under_fault();
     let first = |requests: &[Request<'_>], is: &dyn Fn(&Request<'_>) -> bool| {
         requests.iter().find(|request| is(request)).map(|request| request.at)
     };
@@ -115,7 +118,7 @@ pub fn times<'a>(experiment: &Experiment, course: &Course<'a>, baseline: Baselin
         .find_map(|request| Some((request.at, request.region?)));
     let failover = settled(under, experiment.hypothesis.failover_share, |request| is_from(request, target));
     let first_effect = [first_error, first_elsewhere.map(|(at, _)| at)].into_iter().flatten().min().or(failover);
-    let restored = course.restored();
+    let restored = ordered.restored();
     let back = (baseline.from_failed - SPLIT_TOLERANCE).max(0.0);
     Times {
         first_error,
@@ -135,54 +138,52 @@ pub fn times<'a>(experiment: &Experiment, course: &Course<'a>, baseline: Baselin
 /// and a relapse soon after it does.
 fn settled(requests: &[Request<'_>], least: f64, wanted: impl Fn(&Request<'_>) -> bool) -> Option<Duration> {
     let end = requests.last()?.at;
-    // Rises by what a wanted request is above the least share and falls by it for another: between two requests the share was
-    // below exactly where the sum is lower at the later one.
-    let mut sums = vec![0.0];
-    for request in requests {
-        let before = sums.last().copied().unwrap_or(0.0);
-        sums.push(before + if wanted(request) { 1.0 - least } else { -least });
+    // How many wanted requests there are above the least share, after each request: between two requests the share was below
+    // exactly where this is lower at the later one. Made of counts and not summed up, so that no rounding adds up.
+    let mut ahead = vec![0.0];
+    let mut seen = 0;
+    for (before, request) in (0_u64..).zip(requests) {
+        seen += u64::from(wanted(request));
+        ahead.push(real(seen) - real(before + 1) * least);
     }
     let mut lowest_ahead = f64::INFINITY;
     let mut since = None;
     for (index, request) in requests.iter().enumerate().rev() {
-        lowest_ahead = sums[index + 1].min(lowest_ahead);
+        lowest_ahead = ahead[index + 1].min(lowest_ahead);
         let watched = requests.len() - index > WATCHED_REQUESTS && end.saturating_sub(request.at) >= WATCHED;
-        if watched && wanted(request) && lowest_ahead >= sums[index] - ROUNDING {
+        if watched && wanted(request) && lowest_ahead >= ahead[index] - ROUNDING {
             since = Some(request.at);
         }
     }
     since
 }
 
-/// What sums of shares may be off for being sums.
-const ROUNDING: f64 = 1e-6;
-
 /// The table of figures.
-pub fn figures(recording: &Recording, course: &Course<'_>, times: &Times<'_>, source: Source) -> Figures {
+pub fn figures(recording: &Recording, ordered: &OrderedRecording<'_>, times: &Times<'_>, source: Source) -> Figures {
     let since = |begin: Option<Duration>, at: Option<Duration>| Some(milliseconds(at?.saturating_sub(begin?)));
-    let fault = course.fault();
+    let fault = ordered.fault();
     Figures {
-        resolution_ms: milliseconds(resolution(recording, course, source)),
+        resolution_ms: milliseconds(resolution(recording, ordered, source)),
         first_effect_ms: since(fault, times.first_effect),
         first_error_ms: since(fault, times.first_error),
         first_elsewhere_ms: since(fault, times.first_elsewhere.map(|(at, _)| at)),
         failover_ms: since(fault, times.failover),
         failover_from_effect_ms: since(times.first_effect, times.failover),
         last_from_failed_ms: since(fault, times.last_from_failed),
-        failback_ms: since(course.restore(), times.failback),
-        requests: count(&course.requests, |_| true),
-        failed: count(&course.requests, |request| request.failed),
-        lost: course.lost,
-        rate: rate(course.part(Part::Baseline)),
+        failback_ms: since(ordered.restore(), times.failback),
+        requests: count(&ordered.requests, |_| true),
+        failed: count(&ordered.requests, |request| request.failed),
+        lost: ordered.lost,
+        rate: rate(ordered.part(Part::Baseline)),
     }
 }
 
 /// The usual pause between two requests, or between two readings where these tell who answered.
-fn resolution(recording: &Recording, course: &Course<'_>, source: Source) -> Duration {
+fn resolution(recording: &Recording, ordered: &OrderedRecording<'_>, source: Source) -> Duration {
     if source == Source::Counters {
         usual_pause(recording.readings.iter().map(|reading| reading.at))
     } else {
-        usual_pause(course.requests.iter().map(|request| request.at))
+        usual_pause(ordered.requests.iter().map(|request| request.at))
     }
 }
 
@@ -224,15 +225,15 @@ pub fn answers(requests: &[Request<'_>]) -> BTreeMap<String, u64> {
 }
 
 /// The moments for the timeline, in the order of time.
-pub fn moments(experiment: &Experiment, course: &Course<'_>, times: &Times<'_>) -> Vec<Moment> {
+pub fn moments(experiment: &Experiment, ordered: &OrderedRecording<'_>, times: &Times<'_>) -> Vec<Moment> {
     let failed = &experiment.failed.region;
     let (elsewhere, region) = times.first_elsewhere.unzip();
     let mut moments: Vec<(Duration, String)> = [
-        (course.fault(), "fault accepted".to_owned()),
+        (ordered.fault(), "fault accepted".to_owned()),
         (times.first_error, "first failed request".to_owned()),
         (elsewhere, format!("first answer from {}", region.unwrap_or_default())),
         (times.failover, "failed over".to_owned()),
-        (course.restore(), "restore accepted".to_owned()),
+        (ordered.restore(), "restore accepted".to_owned()),
         (times.first_back, format!("{failed} answers again")),
         (times.failback, "failed back".to_owned()),
     ]

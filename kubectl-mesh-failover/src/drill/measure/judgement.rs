@@ -5,14 +5,11 @@ use std::time::Duration;
 use mesh_shared::plugin::text::grouped;
 
 use super::facts::Facts;
-use super::figures::{SPLIT_TOLERANCE, count as requests_that, is_from, milliseconds};
+use super::figures::{ROUNDING, SPLIT_TOLERANCE, count as requests_that, is_from, milliseconds};
 use super::regions::Source;
 use crate::drill::recording::{Mark, PutBack, Stop};
 use crate::drill::report::document::{Expectation, Verdict};
 use crate::drill::report::wording::{count, percent, percent_of, seconds, share};
-
-/// What sums of parts of one may be off for being sums.
-const ROUNDING: f64 = 1e-9;
 
 /// Places of the parts in the list of expectations; that of the failed requests is there only where there is a stop condition.
 pub const BASELINE: usize = 0;
@@ -71,7 +68,7 @@ fn failover_found(facts: &Facts<'_>) -> (String, Option<bool>) {
     let experiment = facts.experiment;
     let within = experiment.hypothesis.failover_within;
     let under = facts.under_fault();
-    if facts.course.fault().is_none() {
+    if facts.ordered.fault().is_none() {
         return ("no fault was injected".into(), None);
     }
     if facts.source == Source::Nothing {
@@ -89,14 +86,14 @@ fn failover_found(facts: &Facts<'_>) -> (String, Option<bool>) {
     let effect = facts.times.first_effect;
     if let (Some(failover), Some(effect)) = (facts.times.failover, effect) {
         let took = failover.saturating_sub(effect);
-        let under = facts.course.under_fault();
+        let under = facts.ordered.under_fault();
         let since = &under[under.partition_point(|request| request.at < failover)..];
         let from_target = requests_that(since, |request| is_from(request, &experiment.target.region));
         let then = percent_of(from_target, requests_that(since, |_| true));
         return (format!("after {}, then {then}", seconds(milliseconds(took))), Some(took <= within));
     }
-    let since = effect.or(facts.course.fault()).unwrap_or_default();
-    let last = facts.course.under_fault().last().map_or(since, |request| request.at);
+    let since = effect.or(facts.ordered.fault()).unwrap_or_default();
+    let last = facts.ordered.under_fault().last().map_or(since, |request| request.at);
     let judged = !cut_short(facts) || last.saturating_sub(since) >= within;
     (format!("not reached: {target}"), judged.then_some(false))
 }
@@ -105,7 +102,7 @@ fn failback(facts: &Facts<'_>) -> Expectation {
     let experiment = facts.experiment;
     let within = experiment.hypothesis.failback_within;
     let split = percent(facts.baseline.from_failed);
-    let (found, held) = match (facts.course.restore(), facts.times.failback) {
+    let (found, held) = match (facts.ordered.restore(), facts.times.failback) {
         (None, _) => ("nothing was put back".into(), None),
         (Some(_), _) if !facts.baseline.tells() => ("the baseline tells no split to come back to".into(), None),
         (Some(restore), Some(failback)) => {
@@ -113,7 +110,7 @@ fn failback(facts: &Facts<'_>) -> Expectation {
             (format!("after {}", seconds(milliseconds(took))), Some(took <= within))
         }
         (Some(restore), None) => {
-            let watched = facts.course.end.saturating_sub(restore);
+            let watched = facts.ordered.end.saturating_sub(restore);
             let judged = facts.recording.stopped.is_none() || watched >= within;
             (format!("not back after {}", seconds(milliseconds(watched))), judged.then_some(false))
         }
@@ -143,7 +140,7 @@ pub fn not_restored<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = &'a PutBac
 
 /// Whether a fault was accepted and nothing tells what became of it.
 pub fn untold(facts: &Facts<'_>) -> bool {
-    facts.course.marks.contains_key(&Mark::FaultAccepted) && facts.recording.put_back.is_empty()
+    facts.ordered.marks.contains_key(&Mark::FaultAccepted) && facts.recording.put_back.is_empty()
 }
 
 /// How the drill ended: not restored before all others; then stopped, where a part could not be judged for that (too many failed
@@ -153,7 +150,7 @@ pub fn verdict(facts: &Facts<'_>, hypothesis: &[Expectation]) -> Verdict {
     let stopped = match &facts.recording.stopped {
         None => false,
         Some(Stop::Baseline) => true,
-        Some(Stop::MaxErrors(_)) => facts.course.fault().is_none(),
+        Some(Stop::MaxErrors(_)) => facts.ordered.fault().is_none(),
         Some(Stop::Traffic(_) | Stop::LockLost(_) | Stop::Signal(_) | Stop::Failed(_)) => !judged,
     };
     if not_restored(facts).next().is_some() || untold(facts) {

@@ -1,10 +1,9 @@
 //! What a reader must know to judge the figures.
 
-use super::course::{Part, UNKNOWN};
 use super::facts::Facts;
 use super::figures::count as count_requests;
+use super::ordered_recording::{Part, UNKNOWN};
 use super::regions::Source;
-use crate::drill::experiment::Fault;
 use crate::drill::recording::TrafficEnd;
 use crate::drill::report::wording::{count, latency, percent, real};
 
@@ -26,7 +25,7 @@ fn traffic(facts: &Facts<'_>) -> Vec<String> {
     if let TrafficEnd::Broken(why) = &facts.recording.traffic {
         notes.push(format!("the traffic broke off: {why}"));
     }
-    if facts.course.requests.is_empty() {
+    if facts.ordered.requests.is_empty() {
         notes.push("no request was told".into());
         return notes;
     }
@@ -58,11 +57,11 @@ fn who_answered(facts: &Facts<'_>) -> Vec<String> {
         )),
         Source::Nothing => notes.push("neither a pattern nor the client proxy's counters tell who answered".into()),
     }
-    let unknown = count_requests(&facts.course.requests, |request| request.region == Some(UNKNOWN));
+    let unknown = count_requests(&facts.ordered.requests, |request| request.region == Some(UNKNOWN));
     if unknown > 0 && facts.source != Source::Nothing {
         notes.push(format!("of {} it cannot be told who gave them", count(unknown, "answer")));
     }
-    if facts.course.fault().is_some() && !facts.baseline.local() {
+    if facts.ordered.fault().is_some() && !facts.baseline.local() {
         notes.push(format!(
             "{} of the baseline came from elsewhere than {failed}: the first answer from elsewhere tells nothing then, and is left out",
             percent(facts.baseline.from_elsewhere)
@@ -72,22 +71,22 @@ fn who_answered(facts: &Facts<'_>) -> Vec<String> {
 }
 
 fn telling(facts: &Facts<'_>) -> Vec<String> {
-    let course = &facts.course;
+    let ordered = &facts.ordered;
     let mut notes = Vec::new();
-    if course.lost > 0 {
-        notes.push(format!("{} lost on the way to us and counted nowhere", are(course.lost, "sample")));
+    if ordered.lost > 0 {
+        notes.push(format!("{} lost on the way to us and counted nowhere", are(ordered.lost, "sample")));
     }
-    if course.repeated > 0 {
-        notes.push(format!("{} told more than once and counted once", are(course.repeated, "sample")));
+    if ordered.repeated > 0 {
+        notes.push(format!("{} told more than once and counted once", are(ordered.repeated, "sample")));
     }
-    if course.stepped_back > 0 {
+    if ordered.stepped_back > 0 {
         notes.push(format!(
             "{} earlier than the one before: they count as ended with it",
-            are(course.stepped_back, "sample")
+            are(ordered.stepped_back, "sample")
         ));
     }
     let fewest = [Part::Baseline, Part::Fault, Part::Hold, Part::After]
-        .map(|part| course.part(part).len())
+        .map(|part| ordered.part(part).len())
         .into_iter()
         .filter(|requests| *requests > 0)
         .min();
@@ -99,10 +98,8 @@ fn telling(facts: &Facts<'_>) -> Vec<String> {
 
 fn meaning(facts: &Facts<'_>) -> Vec<String> {
     let mut notes = Vec::new();
-    if facts.experiment.fault == Fault::ScaleToZero && facts.course.fault().is_some() {
-        notes.push(
-            "scaling to zero takes the endpoints away: it does not show that outlier detection ejects hosts that fail (--fault upstream-errors does)".into(),
-        );
+    if facts.ordered.fault().is_some() {
+        notes.extend(facts.experiment.fault.kind().note().map(str::to_owned));
     }
     if facts.baseline.failed > 0 && facts.times.first_error.is_some() {
         let share = real(facts.baseline.failed) / real(facts.baseline.requests);

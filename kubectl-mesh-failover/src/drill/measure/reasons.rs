@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use mesh_shared::model::locality::ejection::may_eject;
-
 use super::counters;
 use super::facts::{Facts, UnderFault};
 use super::judgement::{BASELINE, FAILBACK, FAILOVER, not_restored, time, untold};
-use crate::drill::experiment::{Fault, Rule};
+use crate::drill::command_lines;
+use crate::drill::faults::kind::Weakness;
+use crate::drill::governing_rule::Rule;
 use crate::drill::recording::Stop;
 use crate::drill::report::document::{Expectation, Reason, Verdict};
 use crate::drill::report::wording::{count, percent_of};
@@ -28,7 +28,7 @@ fn reason(why: impl Into<String>, remedy: impl Into<String>) -> Reason {
 
 fn unrestored(facts: &Facts<'_>) -> Vec<Reason> {
     let (service, context) = (&facts.experiment.service, &facts.experiment.failed.context);
-    let recover = format!("kubectl mesh-failover drill recover {service} --contexts {context}");
+    let recover = command_lines::recover(service, context);
     let mut reasons: Vec<Reason> =
         not_restored(facts).map(|field| reason(field.unrestored(), recover.clone())).collect();
     if untold(facts) {
@@ -83,10 +83,7 @@ fn failed(facts: &Facts<'_>, hypothesis: &[Expectation]) -> Vec<Reason> {
 /// The command that writes the rule by which this drill holds.
 fn apply(facts: &Facts<'_>) -> String {
     let experiment = facts.experiment;
-    format!(
-        "kubectl mesh-failover locality apply {} --failover {}={}",
-        experiment.service, experiment.failed.region, experiment.target.region
-    )
+    command_lines::apply_locality(&experiment.service, &experiment.failed.region, &experiment.target.region)
 }
 
 fn no_failover(facts: &Facts<'_>) -> Vec<Reason> {
@@ -158,7 +155,7 @@ fn in_part(facts: &Facts<'_>, under: &UnderFault) -> Reason {
 
 fn of_the_rule(facts: &Facts<'_>, rule: &Rule) -> Vec<Reason> {
     let experiment = facts.experiment;
-    let name = rule_name(rule);
+    let name = rule.short_name();
     if !rule.outlier_detection {
         return vec![reason(
             format!("rule {name} has no outlier detection: without it Istio ranks no regions and ejects no host"),
@@ -166,38 +163,8 @@ fn of_the_rule(facts: &Facts<'_>, rule: &Rule) -> Vec<Reason> {
         )];
     }
     let mut reasons = Vec::new();
-    if let Fault::UpstreamErrors { percent } = experiment.fault {
-        let hosts = count(u64::try_from(rule.hosts).unwrap_or(u64::MAX), "host");
-        if rule.consecutive_5xx == 0 {
-            reasons.push(reason(
-                format!("rule {name} ejects for no error of the service (consecutive5xxErrors 0)"),
-                apply(facts),
-            ));
-        } else if may_eject(rule.hosts, rule.max_ejection_percent) == 0 {
-            let default = if rule.max_ejection_percent == 10 { ", default" } else { "" };
-            let most = rule.max_ejection_percent;
-            reasons.push(reason(
-                format!("rule {name} ejects at most {most} % of {hosts}: that is none (maxEjectionPercent{default})"),
-                apply(facts),
-            ));
-        } else if may_eject(rule.hosts, rule.max_ejection_percent) < experiment.failed.endpoints {
-            let can = may_eject(rule.hosts, rule.max_ejection_percent);
-            reasons.push(reason(
-                format!(
-                    "rule {name} ejects at most {can} of {hosts}, and {} has {} that fail (maxEjectionPercent {})",
-                    experiment.failed.region, experiment.failed.endpoints, rule.max_ejection_percent
-                ),
-                apply(facts),
-            ));
-        } else if percent < 100 && rule.consecutive_5xx > 1 {
-            reasons.push(reason(
-                format!(
-                    "rule {name} ejects after {} errors in a row, and only {percent} % of the answers are errors",
-                    rule.consecutive_5xx
-                ),
-                "eject after fewer (consecutive5xxErrors), or drill with more errors",
-            ));
-        }
+    if let Some(Weakness { why, remedy }) = experiment.fault.kind().weakness(rule, &experiment.failed) {
+        reasons.push(reason(why, remedy.map_or_else(|| apply(facts), str::to_owned)));
     }
     if rule.failover_to.as_deref() != Some(experiment.target.region.as_str()) {
         let (failed, target) = (&experiment.failed.region, &experiment.target.region);
@@ -210,15 +177,10 @@ fn of_the_rule(facts: &Facts<'_>, rule: &Rule) -> Vec<Reason> {
     reasons
 }
 
-/// Such as `helloworld` of `DestinationRule sample/helloworld`.
-fn rule_name(rule: &Rule) -> &str {
-    rule.name.rsplit(['/', ' ']).next().filter(|name| !name.is_empty()).unwrap_or(&rule.name)
-}
-
 /// Where the target's hosts themselves answered with errors under the fault, by the client proxy's counters.
 fn target_errors(facts: &Facts<'_>) -> Option<Reason> {
     let experiment = facts.experiment;
-    let (fault, restore) = (facts.course.fault()?, facts.course.restore().unwrap_or(facts.course.end));
+    let (fault, restore) = (facts.ordered.fault()?, facts.ordered.restore().unwrap_or(facts.ordered.end));
     let from = facts.windows.partition_point(|window| window.from < fault);
     let to = facts.windows.partition_point(|window| window.to <= restore).max(from);
     let seen = counters::sum(&facts.windows[from..to]);
@@ -242,9 +204,9 @@ fn no_failback(facts: &Facts<'_>) -> Vec<Reason> {
     let failed = &facts.experiment.failed.region;
     let seen = facts.recording.readings.iter().flat_map(|reading| &reading.hosts);
     let ejected = seen.clone().any(|host| host.ejected && host.region == *failed);
-    match (&facts.experiment.rule, ejected || facts.experiment.fault != Fault::ScaleToZero) {
+    match (&facts.experiment.rule, ejected || facts.experiment.fault.kind().ejects()) {
         (Some(rule), true) if rule.outlier_detection => {
-            let stood = facts.course.restore().zip(facts.course.fault());
+            let stood = facts.ordered.restore().zip(facts.ordered.fault());
             let stood = stood.map_or(Duration::ZERO, |(restore, fault)| restore.saturating_sub(fault));
             vec![reason(
                 format!(

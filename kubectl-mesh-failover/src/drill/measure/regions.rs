@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::counters;
 use super::counters::{Window, window_at};
-use super::course::{Course, Part, Request, UNKNOWN};
+use super::ordered_recording::{OrderedRecording, Part, Request, UNKNOWN};
 use crate::drill::experiment::Experiment;
 use crate::drill::report::wording::real;
 
@@ -23,16 +23,16 @@ pub enum Source {
 }
 
 /// Writes into each request that was answered who answered it.
-pub fn tell<'a>(experiment: &'a Experiment, course: &mut Course<'a>, windows: &[Window<'a>]) -> Source {
-    let texts = course.requests.iter().any(|request| !request.failed && request.sample.answered_by.is_some());
+pub fn tell<'a>(experiment: &'a Experiment, ordered: &mut OrderedRecording<'a>, windows: &[Window<'a>]) -> Source {
+    let texts = ordered.requests.iter().any(|request| !request.failed && request.sample.answered_by.is_some());
     let counted = counters::sum(windows).values().any(|attempts| attempts.success > 0);
     let (source, regions) = match (texts, counted) {
-        (true, true) => (Source::Texts, by_texts(experiment, &course.requests, windows)),
-        (true, false) => (Source::Majority, by_majority(experiment, &course.requests)),
-        (false, true) => (Source::Counters, by_counters(&course.requests, windows)),
-        (false, false) => (Source::Nothing, vec![UNKNOWN; course.requests.len()]),
+        (true, true) => (Source::Texts, by_texts(experiment, &ordered.requests, windows)),
+        (true, false) => (Source::Majority, by_majority(experiment, &ordered.requests)),
+        (false, true) => (Source::Counters, by_counters(&ordered.requests, windows)),
+        (false, false) => (Source::Nothing, vec![UNKNOWN; ordered.requests.len()]),
     };
-    for (request, region) in course.requests.iter_mut().zip(regions) {
+    for (request, region) in ordered.requests.iter_mut().zip(regions) {
         request.region = (!request.failed).then_some(region);
     }
     source

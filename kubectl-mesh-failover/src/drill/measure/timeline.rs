@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
-use super::course::Course;
 use super::figures::{answers, count, latency, milliseconds};
+use super::ordered_recording::OrderedRecording;
 use crate::drill::report::document::{Phase, Slice, Timeline};
 
 /// A picture has at least so many slices, unless the drill was shorter than that many milliseconds; at most 2.5 times as many.
 const SLICES: u128 = 60;
 
 /// Each phase that was reached.
-pub fn phases(course: &Course<'_>) -> Vec<Phase> {
-    course
+pub fn phases(ordered: &OrderedRecording<'_>) -> Vec<Phase> {
+    ordered
         .spans
         .iter()
         .map(|span| {
-            let requests = course.part(span.part);
+            let requests = ordered.part(span.part);
             Phase {
                 name: span.part.name().to_owned(),
                 from_ms: milliseconds(span.from),
@@ -30,14 +30,14 @@ pub fn phases(course: &Course<'_>) -> Vec<Phase> {
 }
 
 /// The whole drill in slices of equal width: 1, 2 or 5 times a power of ten milliseconds, the widest that gives [`SLICES`].
-pub fn timeline(course: &Course<'_>) -> Timeline {
-    if course.requests.is_empty() {
+pub fn timeline(ordered: &OrderedRecording<'_>) -> Timeline {
+    if ordered.requests.is_empty() {
         return Timeline::default();
     }
-    let width = width(course.end.as_millis());
+    let width = width(ordered.end.as_millis());
     let place = |at: Duration| usize::try_from(at.as_millis() / width).unwrap_or(usize::MAX);
-    let mut slices = vec![Slice::default(); place(course.end) + 1];
-    for request in &course.requests {
+    let mut slices = vec![Slice::default(); place(ordered.end) + 1];
+    for request in &ordered.requests {
         let Some(slice) = slices.get_mut(place(request.at)) else { continue };
         match request.region {
             Some(region) => *slice.answers.entry(region.to_owned()).or_default() += 1,

@@ -8,7 +8,6 @@ use mesh_shared::plugin::text::grouped;
 use super::document::{Document, Verdict};
 use super::text::word;
 use super::wording::{count, seconds};
-use crate::drill::experiment::Fault;
 
 mod labels;
 mod layers;
@@ -71,20 +70,11 @@ fn verdict(document: &Document) -> Markup {
             p.badge { span aria-hidden="true" { (sign) } " " (word(document.verdict)) }
             h1 { (document.headline) }
             p.soft {
-                (fault(experiment.fault)) " in " (experiment.failed.cluster) " · asked by " (experiment.client.workload)
+                (experiment.fault.kind().title()) " in " (experiment.failed.cluster) " · asked by " (experiment.client.workload)
                 " in " (experiment.client.cluster) " · " (moment(document.started))
             }
             (key_figures(document))
         }
-    }
-}
-
-/// What is done, as a person reads it.
-fn fault(fault: Fault) -> String {
-    match fault {
-        Fault::ScaleToZero => "Scaled to zero".into(),
-        Fault::UpstreamErrors { percent: 100 } => "Errors instead of answers".into(),
-        Fault::UpstreamErrors { percent } => format!("Errors instead of {percent} % of the answers"),
     }
 }
 

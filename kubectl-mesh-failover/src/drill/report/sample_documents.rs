@@ -3,7 +3,7 @@
 use mesh_shared::model::names::ClusterName;
 
 use super::document::Document;
-use crate::drill::experiment::Fault;
+use crate::drill::faults::tests::{errors, scaling};
 use crate::drill::measure::measure;
 use crate::drill::measure::tests::stream;
 use crate::drill::measure::tests::stream::{Stream, Who, replicas};
@@ -52,7 +52,7 @@ fn envoy_filter() -> crate::drill::recording::PutBack {
 
 /// One request failed, the host was ejected, and west answered.
 pub fn failed_over_on_errors() -> Document {
-    let mut stream = Stream::begin(Fault::UpstreamErrors { percent: 100 })
+    let mut stream = Stream::begin(errors(100))
         .requests(500, &[Who::East])
         .fault()
         .requests(6, &[Who::East])
@@ -79,7 +79,7 @@ pub fn not_restored() -> Document {
 
 /// Ctrl-C under the fault.
 pub fn stopped() -> Document {
-    let stream = Stream::begin(Fault::ScaleToZero)
+    let stream = Stream::begin(scaling())
         .requests(500, &[Who::East])
         .fault()
         .requests(12, &[Who::East])
@@ -92,7 +92,7 @@ pub fn stopped() -> Document {
 
 /// Both later than wanted, with failed requests all over.
 fn late_and_slow() -> Document {
-    let mut stream = Stream::begin(Fault::UpstreamErrors { percent: 100 })
+    let mut stream = Stream::begin(errors(100))
         .requests(500, &[Who::East])
         .fault()
         .requests(300, &[Who::EastFails, Who::East, Who::West, Who::Nobody])
@@ -109,7 +109,7 @@ fn late_and_slow() -> Document {
 
 /// The rest of the traffic goes to a third region.
 fn three_regions() -> Document {
-    let mut stream = Stream::begin(Fault::ScaleToZero)
+    let mut stream = Stream::begin(scaling())
         .requests(600, &[Who::East, Who::East, Who::East, Who::North])
         .fault()
         .requests(20, &[Who::East, Who::North])
@@ -157,7 +157,7 @@ pub fn long_and_hostile() -> Document {
 /// So short that a picture has one slice.
 fn one_slice() -> Document {
     let mut recording =
-        Stream::begin(Fault::ScaleToZero).requests(3, &[Who::East]).stopped(Stop::Failed("the lock is held".into()));
+        Stream::begin(scaling()).requests(3, &[Who::East]).stopped(Stop::Failed("the lock is held".into()));
     for sample in &mut recording.samples {
         sample.at = std::time::Duration::from_micros(500);
     }
@@ -168,7 +168,7 @@ fn one_slice() -> Document {
 
 /// No request was ever told.
 fn nothing() -> Document {
-    let mut recording = Stream::begin(Fault::ScaleToZero).stopped(Stop::Traffic("exec: container not found".into()));
+    let mut recording = Stream::begin(scaling()).stopped(Stop::Traffic("exec: container not found".into()));
     recording.readings.clear();
     measure(&recording)
 }

@@ -1,12 +1,12 @@
 //! Drills that do not hold, that are stopped, or that are not put back; and the reasons.
 
 use super::stream::{Stream, Who, held, never_ejected, replicas};
-use crate::drill::experiment::{Fault, Rule};
+use crate::drill::faults::tests::{errors, scaling};
+use crate::drill::governing_rule::Rule;
 use crate::drill::measure::measure;
 use crate::drill::recording::{Mark, Recording, Stop};
 use crate::drill::report::document::{Document, Verdict};
 
-const ERRORS: Fault = Fault::UpstreamErrors { percent: 100 };
 const APPLY: &str = "kubectl mesh-failover locality apply helloworld.sample --failover east-1=west-1";
 
 fn whys(document: &Document) -> Vec<&str> {
@@ -64,7 +64,7 @@ fn no_rule_at_all_is_a_reason() {
 #[test]
 fn errors_too_rare_for_the_row_that_ejects_are_a_reason() {
     let mut recording = never_ejected();
-    recording.experiment.fault = Fault::UpstreamErrors { percent: 30 };
+    recording.experiment.fault = errors(30);
     let rule = recording.experiment.rule.as_mut().unwrap();
     (rule.max_ejection_percent, rule.consecutive_5xx) = (100, 5);
     let document = measure(&recording);
@@ -76,7 +76,7 @@ fn errors_too_rare_for_the_row_that_ejects_are_a_reason() {
 
 #[test]
 fn a_target_that_answers_with_errors_is_told_from_one_that_is_not_reached() {
-    let recording = Stream::begin(ERRORS)
+    let recording = Stream::begin(errors(100))
         .requests(500, &[Who::East])
         .fault()
         .requests(2, &[Who::EastFails])
@@ -92,7 +92,7 @@ fn a_target_that_answers_with_errors_is_told_from_one_that_is_not_reached() {
 
 #[test]
 fn a_fault_without_effect_did_not_show_a_failover() {
-    let recording = Stream::begin(Fault::ScaleToZero)
+    let recording = Stream::begin(scaling())
         .requests(500, &[Who::East])
         .fault()
         .requests(600, &[Who::East])
@@ -112,7 +112,7 @@ fn a_fault_without_effect_did_not_show_a_failover() {
 
 #[test]
 fn a_client_that_never_went_to_the_failed_region_shows_nothing() {
-    let recording = Stream::begin(Fault::ScaleToZero)
+    let recording = Stream::begin(scaling())
         .requests(500, &[Who::West])
         .fault()
         .requests(600, &[Who::West])
@@ -126,7 +126,7 @@ fn a_client_that_never_went_to_the_failed_region_shows_nothing() {
 
 #[test]
 fn a_failover_later_than_wanted_does_not_hold() {
-    let recording = Stream::begin(ERRORS)
+    let recording = Stream::begin(errors(100))
         .requests(500, &[Who::East])
         .fault()
         .requests(600, &[Who::EastFails])
@@ -144,7 +144,7 @@ fn a_failover_later_than_wanted_does_not_hold() {
 }
 
 fn slow_failback() -> Recording {
-    let mut stream = Stream::begin(ERRORS)
+    let mut stream = Stream::begin(errors(100))
         .requests(500, &[Who::East])
         .fault()
         .requests(1, &[Who::EastFails])
@@ -202,20 +202,21 @@ fn a_fault_of_which_nothing_tells_what_became_is_not_restored() {
 #[test]
 fn too_many_errors_are_a_failure_under_the_fault_and_a_stop_before_it() {
     let mut stream =
-        Stream::begin(ERRORS).requests(500, &[Who::East]).fault().requests(50, &[Who::EastFails]).restore();
+        Stream::begin(errors(100)).requests(500, &[Who::East]).fault().requests(50, &[Who::EastFails]).restore();
     stream.recording.experiment.hypothesis.max_errors = Some(50);
     let document = measure(&stream.requests(100, &[Who::East]).stopped(Stop::MaxErrors(50)));
     assert_eq!(document.verdict, Verdict::Failed);
     assert_eq!(document.hypothesis[3].found, "50");
     assert_eq!(document.hypothesis[3].held, Some(false));
-    let recording = Stream::begin(ERRORS).requests(50, &[Who::EastFails]).stopped(Stop::MaxErrors(50));
+    let recording = Stream::begin(errors(100)).requests(50, &[Who::EastFails]).stopped(Stop::MaxErrors(50));
     assert_eq!(measure(&recording).verdict, Verdict::Stopped);
 }
 
 #[test]
 fn a_baseline_below_the_hypothesis_stops_the_drill() {
-    let recording =
-        Stream::begin(ERRORS).requests(500, &[Who::East, Who::East, Who::East, Who::Nobody]).stopped(Stop::Baseline);
+    let recording = Stream::begin(errors(100))
+        .requests(500, &[Who::East, Who::East, Who::East, Who::Nobody])
+        .stopped(Stop::Baseline);
     let document = measure(&recording);
     assert_eq!(document.verdict, Verdict::Stopped);
     assert_eq!(document.headline, "helloworld.sample was left alone: 125 of 500 requests failed before any fault.");
@@ -225,7 +226,7 @@ fn a_baseline_below_the_hypothesis_stops_the_drill() {
 #[test]
 fn a_signal_stops_what_was_not_judged_yet_and_not_what_was() {
     let document = measure(
-        &Stream::begin(ERRORS)
+        &Stream::begin(errors(100))
             .requests(500, &[Who::East])
             .fault()
             .requests(50, &[Who::EastFails])

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::stream::{Stream, Who, experiment, held};
-use crate::drill::experiment::Fault;
+use crate::drill::faults::tests::scaling;
 use crate::drill::measure::measure;
 use crate::drill::recording::{Mark, Recording, Stop, TrafficEnd};
 use crate::drill::report::document::Verdict;
@@ -125,7 +125,7 @@ fn texts_of_several_pods_and_versions_all_find_their_region() {
 
 #[test]
 fn traffic_that_broke_off_stops_the_drill_and_is_told() {
-    let mut stream = Stream::begin(Fault::ScaleToZero).requests(500, &[Who::East]).fault().requests(30, &[Who::East]);
+    let mut stream = Stream::begin(scaling()).requests(500, &[Who::East]).fault().requests(30, &[Who::East]);
     stream.recording.traffic = TrafficEnd::Broken("the container ended".into());
     let mut recording = stream.restore().stopped(Stop::Traffic("the container ended".into()));
     assert_eq!(measure(&recording).verdict, Verdict::Stopped);
@@ -148,7 +148,7 @@ fn a_rate_that_is_not_reached_and_one_that_cannot_be_held_are_told() {
     let mut recording = held().end();
     recording.experiment.rate = Some(80);
     assert!(noted(&recording, "80 requests/s were asked for, 50 were reached"));
-    recording.experiment = experiment(Fault::ScaleToZero);
+    recording.experiment = experiment(scaling());
     recording.experiment.rate = None;
     assert!(noted(&recording, "the client's curl holds no rate: 50 requests/s"));
 }

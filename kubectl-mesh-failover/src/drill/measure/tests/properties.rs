@@ -7,7 +7,7 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::stream::{experiment, replicas};
-use crate::drill::experiment::Fault;
+use crate::drill::faults::tests::{errors, scaling};
 use crate::drill::measure::measure;
 use crate::drill::recording::{HostCounters, Mark, Outcome, Reading, Recording, Sample, Stop, TrafficEnd};
 use crate::drill::report::document::Verdict;
@@ -77,7 +77,7 @@ prop_compose! {
         stopped in option::of(any_stop()),
         (share, hosts, percent) in (0.0_f64..=1.0, 0_usize..20, any::<u32>()),
     ) -> Recording {
-        let fault = upstream.map_or(Fault::ScaleToZero, |percent| Fault::UpstreamErrors { percent });
+        let fault = upstream.map_or(scaling(), errors);
         let mut experiment = experiment(fault);
         experiment.hypothesis.failover_share = share;
         if let Some(rule) = &mut experiment.rule {

@@ -6,8 +6,12 @@ use std::time::Duration;
 use mesh_shared::model::names::ClusterName;
 use mesh_shared::model::names::service::ServiceName;
 
-use crate::drill::experiment::{Client, Experiment, Fault, Hypothesis, Rule, Side};
+use crate::drill::experiment::{Client, Experiment, Hypothesis};
+use crate::drill::faults::Fault;
+use crate::drill::faults::tests::{errors, scaling};
+use crate::drill::governing_rule::Rule;
 use crate::drill::recording::{HostCounters, Mark, Outcome, PutBack, Reading, Recording, Sample, Stop};
+use crate::drill::side::Side;
 
 /// Pause between two requests.
 pub const PAUSE: Duration = Duration::from_millis(20);
@@ -244,7 +248,7 @@ pub fn replicas(after: &str, restored: bool) -> PutBack {
 
 /// A drill by scaling to zero that holds: west answers 0.25 s after the fault, and east 3 s after the restore.
 pub fn held() -> Stream {
-    Stream::begin(Fault::ScaleToZero)
+    Stream::begin(scaling())
         .requests(500, &[Who::East])
         .fault()
         .requests(12, &[Who::East])
@@ -260,7 +264,7 @@ pub fn held() -> Stream {
 
 /// A drill by errors that the proxy never ejects for: all of 600 fail.
 pub fn never_ejected() -> Recording {
-    let mut stream = Stream::begin(Fault::UpstreamErrors { percent: 100 })
+    let mut stream = Stream::begin(errors(100))
         .requests(500, &[Who::East])
         .fault()
         .requests(500, &[Who::EastFails])

@@ -1,7 +1,7 @@
 //! Drills that came to their end.
 
 use super::stream::{Stream, Who, held};
-use crate::drill::experiment::Fault;
+use crate::drill::faults::tests::{errors, scaling};
 use crate::drill::measure::measure;
 use crate::drill::recording::Mark;
 use crate::drill::report::document::Verdict;
@@ -80,7 +80,7 @@ fn errors_that_a_retry_hid_are_told_and_no_disagreement() {
 
 #[test]
 fn a_brief_relapse_puts_the_failover_behind_it() {
-    let recording = Stream::begin(Fault::UpstreamErrors { percent: 100 })
+    let recording = Stream::begin(errors(100))
         .requests(500, &[Who::East])
         .fault()
         .requests(1, &[Who::EastFails])
@@ -98,7 +98,7 @@ fn a_brief_relapse_puts_the_failover_behind_it() {
 
 #[test]
 fn a_lone_failure_long_after_the_failover_undoes_nothing() {
-    let recording = Stream::begin(Fault::UpstreamErrors { percent: 100 })
+    let recording = Stream::begin(errors(100))
         .requests(500, &[Who::East])
         .fault()
         .requests(1, &[Who::EastFails])
@@ -117,7 +117,7 @@ fn a_lone_failure_long_after_the_failover_undoes_nothing() {
 
 #[test]
 fn a_target_that_answers_only_at_the_very_end_has_not_taken_over() {
-    let recording = Stream::begin(Fault::UpstreamErrors { percent: 100 })
+    let recording = Stream::begin(errors(100))
         .requests(500, &[Who::East])
         .fault()
         .requests(495, &[Who::EastFails])
@@ -131,7 +131,7 @@ fn a_target_that_answers_only_at_the_very_end_has_not_taken_over() {
 #[test]
 fn a_baseline_that_is_not_all_local_comes_back_as_it_was() {
     let split = [Who::East, Who::East, Who::West];
-    let recording = Stream::begin(Fault::ScaleToZero)
+    let recording = Stream::begin(scaling())
         .requests(600, &split)
         .fault()
         .requests(12, &split)

@@ -180,7 +180,7 @@ pub fn experiment(document: &Document) -> Markup {
     let client = &experiment.client;
     let hypothesis = &experiment.hypothesis;
     let time = |time: std::time::Duration| seconds(time.as_secs_f64() * 1000.0);
-    let side = |side: &crate::drill::experiment::Side| {
+    let side = |side: &crate::drill::side::Side| {
         let endpoints = count(u64::try_from(side.endpoints).unwrap_or(u64::MAX), "endpoint");
         format!("{} (context {}), region {}, {endpoints}", side.cluster, side.context, side.region)
     };
@@ -188,7 +188,7 @@ pub fn experiment(document: &Document) -> Markup {
     let mut facts = vec![
         ("service", experiment.service.host()),
         ("run", format!("{} (its requests have the user agent mesh-failover/{0})", experiment.run)),
-        ("fault", super::fault(experiment.fault)),
+        ("fault", experiment.fault.kind().title()),
         ("failed", side(&experiment.failed)),
         ("target", side(&experiment.target)),
         ("workloads", experiment.workloads.join(", ")),

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::drill::recording::{Mark, Outcome, Recording, Sample};
+use crate::drill::recording::{Mark, Recording, Sample};
 
 /// What happened, in the order of time.
-pub struct Course<'a> {
+pub struct OrderedRecording<'a> {
     /// Each number once, in the order of the numbers; times never go back.
     pub requests: Vec<Request<'a>>,
     /// Numbers that are missing.
@@ -31,7 +31,7 @@ pub struct Request<'a> {
     pub part: Part,
     /// What was told of it.
     pub sample: &'a Sample,
-    /// Whether it failed: no answer, or one of 500 and above, since what is tested is who answers.
+    /// [`crate::drill::recording::Outcome::is_failure`].
     pub failed: bool,
     /// Who answered it; none for a request that failed, [`UNKNOWN`] where it cannot be told.
     pub region: Option<&'a str>,
@@ -75,7 +75,7 @@ impl Part {
     }
 }
 
-impl<'a> Course<'a> {
+impl<'a> OrderedRecording<'a> {
     /// The recording in order; nobody is said to have answered yet.
     pub fn of(recording: &'a Recording) -> Self {
         let marks = in_order(&recording.marks);
@@ -91,7 +91,7 @@ impl<'a> Course<'a> {
                 stepped_back += 1;
             }
             latest = latest.max(sample.at);
-            let failed = !matches!(sample.outcome, Outcome::Answered(status) if status < 500);
+            let failed = sample.outcome.is_failure();
             requests.push(Request { at: latest, part: part_at(&marks, latest), sample, failed, region: None });
         }
         let others = recording.readings.iter().map(|reading| reading.at).chain(marks.values().copied());

@@ -1,0 +1,99 @@
+//! What faults have in common that an EnvoyFilter makes in the servers' own proxies.
+
+use mesh_shared::model::names::service::ServiceName;
+use mesh_shared::model::seen::traffic::{ObservedTraffic, PodSeen};
+use mesh_shared::plugin::error::{Error, Result};
+use mesh_shared::plugin::text::{count, list};
+use serde_json::{Value, json};
+
+use super::kind::{Planned, Scene};
+use crate::drill::changed::Changed;
+use crate::drill::changed::filter::Filter;
+use crate::drill::object_names;
+
+/// So many pods are named; of the others their number is given.
+const PODS: usize = 10;
+
+/// The pods that a filter for a service is for. An EnvoyFilter is for every workload of its namespace that has the labels of its
+/// selector, and one in the root namespace for those of all namespaces; without labels it is for all (istio/istio
+/// pilot/pkg/model/envoyfilter.go and policyattachment.go, `ShouldAttachPolicy`).
+///
+/// # Errors
+/// A refusal where a filter for the service's pods would be one for others too, or for none.
+pub fn pods<'a>(at: &'a ObservedTraffic, service: &ServiceName) -> Result<Vec<&'a PodSeen>> {
+    let selector = at.services.get(service).map(|seen| seen.selector.clone()).unwrap_or_default();
+    let refused =
+        |what: String| Error::refused(what).at(format!("context {}, namespace {}", at.context, service.namespace));
+    if selector.is_empty() {
+        return Err(refused(format!("{service} has no selector: an EnvoyFilter cannot be held to its pods"))
+            .because(format!(
+                "without labels to select by, every workload of namespace {} would fail",
+                service.namespace
+            ))
+            .fix("drill the service that selects these pods"));
+    }
+    if service.namespace == at.mesh_config.root_namespace {
+        return Err(refused(format!("{service} is in the root namespace of the mesh"))
+            .because("an EnvoyFilter there is for workloads of all namespaces")
+            .fix("use another fault: --fault scale-to-zero"));
+    }
+    let matched: Vec<&PodSeen> =
+        at.pods.iter().filter(|pod| pod.namespace == service.namespace && pod.is_selected_by(&selector)).collect();
+    if !matched.iter().any(|pod| pod.sidecar) {
+        return Err(refused(format!("the selector of {service} selects no pod with a sidecar in {}", at.name))
+            .because("an EnvoyFilter changes what sidecars do, and would fail nobody")
+            .fix("use another fault: --fault scale-to-zero"));
+    }
+    Ok(matched)
+}
+
+/// The filter that puts an HTTP filter of Envoy before the router, for all requests to the service's pods. For inbound traffic
+/// `portNumber` is the pods' own port: the filter chain of the virtual inbound listener is found by its destination port
+/// (istio/istio pilot/pkg/networking/core/envoyfilter/listener_patch.go, `filterChainMatch`).
+pub fn before_the_application(scene: &Scene<'_>, http_filter: &Value) -> Changed {
+    let key = object_names::filter(scene.service);
+    let spec = json!({
+        "workloadSelector": {"labels": scene.selector},
+        "configPatches": [{
+            "applyTo": "HTTP_FILTER",
+            "match": {
+                "context": "SIDECAR_INBOUND",
+                "listener": {
+                    "portNumber": scene.port,
+                    "filterChain": {"filter": {
+                        "name": "envoy.filters.network.http_connection_manager",
+                        "subFilter": {"name": "envoy.filters.http.router"},
+                    }},
+                },
+            },
+            "patch": {"operation": "INSERT_BEFORE", "value": http_filter},
+        }],
+    });
+    Changed::Filter(Filter { namespace: key.namespace, name: key.name, spec })
+}
+
+/// Envoy's own filter for faults, with what it does to requests: `abort` or `delay`.
+pub fn http_fault(what: &str, does: &Value) -> Value {
+    json!({
+        "name": "envoy.filters.http.fault",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault",
+            what: does,
+        },
+    })
+}
+
+/// The pods that the filter is for, and what they serve.
+pub fn applies_to(planned: &Planned<'_>) -> String {
+    let pods = planned.pods;
+    let mut names: Vec<String> = pods.iter().take(PODS).cloned().collect();
+    if pods.len() > PODS {
+        names.push(format!("{} more", pods.len() - PODS));
+    }
+    let served: Vec<String> = [planned.service].into_iter().chain(planned.also).map(ToString::to_string).collect();
+    let serve = if pods.len() == 1 { "It serves" } else { "They serve" };
+    format!("The filter applies to {}: {}. {serve} {}.", count(pods.len(), "pod"), list(&names), list(&served))
+}
+
+#[cfg(test)]
+mod tests;

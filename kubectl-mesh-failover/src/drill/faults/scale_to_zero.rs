@@ -1,0 +1,138 @@
+//! `--fault scale-to-zero`: the workloads are scaled to zero, and the endpoints go.
+
+use std::time::Duration;
+
+use mesh_shared::model::names::service::ServiceName;
+use mesh_shared::model::seen::traffic::{ObservedTraffic, PodSeen};
+use mesh_shared::plugin::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+use super::kind::{BadArgument, FaultEntry, FaultKind, InPlan, Planned, Scene};
+use crate::drill::changed::Changed;
+use crate::drill::changed::replicas::Replicas;
+use crate::drill::governing_rule::Rule;
+use crate::drill::pods::behind;
+use crate::mesh::permissions::DRILL;
+
+/// What is said of it.
+pub const ENTRY: FaultEntry = FaultEntry {
+    word: "scale-to-zero",
+    usage: "scale-to-zero",
+    help: "their workloads are scaled to zero",
+    permissions: DRILL,
+    hidden: false,
+};
+
+/// A pod that comes back is to be ready by then, where no ejection lasts longer.
+const START: Duration = Duration::from_mins(1);
+
+/// The workloads behind the service are scaled to zero.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScaleToZero;
+
+impl ScaleToZero {
+    /// It has no argument.
+    pub fn parse(argument: Option<&str>) -> Result<Self, BadArgument> {
+        match argument {
+            None => Ok(Self),
+            Some(_) => Err(BadArgument { why: "it has no argument", write: ENTRY.usage }),
+        }
+    }
+}
+
+impl FaultKind for ScaleToZero {
+    fn entry(&self) -> &'static FaultEntry {
+        &ENTRY
+    }
+
+    fn written(&self) -> String {
+        ENTRY.word.into()
+    }
+
+    fn title(&self) -> String {
+        "Scaled to zero".into()
+    }
+
+    fn pods<'a>(&self, at: &'a ObservedTraffic, service: &ServiceName) -> Result<Vec<&'a PodSeen>> {
+        Ok(behind(at, service))
+    }
+
+    /// Refused where a workload cannot be scaled, would lose its volumes, stands at zero already, or is kept by somebody who puts
+    /// replicas back, unless `allow_owner` says so.
+    fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Changed>> {
+        let service = scene.service;
+        if let Some((kind, name)) = scene.owners.unscalable.first() {
+            return Err(Error::refused(format!("{kind} {name} cannot be scaled to zero"))
+                .because(format!("{service} has pods that it owns"))
+                .fix("use another fault: --fault upstream-errors"));
+        }
+        let mut changes = Vec::new();
+        for workload in &scene.owners.workloads {
+            let key = &workload.object;
+            if workload.loses_volumes {
+                return Err(Error::refused(format!("{key} would lose its volumes"))
+                    .because("persistentVolumeClaimRetentionPolicy.whenScaled is Delete")
+                    .fix("use another fault: --fault upstream-errors"));
+            }
+            if workload.replicas == 0 {
+                return Err(Error::refused(format!("{key} stands at zero already"))
+                    .fix("bring it up first, or see whether a drill left it: kubectl mesh-failover drill list"));
+            }
+            let keda = workload.autoscaler.as_ref().and_then(|scaler| scaler.keda.as_ref());
+            let keeper = keda.map(|name| format!("KEDA ScaledObject {name}")).or_else(|| workload.keeper.clone());
+            if let Some(keeper) = keeper.filter(|_| !scene.allow_owner) {
+                return Err(Error::refused(format!("{keeper} keeps {key} and may put its replicas back at once"))
+                    .fix("pause it, then say so: --allow-owner"));
+            }
+            changes.push(Changed::Replicas(Replicas {
+                kind: key.kind.clone(),
+                namespace: key.namespace.clone(),
+                name: key.name.clone(),
+                uid: workload.uid.clone(),
+                before: workload.replicas,
+                generation: workload.generation,
+                autoscaler: workload.autoscaler.as_ref().map(|scaler| scaler.name.clone()),
+            }));
+        }
+        if changes.is_empty() {
+            return Err(Error::refused(format!("no workload stands behind {service} here"))
+                .fix("use another fault, which scales nothing: --fault upstream-errors"));
+        }
+        Ok(changes)
+    }
+
+    fn in_plan(&self, planned: &Planned<'_>) -> InPlan {
+        let all: Vec<String> = planned
+            .workloads
+            .iter()
+            .map(|workload| format!("{} to 0 and back to {}", workload.object.name, workload.replicas))
+            .collect();
+        let notes = planned.workloads.iter().filter_map(|workload| {
+            let scaler = workload.autoscaler.as_ref()?;
+            Some(format!(
+                "HorizontalPodAutoscaler {} ({} to {}) rests while {} stands at zero.",
+                scaler.name, scaler.least, scaler.most, workload.object.name
+            ))
+        });
+        InPlan { applies_to: None, notes: notes.collect(), will: format!("scale {}", all.join(", ")) }
+    }
+
+    /// A pod that was scaled away comes back as a new host, which nothing has ejected yet; it has to be scheduled and to start,
+    /// though.
+    fn back_within(&self, rule: &Rule, _lasts: Duration) -> Duration {
+        rule.longest_ejection(Duration::ZERO).max(START)
+    }
+
+    fn ejects(&self) -> bool {
+        false
+    }
+
+    fn note(&self) -> Option<&'static str> {
+        Some(
+            "scaling to zero takes the endpoints away: it does not show that outlier detection ejects hosts that fail (--fault upstream-errors does)",
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,26 @@
+//! The names of what a drill makes in clusters, by which it is found again: its record, its leases, its EnvoyFilter.
+
+use mesh_shared::model::kube::object::ObjectKey;
+use mesh_shared::model::names::service::ServiceName;
+
+/// How each of them begins.
+pub const PREFIX: &str = "mesh-failover-drill-";
+
+/// Label of what a drill makes, with the run's id.
+pub const RUN_LABEL: &str = "mesh-failover/run";
+
+/// The record of a service's drill: in the service's namespace of the cluster that is failed. One name for each service, so that a
+/// second drill finds it.
+pub fn record(service: &ServiceName) -> ObjectKey {
+    ObjectKey::new("ConfigMap", &service.namespace, &format!("{PREFIX}{}", service.name))
+}
+
+/// The EnvoyFilter that fails a service's pods, which lies where they are.
+pub fn filter(service: &ServiceName) -> ObjectKey {
+    ObjectKey::new("EnvoyFilter", &service.namespace, &format!("{PREFIX}{}", service.name))
+}
+
+/// The lease of a service, in istiod's namespace of every cluster.
+pub fn lease(service: &ServiceName, system_namespace: &str) -> ObjectKey {
+    ObjectKey::new("Lease", system_namespace, &format!("{PREFIX}{}-{}", service.name, service.namespace))
+}
