@@ -43,7 +43,7 @@ fn in_cluster(service: &ServiceName, manager: &str, seen: &ObservedTraffic) -> C
                 Some(stands) => format!("{} was changed since from {} to {stands}, and stays", kept.field, kept.wrote),
                 None => format!("{} was taken out since, and stays out", kept.field),
             };
-            let claim = codes::FIELD_STAYS.found(what).field(kept.field.to_string());
+            let claim = codes::FIELD_STAYS.found(what).field(&kept.field);
             claim.as_documented().about(&seen.name, &seen.context, rule.key())
         }));
         rules.push(RulePlan { key: rule.key(), rewrite, why: "it was written by locality apply".into() });

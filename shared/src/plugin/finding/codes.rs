@@ -12,6 +12,7 @@ macro_rules! codes {
 
 pub mod access;
 pub mod control_plane;
+pub mod drill;
 pub mod exposure;
 pub mod gateway;
 pub mod locality;
@@ -34,6 +35,7 @@ pub fn all() -> impl Iterator<Item = &'static Code> {
         regions::ALL,
         exposure::ALL,
         locality::ALL,
+        drill::ALL,
     ];
     categories.into_iter().flatten().copied()
 }

@@ -22,9 +22,9 @@ codes! {
         .usage()
         .means("A flag names a context that is not joined.")
         .fix("Name one of --contexts, or add that one to them.");
-    UNKNOWN_CLUSTER = Code::error("mesh/unknown-cluster", JOIN)
+    UNKNOWN_CLUSTER = Code::error("mesh/unknown-cluster", &[Verb::Join, Verb::Drill])
         .usage()
-        .means("A flag names a cluster that is not joined.")
+        .means("A flag names a cluster that is not in the mesh.")
         .fix("Name a cluster of the mesh, or add its context to --contexts.");
     NAME_INVALID = Code::error("mesh/name-invalid", JOIN)
         .usage()
