@@ -44,9 +44,10 @@ lab: prepare ## What needs clusters, in the lab
 advisories: prepare ## Known weaknesses of what we depend on: asks a database in the network
 	@tests/tiers.sh advisories
 
-reference: prepare ## Write docs/reference, docs/man and the snapshots of help anew, from the arguments
+reference: prepare ## Write docs/reference, docs/man, docs/findings.md and the snapshots of help anew, from the sources
 	@MESH_REFERENCE_WRITE=1 INSTA_UPDATE=always cargo test --workspace --lib --bins --no-fail-fast cli::tests
 	@INSTA_UPDATE=always cargo test --workspace --no-fail-fast --test help
+	@MESH_REFERENCE_WRITE=1 cargo test --workspace --lib the_page_of_findings
 
 image: out := $(abspath $(or $(OUT),$(CARGO_TARGET_DIR)/mesh-probe.tar))
 image: prepare ## The probe's image as an OCI archive: OUT=FILE, IMAGE_PLATFORMS=linux/amd64,linux/arm64

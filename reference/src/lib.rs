@@ -4,12 +4,14 @@
 //! command line is in no manual.
 
 mod files;
+mod findings;
 mod man;
 mod markdown;
 mod pages;
 mod wording;
 
 pub use files::settle;
+pub use findings::findings;
 pub use man::man_pages;
 pub use markdown::reference;
 pub use pages::transcripts;

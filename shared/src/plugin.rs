@@ -1,9 +1,10 @@
-//! What a kubectl plugin needs before it knows any cluster: errors, words, the terminal, completion.
+//! What a kubectl plugin needs before it knows any cluster: errors, findings, words, the terminal, completion.
 
 pub mod arguments;
 pub mod completion;
 pub mod duration;
 pub mod error;
+pub mod finding;
 pub mod near;
 pub mod release;
 pub mod terminal;

@@ -319,7 +319,7 @@ fn a_permission_that_is_missing_in_one_cluster_stops_it_in_both() {
     kit.kubectl("west", &["delete", "clusterrole,clusterrolebinding", "meshlab-user-reader"]).ok();
     assert_eq!(refused.code, 1, "{refused}");
     insta::assert_snapshot!(kit.plain(&refused.stderr), @r"
-    error: you lack permissions that this needs
+    error[permissions/missing]: you lack permissions that this needs
       where: context west
       why:   west: create gateways.networking.istio.io in istio-system
       do:    have an administrator apply this there, and bind you to the roles (docs/permissions):

@@ -396,7 +396,10 @@ fn who_has_one_file_too_few_is_told_which_before_anything_is_written() {
     insta::assert_snapshot!("clusters_that_are_not_named_without_the_file_for_peers", unnamed);
     // Of several reads that are forbidden the one that is answered first is told.
     let all = refusal(&kit, "developer", "mesh-failover list", &["list"]);
-    assert!(all.starts_with("error: not allowed in ") && all.contains("/mesh-failover-view.yaml\n"), "{all}");
+    assert!(
+        all.starts_with("error[permissions/missing]: not allowed in ") && all.contains("/mesh-failover-view.yaml\n"),
+        "{all}"
+    );
     // Then a join has something to do.
     for cluster in CLUSTERS {
         let secrets = ["delete", "secret", "-n", "istio-system", "-l", "istio/multiCluster=true"];
@@ -405,7 +408,10 @@ fn who_has_one_file_too_few_is_told_which_before_anything_is_written() {
     let unprobed = refusal(&kit, "careful-joiner", "mesh-mc join", &["join", "--yes"]);
     insta::assert_snapshot!("join_without_the_file_for_the_probe", unprobed);
     let unread = refusal(&kit, "viewer", "mesh-mc join", &["join", "--yes"]);
-    assert!(unread.starts_with("error: not allowed in ") && unread.contains("/mesh-mc-join.yaml\n"), "{unread}");
+    assert!(
+        unread.starts_with("error[permissions/missing]: not allowed in ") && unread.contains("/mesh-mc-join.yaml\n"),
+        "{unread}"
+    );
 }
 
 /// Both clusters refuse it, and the one that answers first is told.

@@ -10,6 +10,7 @@ use mesh_shared::cluster::lease;
 use mesh_shared::model::kube::kinds::Target;
 use mesh_shared::model::names::service::ServiceName;
 use mesh_shared::plugin::error::{Error, Kind, Result};
+use mesh_shared::plugin::finding::codes::drill::RUNS_ALREADY;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
@@ -111,7 +112,8 @@ fn refusal(error: Error, service: &ServiceName) -> Error {
     if error.kind != Kind::Conflict {
         return error;
     }
-    Error { kind: Kind::Refused, what: format!("a drill of {service} runs already"), remedy: Vec::new(), ..error }
+    let what = format!("a drill of {service} runs already");
+    Error { kind: Kind::Refused, code: Some(&RUNS_ALREADY), what, remedy: Vec::new(), ..error }
         .fix("wait for its end, or see it: kubectl mesh-failover drill list")
 }
 

@@ -6,6 +6,9 @@ use mesh_shared::model::names::service::ServiceName;
 use mesh_shared::model::seen::services::{PodSeen, ServicePort, ServiceSeen};
 use mesh_shared::model::seen::traffic::ObservedTraffic;
 use mesh_shared::plugin::error::{Error, Result};
+use mesh_shared::plugin::finding::codes::drill as codes;
+use mesh_shared::plugin::finding::codes::mesh::UNKNOWN_CLUSTER;
+use mesh_shared::plugin::finding::{Finding, Findings};
 use mesh_shared::plugin::text::list;
 
 use super::command_lines;
@@ -19,13 +22,14 @@ use mesh_shared::model::istio::exposure::openings;
 ///
 /// # Errors
 /// A refusal that names those that are missing.
-pub fn whole_mesh(seen: &[&ObservedTraffic], known: &BTreeSet<String>) -> Result<()> {
-    let here: BTreeSet<&str> = seen.iter().map(|cluster| cluster.membership.name.as_str()).collect();
+pub fn whole_mesh(seen: &[&ObservedTraffic], known: &BTreeSet<String>) -> Result<(), Finding> {
+    let here: BTreeSet<&str> = seen.iter().map(|cluster| cluster.name.as_str()).collect();
     let missing: Vec<&str> = known.iter().map(String::as_str).filter(|name| !here.contains(name)).collect();
     if missing.is_empty() {
         return Ok(());
     }
-    Err(Error::refused(format!("no context is named for {}, which the mesh has too", list(&missing)))
+    Err(codes::MESH_INCOMPLETE
+        .found(format!("no context is named for {}, which the mesh has too", list(&missing)))
         .because("a drill could run there unseen, or traffic go there")
         .fix("name the contexts of all clusters: --contexts A,B,…"))
 }
@@ -38,10 +42,10 @@ pub fn cluster<'a>(seen: &[&'a ObservedTraffic], wanted: &str, flag: &str) -> Re
     let found =
         seen.iter().find(|cluster| cluster.membership.name.as_str() == wanted || cluster.identity.context == wanted);
     found.copied().ok_or_else(|| {
-        let all: Vec<&str> = seen.iter().map(|cluster| cluster.membership.name.as_str()).collect();
-        Error::usage(format!("{flag} {wanted}: no cluster of the mesh has this name"))
-            .meant(wanted, all.iter().copied())
-            .fix(format!("name one of {}", all.join(", ")))
+        let all: Vec<&str> = seen.iter().map(|cluster| cluster.name.as_str()).collect();
+        let draft = Error::usage(format!("{flag} {wanted}: no cluster of the mesh has this name"))
+            .meant(wanted, all.iter().copied());
+        UNKNOWN_CLUSTER.of_error(draft.fix(format!("name one of {}", all.join(", ")))).into_error()
     })
 }
 
@@ -49,18 +53,24 @@ pub fn cluster<'a>(seen: &[&'a ObservedTraffic], wanted: &str, flag: &str) -> Re
 ///
 /// # Errors
 /// A refusal where it is not there, with where it is.
-pub fn service<'a>(seen: &[&ObservedTraffic], at: &'a ObservedTraffic, name: &ServiceName) -> Result<&'a ServiceSeen> {
-    at.services.by_name.get(name).ok_or_else(|| {
+fn service<'a>(
+    seen: &[&ObservedTraffic],
+    at: &'a ObservedTraffic,
+    name: &ServiceName,
+) -> Result<&'a ServiceSeen, Finding> {
+    at.services.get(name).ok_or_else(|| {
         let elsewhere: Vec<&str> = seen
             .iter()
             .filter(|cluster| cluster.services.by_name.contains_key(name))
             .map(|cluster| cluster.membership.name.as_str())
             .collect();
         if elsewhere.is_empty() {
-            return no_service(name, seen);
+            return codes::NO_SERVICE.of_error(no_service(name, seen));
         }
-        Error::refused(format!("there is no service {name} in {}", at.membership.name))
-            .at(format!("context {}, namespace {}", at.identity.context, name.namespace))
+        codes::NO_SERVICE
+            .found(format!("there is no service {name} in {}", at.name))
+            .context(&at.context)
+            .object(format!("namespace {}", name.namespace))
             .fix(format!("it is in {}: --cluster {}", list(&elsewhere), elsewhere[0]))
     })
 }
@@ -69,26 +79,26 @@ pub fn service<'a>(seen: &[&ObservedTraffic], at: &'a ObservedTraffic, name: &Se
 ///
 /// # Errors
 /// A refusal with those that there are.
-pub fn port<'a>(service: &'a ServiceSeen, name: &ServiceName, wanted: Option<&str>) -> Result<&'a ServicePort> {
+fn port<'a>(service: &'a ServiceSeen, name: &ServiceName, wanted: Option<&str>) -> Result<&'a ServicePort, Finding> {
     let told = || {
         let all: Vec<String> = service.ports.iter().map(|port| format!("{} ({})", port.port, port.name)).collect();
         all.join(", ")
     };
     match (wanted, service.ports.as_slice()) {
         (None, [only]) => Ok(only),
-        (None, []) => {
-            Err(Error::refused(format!("{name} has no port"))
-                .fix("give its Service the port by which clients reach it"))
-        }
-        (None, _) => Err(Error::refused(format!("{name} has several ports and none is named"))
+        (None, []) => Err(codes::NO_SUCH_PORT
+            .found(format!("{name} has no port"))
+            .fix("give its Service the port by which clients reach it")),
+        (None, _) => Err(codes::NO_SUCH_PORT
+            .found(format!("{name} has several ports and none is named"))
             .because(told())
             .fix("name one: --port")),
         (Some(wanted), ports) => {
             ports.iter().find(|port| port.name == wanted || port.port.to_string() == wanted).ok_or_else(|| {
-                Error::refused(format!("{name} has no port {wanted}"))
+                let draft = Error::refused(format!("{name} has no port {wanted}"))
                     .because(told())
-                    .meant(wanted, ports.iter().map(|port| port.name.as_str()))
-                    .fix("name one of these: --port")
+                    .meant(wanted, ports.iter().map(|port| port.name.as_str()));
+                codes::NO_SUCH_PORT.of_error(draft.fix("name one of these: --port"))
             })
         }
     }
@@ -98,10 +108,11 @@ pub fn port<'a>(service: &'a ServiceSeen, name: &ServiceName, wanted: Option<&st
 ///
 /// # Errors
 /// Where the target port is a name that no pod has.
-pub fn target_port(port: &ServicePort, pods: &[&PodSeen]) -> Result<u16> {
+pub fn target_port(port: &ServicePort, pods: &[&PodSeen]) -> Result<u16, Finding> {
     let named = || pods.iter().find_map(|pod| pod.ports.get(&port.target)).copied();
     port.target.parse().ok().or_else(named).ok_or_else(|| {
-        Error::refused(format!("the service's target port {:?} is no port of its pods", port.target))
+        codes::TARGET_PORT_UNKNOWN
+            .found(format!("the service's target port {:?} is no port of its pods", port.target))
             .fix("give the container's port this name")
     })
 }
@@ -110,10 +121,12 @@ pub fn target_port(port: &ServicePort, pods: &[&PodSeen]) -> Result<u16> {
 ///
 /// # Errors
 /// A refusal where it has no ready endpoint.
-pub fn failed_side(at: &ObservedTraffic, service: &ServiceName) -> Result<Side> {
+fn failed_side(at: &ObservedTraffic, service: &ServiceName) -> Result<Side, Finding> {
     side(at, service).ok_or_else(|| {
-        Error::refused(format!("{service} has no ready endpoint in {}: there is nothing to fail", at.membership.name))
-            .at(format!("context {}, namespace {}", at.identity.context, service.namespace))
+        codes::NO_ENDPOINT
+            .found(format!("{service} has no ready endpoint in {}: there is nothing to fail", at.name))
+            .context(&at.context)
+            .object(format!("namespace {}", service.namespace))
             .fix("bring its workload up first")
     })
 }
@@ -122,19 +135,20 @@ pub fn failed_side(at: &ObservedTraffic, service: &ServiceName) -> Result<Side> 
 ///
 /// # Errors
 /// A refusal where nothing healthy is left elsewhere, or nothing in the region that the rule names.
-pub fn target_side(
+fn target_side(
     seen: &[&ObservedTraffic],
     failed: &Side,
     service: &ServiceName,
     rule: Option<&Rule>,
-) -> Result<Side> {
+) -> Result<Side, Finding> {
     let others: Vec<Side> = seen
         .iter()
         .filter(|cluster| cluster.membership.name != failed.cluster)
         .filter_map(|cluster| side(cluster, service))
         .collect();
     if others.is_empty() {
-        return Err(Error::refused(format!("{service} has no healthy endpoint outside {}", failed.cluster))
+        return Err(codes::NOWHERE_ELSE
+            .found(format!("{service} has no healthy endpoint outside {}", failed.cluster))
             .because("its traffic would have nowhere to go")
             .fix("run it in a second cluster first"));
     }
@@ -144,7 +158,8 @@ pub fn target_side(
     let regions: BTreeSet<String> = others.iter().map(|side| side.region.clone()).collect();
     others.into_iter().find(|side| side.region == region).ok_or_else(|| {
         let regions: Vec<&str> = regions.iter().map(String::as_str).collect();
-        Error::refused(format!("{service} has no healthy endpoint in {region}, where the rule fails over to"))
+        codes::NOWHERE_ELSE
+            .found(format!("{service} has no healthy endpoint in {region}, where the rule fails over to"))
             .because(format!("it has some in {}", list(&regions)))
             .fix(format!("run it there, or change the rule: kubectl mesh-failover locality show {service}"))
     })
@@ -162,11 +177,12 @@ fn side(at: &ObservedTraffic, service: &ServiceName) -> Option<Side> {
 ///
 /// # Errors
 /// A refusal: without a rule, traffic goes to every endpoint at once, and nothing fails over.
-pub fn governed(rule: Option<&Rule>, service: &ServiceName, (from, to): (&str, &str)) -> Result<()> {
+fn governed(rule: Option<&Rule>, service: &ServiceName, (from, to): (&str, &str)) -> Result<(), Finding> {
     if rule.is_some() {
         return Ok(());
     }
-    Err(Error::refused(format!("no rule governs the client's traffic to {service}"))
+    Err(codes::NO_RULE
+        .found(format!("no rule governs the client's traffic to {service}"))
         .because("without outlier detection and locality, its requests are spread over all endpoints, near and far")
         .fix("write one:")
         .fix(command_lines::apply_locality(service, from, to)))
@@ -176,16 +192,17 @@ pub fn governed(rule: Option<&Rule>, service: &ServiceName, (from, to): (&str, &
 ///
 /// # Errors
 /// A refusal that says what the pods lack.
-pub fn client<'a>(pods: &[&'a PodSeen], workload: &str, at: &ObservedTraffic) -> Result<&'a PodSeen> {
-    let place = || format!("context {}", at.identity.context);
+pub fn client<'a>(pods: &[&'a PodSeen], workload: &str, at: &ObservedTraffic) -> Result<&'a PodSeen, Finding> {
     let Some(ready) = pods.iter().find(|pod| pod.ready) else {
-        return Err(Error::refused(format!("{workload} has no ready pod in {}", at.membership.name))
-            .at(place())
+        return Err(codes::CLIENT_NOT_USABLE
+            .found(format!("{workload} has no ready pod in {}", at.name))
+            .context(&at.context)
             .fix("bring one up, or name another client: --from, --from-namespace, --from-cluster"));
     };
     pods.iter().find(|pod| pod.ready && pod.sidecar).copied().ok_or_else(|| {
-        Error::refused(format!("the client {}/{} has no sidecar", ready.namespace, ready.name))
-            .at(place())
+        codes::CLIENT_NOT_USABLE
+            .found(format!("the client {}/{} has no sidecar", ready.namespace, ready.name))
+            .context(&at.context)
             .because("without Istio's proxy no rule governs its traffic")
             .fix("inject it: label its namespace istio-injection=enabled and restart it")
     })
@@ -195,18 +212,60 @@ pub fn client<'a>(pods: &[&'a PodSeen], workload: &str, at: &ObservedTraffic) ->
 ///
 /// # Errors
 /// A refusal with the command that exposes it.
-pub fn exposed(target: &ObservedTraffic, client: &ObservedTraffic, service: &ServiceName) -> Result<()> {
-    let one_network = target.membership.network.is_some() && target.membership.network == client.membership.network;
-    if one_network || target.membership.name == client.membership.name || !openings(target, service).is_empty() {
+fn exposed(target: &ObservedTraffic, client: &ObservedTraffic, service: &ServiceName) -> Result<(), Finding> {
+    let one_network = target.network.is_some() && target.network == client.network;
+    if one_network || target.name == client.name || !openings(target, service).is_empty() {
         return Ok(());
     }
-    Err(Error::refused(format!("{service} is not exposed in {}, where its traffic would go", target.membership.name))
-        .at(format!("context {}", target.identity.context))
+    Err(codes::TARGET_NOT_EXPOSED
+        .found(format!("{service} is not exposed in {}, where its traffic would go", target.name))
+        .context(&target.context)
         .because("its east-west gateway does not know the host, so that every request would fail")
         .fix(format!(
             "kubectl mesh-failover expose {service} --contexts {},{}",
             client.identity.context, target.identity.context
         )))
+}
+
+/// A service in the cluster that is failed.
+#[derive(Debug)]
+pub struct Served<'a> {
+    /// As the cluster has it.
+    pub service: &'a ServiceSeen,
+    /// The port that is asked.
+    pub port: &'a ServicePort,
+    /// Where it is failed.
+    pub side: Side,
+}
+
+/// What is failed; none where something is found that refuses the drill.
+pub fn served<'a>(
+    seen: &[&ObservedTraffic],
+    at: &'a ObservedTraffic,
+    name: &ServiceName,
+    wanted_port: Option<&str>,
+    findings: &mut Findings,
+) -> Option<Served<'a>> {
+    let service = findings.keep(service(seen, at, name))?;
+    let port = findings.keep(port(service, name, wanted_port));
+    let side = findings.keep(failed_side(at, name));
+    Some(Served { service, port: port?, side: side? })
+}
+
+/// Where the client's traffic goes when the side fails; none where something is found that refuses the drill.
+pub fn destination(
+    seen: &[&ObservedTraffic],
+    client: &ObservedTraffic,
+    failed: &Side,
+    rule: Option<&Rule>,
+    name: &ServiceName,
+    findings: &mut Findings,
+) -> Option<Side> {
+    let target = findings.keep(target_side(seen, failed, name, rule))?;
+    findings.extend(governed(rule, name, (&failed.region, &target.region)).err());
+    let at = seen.iter().find(|cluster| cluster.name == target.cluster);
+    findings.extend(at.and_then(|at| exposed(at, client, name).err()));
+    Some(target)
 }
 
 #[cfg(test)]

@@ -16,9 +16,11 @@ use mesh_shared::model::kube::access::{Access, RoleFile};
 use mesh_shared::model::kube::kinds::Target;
 use mesh_shared::model::kube::object::ObjectKey;
 use mesh_shared::model::names::service::ServiceName;
-use mesh_shared::model::seen::services::PodSeen;
-use mesh_shared::model::seen::traffic::ObservedTraffic;
-use mesh_shared::plugin::error::{Error, Result};
+use mesh_shared::model::seen::traffic::{ObservedTraffic, PodSeen};
+use mesh_shared::model::seen::workload::Owners;
+use mesh_shared::plugin::error::{Error, Kind, Result};
+use mesh_shared::plugin::finding::codes::{drill as codes, permissions as permission_codes};
+use mesh_shared::plugin::finding::{Code, Finding, Findings, Verb};
 use tokio::time::Instant;
 
 use super::arguments::{RunArguments, workload};
@@ -31,6 +33,7 @@ use crate::drill::locality_rule::ClientOf;
 use crate::drill::lock;
 use crate::drill::lock::Place;
 use crate::drill::phase::Timing;
+use crate::drill::preflight::Served;
 use crate::drill::prepared::Prepared;
 use crate::drill::record::Record;
 use crate::drill::traffic::Curl;
@@ -44,7 +47,7 @@ use crate::mesh::permissions::DRILL;
 /// Asks and checks.
 ///
 /// # Errors
-/// The first refusal.
+/// All that speaks against the drill; what could not be asked.
 pub async fn prepare(arguments: &RunArguments, mesh: &MeshArguments, session: &Session) -> Result<Prepared> {
     let service = arguments.service.name()?;
     let from_namespace = arguments.from_namespace.clone().unwrap_or_else(|| service.namespace.clone());
@@ -62,45 +65,43 @@ pub async fn prepare(arguments: &RunArguments, mesh: &MeshArguments, session: &S
         (failed, fault.needed(&service), fault.entry().permissions),
         (client_cluster, permissions::asking(&from_namespace), DRILL),
     ];
-    allowed(&members, &service, &single).await?;
-    preflight::whole_mesh(&seen, &known_clusters(&members).await?)?;
-    for damaged in seen.iter().flat_map(|seen| damaged(&service, MANAGER, seen)) {
-        session.terminal.say(&format!("note  {}", damaged.note()));
+    let mut findings = Findings::default();
+    kept(&mut findings, &permission_codes::MISSING, allowed(&members, &service, &single).await)?;
+    // Who lacks permissions cannot ask for the rest: what was observed is judged all the same.
+    let may_ask = findings.is_empty();
+    seen.iter()
+        .flat_map(|seen| damaged(&service, MANAGER, seen))
+        .for_each(|rule| session.terminal.say(&rule.finding().line()));
+    if may_ask {
+        no_other_drill(&members, &service, &mut findings).await?;
+        findings.extend(preflight::whole_mesh(&seen, &known_clusters(&members).await?).err());
     }
-    nobody_drills(&members, &service).await?;
-    nothing_left_over(&members, &service).await?;
-
-    let seen_service = preflight::service(&seen, at, &service)?;
-    let port = preflight::port(seen_service, &service, arguments.port.as_deref())?;
-    let failed_side = preflight::failed_side(at, &service)?;
-    let behind = pods::behind(at, &service);
-    let failed_pods = fault.pods(at, &service)?;
-    let also = pods::also_served(at, &service, &failed_pods);
-    let target_port = preflight::target_port(port, &behind)?;
-    let owners = workloads::owners(failed, &service.namespace, &behind).await.map_err(|error| DRILL.explain(error))?;
-    let changed = fault.changes(&Scene {
-        service: &service,
-        selector: &seen_service.selector,
-        port: target_port,
-        owners: &owners,
-        allow_owner: arguments.begin.allow_owner,
-    })?;
-
-    allowed(&[], &service, &[(failed, permissions::changing(&changed), fault.entry().permissions)]).await?;
-    nothing_of_its_name(failed, &changed).await?;
-
-    let asker = asker(arguments, client_cluster, client_at, &service).await?;
-    let from = ClientOf {
-        cluster: &client_at.membership.name,
-        namespace: &asker.client.namespace,
-        region: &asker.client.region,
-        labels: &asker.pod.labels,
+    let served = preflight::served(&seen, at, &service, arguments.port.as_deref(), &mut findings);
+    let failed_pods = served.as_ref().map(|_| fault.pods(at, &service)).transpose();
+    let failed_pods = kept(&mut findings, &codes::NOT_FAILABLE, failed_pods)?.flatten();
+    let changing = match &served {
+        Some(served) if may_ask => changing(arguments, &service, (failed, at), served, &mut findings).await?,
+        _ => None,
     };
-    let rule = locality_rule::rule(&seen, from, &service, port.port);
-    let target = preflight::target_side(&seen, &failed_side, &service, rule.as_ref())?;
-    preflight::governed(rule.as_ref(), &service, (&failed_side.region, &target.region))?;
-    let target_at = preflight::cluster(&seen, target.cluster.as_str(), "the failover target")?;
-    preflight::exposed(target_at, client_at, &service)?;
+    let asker = if may_ask {
+        let asker = asker(arguments, client_cluster, client_at, &service).await;
+        kept(&mut findings, &codes::CLIENT_NOT_USABLE, asker)?
+    } else {
+        None
+    };
+    let mut rule = None;
+    let target = served.as_ref().zip(asker.as_ref()).and_then(|(served, asker)| {
+        rule = locality_rule::rule(&seen, client_of(client_at, asker), &service, served.port.port);
+        preflight::destination(&seen, client_at, &served.side, rule.as_ref(), &service, &mut findings)
+    });
+    findings.refuse(Verb::Drill)?;
+    let (Some(served), Some(failed_pods), Some((owners, changed)), Some(asker), Some(target)) =
+        (served, failed_pods, changing, asker, target)
+    else {
+        return Err(Error::failed("there is no plan for the drill, and nothing that speaks against one").report());
+    };
+    let (port, failed_side) = (served.port, served.side);
+    let also = pods::also_served(at, &service, &failed_pods);
 
     let longest = rule.as_ref().map_or(arguments.traffic.hold, |rule| longest_ejection(arguments, rule));
     let (baseline, hold) = (arguments.traffic.baseline, arguments.traffic.hold);
@@ -147,6 +148,53 @@ pub async fn prepare(arguments: &RunArguments, mesh: &MeshArguments, session: &S
         curl: asker.curl,
         shell: asker.shell,
     })
+}
+
+/// The value of a check; where it refused, that is kept with this code, or with its own. What could not be asked is an error.
+fn kept<T>(findings: &mut Findings, code: &'static Code, checked: Result<T>) -> Result<Option<T>> {
+    match checked {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.kind == Kind::Refused => {
+            findings.push(error.code.unwrap_or(code).of_error(error));
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// What is changed, and the workloads behind the service; none where something is found that refuses the drill.
+async fn changing(
+    arguments: &RunArguments,
+    service: &ServiceName,
+    (failed, at): (&Cluster, &ObservedTraffic),
+    served: &Served<'_>,
+    findings: &mut Findings,
+) -> Result<Option<(Owners, Vec<Changed>)>> {
+    let fault = arguments.fault.kind();
+    let behind = pods::behind(at, service);
+    let Some(port) = findings.keep(preflight::target_port(served.port, &behind)) else { return Ok(None) };
+    let owners = workloads::owners(failed, &service.namespace, &behind).await.map_err(|error| DRILL.explain(error))?;
+    let changed = fault.changes(&Scene {
+        service,
+        selector: &served.service.selector,
+        port,
+        owners: &owners,
+        allow_owner: arguments.begin.allow_owner,
+    });
+    let Some(changed) = kept(findings, &codes::NOT_RESTORABLE, changed)? else { return Ok(None) };
+    let single = [(failed, permissions::changing(&changed), fault.entry().permissions)];
+    kept(findings, &permission_codes::MISSING, allowed(&[], service, &single).await)?;
+    kept(findings, &codes::OBJECT_THERE, nothing_of_its_name(failed, &changed).await)?;
+    Ok(Some((owners, changed)))
+}
+
+fn client_of<'a>(at: &'a ObservedTraffic, asker: &'a Asker<'_>) -> ClientOf<'a> {
+    ClientOf {
+        cluster: &at.name,
+        namespace: &asker.client.namespace,
+        region: &asker.client.region,
+        labels: &asker.pod.labels,
+    }
 }
 
 /// Where a member's lease lies.
@@ -225,6 +273,15 @@ async fn nothing_of_its_name(cluster: &Cluster, changed: &[Changed]) -> Result<(
     Ok(())
 }
 
+/// # Errors
+/// Refused at once where another drill is at work or left something: what it changed is not how things are, so that nothing
+/// else can be judged.
+async fn no_other_drill(members: &[Member], service: &ServiceName, findings: &mut Findings) -> Result<()> {
+    let alone = kept(findings, &codes::RUNS_ALREADY, nobody_drills(members, service).await)?;
+    let clean = kept(findings, &codes::LEFT_OVER, nothing_left_over(members, service).await)?;
+    if alone.and(clean).is_some() { Ok(()) } else { findings.refuse(Verb::Drill) }
+}
+
 /// No drill of the service runs anywhere in the mesh. The leases settle it; this says so before anything is asked.
 async fn nobody_drills(members: &[Member], service: &ServiceName) -> Result<()> {
     let now = clock::now();
@@ -261,7 +318,7 @@ async fn asker<'a>(
         let selector = selector.map_err(|error| DRILL.explain(error))?;
         pods.retain(|pod| selector.selects(&pod.labels));
     }
-    let pod = preflight::client(&pods, &arguments.from, at)?;
+    let pod = preflight::client(&pods, &arguments.from, at).map_err(Finding::into_error)?;
     let container = container(pod, arguments.from_container.as_deref(), at)?;
     let (curl, shell) = curl(cluster, pod, &container).await?;
     let client = Client {
@@ -292,10 +349,13 @@ fn container(pod: &PodSeen, wanted: Option<&str>, at: &ObservedTraffic) -> Resul
 /// What the client's curl can do, and whether a shell is there to look after it.
 async fn curl(cluster: &Cluster, pod: &PodSeen, container: &str) -> Result<(Curl, bool)> {
     let refused = |why: String| {
-        Error::refused(format!("the client {}/{} has no curl that a drill can use", pod.namespace, pod.name))
-            .at(format!("context {}, container {container}", cluster.context))
+        codes::CLIENT_WITHOUT_CURL
+            .found(format!("the client {}/{} has no curl that a drill can use", pod.namespace, pod.name))
+            .context(&cluster.context)
+            .place(format!("container {container}"))
             .because(why)
             .fix("name a client that has curl 7.63 or newer: --from, --from-container")
+            .into_error()
     };
     let say = async |argv: &[&str]| {
         let command = Command { namespace: &pod.namespace, pod: &pod.name, container, argv };

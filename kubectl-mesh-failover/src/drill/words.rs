@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use mesh_shared::model::names::service::ServiceName;
 use mesh_shared::model::seen::workload::Workload;
 use mesh_shared::plugin::error::{Error, Kind};
+use mesh_shared::plugin::finding::codes::drill as codes;
 use mesh_shared::plugin::terminal::table;
 use mesh_shared::plugin::text;
 use mesh_shared::plugin::yaml;
@@ -110,20 +111,25 @@ fn rate(curl: Curl, rate: Option<u32>) -> String {
 
 /// An earlier drill's record stands.
 pub fn left_over(service: &ServiceName, context: &str) -> Error {
-    Error::refused(format!("an earlier drill of {service} was not put back"))
-        .at(format!("context {context}, {}", object_names::record(service)))
+    codes::LEFT_OVER
+        .found(format!("an earlier drill of {service} was not put back"))
+        .context(context)
+        .object(object_names::record(service))
         .because("its record still stands, which says what it changed")
         .fix(command_lines::recover(service, context))
+        .into_error()
 }
 
 /// A drill of the service runs.
 pub fn runs_already(service: &ServiceName, context: &str, holder: &str, age: Duration) -> Error {
-    Error::refused(format!("a drill of {service} runs already"))
-        .at(format!("context {context}"))
+    codes::RUNS_ALREADY
+        .found(format!("a drill of {service} runs already"))
+        .context(context)
         .because(format!("{holder} began it {} ago", text::duration(age)))
         .fix("wait for its end, or see it: kubectl mesh-failover drill list")
         .fix("where its client died, half a minute later:")
         .fix(command_lines::recover(service, context))
+        .into_error()
 }
 
 /// A drill is to be recovered whose client lives.

@@ -11,13 +11,15 @@ use mesh_shared::model::names::ClusterName;
 use mesh_shared::model::names::service::ServiceName;
 use mesh_shared::model::seen::traffic::ObservedTraffic;
 use mesh_shared::plugin::error::{Error, Result};
+use mesh_shared::plugin::finding::codes::exposure as codes;
+use mesh_shared::plugin::finding::{Claim, Findings};
 use serde_json::Value;
 
 use super::existing::Standing;
 use crate::expose::binding::binding;
 use crate::identity::MANAGER;
 use crate::mesh::selection::{chosen, no_service};
-use mesh_shared::model::istio::exposure::{Opening, openings};
+use mesh_shared::model::istio::exposure::{Opening, openings, without_sidecar};
 
 /// What is to be done, and in which of the clusters.
 #[derive(Debug, Clone)]
@@ -38,7 +40,7 @@ pub struct ExposePlan {
     /// The Gateways as they would be.
     pub manifests: Vec<(ClusterName, Value)>,
     /// What should be known besides.
-    pub notes: Vec<String>,
+    pub findings: Findings,
 }
 
 impl ExposePlan {
@@ -104,7 +106,7 @@ impl Outcome {
 /// else's Gateway has the name of ours.
 pub fn expose(request: &ExposeRequest<'_>, seen: &[&ObservedTraffic]) -> Result<ExposePlan> {
     let serving = serving(request, seen)?;
-    let mut plan = ExposePlan { notes: notes(request.service, seen, &serving), ..ExposePlan::default() };
+    let mut plan = ExposePlan { findings: findings(request.service, seen, &serving), ..ExposePlan::default() };
     for cluster in serving {
         let outcome = if let Some(opening) = openings(cluster, request.service).into_iter().next() {
             Outcome::Stands(opening)
@@ -235,39 +237,40 @@ fn serving<'a>(request: &ExposeRequest<'_>, seen: &[&'a ObservedTraffic]) -> Res
     }
 }
 
-fn notes(service: &ServiceName, seen: &[&ObservedTraffic], serving: &[&ObservedTraffic]) -> Vec<String> {
-    let mut notes = Vec::new();
+fn findings(service: &ServiceName, seen: &[&ObservedTraffic], serving: &[&ObservedTraffic]) -> Findings {
+    let mut findings = Findings::default();
     for cluster in serving {
+        let of = |claim: Claim| claim.cluster(&cluster.name).context(&cluster.context);
         let opened = openings(cluster, service);
         if let [ours, .., other] = opened.as_slice()
             && ours.ours
             && !other.ours
         {
-            notes.push(format!(
+            let what = format!(
                 "{}: {other} opens it too: istiod drops one of them, or Envoy refuses both. Take ours back: unexpose",
-                cluster.membership.name
-            ));
+                cluster.name
+            );
+            let fix = format!("kubectl mesh-failover unexpose {service}");
+            findings.push(of(codes::OPENED_TWICE.found(what)).object(&other.gateway).fix(fix));
         }
-        let Some(here) = cluster.services.by_name.get(service) else { continue };
-        let bare = mesh_shared::model::istio::exposure::without_sidecar(cluster, service);
+        let Some(here) = cluster.services.get(service) else { continue };
+        let bare = without_sidecar(cluster, service);
         if bare > 0 {
-            notes.push(format!(
-                "{}: {bare} of {} endpoints have no sidecar and are not reached from other networks",
-                cluster.membership.name,
-                here.endpoints.len()
-            ));
+            let all = here.endpoints.len();
+            let what = format!(
+                "{}: {bare} of {all} endpoints have no sidecar and are not reached from other networks",
+                cluster.name
+            );
+            findings.push(of(codes::NO_SIDECAR.found(what)).as_documented());
         }
-        if cluster.east_west_gateways().iter().all(|gateway| gateway.addresses.is_empty())
-            && !cluster.east_west_gateways().is_empty()
-        {
-            notes.push(format!(
-                "{}: its east-west gateway has no address yet, so that nobody reaches it",
-                cluster.membership.name
-            ));
+        if cluster.east_west.iter().all(|gateway| gateway.addresses.is_empty()) && !cluster.east_west.is_empty() {
+            let what = format!("{}: its east-west gateway has no address yet, so that nobody reaches it", cluster.name);
+            findings.push(of(codes::NO_GATEWAY_ADDRESS.found(what)).as_documented());
         }
     }
-    if serving.iter().any(|cluster| cluster.services.by_name.get(service).is_some_and(|here| here.headless)) {
-        notes.push("it is headless: from another network no single pod is reached by its own name".into());
+    if serving.iter().any(|cluster| cluster.services.get(service).is_some_and(|here| here.headless)) {
+        let what = "it is headless: from another network no single pod is reached by its own name";
+        findings.push(codes::HEADLESS.found(what).as_documented());
     }
     let absent: Vec<&str> = seen
         .iter()
@@ -275,7 +278,9 @@ fn notes(service: &ServiceName, seen: &[&ObservedTraffic], serving: &[&ObservedT
         .map(|cluster| cluster.membership.name.as_str())
         .collect();
     if !absent.is_empty() {
-        notes.push(format!("it does not resolve in {}, where no Service of that name stands", absent.join(", ")));
+        let absent = absent.join(", ");
+        let what = format!("it does not resolve in {absent}, where no Service of that name stands");
+        findings.push(codes::NOT_RESOLVED.found(what).place(absent).as_documented());
     }
-    notes
+    findings
 }

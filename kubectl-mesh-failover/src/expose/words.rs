@@ -17,7 +17,7 @@ pub fn overview(plan: &ExposePlan, service: &ServiceName) -> String {
     });
     let mut lines =
         vec![service.host(), String::new(), table::render(["cluster", "endpoints", "exposed now", "then"], rows)];
-    lines.extend(plan.notes.iter().map(|note| format!("  note  {note}")));
+    lines.extend(plan.findings.lines().map(|line| format!("  {line}")));
     lines.join("\n")
 }
 
@@ -86,7 +86,7 @@ fn ended(mut lines: Vec<String>, plan: &ExposePlan, took: Duration) -> String {
         None => lines.push(end),
     }
     if !plan.changes_anything() {
-        lines.extend(plan.notes.iter().map(|note| format!("  note  {note}")));
+        lines.extend(plan.findings.lines().map(|line| format!("  {line}")));
     }
     lines.join("\n")
 }

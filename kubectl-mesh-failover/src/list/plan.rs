@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use mesh_shared::model::istio::cross_network_gateway::covers;
 use mesh_shared::model::names::ClusterName;
 use mesh_shared::model::names::service::ServiceName;
-use mesh_shared::model::seen::services::{ServicePort, ServiceSeen};
-use mesh_shared::model::seen::traffic::ObservedTraffic;
+use mesh_shared::model::seen::traffic::{ObservedTraffic, ServicePort, ServiceSeen};
+use mesh_shared::plugin::finding::Finding;
+use mesh_shared::plugin::finding::codes::exposure as codes;
+use mesh_shared::plugin::text;
 use serde::Serialize;
 
 use mesh_shared::model::istio::exposure::{Opening, all_hosts, openings, without_sidecar};
@@ -53,6 +55,8 @@ pub struct ListedCluster {
     pub ports: Vec<String>,
     /// Those of them whose connections nothing tries again: neither HTTP by their protocol, nor sniffed.
     pub unretried_ports: Vec<u16>,
+    /// What should be known of it there.
+    pub findings: Vec<Finding>,
 }
 
 /// What is listed.
@@ -75,8 +79,11 @@ pub fn list(request: &ListRequest<'_>, seen: &[&ObservedTraffic]) -> Vec<ListedS
 }
 
 fn listed(service: ServiceName, seen: &[&ObservedTraffic]) -> ListedService {
-    let clusters = seen.iter().map(|cluster| in_cluster(&service, cluster, seen)).collect();
-    let headless = seen.iter().any(|cluster| cluster.services.by_name.get(&service).is_some_and(|here| here.headless));
+    let headless = seen.iter().any(|cluster| cluster.services.get(&service).is_some_and(|here| here.headless));
+    let mut clusters: Vec<ListedCluster> = seen.iter().map(|cluster| in_cluster(&service, cluster, seen)).collect();
+    for cluster in &mut clusters {
+        cluster.findings = findings(&service, headless, cluster);
+    }
     ListedService { host: service.host(), headless, clusters, service }
 }
 
@@ -99,7 +106,45 @@ fn in_cluster(service: &ServiceName, cluster: &ObservedTraffic, seen: &[&Observe
         ports: ports.iter().map(shown).collect(),
         unretried_ports: ports.iter().filter(|port| !is_retried(port)).map(|port| port.port).collect(),
         exposed_by,
+        findings: Vec::new(),
     }
+}
+
+/// What should be known of a service in a cluster.
+fn findings(service: &ServiceName, headless: bool, cluster: &ListedCluster) -> Vec<Finding> {
+    let mut found = Vec::new();
+    if !cluster.refused_from.is_empty() {
+        let clients: Vec<&str> = cluster.refused_from.iter().map(ClusterName::as_str).collect();
+        let cost = match cluster.unretried_ports.as_slice() {
+            [] => "HTTP is tried again elsewhere, TCP breaks".to_owned(),
+            ports => {
+                let ports: Vec<String> = ports.iter().map(ToString::to_string).collect();
+                format!("connections to {} break", ports.join(", "))
+            }
+        };
+        let what = format!("discovered by {}, not exposed: {cost}", text::list(&clients));
+        found.push(
+            codes::NOT_EXPOSED
+                .found(what)
+                .cluster(&cluster.cluster)
+                .fix(format!("kubectl mesh-failover expose {service}")),
+        );
+    }
+    let twice = cluster.exposed_by.iter().skip(1).find(|other| other.gateway != cluster.exposed_by[0].gateway);
+    if let Some(other) = twice {
+        let what = format!("opened again by {}: istiod drops one of them, or Envoy refuses both", other.gateway);
+        let claim = codes::OPENED_TWICE.found(what).cluster(&cluster.cluster).object(&other.gateway);
+        found.push(claim.as_documented());
+    }
+    if cluster.without_sidecar > 0 && cluster.total > 0 {
+        let what = format!("{} without sidecar", cluster.without_sidecar);
+        found.push(codes::NO_SIDECAR.found(what).cluster(&cluster.cluster).as_documented());
+    }
+    if headless && cluster.total > 0 {
+        let what = "headless: no pod is reached by its own name from another network";
+        found.push(codes::HEADLESS.found(what).cluster(&cluster.cluster).as_documented());
+    }
+    found
 }
 
 /// Whether clients of a cluster get endpoints of another cluster: the Service stands with them too, in another network, and is

@@ -1,6 +1,5 @@
 //! What is reachable from where, as a table or as data.
 
-use mesh_shared::model::names::ClusterName;
 use mesh_shared::plugin::terminal::table;
 use mesh_shared::plugin::text;
 use mesh_shared::plugin::yaml;
@@ -31,14 +30,15 @@ const PORTS: Column = ("ports", |_, cluster| cluster.ports.join(","));
 const EXPOSED: Column = ("exposed", |_, cluster| exposed(cluster));
 const GATEWAY: Column = ("gateway", |_, cluster| gateways(cluster));
 const RESOLVES: Column = ("resolves", |_, cluster| if cluster.resolves { "yes" } else { "no" }.into());
-const REMARK: Column = ("remark", remark);
+const REMARK: Column = ("remark", |_, cluster| remark(cluster));
+const REMARK_WITH_CODES: Column = ("remark", |_, cluster| remark_with_codes(cluster));
 
 fn narrow(services: &[ListedService]) -> String {
     columns(&[SERVICE, CLUSTER, ENDPOINTS, EXPOSED, RESOLVES, REMARK], services)
 }
 
 fn wide(services: &[ListedService]) -> String {
-    columns(&[SERVICE, CLUSTER, ENDPOINTS, REGIONS, PORTS, EXPOSED, GATEWAY, RESOLVES, REMARK], services)
+    columns(&[SERVICE, CLUSTER, ENDPOINTS, REGIONS, PORTS, EXPOSED, GATEWAY, RESOLVES, REMARK_WITH_CODES], services)
 }
 
 fn columns<const N: usize>(columns: &[Column; N], services: &[ListedService]) -> String {
@@ -70,30 +70,13 @@ fn exposed(cluster: &ListedCluster) -> String {
     }
 }
 
-fn remark(service: &ListedService, cluster: &ListedCluster) -> String {
-    let mut remarks = Vec::new();
-    if !cluster.refused_from.is_empty() {
-        let clients: Vec<&str> = cluster.refused_from.iter().map(ClusterName::as_str).collect();
-        let cost = match cluster.unretried_ports.as_slice() {
-            [] => "HTTP is tried again elsewhere, TCP breaks".to_owned(),
-            ports => {
-                let ports: Vec<String> = ports.iter().map(ToString::to_string).collect();
-                format!("connections to {} break", ports.join(", "))
-            }
-        };
-        remarks.push(format!("discovered by {}, not exposed: {cost}", text::list(&clients)));
-    }
-    let twice = cluster.exposed_by.iter().skip(1).find(|other| other.gateway != cluster.exposed_by[0].gateway);
-    if let Some(other) = twice {
-        remarks.push(format!("opened again by {}: istiod drops one of them, or Envoy refuses both", other.gateway));
-    }
-    if cluster.without_sidecar > 0 && cluster.total > 0 {
-        remarks.push(format!("{} without sidecar", cluster.without_sidecar));
-    }
-    if service.headless && cluster.total > 0 {
-        remarks.push("headless: no pod is reached by its own name from another network".into());
-    }
-    remarks.join("; ")
+fn remark(cluster: &ListedCluster) -> String {
+    cluster.findings.iter().map(|found| found.what.as_str()).collect::<Vec<_>>().join("; ")
+}
+
+/// The same with what scripts know it by.
+fn remark_with_codes(cluster: &ListedCluster) -> String {
+    cluster.findings.iter().map(|found| format!("{found} [{}]", found.code)).collect::<Vec<_>>().join("; ")
 }
 
 /// What to do about services that are discovered and not exposed; none where there is nothing to do.
@@ -143,9 +126,9 @@ mod tests {
     fn wide_has_regions_ports_and_gateways() {
         insta::assert_snapshot!(render(&services(), TableFormat::Wide), @r"
         SERVICE            CLUSTER  ENDPOINTS  REGIONS   PORTS      EXPOSED     GATEWAY                                                RESOLVES  REMARK
-        db.sample          east     2/2        east-1=2  5000/tcp   no                                                                 yes       discovered by west, not exposed: connections to 5000 break
+        db.sample          east     2/2        east-1=2  5000/tcp   no                                                                 yes       discovered by west, not exposed: connections to 5000 break [exposure/not-exposed]
         db.sample          west     0/0                  5000/tcp   by *.local  istio-system/all                                       yes
-        helloworld.sample  east     1/1        east-1=1  5000/http  yes         istio-system/cross-network-gateway,istio-system/users  yes       opened again by Gateway istio-system/users: istiod drops one of them, or Envoy refuses both
+        helloworld.sample  east     1/1        east-1=1  5000/http  yes         istio-system/cross-network-gateway,istio-system/users  yes       opened again by Gateway istio-system/users: istiod drops one of them, or Envoy refuses both [exposure/opened-twice]
         helloworld.sample  west     1/1        west-1=1  5000/http  by *.local  istio-system/all                                       yes
         ");
     }
@@ -172,6 +155,14 @@ mod tests {
             - "5000/tcp"
             unretriedPorts:
             - 5000
+            findings:
+            - code: exposure/not-exposed
+              severity: warning
+              subject:
+                cluster: east
+              what: "discovered by west, not exposed: connections to 5000 break"
+              fix:
+              - "kubectl mesh-failover expose db.sample"
           - cluster: west
             ready: 0
             total: 0
@@ -187,6 +178,7 @@ mod tests {
             - "5000/tcp"
             unretriedPorts:
             - 5000
+            findings: []
         "#);
     }
 

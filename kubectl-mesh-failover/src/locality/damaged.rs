@@ -6,7 +6,9 @@ use mesh_shared::model::locality::annotation::{Damage, key, read};
 use mesh_shared::model::names::ClusterName;
 use mesh_shared::model::names::service::ServiceName;
 use mesh_shared::model::seen::traffic::ObservedTraffic;
-use mesh_shared::plugin::error::{Error, Result};
+use mesh_shared::plugin::error::Result;
+use mesh_shared::plugin::finding::codes::locality as codes;
+use mesh_shared::plugin::finding::{Claim, Finding, Findings, Verb};
 
 /// A rule of which nobody knows what in it is ours.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,26 +38,31 @@ impl Damaged {
     }
 
     /// What is to be known by somebody who only looks.
-    pub fn note(&self) -> String {
-        format!(
+    pub fn finding(&self) -> Finding {
+        let what = format!(
             "{} in {}: its annotation {} cannot be read ({}), so that apply and remove refuse this rule",
             self.rule, self.cluster, self.annotation, self.why
-        )
+        );
+        self.with_fixes(codes::RECORD_DAMAGED.found(what))
     }
 
-    fn refusal(&self) -> Error {
+    /// What stops somebody who would write.
+    fn refusal(&self) -> Finding {
+        let what = format!("what we wrote into {} in {} cannot be told", self.rule, self.cluster);
+        let why = format!("its annotation {} cannot be read: {}", self.annotation, self.why);
+        self.with_fixes(codes::RECORD_DAMAGED.found(what).because(why))
+    }
+
+    fn with_fixes(&self, claim: Claim) -> Finding {
         let ObjectKey { namespace, name, .. } = &self.rule;
         let kubectl = format!("kubectl --context {}", self.context);
-        let what = format!("what we wrote into {} in {} cannot be told", self.rule, self.cluster);
-        let draft = Error::refused(what)
-            .at(format!("context {}, {}", self.context, self.rule))
-            .because(format!("its annotation {} cannot be read: {}", self.annotation, self.why));
-        let error = match self.why {
-            Damage::Version(_) => draft.fix("use the version of this plugin that wrote it, or a newer one"),
-            Damage::Form(_) => draft
+        let finding = match self.why {
+            Damage::Version(_) => claim.fix("use the version of this plugin that wrote it, or a newer one"),
+            Damage::Form(_) => claim
                 .fix("put the annotation back as it was, from Git or a backup; it alone keeps what stood in the rule"),
         };
-        error
+        finding
+            .about(&self.cluster, &self.context, &self.rule)
             .fix("or look at the rule; if it may stay as it is, remove the annotation, which makes what is written there yours:")
             .fix(format!("{kubectl} get destinationrule -n {namespace} {name} -o yaml"))
             .fix(format!("{kubectl} annotate destinationrule -n {namespace} {name} {}-", self.annotation))
@@ -74,9 +81,6 @@ pub fn damaged(service: &ServiceName, manager: &str, seen: &ObservedTraffic) -> 
 
 /// # Errors
 /// A refusal where what is ours in a rule cannot be told: nothing is written in any cluster.
-pub fn refuse_damaged<'d>(mut damaged: impl Iterator<Item = &'d Damaged>) -> Result<()> {
-    match damaged.next() {
-        Some(damaged) => Err(damaged.refusal()),
-        None => Ok(()),
-    }
+pub fn refuse_damaged<'d>(damaged: impl Iterator<Item = &'d Damaged>, verb: Verb) -> Result<()> {
+    damaged.map(Damaged::refusal).collect::<Findings>().refuse(verb)
 }

@@ -12,6 +12,8 @@ use mesh_shared::model::locality::verdict::{Verdict, verdict};
 use mesh_shared::model::names::ClusterName;
 use mesh_shared::model::names::service::ServiceName;
 use mesh_shared::model::seen::traffic::ObservedTraffic;
+use mesh_shared::plugin::finding::codes::locality as codes;
+use mesh_shared::plugin::finding::{Finding, Findings};
 use serde::Serialize;
 
 use super::damaged::{Damaged, damaged};
@@ -25,7 +27,8 @@ pub struct Report {
     /// Clients that are governed alike, by cluster.
     pub clients: Vec<Clients>,
     /// What else should be known.
-    pub notes: Vec<String>,
+    #[serde(flatten)]
+    pub findings: Findings,
 }
 
 /// Clients of one cluster that are governed alike.
@@ -85,13 +88,13 @@ pub enum Ours {
 /// What governs the clients of a service in every namespace of every cluster.
 pub fn report(service: &ServiceName, manager: &str, observed: &[&ObservedTraffic]) -> Report {
     let mut clients = Vec::new();
-    let mut notes = Vec::new();
+    let mut findings = Findings::default();
     for seen in observed {
         clients.extend(in_cluster(service, manager, observed, seen));
-        notes.extend(damaged(service, manager, seen).iter().map(Damaged::note));
-        notes.extend(mistaken_hosts(service, seen));
+        findings.extend(damaged(service, manager, seen).iter().map(Damaged::finding));
+        findings.extend(mistaken_hosts(service, seen));
     }
-    Report { host: service.host(), clients, notes }
+    Report { host: service.host(), clients, findings }
 }
 
 fn in_cluster(
@@ -181,18 +184,20 @@ fn needs_of_clients(service: &ServiceName, observed: &[&ObservedTraffic], seen: 
 }
 
 /// Rules that seem to mean the service and do not: a host with a dot is taken as it is written.
-fn mistaken_hosts(service: &ServiceName, seen: &ObservedTraffic) -> Vec<String> {
+fn mistaken_hosts(service: &ServiceName, seen: &ObservedTraffic) -> Vec<Finding> {
     let meant = [service.to_string(), format!("{service}.svc")];
     let rules = seen.destination_rules().iter().map(DestinationRule::read).filter(|rule| meant.contains(&rule.host));
     rules
         .map(|rule| {
-            format!(
+            let what = format!(
                 "{} in {} names the host {}, which is none: Istio completes only names without a dot; write {}",
                 rule.key(),
                 seen.membership.name,
                 rule.host,
                 service.host()
-            )
+            );
+            let claim = codes::HOST_IS_NONE.found(what).field(".spec.host");
+            claim.fix(format!("write {}", service.host())).about(&seen.name, &seen.context, rule.key())
         })
         .collect()
 }

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use mesh_shared::model::istio::destination_rule::FailoverPair;
 use mesh_shared::model::locality::failover_region::second;
 use mesh_shared::plugin::error::{Error, Result};
+use mesh_shared::plugin::finding::Finding;
+use mesh_shared::plugin::finding::codes::locality as codes;
 
 /// The pairs that a user names, such as `east=west,west=east`.
 ///
@@ -76,19 +78,20 @@ pub fn mutual(regions: &BTreeSet<String>) -> Option<Vec<FailoverPair>> {
     }
 }
 
-/// What becomes of clients in regions that no pair names, in a sentence each, such as those of `west` for `east=west` alone.
-pub fn unnamed(pairs: &[FailoverPair], regions: &BTreeSet<String>) -> Vec<String> {
+/// What becomes of clients in regions that no pair names, such as those of `west` for `east=west` alone.
+pub fn unnamed(pairs: &[FailoverPair], regions: &BTreeSet<String>) -> Vec<Finding> {
     let without = regions.iter().filter(|region| second(pairs, region).is_none());
     without
         .map(|region| {
             let others: Vec<&str> = regions.iter().filter(|other| *other != region).map(String::as_str).collect();
-            match others.as_slice() {
+            let what = match others.as_slice() {
                 [] => format!("clients in {region} have no other region"),
                 [other] => format!(
                     "no pair begins at {region}: its clients fail over to {other} all the same, the only other region"
                 ),
                 many => format!("no pair begins at {region}: its clients fail over to {} equally", many.join(", ")),
-            }
+            };
+            codes::REGION_IN_NO_PAIR.found(what).as_documented()
         })
         .collect()
 }
@@ -144,6 +147,9 @@ mod tests {
     fn what_the_other_direction_does_is_said() {
         let regions = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
         let pairs = parse(&texts(&["a=b"])).unwrap();
+        let unnamed = |pairs: &[FailoverPair], regions: &BTreeSet<String>| {
+            unnamed(pairs, regions).into_iter().map(|finding| finding.what).collect::<Vec<_>>()
+        };
         assert_eq!(
             unnamed(&pairs, &regions(&["a", "b"])),
             ["no pair begins at b: its clients fail over to a all the same, the only other region"]

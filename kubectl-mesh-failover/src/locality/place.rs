@@ -11,6 +11,8 @@ use mesh_shared::model::locality::rewrite::{Rewrite, Standing, filled, made};
 use mesh_shared::model::names::service::ServiceName;
 use mesh_shared::model::seen::traffic::ObservedTraffic;
 use mesh_shared::plugin::error::{Error, Result};
+use mesh_shared::plugin::finding::codes::locality as codes;
+use mesh_shared::plugin::finding::{Code, Finding, Findings};
 use mesh_shared::plugin::text;
 use serde_json::{Value, json};
 
@@ -33,32 +35,25 @@ pub fn in_cluster(
 ) -> Result<ClusterPlan> {
     let wanted = Wanted { needs: needs(observed, &seen.membership.name, &request.service), ..wanted.clone() };
     let place = Place { request, wanted: &wanted, seen, index: RuleIndex::of(seen) };
-    let mut notes = Vec::new();
+    let mut findings = Findings::default();
     let host = request.service.host();
     let exact: Vec<&Consolidated<'_>> = place.index.exactly(&request.service.namespace, &host);
     let for_all: Vec<&&Consolidated<'_>> = exact.iter().filter(|rule| rule.selector.is_none()).collect();
     let mut rules = Vec::new();
     for rule in &for_all {
-        rules.push(place.changed(rule, &mut notes)?);
+        rules.push(place.changed(rule, &mut findings)?);
     }
     if for_all.is_empty() {
-        rules.push(place.made_anew(&mut notes)?);
+        rules.push(place.made_anew(&mut findings)?);
     }
     for rule in exact.iter().filter(|rule| rule.selector.is_some()) {
-        notes.push(format!(
-            "{} is for workloads with certain labels: they stay governed by it alone",
-            rule.policy_rule().key()
-        ));
+        let key = rule.policy_rule().key();
+        let what = format!("{key} is for workloads with certain labels: they stay governed by it alone");
+        findings.push(place.note(&codes::RULE_FOR_LABELS, what, &key));
     }
-    notes.extend(not_governed(seen, &request.service, &rules));
+    findings.extend(not_governed(seen, &request.service, &rules));
     let damaged = damaged(&request.service, request.manager, seen);
-    Ok(ClusterPlan {
-        cluster: seen.membership.name.clone(),
-        context: seen.identity.context.clone(),
-        rules,
-        damaged,
-        notes,
-    })
+    Ok(ClusterPlan { cluster: seen.name.clone(), context: seen.context.clone(), rules, damaged, findings })
 }
 
 struct Place<'a> {
@@ -70,25 +65,27 @@ struct Place<'a> {
 
 impl<'a> Place<'a> {
     /// A rule for exactly this host.
-    fn changed(&self, rule: &Consolidated<'a>, notes: &mut Vec<String>) -> Result<RulePlan> {
+    fn changed(&self, rule: &Consolidated<'a>, findings: &mut Findings) -> Result<RulePlan> {
         let manager = self.request.manager;
         let edited = rule.policy_rule();
         let Ok(standing) = Standing::of(edited.object, manager) else {
             // It is among the damaged ones.
             return Ok(RulePlan { key: edited.key(), rewrite: Rewrite::none(edited.object), why: String::new() });
         };
-        let start = if standing.own { self.start(&standing.spec, edited.object, notes) } else { standing.spec.clone() };
+        let start =
+            if standing.own { self.start(&standing.spec, edited.object, findings) } else { standing.spec.clone() };
         let merged = merge(&start, self.wanted).map_err(|error| self.at(error, &edited.key()))?;
         let rewrite = standing.with(&merged, manager);
-        notes.extend(merged.notes.iter().cloned());
+        findings.extend(merged.findings.iter().map(|finding| self.of(finding, &edited.key())));
         let others: Vec<String> =
             rule.rules.iter().filter(|other| other.name != edited.name).map(|other| other.key().to_string()).collect();
         if !others.is_empty() {
-            notes.push(format!(
+            let what = format!(
                 "{} for the same host: istiod takes the traffic policy of {} alone, which is the oldest that has one",
                 text::list(&others),
                 edited.key()
-            ));
+            );
+            findings.push(self.note(&codes::SEVERAL_RULES, what, &edited.key()));
         }
         let why = if standing.own {
             "it differs from what is wanted"
@@ -99,7 +96,7 @@ impl<'a> Place<'a> {
     }
 
     /// A rule of our own.
-    fn made_anew(&self, notes: &mut Vec<String>) -> Result<RulePlan> {
+    fn made_anew(&self, findings: &mut Findings) -> Result<RulePlan> {
         let service = &self.request.service;
         let taken = |name: &str| self.rules().any(|rule| rule.namespace == service.namespace && rule.name == name);
         let names = [service.name.clone(), format!("{}-failover", service.name)];
@@ -110,16 +107,16 @@ impl<'a> Place<'a> {
                 .fix("give one of them another name")
         })?;
         let key = ObjectKey::new(KIND, &service.namespace, name);
-        let start = self.start(&json!({}), &Value::Null, notes);
+        let start = self.start(&json!({}), &Value::Null, findings);
         let merged = merge(&start, self.wanted).map_err(|error| self.at(error, &key))?;
-        notes.extend(merged.notes.iter().cloned());
+        findings.extend(merged.findings.iter().map(|finding| self.of(finding, &key)));
         let why = format!("no rule for exactly this host stands in namespace {}", service.namespace);
         Ok(RulePlan { key: key.clone(), rewrite: made(&key, &merged, self.request.manager), why })
     }
 
     /// What a rule of our own begins with: its host, and the policy of the rule that would govern without it, since the first
     /// rule that is found governs whole.
-    fn start(&self, spec: &Value, own: &Value, notes: &mut Vec<String>) -> Value {
+    fn start(&self, spec: &Value, own: &Value, findings: &mut Findings) -> Value {
         let service = &self.request.service;
         let host = service.host();
         let start = filled(&json!({ "host": host }), spec);
@@ -129,24 +126,36 @@ impl<'a> Place<'a> {
         // A namespace that has no name has no rules of its own.
         let elsewhere = index.governing("", &service.namespace, &host).all;
         let Some(source) = at_home.as_ref().or(elsewhere.as_ref()) else { return start };
-        notes.push(format!(
-            "{} ({}) would govern without it: its policy is copied, since the first rule that is found governs whole",
-            source.policy_rule().key(),
+        let key = source.policy_rule().key();
+        let what = format!(
+            "{key} ({}) would govern without it: its policy is copied, since the first rule that is found governs whole",
             source.host()
-        ));
+        );
+        findings.push(self.note(&codes::POLICY_COPIED, what, &key));
         if let Some(other) = elsewhere.as_ref().filter(|other| other.policy_rule().key() != source.policy_rule().key())
         {
-            notes.push(format!(
-                "{} ({}) governs clients of other namespaces now, and not any more then; its policy is not copied",
-                other.policy_rule().key(),
+            let key = other.policy_rule().key();
+            let what = format!(
+                "{key} ({}) governs clients of other namespaces now, and not any more then; its policy is not copied",
                 other.host()
-            ));
+            );
+            findings.push(self.note(&codes::POLICY_NOT_COPIED, what, &key));
         }
         filled(&start, &policy_of(source, &host))
     }
 
     fn rules(&self) -> impl Iterator<Item = DestinationRule<'a>> {
         self.seen.destination_rules().iter().map(DestinationRule::read)
+    }
+
+    /// What was found of a rule of this cluster.
+    fn note(&self, code: &'static Code, what: String, rule: &ObjectKey) -> Finding {
+        code.found(what).as_documented().about(&self.seen.name, &self.seen.context, rule)
+    }
+
+    /// What was found of a rule's spec, as what was found of that rule of this cluster.
+    fn of(&self, finding: &Finding, rule: &ObjectKey) -> Finding {
+        finding.clone().about(&self.seen.name, &self.seen.context, rule)
     }
 
     fn at(&self, error: Error, key: &ObjectKey) -> Error {
@@ -168,7 +177,7 @@ fn policy_of(source: &Consolidated<'_>, host: &str) -> Value {
 }
 
 /// Namespaces whose clients will be governed by something else, with what that is.
-fn not_governed(seen: &ObservedTraffic, service: &ServiceName, rules: &[RulePlan]) -> Vec<String> {
+fn not_governed(seen: &ObservedTraffic, service: &ServiceName, rules: &[RulePlan]) -> Vec<Finding> {
     let after = after(seen, rules);
     let index = RuleIndex::new(&after, &seen.mesh_config);
     let mut strange: BTreeMap<Option<String>, Vec<&str>> = BTreeMap::new();
@@ -181,10 +190,11 @@ fn not_governed(seen: &ObservedTraffic, service: &ServiceName, rules: &[RulePlan
     }
     let told = strange.into_iter().map(|(by, namespaces)| {
         let clients = namespaces_in_words(&namespaces);
-        match by {
+        let what = match by {
             Some(by) => format!("not governed: clients in {clients}, where {by} comes first"),
             None => format!("not governed: clients in {clients}, to which the rule is not exported"),
-        }
+        };
+        codes::NOT_GOVERNED.found(what).cluster(&seen.name).context(&seen.context).as_documented()
     });
     told.collect()
 }

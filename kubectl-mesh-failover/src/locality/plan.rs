@@ -4,6 +4,8 @@ use mesh_shared::model::locality::merge::Wanted;
 use mesh_shared::model::names::service::ServiceName;
 use mesh_shared::model::seen::traffic::ObservedTraffic;
 use mesh_shared::plugin::error::{Error, Result};
+use mesh_shared::plugin::finding::Verb;
+use mesh_shared::plugin::finding::codes::locality as codes;
 
 use super::damaged::refuse_damaged;
 use super::request::{LocalityRequest, TakeOver};
@@ -17,7 +19,7 @@ use crate::mesh::selection::no_service;
 /// As [`compare`], and a refusal where what is ours in a rule cannot be told.
 pub fn apply(request: &LocalityRequest, observed: &[&ObservedTraffic]) -> Result<LocalityPlan> {
     let plan = compare(request, observed)?;
-    refuse_damaged(plan.damaged()).map(|()| plan)
+    refuse_damaged(plan.damaged(), Verb::LocalityApply).map(|()| plan)
 }
 
 /// What the rules of a service are to say, beside what they say. A rule of which it cannot be told what in it is ours is left as it
@@ -46,18 +48,19 @@ pub fn compare(request: &LocalityRequest, observed: &[&ObservedTraffic]) -> Resu
         ports,
         needs: Vec::new(),
     };
-    let mut notes = take_over::notes(&pairs, service, observed);
+    let mut findings = take_over::findings(&pairs, service, observed);
     let (with, without): (Vec<&ObservedTraffic>, Vec<&ObservedTraffic>) =
         observed.iter().copied().partition(|seen| seen.services.namespaces.contains(&service.namespace));
     for seen in without {
-        notes.push(format!(
+        let what = format!(
             "{} has no namespace {}: its clients do not find the service, and no rule is written there",
-            seen.membership.name, service.namespace
-        ));
+            seen.name, service.namespace
+        );
+        findings.push(codes::NO_NAMESPACE.found(what).cluster(&seen.name).context(&seen.context).as_documented());
     }
     let clusters =
         with.into_iter().map(|seen| place::in_cluster(request, &wanted, observed, seen)).collect::<Result<_>>()?;
-    Ok(LocalityPlan { service: service.clone(), pairs, clusters, notes })
+    Ok(LocalityPlan { service: service.clone(), pairs, clusters, findings })
 }
 
 /// # Errors

@@ -6,6 +6,8 @@ use mesh_shared::model::locality::rewrite::Standing;
 use mesh_shared::model::names::service::ServiceName;
 use mesh_shared::model::seen::traffic::ObservedTraffic;
 use mesh_shared::plugin::error::Result;
+use mesh_shared::plugin::finding::codes::locality as codes;
+use mesh_shared::plugin::finding::{Finding, Findings, Verb};
 
 use super::damaged::{damaged, refuse_damaged};
 use super::rule_plan::{ClusterPlan, LocalityPlan, RulePlan};
@@ -17,13 +19,13 @@ use super::rule_plan::{ClusterPlan, LocalityPlan, RulePlan};
 pub fn remove(service: &ServiceName, manager: &str, observed: &[&ObservedTraffic]) -> Result<LocalityPlan> {
     let clusters = observed.iter().map(|seen| in_cluster(service, manager, seen));
     let clusters = clusters.filter(|plan| !plan.rules.is_empty() || !plan.damaged.is_empty()).collect();
-    let plan = LocalityPlan { service: service.clone(), pairs: Vec::new(), clusters, notes: Vec::new() };
-    refuse_damaged(plan.damaged()).map(|()| plan)
+    let plan = LocalityPlan { service: service.clone(), pairs: Vec::new(), clusters, findings: Findings::default() };
+    refuse_damaged(plan.damaged(), Verb::LocalityRemove).map(|()| plan)
 }
 
 fn in_cluster(service: &ServiceName, manager: &str, seen: &ObservedTraffic) -> ClusterPlan {
-    let (mut rules, mut notes, host) = (Vec::new(), Vec::new(), service.host());
-    for object in seen.destination_rules() {
+    let (mut rules, mut findings, host) = (Vec::new(), Findings::default(), service.host());
+    for object in &seen.destination_rules {
         let rule = DestinationRule::read(object);
         let Ok(standing) = Standing::of(object, manager) else { continue };
         if rule.namespace != service.namespace || rule.host != host || !standing.has_ours() {
@@ -31,26 +33,39 @@ fn in_cluster(service: &ServiceName, manager: &str, seen: &ObservedTraffic) -> C
         }
         let rewrite = standing.removed(manager);
         if rewrite.after.is_none() {
-            notes.push(left(seen, service, object));
+            findings.push(left(seen, service, object));
         } else if standing.own {
-            notes.push(format!("{} stays, since others put something into it", rule.key()));
+            let what = format!("{} stays, since others put something into it", rule.key());
+            findings.push(codes::RULE_STAYS.found(what).as_documented().about(&seen.name, &seen.context, rule.key()));
         }
-        notes.extend(standing.kept.iter().map(|kept| match &kept.stands {
-            Some(stands) => format!("{} was changed since from {} to {stands}, and stays", kept.field, kept.wrote),
-            None => format!("{} was taken out since, and stays out", kept.field),
+        findings.extend(standing.kept.iter().map(|kept| {
+            let what = match &kept.stands {
+                Some(stands) => format!("{} was changed since from {} to {stands}, and stays", kept.field, kept.wrote),
+                None => format!("{} was taken out since, and stays out", kept.field),
+            };
+            let claim = codes::FIELD_STAYS.found(what).field(&kept.field);
+            claim.as_documented().about(&seen.name, &seen.context, rule.key())
         }));
         rules.push(RulePlan { key: rule.key(), rewrite, why: "it was written by locality apply".into() });
     }
     let damaged = damaged(service, manager, seen);
-    ClusterPlan { cluster: seen.membership.name.clone(), context: seen.identity.context.clone(), rules, damaged, notes }
+    ClusterPlan { cluster: seen.name.clone(), context: seen.context.clone(), rules, damaged, findings }
 }
 
 /// What governs when a rule is gone.
-fn left(seen: &ObservedTraffic, service: &ServiceName, gone: &serde_json::Value) -> String {
-    let others = seen.destination_rules().iter().filter(|object| *object != gone);
+fn left(seen: &ObservedTraffic, service: &ServiceName, gone: &serde_json::Value) -> Finding {
+    let others = seen.destination_rules.iter().filter(|object| *object != gone);
     let index = RuleIndex::new(others, &seen.mesh_config);
     match index.governing(&service.namespace, &service.namespace, &service.host()).all {
-        Some(rule) => format!("{} governs again", rule.policy_rule().key()),
-        None => "no rule governs then: traffic goes to all regions at all times".into(),
+        Some(rule) => {
+            let key = rule.policy_rule().key();
+            let claim = codes::GOVERNS_AGAIN.found(format!("{key} governs again"));
+            claim.as_documented().about(&seen.name, &seen.context, key)
+        }
+        None => codes::NO_RULE_LEFT
+            .found("no rule governs then: traffic goes to all regions at all times")
+            .cluster(&seen.name)
+            .context(&seen.context)
+            .as_documented(),
     }
 }

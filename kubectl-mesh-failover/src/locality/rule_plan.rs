@@ -9,6 +9,7 @@ use mesh_shared::model::kube::object::ObjectKey;
 use mesh_shared::model::locality::rewrite::{Rewrite, manifest};
 use mesh_shared::model::names::ClusterName;
 use mesh_shared::model::names::service::ServiceName;
+use mesh_shared::plugin::finding::Findings;
 use serde_json::Value;
 
 /// What is done about a service's rules.
@@ -21,7 +22,7 @@ pub struct LocalityPlan {
     /// What is done in each cluster.
     pub clusters: Vec<ClusterPlan>,
     /// What should be known before saying yes.
-    pub notes: Vec<String>,
+    pub findings: Findings,
 }
 
 /// What is done in one cluster.
@@ -36,7 +37,7 @@ pub struct ClusterPlan {
     /// Rules of which nobody knows what in them is ours, and which are left as they are.
     pub damaged: Vec<Damaged>,
     /// What should be known of this cluster before saying yes.
-    pub notes: Vec<String>,
+    pub findings: Findings,
 }
 
 /// What is done with one rule.

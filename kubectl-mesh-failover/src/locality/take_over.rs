@@ -8,6 +8,8 @@ use mesh_shared::model::istio::destination_rule::FailoverPair;
 use mesh_shared::model::names::service::ServiceName;
 use mesh_shared::model::seen::traffic::ObservedTraffic;
 use mesh_shared::plugin::error::{Error, Result};
+use mesh_shared::plugin::finding::Findings;
+use mesh_shared::plugin::finding::codes::locality as codes;
 use mesh_shared::plugin::text;
 
 use super::request::LocalityRequest;
@@ -68,8 +70,8 @@ pub fn pairs(request: &LocalityRequest, observed: &[&ObservedTraffic]) -> Result
 }
 
 /// What stands in the way of these pairs, or goes without saying.
-pub fn notes(pairs: &[FailoverPair], service: &ServiceName, observed: &[&ObservedTraffic]) -> Vec<String> {
-    let mut notes = unnamed(pairs, &service_regions(service, observed));
+pub fn findings(pairs: &[FailoverPair], service: &ServiceName, observed: &[&ObservedTraffic]) -> Findings {
+    let mut findings: Findings = unnamed(pairs, &service_regions(service, observed)).into_iter().collect();
     let mut ready: BTreeMap<String, Vec<&ObservedTraffic>> = BTreeMap::new();
     for seen in observed {
         for region in seen.ready_by_region(service).into_keys() {
@@ -79,31 +81,32 @@ pub fn notes(pairs: &[FailoverPair], service: &ServiceName, observed: &[&Observe
     let targets: BTreeSet<&String> = pairs.iter().map(|pair| &pair.to).collect();
     for region in targets {
         let Some(serving) = ready.get(region) else {
-            notes.push(format!("{region} has no ready endpoint of {service} now: nobody would take over there"));
+            let what = format!("{region} has no ready endpoint of {service} now: nobody would take over there");
+            findings.push(codes::TARGET_NOT_READY.found(what).as_documented());
             continue;
         };
         for seen in serving.iter().filter(|seen| observed.len() > 1 && openings(seen, service).is_empty()) {
-            notes.push(format!(
-                "{} does not expose {service}: clients of other clusters are refused there; \
-                 kubectl mesh-failover expose {service}",
-                seen.membership.name
-            ));
+            let expose = format!("kubectl mesh-failover expose {service}");
+            let what = format!(
+                "{} does not expose {service}: clients of other clusters are refused there; {expose}",
+                seen.name
+            );
+            findings.push(codes::TARGET_NOT_EXPOSED.found(what).cluster(&seen.name).context(&seen.context).fix(expose));
         }
     }
     if let Some(nowhere) = ready.get("") {
-        let names: Vec<&str> = nowhere.iter().map(|seen| seen.membership.name.as_str()).collect();
-        notes.push(format!(
+        let names: Vec<&str> = nowhere.iter().map(|seen| seen.name.as_str()).collect();
+        let what = format!(
             "endpoints in {} have no region, and belong to no pair; kubectl mesh-failover regions",
             text::list(&names)
-        ));
+        );
+        findings.push(codes::ENDPOINTS_WITHOUT_REGION.found(what).place(names.join(", ")).as_documented());
     }
     for seen in
         observed.iter().filter(|seen| seen.mesh_config.cluster_local.iter().any(|host| covers(host, &service.host())))
     {
-        notes.push(format!(
-            "{} keeps {service} at home (clusterLocal): its clients never leave the cluster",
-            seen.membership.name
-        ));
+        let what = format!("{} keeps {service} at home (clusterLocal): its clients never leave the cluster", seen.name);
+        findings.push(codes::KEPT_AT_HOME.found(what).cluster(&seen.name).context(&seen.context).as_documented());
     }
-    notes
+    findings
 }

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use mesh_shared::model::locality::policy::{Effective, Steering};
 use mesh_shared::model::names::ClusterName;
 use mesh_shared::plugin::duration::write_duration;
+use mesh_shared::plugin::finding::Finding;
 use mesh_shared::plugin::terminal::{table, text_diff};
 use mesh_shared::plugin::text;
 use mesh_shared::plugin::yaml;
 use serde_json::{Value, json};
 
-use crate::locality::damaged::Damaged;
 use crate::locality::drift::Told;
 use crate::locality::effective_rules::{Clients, Ours, Report};
 use crate::locality::place::namespaces_in_words;
@@ -24,7 +24,7 @@ pub fn overview(plan: &LocalityPlan) -> String {
     let mut told: Vec<(String, Vec<&ClusterName>)> = Vec::new();
     for cluster in &plan.clusters {
         let mut texts: Vec<String> = cluster.rules.iter().filter_map(rule).collect();
-        texts.extend(cluster.notes.iter().map(|note| format!("  note  {note}")));
+        texts.extend(cluster.findings.lines().map(|line| format!("  {line}")));
         if texts.is_empty() {
             texts.push("  nothing to change".into());
         }
@@ -39,9 +39,9 @@ pub fn overview(plan: &LocalityPlan) -> String {
         lines.push(format!("{}:", text::list(&clusters)));
         lines.push(text);
     }
-    if !plan.notes.is_empty() {
+    if !plan.findings.is_empty() {
         lines.push(String::new());
-        lines.extend(plan.notes.iter().map(|note| format!("note  {note}")));
+        lines.extend(plan.findings.lines());
     }
     lines.join("\n")
 }
@@ -56,7 +56,7 @@ pub fn differences(plan: &LocalityPlan, told: &[Told]) -> String {
     if !conflicts.is_empty() {
         parts.push(format!("Somebody else's, changed only by --take-over:\n{}", conflicts.join("\n")));
     }
-    let damaged: Vec<String> = plan.damaged().map(Damaged::note).collect();
+    let damaged: Vec<String> = plan.damaged().map(|damaged| damaged.finding().what).collect();
     if !damaged.is_empty() {
         parts.push(format!("Not compared:\n{}", damaged.join("\n")));
     }
@@ -79,8 +79,8 @@ pub fn applied(plan: &LocalityPlan) -> String {
     let mut lines = vec![format!("{} {done}", headline(plan))];
     if changes == 0 {
         // Nothing was asked, so that nothing was told before.
-        let clusters = plan.clusters.iter().flat_map(|cluster| &cluster.notes);
-        lines.extend(plan.notes.iter().chain(clusters).map(|note| format!("note  {note}")));
+        let clusters = plan.clusters.iter().flat_map(|cluster| &cluster.findings);
+        lines.extend(plan.findings.iter().chain(clusters).map(Finding::line));
     }
     lines.push(format!(
         "Next, prove it: kubectl mesh-failover drill {} --fault upstream-errors --cluster CLUSTER --from deploy/CLIENT",
@@ -186,7 +186,7 @@ pub fn report(report: &Report, as_what: TableFormat) -> String {
         TableFormat::Table | TableFormat::Wide => {
             let wide = as_what == TableFormat::Wide;
             let mut text = format!("{}\n", if wide { wide_rows(report) } else { rows(report) });
-            text.extend(report.notes.iter().map(|note| format!("note  {note}\n")));
+            text.extend(report.findings.lines().map(|line| line + "\n"));
             text
         }
     }
@@ -202,7 +202,7 @@ fn rows(report: &Report) -> String {
                 rule_name(clients),
                 or_none(&verdict.region),
                 yes(verdict.on_errors),
-                verdict.why.clone(),
+                verdict.finding.what.clone(),
             ]
         })
     });
@@ -220,7 +220,7 @@ fn wide_rows(report: &Report) -> String {
                 or_none(&verdict.region),
                 format!("{}/{}", verdict.own, verdict.hosts),
                 in_short(&clients.effective),
-                verdict.why.clone(),
+                format!("{} [{}]", verdict.finding, verdict.finding.code),
             ]
         })
     });

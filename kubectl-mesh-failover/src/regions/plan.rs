@@ -3,10 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mesh_shared::model::names::ClusterName;
-use mesh_shared::model::seen::locality::Locality;
-use mesh_shared::model::seen::services::PodSeen;
-use mesh_shared::model::seen::traffic::ObservedTraffic;
+use mesh_shared::model::seen::traffic::{Locality, ObservedTraffic, PodSeen};
+use mesh_shared::plugin::finding::Finding;
+use mesh_shared::plugin::finding::codes::regions as codes;
+use mesh_shared::plugin::text;
 use serde::Serialize;
+
+/// So many pods or nodes are named before the rest is counted.
+const NAMED: usize = 5;
 
 /// Regions of one cluster.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -24,6 +28,8 @@ pub struct ClusterRegions {
     pub nodes_without_region: Vec<String>,
     /// Regions that other clusters have too: a failover from region to region does not tell these clusters apart.
     pub shared_with: BTreeMap<String, Vec<ClusterName>>,
+    /// What is missing there and what that costs.
+    pub findings: Vec<Finding>,
 }
 
 /// A region and zone of a cluster.
@@ -44,7 +50,54 @@ pub struct Place {
 
 /// The regions of every cluster.
 pub fn regions(seen: &[&ObservedTraffic]) -> Vec<ClusterRegions> {
-    seen.iter().map(|cluster| of_cluster(cluster, seen)).collect()
+    let mut all: Vec<ClusterRegions> = seen.iter().map(|cluster| of_cluster(cluster, seen)).collect();
+    for index in 0..all.len() {
+        all[index].findings = findings(&all[index], &all[..index]);
+    }
+    all
+}
+
+/// What is missing in a cluster. Of two clusters that share a region the earlier says it.
+fn findings(cluster: &ClusterRegions, earlier: &[ClusterRegions]) -> Vec<Finding> {
+    let (mut found, name) = (Vec::new(), &cluster.cluster);
+    let set = || format!("kubectl mesh-failover regions set {name}=REGION");
+    if !cluster.pods_without_region.is_empty() {
+        let what = format!(
+            "{name}: {} without a region ({}): as clients they know no near or far, as servers they count as far from everyone",
+            text::count(cluster.pods_without_region.len(), "pod"),
+            some(&cluster.pods_without_region)
+        );
+        found.push(
+            codes::PODS_WITHOUT_REGION.found(what).cluster(name).fix("label their nodes, and restart them:").fix(set()),
+        );
+    }
+    if !cluster.nodes_without_region.is_empty() {
+        let what = format!(
+            "{name}: {} without a region ({}); {}",
+            text::count(cluster.nodes_without_region.len(), "node"),
+            some(&cluster.nodes_without_region),
+            set()
+        );
+        found.push(codes::NODES_WITHOUT_REGION.found(what).cluster(name).fix(set()));
+    }
+    for (region, others) in &cluster.shared_with {
+        if !others.iter().any(|other| earlier.iter().any(|one| one.cluster == *other)) {
+            let others: Vec<&str> = others.iter().map(ClusterName::as_str).collect();
+            let what = format!(
+                "{name} and {} are in one region, {region}: a failover from region to region does not tell them apart",
+                text::list(&others)
+            );
+            found.push(codes::SHARED.found(what).cluster(name).as_documented());
+        }
+    }
+    found
+}
+
+/// The first names, and how many more there are.
+pub fn some(names: &[String]) -> String {
+    let more = names.len().saturating_sub(NAMED);
+    let shown = names.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+    if more > 0 { format!("{shown} and {more} more") } else { shown }
 }
 
 fn of_cluster(cluster: &ObservedTraffic, seen: &[&ObservedTraffic]) -> ClusterRegions {
@@ -58,6 +111,7 @@ fn of_cluster(cluster: &ObservedTraffic, seen: &[&ObservedTraffic]) -> ClusterRe
         pods_without_region: without,
         nodes_without_region: nodes_without_region(cluster).map(str::to_owned).collect(),
         shared_with: shared(cluster, seen),
+        findings: Vec::new(),
     }
 }
 

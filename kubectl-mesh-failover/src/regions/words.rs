@@ -3,17 +3,15 @@
 use std::time::Duration;
 
 use mesh_shared::model::names::ClusterName;
+use mesh_shared::plugin::finding::Finding;
 use mesh_shared::plugin::terminal::table;
 use mesh_shared::plugin::text;
 use mesh_shared::plugin::yaml;
 use serde_json::{Value, json};
 
-use crate::regions::plan::{ClusterRegions, Place};
+use crate::regions::plan::{ClusterRegions, Place, some};
 use crate::regions::set::SetPlan;
 use mesh_shared::plugin::arguments::TableFormat;
-
-/// So many pods or nodes are named before the rest is counted.
-const NAMED: usize = 5;
 
 /// The regions in the format that is wanted.
 pub fn render(clusters: &[ClusterRegions], format: TableFormat) -> String {
@@ -62,45 +60,8 @@ fn columns(cluster: &ClusterRegions, place: &Place) -> [String; 6] {
 
 /// What is missing and what that costs; none where nothing is.
 pub fn advice(clusters: &[ClusterRegions]) -> Option<String> {
-    let mut lines = Vec::new();
-    for cluster in clusters {
-        let name = &cluster.cluster;
-        if !cluster.pods_without_region.is_empty() {
-            let (count, pods) = (cluster.pods_without_region.len(), &cluster.pods_without_region);
-            lines.push(format!(
-                "{name}: {} without a region ({}). Locality load balancing does not apply to them: as clients they know no near or far, as servers they count as far from everyone.",
-                text::count(count, "pod"),
-                some(pods)
-            ));
-        }
-        if !cluster.nodes_without_region.is_empty() {
-            lines.push(format!(
-                "{name}: {} without a region ({}). Set it: kubectl mesh-failover regions set {name}=REGION",
-                text::count(cluster.nodes_without_region.len(), "node"),
-                some(&cluster.nodes_without_region)
-            ));
-        }
-        for (region, others) in &cluster.shared_with {
-            // Of two clusters the first says it.
-            let earlier = |other: &ClusterName| {
-                clusters.iter().take_while(|one| one.cluster != *name).any(|one| one.cluster == *other)
-            };
-            if !others.iter().any(earlier) {
-                let others: Vec<&str> = others.iter().map(ClusterName::as_str).collect();
-                lines.push(format!(
-                    "{name} and {} are in one region, {region}: a failover from region to region does not tell them apart.",
-                    text::list(&others)
-                ));
-            }
-        }
-    }
+    let lines: Vec<String> = clusters.iter().flat_map(|cluster| &cluster.findings).map(Finding::line).collect();
     (!lines.is_empty()).then(|| lines.join("\n"))
-}
-
-fn some(names: &[String]) -> String {
-    let more = names.len().saturating_sub(NAMED);
-    let shown = names.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
-    if more > 0 { format!("{shown} and {more} more") } else { shown }
 }
 
 /// What will be labelled, and what has to restart then, in one screen.
@@ -178,9 +139,9 @@ mod tests {
         west     east-1  none  1      0     0             0 %      east
         ");
         insta::assert_snapshot!(advice(&regions(&[&east, &west])).unwrap(), @r"
-        east and west are in one region, east-1: a failover from region to region does not tell them apart.
-        west: 1 pod without a region (sample/a-1). Locality load balancing does not apply to them: as clients they know no near or far, as servers they count as far from everyone.
-        west: 1 node without a region (n1). Set it: kubectl mesh-failover regions set west=REGION
+        note  east and west are in one region, east-1: a failover from region to region does not tell them apart [regions/shared]
+        warning  west: 1 pod without a region (sample/a-1): as clients they know no near or far, as servers they count as far from everyone [regions/pods-without-region]
+        warning  west: 1 node without a region (n1); kubectl mesh-failover regions set west=REGION [regions/nodes-without-region]
         ");
     }
 
@@ -202,6 +163,12 @@ mod tests {
           sharedWith:
             east-1:
             - west
+          findings:
+          - code: regions/shared
+            severity: note
+            subject:
+              cluster: east
+            what: "east and west are in one region, east-1: a failover from region to region does not tell them apart"
         - cluster: west
           places:
           - region: ""
@@ -222,6 +189,22 @@ mod tests {
           sharedWith:
             east-1:
             - east
+          findings:
+          - code: regions/pods-without-region
+            severity: warning
+            subject:
+              cluster: west
+            what: "west: 1 pod without a region (sample/a-1): as clients they know no near or far, as servers they count as far from everyone"
+            fix:
+            - "label their nodes, and restart them:"
+            - "kubectl mesh-failover regions set west=REGION"
+          - code: regions/nodes-without-region
+            severity: warning
+            subject:
+              cluster: west
+            what: "west: 1 node without a region (n1); kubectl mesh-failover regions set west=REGION"
+            fix:
+            - "kubectl mesh-failover regions set west=REGION"
         "#);
     }
 

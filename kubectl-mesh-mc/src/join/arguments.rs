@@ -147,7 +147,6 @@ impl JoinArguments {
                 .because(format!("--contexts names {}", self.contexts.join(", ")))
                 .fix("name them: --contexts east,west"));
         }
-        self.given()?;
         let mut merged = Value::Object(serde_json::Map::new());
         for file in &self.values {
             values::merge(&mut merged, values_file::read(file)?);
@@ -165,6 +164,7 @@ impl JoinArguments {
             values: merged,
             cluster_names: pairs("--cluster-name", "CONTEXT=NAME", &self.cluster_names, |name| ClusterName::new(name))?,
             networks: pairs("--network", "NAME=NETWORK", &self.networks, |name| NetworkName::new(name))?,
+            api_servers: self.given()?,
             key_algorithm: self.key_algorithm.parse::<KeyAlgorithm>()?,
             gateway_annotations: pairs("--gateway-annotation", "KEY=VALUE", &self.gateway_annotations, |value| {
                 Ok(value.to_owned())
@@ -174,41 +174,6 @@ impl JoinArguments {
             system_namespace: "istio-system".into(),
             cni_namespace: "istio-cni".into(),
         })
-    }
-
-    /// Puts an address given by `--api-server` before those that were found, with every authority that is known.
-    pub(super) fn add_given_address(
-        &self,
-        request: &JoinRequest,
-        cluster: &Cluster,
-        seen: &mut ObservedCluster,
-    ) -> Result<()> {
-        let given = self.given()?;
-        let Ok(name) = members::name(request, seen) else { return Ok(()) };
-        let Some(url) = given.get(name.as_str()) else { return Ok(()) };
-        let mut authorities: Vec<String> =
-            seen.access.api_addresses.iter().map(|address| address.ca_pem.clone()).collect();
-        authorities.extend(cluster.server_ca_pem.clone());
-        authorities.sort();
-        authorities.dedup();
-        seen.access.api_addresses = authorities
-            .into_iter()
-            .map(|ca_pem| ApiAddress { url: url.clone(), ca_pem, source: AddressSource::Given })
-            .collect();
-        Ok(())
-    }
-
-    pub(super) fn refuse_unknown_api_server(&self, request: &JoinRequest, observed: &[ObservedCluster]) -> Result<()> {
-        let given = self.given()?;
-        if given.is_empty() {
-            return Ok(());
-        }
-        let names: Vec<ClusterName> =
-            observed.iter().map(|seen| members::name(request, seen)).collect::<Result<_>>()?;
-        match given.keys().find(|given| !names.iter().any(|name| name.as_str() == *given)) {
-            None => Ok(()),
-            Some(unknown) => Err(members::not_joined("--api-server", unknown, names.iter())),
-        }
     }
 
     fn given(&self) -> Result<BTreeMap<String, String>> {
@@ -221,6 +186,20 @@ impl JoinArguments {
             Ok(url.trim_end_matches('/').to_owned())
         })
     }
+}
+
+/// Puts an address given by `--api-server` before those that were found, with every authority that is known.
+pub(super) fn add_given_address(request: &JoinRequest, cluster: &Cluster, seen: &mut ObservedCluster) {
+    let Ok(name) = members::name(request, seen) else { return };
+    let Some(url) = request.api_servers.get(name.as_str()) else { return };
+    let mut authorities: Vec<String> = seen.api_addresses.iter().map(|address| address.ca_pem.clone()).collect();
+    authorities.extend(cluster.server_ca_pem.clone());
+    authorities.sort();
+    authorities.dedup();
+    seen.api_addresses = authorities
+        .into_iter()
+        .map(|ca_pem| ApiAddress { url: url.clone(), ca_pem, source: AddressSource::Given })
+        .collect();
 }
 
 fn named<T: Clone + Send + Sync + 'static>(

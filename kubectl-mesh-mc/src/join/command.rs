@@ -13,14 +13,17 @@ use mesh_shared::machine::clock;
 use mesh_shared::model::istio::gateway;
 use mesh_shared::model::kube::object::ObjectKey;
 use mesh_shared::model::seen::cluster::ObservedCluster;
-use mesh_shared::plugin::error::{Error, Result};
+use mesh_shared::plugin::error::{Error, Kind, Result};
+use mesh_shared::plugin::finding::Verb;
 use mesh_shared::plugin::terminal::Terminal;
 use mesh_shared::plugin::terminal::prompt;
 use mesh_shared::session::Session;
 
+use super::arguments::add_given_address;
 use crate::join::arguments::JoinArguments;
+use crate::join::members::mesh_id;
 use crate::join::permissions;
-use crate::join::plan::{JoinPlan, mesh_id, plan};
+use crate::join::plan::{JoinPlan, plan};
 use crate::join::request::JoinRequest;
 use crate::join::{manifests, permission_check, words};
 use crate::keep::ca_folder;
@@ -54,16 +57,13 @@ async fn prepare(arguments: &JoinArguments, session: &Session) -> Result<Option<
     let request = arguments.request(session.manager)?;
     let clusters = connect(&session.connection, &arguments.contexts).await?;
     let begun = Instant::now();
-    let observed = observe_all(&clusters, &request, arguments).await?;
-    let mesh = mesh_id(&request, &observed)?;
-    let folder = arguments.ca_dir.clone().map_or_else(|| ca_folder::default_path(&mesh), Ok)?;
-    let plan = plan(&request, &observed, &ca_folder::observe(&folder, clock::now()))?;
-    permission_check::strict_dry_run(&plan, &clusters).await?;
+    let observed = observe_all(&clusters, &request).await?;
+    let folder = ca_folder(&arguments, &request, &observed)?;
+    let folder_seen = folder.as_deref().map(|folder| ca_folder::observe(folder, clock::now()));
+    let plan = plan(&request, &observed, folder_seen.as_ref())?;
+    let folder = folder.unwrap_or_default();
     let pull_secret = arguments.image_pull_secret.as_ref();
-    permission_check::permissions(&plan, &clusters, &observed, &request, pull_secret).await?;
-    if let Some(secret) = pull_secret {
-        permission_check::pull_secret(&plan, &clusters, secret).await?;
-    }
+    permission_check::findings(&plan, &clusters, &observed, &request, pull_secret).await?.refuse(Verb::Join)?;
     let overview = words::overview(&plan, &observed);
     if arguments.output.is_some() {
         let manifests = manifests::render(&plan, &request, &folder, arguments)?;
@@ -84,11 +84,19 @@ async fn prepare(arguments: &JoinArguments, session: &Session) -> Result<Option<
     Ok(Some(Join { plan, observed, environment, begun }))
 }
 
-async fn observe_all(
-    clusters: &[Cluster],
-    request: &JoinRequest,
+/// The CA folder: the one that is named, else that of the mesh; none where it is not known which mesh that is.
+fn ca_folder(
     arguments: &JoinArguments,
-) -> Result<Vec<ObservedCluster>> {
+    request: &JoinRequest,
+    observed: &[ObservedCluster],
+) -> Result<Option<std::path::PathBuf>> {
+    match &arguments.ca_dir {
+        Some(folder) => Ok(Some(folder.clone())),
+        None => mesh_id(request, observed).ok().map(|mesh| ca_folder::default_path(&mesh)).transpose(),
+    }
+}
+
+async fn observe_all(clusters: &[Cluster], request: &JoinRequest) -> Result<Vec<ObservedCluster>> {
     let system = request.system_namespace.as_str();
     let scope = Scope {
         system_namespace: system.to_owned(),
@@ -103,10 +111,9 @@ async fn observe_all(
     let asked = try_join_all(clusters.iter().map(|cluster| observe(cluster, &scope))).await;
     let mut observed = asked.map_err(|error| permissions::JOIN.explain(error))?;
     for (cluster, seen) in clusters.iter().zip(&mut observed) {
-        arguments.add_given_address(request, cluster, seen)?;
-        seen.probes.note_ended_runs(|namespace| probe::run_id(namespace).is_some_and(has_ended));
+        add_given_address(request, cluster, seen);
+        seen.note_ended_runs(|namespace| probe::run_id(namespace).is_some_and(has_ended));
     }
-    arguments.refuse_unknown_api_server(request, &observed)?;
     Ok(observed)
 }
 

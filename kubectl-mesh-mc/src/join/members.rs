@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use mesh_shared::model::istio::NETWORK_LABEL;
 use mesh_shared::model::kube::object::ObjectKey;
 use mesh_shared::model::names::{ClusterName, MeshId, NetworkName};
-use mesh_shared::model::seen::cluster::ObservedCluster;
-use mesh_shared::model::seen::control_plane::ObservedResource;
-use mesh_shared::plugin::error::{Error, Result};
+use mesh_shared::model::seen::cluster::{ObservedCluster, ObservedResource};
+use mesh_shared::plugin::error::Error;
+use mesh_shared::plugin::finding::codes::mesh as codes;
+use mesh_shared::plugin::finding::{Code, Finding, Findings};
 use serde::Serialize;
 
 use super::request::JoinRequest;
@@ -25,25 +26,39 @@ pub struct Member {
     pub uid: String,
 }
 
+/// A member and what was seen of its cluster.
+pub(super) struct Joining<'a> {
+    pub(super) member: Member,
+    pub(super) seen: &'a ObservedCluster,
+}
+
 /// The resource `Istio` that governs a namespace, where one does.
 ///
 /// # Errors
-/// A refusal where several do.
-pub fn governing<'a>(observed: &'a ObservedCluster, namespace: &str) -> Result<Option<&'a ObservedResource>> {
+/// What was found where several do.
+pub fn governing<'a>(observed: &'a ObservedCluster, namespace: &str) -> Result<Option<&'a ObservedResource>, Finding> {
     // The CRD's default of spec.namespace is istio-system.
     let governs = |istio: &&ObservedResource| istio.spec_text(&["namespace"]).unwrap_or("istio-system") == namespace;
     let found: Vec<&ObservedResource> = observed.control_planes.istios.iter().filter(governs).collect();
     match found.as_slice() {
         [] => Ok(None),
         [one] => Ok(Some(one)),
-        several => Err(Error::refused(format!("{} resources Istio govern namespace {namespace}", several.len()))
-            .at(format!("context {}", observed.identity.context))
+        several => Err(codes::SEVERAL_ISTIOS
+            .found(format!("{} resources Istio govern namespace {namespace}", several.len()))
+            .context(&observed.context)
             .because(several.iter().map(|istio| istio.name.as_str()).collect::<Vec<_>>().join(", "))
             .fix("leave one of them; a join would not know which to extend")),
     }
 }
 
-pub(super) fn mesh_id(request: &JoinRequest, observed: &[ObservedCluster]) -> Result<MeshId> {
+/// The mesh id of a join: what the user says, else what the control planes that stand say, else `mesh1`.
+///
+/// # Errors
+/// What was found where control planes of two meshes stand, or where it cannot be told.
+pub fn mesh_id(request: &JoinRequest, observed: &[ObservedCluster]) -> Result<MeshId, Finding> {
+    if let Some(mesh) = &request.mesh {
+        return Ok(mesh.clone());
+    }
     let mut found: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for cluster in observed {
         if let Some(istio) = governing(cluster, &request.system_namespace)?
@@ -52,80 +67,95 @@ pub(super) fn mesh_id(request: &JoinRequest, observed: &[ObservedCluster]) -> Re
             found.entry(mesh.to_owned()).or_default().push(&cluster.identity.context);
         }
     }
-    if let Some(mesh) = &request.mesh {
-        return Ok(mesh.clone());
+    if found.len() > 1 {
+        let all: Vec<String> =
+            found.iter().map(|(mesh, contexts)| format!("{mesh}: {}", contexts.join(", "))).collect();
+        return Err(codes::IDS_DIFFER
+            .found("the control planes belong to different meshes")
+            .because(all.join("; "))
+            .fix("join clusters of one mesh, and clusters without a control plane"));
     }
-    match found.len() {
-        0 => MeshId::new("mesh1"),
-        1 => MeshId::new(found.into_keys().next().unwrap_or_default()),
-        _ => Err(Error::refused("the control planes belong to different meshes")
-            .because(
-                found
-                    .iter()
-                    .map(|(mesh, contexts)| format!("{mesh}: {}", contexts.join(", ")))
-                    .collect::<Vec<_>>()
-                    .join("; "),
-            )
-            .fix("join clusters of one mesh, and clusters without a control plane")),
-    }
+    let mesh = found.into_keys().next().unwrap_or_else(|| "mesh1".into());
+    MeshId::new(mesh).map_err(|error| codes::ID_INVALID.of_error(error))
 }
 
-pub(super) fn members(request: &JoinRequest, observed: &[ObservedCluster]) -> Result<Vec<Member>> {
-    one_cluster_once(observed)?;
-    let contexts: Vec<&str> = observed.iter().map(|cluster| cluster.identity.context.as_str()).collect();
-    if let Some(unknown) = request.cluster_names.keys().find(|context| !contexts.contains(&context.as_str())) {
-        return Err(Error::usage(format!("--cluster-name names context {unknown:?}, which is not joined"))
+/// The clusters of which it is known how they join: each once, under its name and in its network. Those are all of them where
+/// nothing is found that refuses the join.
+pub(super) fn members<'a>(
+    request: &JoinRequest,
+    observed: &'a [ObservedCluster],
+    findings: &mut Findings,
+) -> Vec<Joining<'a>> {
+    let contexts: Vec<&str> = observed.iter().map(|cluster| cluster.context.as_str()).collect();
+    for unknown in request.cluster_names.keys().filter(|context| !contexts.contains(&context.as_str())) {
+        let draft = Error::usage(format!("--cluster-name names context {unknown:?}, which is not joined"))
             .because(format!("the contexts are {}", contexts.join(", ")))
-            .meant(unknown, contexts)
-            .fix("name one of these, or join that one too: --contexts"));
+            .meant(unknown, contexts.iter().copied());
+        findings
+            .push(codes::UNKNOWN_CONTEXT.of_error(draft.fix("name one of these, or join that one too: --contexts")));
     }
-    let mut members = Vec::new();
-    for cluster in observed {
-        let name = name(request, cluster)?;
-        let network = network(request, cluster, &name)?;
-        members.push(Member {
-            context: cluster.identity.context.clone(),
-            name,
-            network,
-            uid: cluster.identity.uid.clone(),
-        });
+    let mut joining = Vec::new();
+    for (index, cluster) in observed.iter().enumerate() {
+        if let Some(twin) = observed[..index].iter().find(|earlier| earlier.uid == cluster.uid) {
+            findings.push(one_cluster_twice(twin, cluster));
+            continue;
+        }
+        let Some(name) = findings.keep(name(request, cluster)) else { continue };
+        let Some(network) = findings.keep(network(request, cluster, &name)) else { continue };
+        let member = Member { context: cluster.context.clone(), name, network, uid: cluster.uid.clone() };
+        joining.push(Joining { member, seen: cluster });
     }
-    if let Some(unknown) =
-        request.networks.keys().find(|name| !members.iter().any(|member| member.name.as_str() == *name))
-    {
-        return Err(not_joined("--network", unknown, members.iter().map(|member| &member.name)));
+    if joining.len() == observed.len() {
+        let named = |flag: &str, names: &mut dyn Iterator<Item = &String>| {
+            let unknown = names.filter(|name| !joining.iter().any(|one| one.member.name.as_str() == *name));
+            unknown.map(|name| not_joined(flag, name, &joining)).collect::<Vec<Finding>>()
+        };
+        findings.extend(named("--network", &mut request.networks.keys()));
+        findings.extend(named("--api-server", &mut request.api_servers.keys()));
     }
-    distinct(&members, "cluster name", |member| member.name.as_str(), "--cluster-name CONTEXT=NAME")?;
-    distinct(&members, "network", |member| member.network.as_str(), "--network NAME=NETWORK")?;
-    Ok(members)
+    let twins =
+        distinct(&joining, &codes::NAME_TAKEN, "cluster name", |one| one.name.as_str(), "--cluster-name CONTEXT=NAME");
+    // A network that is not given is named after its cluster.
+    if twins.is_empty() {
+        findings.extend(distinct(
+            &joining,
+            &codes::NETWORK_TAKEN,
+            "network",
+            |one| one.network.as_str(),
+            "--network NAME=NETWORK",
+        ));
+    }
+    findings.extend(twins);
+    joining
 }
 
-/// The error of a flag that names a cluster which is none of these members.
-pub fn not_joined<'a>(flag: &str, unknown: &str, members: impl Iterator<Item = &'a ClusterName>) -> Error {
-    let names: Vec<&str> = members.map(ClusterName::as_str).collect();
-    Error::usage(format!("{flag} names cluster {unknown:?}, which is not joined"))
+/// What is found where a flag names a cluster which is none of these.
+fn not_joined(flag: &str, unknown: &str, joining: &[Joining<'_>]) -> Finding {
+    let names: Vec<&str> = joining.iter().map(|one| one.member.name.as_str()).collect();
+    let draft = Error::usage(format!("{flag} names cluster {unknown:?}, which is not joined"))
         .because(format!("the clusters are {}", names.join(", ")))
-        .meant(unknown, names)
-        .fix("name one of these, or join that one too: --contexts")
+        .meant(unknown, names);
+    codes::UNKNOWN_CLUSTER.of_error(draft.fix("name one of these, or join that one too: --contexts"))
 }
 
 /// The name of a cluster: what the user says, else what its control plane says, else the context's name made a label.
 ///
 /// # Errors
-/// Where several control planes govern the namespace, or no name can be made.
-pub fn name(request: &JoinRequest, cluster: &ObservedCluster) -> Result<ClusterName> {
-    if let Some(name) = request.cluster_names.get(&cluster.identity.context) {
+/// What was found where several control planes govern the namespace, or no name can be made.
+pub fn name(request: &JoinRequest, cluster: &ObservedCluster) -> Result<ClusterName, Finding> {
+    if let Some(name) = request.cluster_names.get(&cluster.context) {
         return Ok(name.clone());
     }
     let standing = governing(cluster, &request.system_namespace)?
         .and_then(|istio| istio.spec_text(&["values", "global", "multiCluster", "clusterName"]));
-    match standing {
+    let name = match standing {
         Some(name) => ClusterName::new(name),
-        None => ClusterName::from_context(&cluster.identity.context),
-    }
+        None => ClusterName::from_context(&cluster.context),
+    };
+    name.map_err(|error| codes::NAME_INVALID.of_error(error))
 }
 
-fn network(request: &JoinRequest, cluster: &ObservedCluster, name: &ClusterName) -> Result<NetworkName> {
+fn network(request: &JoinRequest, cluster: &ObservedCluster, name: &ClusterName) -> Result<NetworkName, Finding> {
     let namespace = &request.system_namespace;
     let standing = governing(cluster, namespace)?
         .and_then(|istio| istio.spec_text(&["values", "global", "network"]))
@@ -134,44 +164,44 @@ fn network(request: &JoinRequest, cluster: &ObservedCluster, name: &ClusterName)
             object["metadata"]["labels"][NETWORK_LABEL].as_str()
         });
     match (request.networks.get(name.as_str()), standing) {
-        (Some(wanted), Some(standing)) if wanted.as_str() != standing => {
-            Err(Error::refused(format!("cluster {name} is in network {standing:?}, not in {wanted:?}"))
-                .at(format!("context {}, namespace {namespace}", cluster.identity.context))
-                .because("workloads that run know their network already, and peers send traffic by it")
-                .fix(format!("leave out --network {name}={wanted}")))
-        }
+        (Some(wanted), Some(standing)) if wanted.as_str() != standing => Err(codes::NETWORK_DIFFERS
+            .found(format!("cluster {name} is in network {standing:?}, not in {wanted:?}"))
+            .cluster(name)
+            .context(&cluster.context)
+            .object(format!("namespace {namespace}"))
+            .because("workloads that run know their network already, and peers send traffic by it")
+            .fix(format!("leave out --network {name}={wanted}"))),
         (Some(wanted), _) => Ok(wanted.clone()),
-        (None, Some(standing)) => NetworkName::new(standing),
+        (None, Some(standing)) => NetworkName::new(standing)
+            .map_err(|error| codes::NETWORK_INVALID.of_error(error.at(format!("context {}", cluster.context)))),
         (None, None) => Ok(NetworkName::of_cluster(name)),
     }
 }
 
-fn one_cluster_once(observed: &[ObservedCluster]) -> Result<()> {
-    for (index, cluster) in observed.iter().enumerate() {
-        if let Some(twin) = observed[..index].iter().find(|earlier| earlier.identity.uid == cluster.identity.uid) {
-            return Err(Error::refused(format!(
-                "contexts {} and {} are one cluster",
-                twin.identity.context, cluster.identity.context
-            ))
-            .because(format!("namespace kube-system has the UID {} in both", cluster.identity.uid))
-            .fix("name each cluster by one context"));
-        }
-    }
-    Ok(())
+fn one_cluster_twice(twin: &ObservedCluster, cluster: &ObservedCluster) -> Finding {
+    codes::ONE_CLUSTER_TWICE
+        .found(format!("contexts {} and {} are one cluster", twin.context, cluster.context))
+        .because(format!("namespace kube-system has the UID {} in both", cluster.uid))
+        .fix("name each cluster by one context")
 }
 
-fn distinct<'a>(members: &'a [Member], what: &str, of: impl Fn(&'a Member) -> &'a str, flag: &str) -> Result<()> {
-    for (index, member) in members.iter().enumerate() {
-        if let Some(twin) = members[..index].iter().find(|earlier| of(earlier) == of(member)) {
-            return Err(Error::refused(format!(
-                "contexts {} and {} would have the same {what} {}",
-                twin.context,
-                member.context,
-                of(member)
-            ))
-            .because("istiod would take one for the other")
-            .fix(format!("tell them apart: {flag}")));
+fn distinct<'a>(
+    joining: &'a [Joining<'_>],
+    code: &'static Code,
+    what: &str,
+    of: impl Fn(&'a Member) -> &'a str,
+    flag: &str,
+) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (index, Joining { member, .. }) in joining.iter().enumerate() {
+        if let Some(twin) = joining[..index].iter().find(|earlier| of(&earlier.member) == of(member)) {
+            let (one, other) = (&twin.member.context, &member.context);
+            found.push(
+                code.found(format!("contexts {one} and {other} would have the same {what} {}", of(member)))
+                    .because("istiod would take one for the other")
+                    .fix(format!("tell them apart: {flag}")),
+            );
         }
     }
-    Ok(())
+    found
 }

@@ -16,7 +16,9 @@ use mesh_shared::model::kube::object::ObjectKey;
 use mesh_shared::model::kube::write::Write;
 use mesh_shared::model::names::ClusterName;
 use mesh_shared::model::seen::cluster::ObservedCluster;
-use mesh_shared::plugin::error::{Error, Result};
+use mesh_shared::plugin::error::Result;
+use mesh_shared::plugin::finding::Finding;
+use mesh_shared::plugin::finding::codes::gateway as codes;
 use serde_json::Value;
 
 use super::control_plane::ControlPlanePlan;
@@ -71,23 +73,38 @@ impl Joining<'_> {
     }
 }
 
+/// The annotations of a cluster's east-west gateway.
+///
+/// # Errors
+/// What was found where it is to be an internal one, and it is not known how in the cluster's cloud.
+pub(super) fn gateway_annotations(
+    request: &JoinRequest,
+    member: &Member,
+    observed: &ObservedCluster,
+) -> Result<BTreeMap<String, String>, Finding> {
+    let mut annotations = BTreeMap::new();
+    if request.gateway_internal {
+        let cloud = observed.cloud.as_deref().unwrap_or("none");
+        annotations = gateway::internal_annotations(cloud).ok_or_else(|| {
+            codes::NO_INTERNAL_ADDRESS
+                .found(format!("no annotation is known that gives {} an internal gateway address", member.name))
+                .cluster(&member.name)
+                .context(&member.context)
+                .because(format!("the cloud named by its nodes' providerID is {cloud}"))
+                .fix("give the annotation that its load balancer reads: --gateway-annotation KEY=VALUE")
+        })?;
+    }
+    annotations.extend(request.gateway_annotations.clone());
+    Ok(annotations)
+}
+
 fn gateway_manifests(
     request: &JoinRequest,
     member: &Member,
     observed: &ObservedCluster,
     control_plane: &ControlPlanePlan,
 ) -> Result<GatewayManifests> {
-    let mut annotations = BTreeMap::new();
-    if request.gateway_internal {
-        let cloud = observed.platform.cloud.as_deref().unwrap_or("none");
-        annotations = gateway::internal_annotations(cloud).ok_or_else(|| {
-            Error::refused(format!("no annotation is known that gives {} an internal gateway address", member.name))
-                .at(format!("context {}", member.context))
-                .because(format!("the cloud named by its nodes' providerID is {cloud}"))
-                .fix("give the annotation that its load balancer reads: --gateway-annotation KEY=VALUE")
-        })?;
-    }
-    annotations.extend(request.gateway_annotations.clone());
+    let annotations = gateway_annotations(request, member, observed).map_err(Finding::into_error)?;
     let gateway = Gateway {
         namespace: &request.system_namespace,
         network: &member.network,

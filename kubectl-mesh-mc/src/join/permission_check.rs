@@ -1,14 +1,18 @@
-//! What is asked of the clusters before the plan is shown: that they accept the user's values, and that the user may do all
-//! of it.
+//! What is asked of the clusters before the plan is shown: that they accept the user's values, that the user may do all of it,
+//! and that what the plan takes from them is there.
 
-use futures::future::try_join_all;
-use mesh_shared::cluster::access_review::{Needed, must_be_allowed};
+use futures::future::join_all;
+use mesh_shared::cluster::access_review::{Needed, lacking};
 use mesh_shared::cluster::apply::create_strict_dry_run;
 use mesh_shared::cluster::context::Cluster;
 use mesh_shared::cluster::probe::pull_secret_of;
+use mesh_shared::engine::action::Action;
+use mesh_shared::model::kube::access::RoleFile;
 use mesh_shared::model::kube::pull_secret::PullSecret;
 use mesh_shared::model::seen::cluster::ObservedCluster;
-use mesh_shared::plugin::error::Result;
+use mesh_shared::plugin::error::{Error, Kind, Result};
+use mesh_shared::plugin::finding::codes::{control_plane, probe};
+use mesh_shared::plugin::finding::{Code, Finding, Findings};
 
 use crate::identity::MANAGER;
 use crate::join::members::Member;
@@ -17,25 +21,64 @@ use crate::join::plan::JoinPlan;
 use crate::join::request::JoinRequest;
 use crate::work::tasks::{Action, Task};
 
-/// Sends every Istio and IstioCNI that the plan would write as a strict create that is not carried out: server-side apply would
-/// answer a wrong value with an internal error only.
-pub(super) async fn strict_dry_run(plan: &JoinPlan, clusters: &[Cluster]) -> Result<()> {
-    let checks = plan.members.iter().zip(clusters).flat_map(|(member, cluster)| {
-        let plane = plan.control_planes.get(&member.name);
-        let manifests = plane.into_iter().flat_map(|plane| [&plane.istio, &plane.cni]).flatten();
-        manifests.map(move |manifest| create_strict_dry_run(cluster, manifest, MANAGER))
-    });
-    try_join_all(checks).await.map(|_| ()).map_err(|error| permissions::JOIN.explain(error))
-}
-
-/// Refuses where the user may not do one of the plan's actions.
-pub(super) async fn permissions(
+/// All that speaks against a plan in the clusters.
+///
+/// # Errors
+/// Where an API server does not answer what the user may do.
+pub(super) async fn findings(
     plan: &JoinPlan,
     clusters: &[Cluster],
     observed: &[ObservedCluster],
     request: &JoinRequest,
     pull_secret: Option<&PullSecret>,
-) -> Result<()> {
+) -> Result<Findings> {
+    let dry_runs = strict_dry_run(plan, clusters);
+    let allowed = missing_permissions(plan, clusters, observed, request, pull_secret);
+    let missing = async {
+        match pull_secret {
+            Some(secret) => missing_pull_secrets(plan, clusters, secret).await,
+            None => Vec::new(),
+        }
+    };
+    let (dry_runs, lacking, missing) = futures::join!(dry_runs, allowed, missing);
+    let lacking = lacking?;
+    // Whoever lacks permissions is told of all of them at once, and of none twice.
+    let is_told = lacking.is_some();
+    let is_new = |error: &Error| !is_told || error.kind != Kind::Forbidden;
+    let dry_runs = dry_runs.into_iter().filter(is_new);
+    let missing = missing.into_iter().filter(is_new);
+    Ok(lacking
+        .into_iter()
+        .chain(dry_runs.map(|error| finding(&control_plane::DRY_RUN_FAILED, permissions::JOIN, error)))
+        .chain(missing.map(|error| finding(&probe::PULL_SECRET_MISSING, permissions::PULL_SECRET, error)))
+        .collect())
+}
+
+/// What an API server said, as a finding with this code; where it said that it is forbidden, with the file that allows it.
+fn finding(code: &'static Code, file: RoleFile, error: Error) -> Finding {
+    let error = file.explain(error);
+    error.code.unwrap_or(code).of_error(error)
+}
+
+/// Sends every Istio and IstioCNI that the plan would write as a strict create that is not carried out: server-side apply would
+/// answer a wrong value with an internal error only. What the API servers say against them.
+async fn strict_dry_run(plan: &JoinPlan, clusters: &[Cluster]) -> Vec<Error> {
+    let checks = plan.members.iter().zip(clusters).flat_map(|(member, cluster)| {
+        let plane = plan.control_planes.get(&member.name);
+        let manifests = plane.into_iter().flat_map(|plane| [&plane.istio, &plane.cni]).flatten();
+        manifests.map(move |manifest| create_strict_dry_run(cluster, manifest, MANAGER))
+    });
+    join_all(checks).await.into_iter().filter_map(Result::err).collect()
+}
+
+/// What the user may not do of the plan's actions.
+async fn missing_permissions(
+    plan: &JoinPlan,
+    clusters: &[Cluster],
+    observed: &[ObservedCluster],
+    request: &JoinRequest,
+    pull_secret: Option<&PullSecret>,
+) -> Result<Option<Finding>> {
     let members = plan.members.iter().zip(clusters).zip(observed);
     let needed: Vec<Needed<'_>> = members
         .flat_map(|((member, cluster), observed)| {
@@ -47,16 +90,16 @@ pub(super) async fn permissions(
             })
         })
         .collect();
-    must_be_allowed(&needed, "the join").await
+    lacking(&needed, "the join").await
 }
 
-/// Refuses where the Secret by which the probe's image is pulled is missing in a cluster that gets a probe.
-pub(super) async fn pull_secret(plan: &JoinPlan, clusters: &[Cluster], secret: &PullSecret) -> Result<()> {
+/// In which clusters that get a probe the Secret by which its image is pulled is missing.
+async fn missing_pull_secrets(plan: &JoinPlan, clusters: &[Cluster], secret: &PullSecret) -> Vec<Error> {
     let starts = |member: &Member| {
         let starts = |action: &Action| matches!(action, Action::Task(Task::StartProbe));
         plan.steps.iter().any(|(_, step)| step.cluster.as_ref() == Some(&member.name) && starts(&step.action))
     };
     let probed = plan.members.iter().zip(clusters).filter(|(member, _)| starts(member));
-    let standing = try_join_all(probed.map(|(_, cluster)| pull_secret_of(cluster, secret))).await;
-    standing.map(|_| ()).map_err(|error| permissions::PULL_SECRET.explain(error))
+    let asked = join_all(probed.map(|(_, cluster)| pull_secret_of(cluster, secret))).await;
+    asked.into_iter().filter_map(Result::err).collect()
 }

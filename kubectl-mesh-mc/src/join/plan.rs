@@ -1,18 +1,21 @@
 //! What a join decides: who is a member under which name, which root all share, what each cluster lacks, and in which order
 //! that is done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mesh_shared::model::names::{ClusterName, MeshId};
 use mesh_shared::model::seen::cluster::ObservedCluster;
-use mesh_shared::plugin::error::Result;
+use mesh_shared::plugin::error::{Error, Result};
+use mesh_shared::plugin::finding::codes::probe;
+use mesh_shared::plugin::finding::{Finding, Findings, Verb};
+use serde::Serialize;
 
-use super::control_plane::ControlPlanePlan;
-use super::members::Member;
+use super::control_plane::{self, ControlPlanePlan};
+use super::members::{self, Joining, Member};
+use super::order::{self, gateway_annotations};
+use super::remote_access;
 use super::request::JoinRequest;
-use super::trust::TrustPlan;
-use crate::keep::ca_folder::CaFolderState;
-use crate::work::tasks::Steps;
+use super::trust::{self, TrustPlan};
 
 /// A join, decided and not yet done.
 #[derive(Debug, Clone)]
@@ -26,41 +29,67 @@ pub struct JoinPlan {
     /// Per member, what its control plane is and will be.
     pub control_planes: BTreeMap<ClusterName, ControlPlanePlan>,
     /// What should be known before saying yes.
-    pub notes: Vec<String>,
+    #[serde(flatten)]
+    pub findings: Findings,
     /// What is done.
     pub steps: Steps,
 }
 
-/// The mesh id of a join: what the user says, else what the control planes that stand say, else `mesh1`.
+/// Decides a join. Where the mesh is not known, there is no CA folder either.
 ///
 /// # Errors
-/// A refusal where control planes of two meshes stand.
-pub fn mesh_id(request: &JoinRequest, observed: &[ObservedCluster]) -> Result<MeshId> {
-    super::members::mesh_id(request, observed)
+/// All that does not fit, where, and what to do. Nothing was written then.
+pub fn plan(
+    request: &JoinRequest,
+    observed: &[ObservedCluster],
+    ca_folder: Option<&CaFolderState>,
+) -> Result<JoinPlan> {
+    let mut findings = Findings::default();
+    let decided = decide(request, observed, ca_folder, &mut findings)?;
+    findings.refuse(Verb::Join)?;
+    let plan = decided
+        .ok_or_else(|| Error::failed("there is no plan for the join, and nothing that speaks against one").report());
+    plan.map(|plan| JoinPlan { findings, ..plan })
 }
 
-/// Decides a join.
-///
-/// # Errors
-/// A refusal that says what does not fit, where, and what to do. Nothing was written then.
-pub fn plan(request: &JoinRequest, observed: &[ObservedCluster], ca_folder: &CaFolderState) -> Result<JoinPlan> {
-    let mesh = super::members::mesh_id(request, observed)?;
-    let members = super::members::members(request, observed)?;
-    let trust = super::trust::trust(request, &mesh, &members, observed, ca_folder)?;
-    let mut notes = Vec::new();
+/// Judges all that can be judged; a plan comes of it where nothing is missing for one.
+fn decide(
+    request: &JoinRequest,
+    observed: &[ObservedCluster],
+    ca_folder: Option<&CaFolderState>,
+    findings: &mut Findings,
+) -> Result<Option<JoinPlan>> {
+    findings.extend(control_plane::reserved_value(request));
+    let mesh = findings.keep(members::mesh_id(request, observed));
+    let joining = members::members(request, observed, findings);
+    let trust = trust::trust(request, mesh.as_ref(), &joining, ca_folder, findings);
     let mut control_planes = BTreeMap::new();
-    for (member, observed) in members.iter().zip(observed) {
-        let planned = super::control_plane::control_plane(request, &mesh, member, observed, &mut notes)?;
-        control_planes.insert(member.name.clone(), planned);
+    for one in &joining {
+        findings.extend(gateway_annotations(request, &one.member, one.seen).err());
+        findings.extend(other_probes(one));
+        let plane = control_plane::control_plane(request, mesh.as_ref(), one, findings);
+        control_planes.extend(plane.map(|plane| (one.member.name.clone(), plane)));
     }
-    for (member, observed) in members.iter().zip(observed).filter(|(_, observed)| !observed.probes.other.is_empty()) {
-        let probes = observed.probes.other.join(", ");
-        notes.push(format!("another run may be at work in {}: it has the probe {probes}", member.name));
+    // Who reads whom is told by names: it can be judged where all are known, and each is there once.
+    let named: BTreeSet<&ClusterName> = joining.iter().map(|one| &one.member.name).collect();
+    if named.len() < observed.len() {
+        return Ok(None);
     }
-    let access = super::remote_access::remote_access(&members, observed)?;
-    notes.extend(access.notes.iter().cloned());
-    let steps = super::order::steps(request, &members, observed, &trust, &control_planes, &access)?;
-    Ok(JoinPlan { mesh, members, trust, control_planes, notes, steps })
+    let access = remote_access::remote_access(&joining, findings);
+    let (Some(mesh), Some(trust)) = (mesh, trust) else { return Ok(None) };
+    if findings.refusing(Verb::Join).next().is_some() {
+        return Ok(None);
+    }
+    let members: Vec<Member> = joining.into_iter().map(|one| one.member).collect();
+    let steps = order::steps(request, &members, observed, &trust, &control_planes, &access)?;
+    Ok(Some(JoinPlan { mesh, members, trust, control_planes, findings: Findings::default(), steps }))
+}
+
+fn other_probes(Joining { member, seen }: &Joining<'_>) -> Option<Finding> {
+    let probes = seen.other_probes.join(", ");
+    let what = || format!("another run may be at work in {}: it has the probe {probes}", member.name);
+    (!probes.is_empty())
+        .then(|| probe::ANOTHER_RUN.found(what()).cluster(&member.name).context(&member.context).as_documented())
 }
 
 #[cfg(test)]

@@ -21,6 +21,8 @@ pub struct JoinRequest {
     pub cluster_names: BTreeMap<String, ClusterName>,
     /// `--network NAME=NETWORK`.
     pub networks: BTreeMap<String, NetworkName>,
+    /// `--api-server NAME=URL`.
+    pub api_servers: BTreeMap<String, String>,
     /// `--key-algorithm`.
     pub key_algorithm: KeyAlgorithm,
     /// `--gateway-annotation KEY=VALUE`.

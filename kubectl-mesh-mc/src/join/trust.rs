@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use mesh_shared::model::names::{ClusterName, MeshId};
 use mesh_shared::model::pki::chain::Fingerprint;
-use mesh_shared::model::seen::cluster::ObservedCluster;
 use mesh_shared::model::seen::trust::TrustRoot;
-use mesh_shared::plugin::error::{Error, Result};
+use mesh_shared::plugin::finding::codes::trust as codes;
+use mesh_shared::plugin::finding::{Finding, Findings};
 use serde::Serialize;
 
-use super::members::Member;
+use super::members::{Joining, Member};
 use super::request::JoinRequest;
 use crate::keep::ca_folder::CaFolderState;
 
@@ -44,109 +44,132 @@ pub enum RootSource {
     New,
 }
 
-/// The root that the mesh will have: the one its clusters share, else the CA folder's, else a new one.
+/// The root that the mesh will have: the one its clusters share, else the CA folder's, else a new one. None where something is
+/// found that refuses the join, or where a cluster or the folder is not known.
 ///
-/// # Errors
-/// Refusals: clusters trust different roots; a cluster's root is not from `cacerts`, so that it can not be shared; `cacerts`
-/// is unusable; a root in use whose key is not in the CA folder while a cluster needs an intermediate; a CA folder that is
-/// broken or signed only for clusters of another mesh.
+/// Found: clusters trust different roots; a cluster's root is not from `cacerts`, so that it can not be shared; `cacerts` is
+/// unusable; a root in use whose key is not in the CA folder while a cluster needs an intermediate; a CA folder that is broken
+/// or signed only for clusters of another mesh.
 ///
 /// Rule: istiod takes its root from `cacerts` where that Secret stands (istio/istio pilot/pkg/bootstrap/istio_ca.go).
 pub(super) fn trust(
     request: &JoinRequest,
-    mesh: &MeshId,
-    members: &[Member],
-    observed: &[ObservedCluster],
-    folder: &CaFolderState,
-) -> Result<TrustPlan> {
+    mesh: Option<&MeshId>,
+    joining: &[Joining<'_>],
+    folder: Option<&CaFolderState>,
+    findings: &mut Findings,
+) -> Option<TrustPlan> {
     let namespace = &request.system_namespace;
-    for (member, cluster) in members.iter().zip(observed) {
-        usable(member, &cluster.trust.root, namespace)?;
+    // Of a cluster whose root is of no use nothing else is asked.
+    let mut good = Vec::new();
+    for one in joining {
+        match unusable(&one.member, &one.seen.trust, namespace) {
+            Some(finding) => findings.push(finding),
+            None => good.push(one),
+        }
     }
-    let in_use = shared_root(members, observed, namespace)?;
-    let issue: Vec<ClusterName> = members
-        .iter()
-        .zip(observed)
-        .filter(|(_, cluster)| !cluster.trust.has_cacerts)
-        .map(|(member, _)| member.name.clone())
-        .collect();
+    let in_use = findings.keep(shared_root(&good, namespace));
+    let issue: Vec<ClusterName> =
+        good.iter().filter(|one| !one.seen.has_cacerts).map(|one| one.member.name.clone()).collect();
+    let folder = folder?;
     let shown = folder.path.display().to_string();
     if issue.is_empty() {
-        let Some(root) = in_use else {
-            return Err(Error::failed("every cluster has cacerts and none has a root").report());
-        };
-        return Ok(TrustPlan { root: RootSource::Clusters { root }, issue, kept: Vec::new(), folder: shown });
+        return Some(TrustPlan {
+            root: RootSource::Clusters { root: in_use?? },
+            issue,
+            kept: Vec::new(),
+            folder: shown,
+        });
     }
-    folder.refuse_faults()?;
-    let uids: BTreeSet<&str> = members.iter().map(|member| member.uid.as_str()).collect();
-    folder.refuse_foreign(mesh, &uids)?;
+    if let Some(fault) = folder.unusable() {
+        findings.push(fault);
+        return None;
+    }
+    let uids: BTreeSet<&str> = joining.iter().map(|one| one.member.uid.as_str()).collect();
+    findings.extend(mesh.and_then(|mesh| folder.foreign(mesh, &uids)));
+    let root = findings.keep(root(in_use?, folder, &shown, &issue))?;
+    let kept = issue.iter().filter(|name| folder.intermediates.contains_key(name)).cloned().collect();
+    Some(TrustPlan { root, issue, kept, folder: shown })
+}
+
+/// Where the root of new intermediates comes from.
+fn root(
+    in_use: Option<Fingerprint>,
+    folder: &CaFolderState,
+    shown: &str,
+    issue: &[ClusterName],
+) -> Result<RootSource, Finding> {
     let kept = folder.root.as_ref().filter(|root| root.has_key).map(|root| root.fingerprint);
-    let root = match (in_use, kept) {
-        (Some(used), Some(kept)) if used == kept => RootSource::Folder { root: used },
+    match (in_use, kept) {
+        (Some(used), Some(kept)) if used == kept => Ok(RootSource::Folder { root: used }),
         (Some(used), kept) => {
             let why = kept.map_or_else(
                 || format!("CA folder {shown} holds no root key"),
                 |kept| format!("CA folder {shown} holds the key of another root, {kept}"),
             );
-            return Err(Error::refused(format!("the key of root {used}, which is in use, is not here"))
-                .at(issue
-                    .iter()
-                    .map(|name| format!("cluster {name} needs an intermediate"))
-                    .collect::<Vec<_>>()
-                    .join(", "))
+            let needing: Vec<String> =
+                issue.iter().map(|name| format!("cluster {name} needs an intermediate")).collect();
+            Err(codes::KEY_ELSEWHERE
+                .found(format!("the key of root {used}, which is in use, is not here"))
+                .place(needing.join(", "))
                 .because(why)
-                .fix("name the folder in which that root is kept: --ca-dir DIR"));
+                .fix("name the folder in which that root is kept: --ca-dir DIR"))
         }
-        (None, Some(kept)) => RootSource::Folder { root: kept },
-        (None, None) if folder.root.is_some() => {
-            return Err(Error::refused("the CA folder holds a root without its key")
-                .at(shown)
-                .because("nothing can be signed by it, and a second root beside it would be taken for it")
-                .fix("put its root-key.pem back, or name another folder: --ca-dir DIR"));
-        }
-        (None, None) => RootSource::New,
-    };
-    let kept = issue.iter().filter(|name| folder.intermediates.contains_key(name)).cloned().collect();
-    Ok(TrustPlan { root, issue, kept, folder: shown })
-}
-
-fn usable(member: &Member, trust: &TrustRoot, namespace: &str) -> Result<()> {
-    match trust {
-        TrustRoot::None | TrustRoot::Cacerts { .. } => Ok(()),
-        TrustRoot::Unusable { fault } => {
-            Err(Error::refused(format!("the certificates of {} can not be used", member.name))
-                .at(format!("Secret {namespace}/cacerts, context {}", member.context))
-                .because(fault.clone())
-                .fix("mend or remove that Secret; a join never changes one that stands"))
-        }
-        TrustRoot::SelfSigned { root } | TrustRoot::Published { root } => Err(Error::refused(format!(
-            "{} trusts root {root}, which nothing here can sign by",
-            member.name
-        ))
-        .at(format!("context {}, namespace {namespace}", member.context))
-        .because(match trust {
-            TrustRoot::SelfSigned { .. } => "istiod made that root for itself, and other clusters can not share it",
-            _ => "only ConfigMap istio-ca-root-cert tells it: another issuer, such as istio-csr, signs here",
-        })
-        .fix(
-            "adopting such a control plane is not supported yet; join clusters without one, or with the Secret cacerts",
-        )),
+        (None, Some(kept)) => Ok(RootSource::Folder { root: kept }),
+        (None, None) if folder.root.is_some() => Err(codes::KEY_MISSING
+            .found("the CA folder holds a root without its key")
+            .place(shown)
+            .because("nothing can be signed by it, and a second root beside it would be taken for it")
+            .fix("put its root-key.pem back, or name another folder: --ca-dir DIR")),
+        (None, None) => Ok(RootSource::New),
     }
 }
 
-fn shared_root(members: &[Member], observed: &[ObservedCluster], namespace: &str) -> Result<Option<Fingerprint>> {
-    let roots: Vec<(&ClusterName, &Fingerprint)> = members
-        .iter()
-        .zip(observed)
-        .filter_map(|(member, cluster)| Some((&member.name, cluster.trust.root.fingerprint()?)))
-        .collect();
+fn unusable(member: &Member, trust: &TrustRoot, namespace: &str) -> Option<Finding> {
+    let (code, root, why) = match trust {
+        TrustRoot::None | TrustRoot::Cacerts { .. } => return None,
+        TrustRoot::Unusable { fault } => {
+            return Some(
+                codes::CACERTS_UNUSABLE
+                    .found(format!("the certificates of {} can not be used", member.name))
+                    .cluster(&member.name)
+                    .context(&member.context)
+                    .object(format!("Secret {namespace}/cacerts"))
+                    .because(fault.clone())
+                    .fix("mend or remove that Secret; a join never changes one that stands"),
+            );
+        }
+        TrustRoot::SelfSigned { root } => {
+            (&codes::SELF_SIGNED, root, "istiod made that root for itself, and other clusters can not share it")
+        }
+        TrustRoot::Published { root } => (
+            &codes::OTHER_ISSUER,
+            root,
+            "only ConfigMap istio-ca-root-cert tells it: another issuer, such as istio-csr, signs here",
+        ),
+    };
+    let found = code
+        .found(format!("{} trusts root {root}, which nothing here can sign by", member.name))
+        .cluster(&member.name)
+        .context(&member.context)
+        .object(format!("namespace {namespace}"))
+        .because(why);
+    Some(found.fix(
+        "adopting such a control plane is not supported yet; join clusters without one, or with the Secret cacerts",
+    ))
+}
+
+fn shared_root(joining: &[&Joining<'_>], namespace: &str) -> Result<Option<Fingerprint>, Finding> {
+    let roots: Vec<(&ClusterName, &Fingerprint)> =
+        joining.iter().filter_map(|one| Some((&one.member.name, one.seen.trust.fingerprint()?))).collect();
     let Some((_, first)) = roots.first() else { return Ok(None) };
     if roots.iter().all(|(_, root)| root == first) {
         return Ok(Some(**first));
     }
     let all: Vec<String> = roots.iter().map(|(name, root)| format!("{name} {root}")).collect();
-    Err(Error::refused(format!("clusters trust different roots: {}", all.join(", ")))
-        .at(format!("Secret cacerts in {namespace}"))
+    Err(codes::ROOTS_DIFFER
+        .found(format!("clusters trust different roots: {}", all.join(", ")))
+        .place(format!("Secret cacerts in {namespace}"))
         .because("workloads of one would refuse the other's certificates")
         .fix("join only clusters of one root, or remove the control plane and cacerts of those that should take the other's"))
 }

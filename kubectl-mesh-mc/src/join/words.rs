@@ -33,7 +33,7 @@ pub fn overview(plan: &JoinPlan, observed: &[ObservedCluster]) -> String {
             lines.push(format!("  {:<9} {line}", if index == 0 { label } else { "" }));
         }
     }
-    lines.extend(plan.notes.iter().map(|note| format!("  {:<9} {note}", "note")));
+    lines.extend(plan.findings.iter().map(|found| format!("  {:<9} {} [{}]", found.severity, found.what, found.code)));
     lines.join("\n")
 }
 

@@ -97,7 +97,7 @@ impl CaFolder {
             None => PrivateDir::create(path)?,
         };
         if let Some(fault) = folder_faults(&folder).into_iter().next() {
-            return Err(unusable(path, fault.what, &fault.fix));
+            return Err(unusable(path, fault.what, &fault.fix).into_error());
         }
         let lock = folder.lock_file(LOCK)?;
         while let Err(errno) = flock(&lock, FlockOperation::NonBlockingLockExclusive) {

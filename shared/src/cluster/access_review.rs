@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 use super::context::Cluster;
 use super::request::Call;
 use crate::model::kube::access::{Access, RoleFile, remedies};
-use crate::plugin::error::{Error, Result};
+use crate::plugin::error::Result;
+use crate::plugin::finding::Finding;
+use crate::plugin::finding::codes::permissions as codes;
 
 /// What a command needs in one cluster, and the file that grants it.
 #[derive(Debug, Clone)]
@@ -27,12 +29,20 @@ pub struct Needed<'a> {
 /// # Errors
 /// A refusal with everything that is missing, and the files that grant it.
 pub async fn must_be_allowed(needed: &[Needed<'_>], needing: &str) -> Result<()> {
+    lacking(needed, needing).await?.map_or(Ok(()), |finding| Err(finding.into_error()))
+}
+
+/// What the user may not do of this, with everything that is missing and the files that grant it; none where all is allowed.
+///
+/// # Errors
+/// Where an API server does not answer.
+pub async fn lacking(needed: &[Needed<'_>], needing: &str) -> Result<Option<Finding>> {
     let lacking = try_join_all(needed.iter().map(|needed| missing(needed.cluster, &needed.accesses))).await?;
     let all = needed.iter().zip(lacking).flat_map(|(needed, lacking)| {
         let context = needed.cluster.context.as_str();
         lacking.into_iter().map(move |access| Lacking { context, access, file: needed.file })
     });
-    refusal(&all.collect::<Vec<_>>(), needing).map_or(Ok(()), Err)
+    Ok(finding(&all.collect::<Vec<_>>(), needing))
 }
 
 /// A permission that is missing.
@@ -43,7 +53,7 @@ struct Lacking<'a> {
     file: RoleFile,
 }
 
-fn refusal(all: &[Lacking<'_>], needing: &str) -> Option<Error> {
+fn finding(all: &[Lacking<'_>], needing: &str) -> Option<Finding> {
     // What may not be done to any object need not be said of one of them.
     let of_any = |one: &Lacking<'_>| {
         let access = one.access.clone().named("");
@@ -69,11 +79,12 @@ fn refusal(all: &[Lacking<'_>], needing: &str) -> Option<Error> {
         format!("{}: {} {object}", contexts[*index], verbs.iter().copied().collect::<Vec<_>>().join(", "))
     };
     let lines: Vec<String> = verbs.iter().map(line).collect();
-    let error = Error::refused(format!("you lack permissions that {needing} needs"))
-        .at(format!("context {}", contexts.join(", ")))
+    let claim = codes::MISSING
+        .found(format!("you lack permissions that {needing} needs"))
+        .context(contexts.join(", "))
         .because(lines.join("\n"));
     let (sentence, commands) = remedies(&files);
-    Some(commands.into_iter().fold(error.fix(sentence), Error::fix))
+    Some(commands.into_iter().fold(claim.fix(sentence), Finding::fix))
 }
 
 /// Those of the permissions that the user does not have, each asked once by a `SelfSubjectAccessReview`.
@@ -127,13 +138,13 @@ mod tests {
             Lacking { access: Access::new("get", "", "leases", "a"), ..lacking("east", "", "one.yaml") },
             Lacking { access: Access::new("create", "", "pods", "a").named("b"), ..lacking("east", "", "two.yaml") },
         ];
-        let error = refusal(&all, "the drill").unwrap();
+        let error = finding(&all, "the drill").unwrap().into_error();
         assert_eq!(error.what, "you lack permissions that the drill needs");
         assert_eq!(error.place.as_deref(), Some("context east, west"));
         let why = "east: create, get leases in a\neast: create pods in a\nwest: create leases in a";
         assert_eq!(error.why.as_deref(), Some(why));
         let commands: Vec<&str> = error.remedy.iter().skip(1).filter_map(|line| line.rsplit('/').next()).collect();
         assert_eq!(commands, ["one.yaml", "two.yaml"]);
-        assert_eq!(refusal(&[], "the drill"), None);
+        assert_eq!(finding(&[], "the drill"), None);
     }
 }

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use crate::plugin::finding::code::Code;
 use crate::plugin::near;
 
 /// How far a command came, which decides its exit code.
@@ -32,6 +33,8 @@ pub enum Kind {
 pub struct Error {
     /// Decides the exit code.
     pub kind: Kind,
+    /// By which scripts know it, where it is something that a rule found.
+    pub code: Option<&'static Code>,
     /// One sentence without a full stop: what failed.
     pub what: String,
     /// Context, namespace and object that it is about.
@@ -40,6 +43,8 @@ pub struct Error {
     pub why: Option<String>,
     /// What to do; the first line is a sentence, further ones are commands. Never empty.
     pub remedy: Vec<String>,
+    /// What else was refused at the same time.
+    pub also: Vec<Error>,
 }
 
 /// The result of everything that can fail in both plugins.
@@ -108,7 +113,15 @@ impl Error {
 
     /// An error of any kind, so far with nothing but what failed.
     pub fn of(kind: Kind, what: impl Into<String>) -> Draft {
-        Draft(Self { kind, what: what.into(), place: None, why: None, remedy: Vec::new() })
+        Draft(Self {
+            kind,
+            code: None,
+            what: what.into(),
+            place: None,
+            why: None,
+            remedy: Vec::new(),
+            also: Vec::new(),
+        })
     }
 
     /// The same error with the place that it is about.

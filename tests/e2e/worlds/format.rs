@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use mesh_shared::plugin::finding::{Code, codes};
 use meshlab::spec::DOMAIN;
 use regex_lite::Regex;
 use serde::{Deserialize, Deserializer};
@@ -125,6 +126,8 @@ pub(crate) enum What {
     Exit(i32),
     Says(Pattern),
     Silent(Pattern),
+    /// It finds what has this code.
+    Finds(&'static Code),
     /// By the audit logs of all clusters.
     WritesNothing,
     /// It is meant to change something.
@@ -147,6 +150,7 @@ struct Written {
     exit: Option<i32>,
     says: Option<Pattern>,
     silent: Option<Pattern>,
+    code: Option<String>,
     writes: Option<Writes>,
     known: Option<Known>,
 }
@@ -166,12 +170,18 @@ impl TryFrom<Written> for Expectation {
             Writes::Nothing => What::WritesNothing,
             Writes::Something => What::MayWrite,
         });
-        let given =
-            [written.exit.map(What::Exit), written.says.map(What::Says), written.silent.map(What::Silent), writes];
+        let named = |name: String| codes::named(&name).ok_or_else(|| format!("docs/findings.md has no code {name}"));
+        let given = [
+            written.exit.map(What::Exit),
+            written.says.map(What::Says),
+            written.silent.map(What::Silent),
+            written.code.map(named).transpose()?.map(What::Finds),
+            writes,
+        ];
         let mut given = given.into_iter().flatten();
         match (given.next(), given.next()) {
             (Some(what), None) => Ok(Self { what, known: written.known }),
-            _ => Err("an expectation is one of exit, says, silent and writes".to_owned()),
+            _ => Err("an expectation is one of exit, says, silent, code and writes".to_owned()),
         }
     }
 }
@@ -206,6 +216,7 @@ impl fmt::Display for What {
             Self::Exit(code) => write!(formatter, "exit {code}"),
             Self::Says(pattern) => write!(formatter, "says `{pattern}`"),
             Self::Silent(pattern) => write!(formatter, "does not say `{pattern}`"),
+            Self::Finds(code) => write!(formatter, "finds {code}"),
             Self::WritesNothing => formatter.write_str("writes nothing"),
             Self::MayWrite => formatter.write_str("may write"),
         }
@@ -326,10 +337,17 @@ commands:
             ("judge: kubectl", "judge: us"),
             ("why: it is whole", "why: it is whole\n  twice: true"),
             ("issue: 22", "issue: 22, until: later"),
-            ("- exit: 0", "- exit: 0\n    code: trust"),
+            ("- exit: 0", "- exit: 0\n    reason: trust"),
         ] {
             assert!(with(old, new).is_err(), "{new}");
         }
+    }
+
+    #[test]
+    fn a_code_is_one_that_there_is() {
+        let world = with("- says: Nothing to change", "- code: trust/roots-differ").unwrap();
+        assert_eq!(world.commands[0].expect[1].what.to_string(), "finds trust/roots-differ");
+        assert!(with("- says: Nothing to change", "- code: trust/roots").unwrap_err().contains("trust/roots"));
     }
 
     #[test]

@@ -61,6 +61,10 @@ impl Expectation {
             What::Exit(code) => (seen.exit != *code).then(|| format!("it ended with {}", seen.exit)),
             What::Says(pattern) => (!pattern.is_in(&seen.said)).then(|| "it does not say so".to_owned()),
             What::Silent(pattern) => pattern.is_in(&seen.said).then(|| "it says so".to_owned()),
+            What::Finds(code) => {
+                let forms = [format!("[{code}]"), format!("\"code\": \"{code}\""), format!("code: {code}\n")];
+                (!forms.iter().any(|form| seen.said.contains(form))).then(|| "it does not find that".to_owned())
+            }
             What::WritesNothing => (!seen.writes.is_empty()).then(|| format!("it wrote {}", seen.writes.join(", "))),
             What::MayWrite => None,
         }
@@ -115,6 +119,17 @@ mod tests {
     fn a_known_failure_that_passes_breaks_the_run() {
         let verdict = expectation(&format!("exit: 1\n{KNOWN}")).verdict(&seen());
         assert!(verdict == Verdict::Mended && verdict.fails_the_run());
+    }
+
+    #[test]
+    fn a_code_is_found_as_it_is_printed_and_in_data() {
+        let finds = |said: &str| {
+            let seen = Seen { said: said.into(), ..seen() };
+            expectation("code: trust/roots-differ").verdict(&seen) == Verdict::Held
+        };
+        assert!(finds("error[trust/roots-differ]: clusters trust different roots"));
+        assert!(finds("\"code\": \"trust/roots-differ\"") && finds("  - code: trust/roots-differ\n"));
+        assert!(!finds("trust/roots-differ"));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use mesh_shared::plugin::finding::Verb;
+
 use super::*;
 use crate::drill::test_mesh::{name, pod_seen, seen};
 
@@ -16,7 +18,7 @@ fn rule(to: Option<&str>) -> Rule {
     }
 }
 
-fn what<T: std::fmt::Debug>(result: Result<T>) -> String {
+fn what<T: std::fmt::Debug>(result: Result<T, Finding>) -> String {
     result.unwrap_err().what
 }
 
@@ -26,7 +28,7 @@ fn a_member_without_a_context_is_named() {
     let mut known: BTreeSet<String> = ["east", "west", "north"].map(str::to_owned).into();
     let error = whole_mesh(&[&east, &west], &known).unwrap_err();
     assert_eq!(error.what, "no context is named for north, which the mesh has too");
-    assert!(error.remedy[0].contains("--contexts"));
+    assert!(error.fix[0].contains("--contexts"));
     known.remove("north");
     assert_eq!(whole_mesh(&[&east, &west], &known), Ok(()));
 }
@@ -45,7 +47,7 @@ fn a_service_that_is_elsewhere_is_said_to_be_there() {
     let (mut east, west) = (seen("east", "east-1", true), seen("west", "west-1", true));
     east.services.by_name.clear();
     let error = service(&[&east, &west], &east, &name()).unwrap_err();
-    assert_eq!(error.remedy, ["it is in west: --cluster west"]);
+    assert_eq!(error.fix, ["it is in west: --cluster west"]);
 }
 
 #[test]
@@ -99,7 +101,7 @@ fn nothing_healthy_elsewhere_is_refused() {
 #[test]
 fn without_a_rule_the_command_that_writes_one_is_named() {
     let error = governed(None, &name(), ("east-1", "west-1")).unwrap_err();
-    assert_eq!(error.remedy[1], "kubectl mesh-failover locality apply helloworld.sample --failover east-1=west-1");
+    assert_eq!(error.fix[1], "kubectl mesh-failover locality apply helloworld.sample --failover east-1=west-1");
     assert_eq!(governed(Some(&rule(None)), &name(), ("a", "b")), Ok(()));
 }
 
@@ -111,4 +113,41 @@ fn a_client_needs_a_ready_pod_with_a_sidecar() {
     assert_eq!(client(&[&plain, &away, &ready], "deploy/x", &at).unwrap().name, "b");
     assert_eq!(what(client(&[&plain, &away], "deploy/x", &at)), "the client sample/a has no sidecar");
     assert_eq!(what(client(&[&away], "deploy/x", &at)), "deploy/x has no ready pod in east");
+}
+
+fn codes_of(findings: &Findings) -> Vec<&'static str> {
+    for finding in findings {
+        let code = finding.code;
+        assert!(code.refused_by.contains(&Verb::Drill), "docs/findings.md does not say that a drill refuses on {code}");
+    }
+    findings.iter().map(|finding| finding.code.name).collect()
+}
+
+#[test]
+fn all_that_is_wrong_is_found_at_once() {
+    let (mut east, mut west) = (seen("east", "east-1", false), seen("west", "west-1", true));
+    let admin = ServicePort { name: "admin".into(), port: 5001, target: "5001".into(), protocol: "http".into() };
+    east.services.get_mut(&name()).unwrap().ports.push(admin);
+    let mut findings = Findings::default();
+    assert!(served(&[&east, &west], &east, &name(), None, &mut findings).is_none());
+    let failed = Side { cluster: east.name.clone(), context: "c".into(), region: "east-1".into(), endpoints: 1 };
+    (east.network, west.network) = (None, None);
+    destination(&[&east, &west], &east, &failed, None, &name(), &mut findings);
+    assert_eq!(
+        codes_of(&findings),
+        ["drill/no-such-port", "drill/no-endpoint", "drill/no-rule", "drill/target-not-exposed"]
+    );
+    let refused = findings.refuse(Verb::Drill).unwrap_err();
+    assert_eq!(refused.also.len(), 3);
+}
+
+#[test]
+fn what_needs_a_service_or_a_target_that_is_not_there_is_left_out() {
+    let (mut east, west) = (seen("east", "east-1", false), seen("west", "west-1", false));
+    let failed = Side { cluster: east.name.clone(), context: "c".into(), region: "east-1".into(), endpoints: 1 };
+    east.services.clear();
+    let mut findings = Findings::default();
+    assert!(served(&[&east, &west], &east, &name(), None, &mut findings).is_none());
+    assert!(destination(&[&east, &west], &east, &failed, None, &name(), &mut findings).is_none());
+    assert_eq!(codes_of(&findings), ["drill/no-service", "drill/nowhere-else"]);
 }

@@ -50,7 +50,7 @@ fn every_cluster_with_endpoints_gets_a_gateway_with_the_one_host() {
     let Write::Create { manifest } = writes(&plan.changes)[0] else { panic!("{plan:?}") };
     assert_eq!(manifest["metadata"]["name"], NAME);
     assert_eq!(manifest["spec"]["selector"], json!({"istio": "eastwestgateway"}));
-    assert_eq!(plan.notes, ["it does not resolve in north, where no Service of that name stands"]);
+    assert_eq!(plan.findings.sentences(), ["it does not resolve in north, where no Service of that name stands"]);
 }
 
 #[test]
@@ -230,7 +230,7 @@ fn endpoints_without_a_sidecar_are_said() {
     let mut east = serving("east");
     east.services.pods[1].sidecar = false;
     assert_eq!(
-        exposed(&[east]).notes,
+        exposed(&[east]).findings.sentences(),
         ["east: 1 of 1 endpoints have no sidecar and are not reached from other networks"]
     );
 }
@@ -238,14 +238,10 @@ fn endpoints_without_a_sidecar_are_said() {
 #[test]
 fn what_is_open_twice_is_said() {
     let mut east = serving("east");
-    east.east_west
-        .known_mut()
-        .unwrap()
-        .gateway_rules
-        .extend([gateway("users", "somebody", &["*.local"]), our_gateway(&[HOST])]);
-    let notes = exposed(&[east]).notes;
+    east.gateways.extend([gateway("users", "somebody", &["*.local"]), our_gateway(&[HOST])]);
+    let found = exposed(&[east]).findings;
     assert_eq!(
-        notes,
+        found.sentences(),
         [
             "east: Gateway istio-system/users (*.local) opens it too: istiod drops one of them, or Envoy refuses both. Take ours back: unexpose"
         ]

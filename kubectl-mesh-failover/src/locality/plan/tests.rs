@@ -100,7 +100,7 @@ fn a_namespace_that_a_cluster_lacks_is_told_and_left_alone() {
     let plan = planned(&world);
     assert_eq!(plan.clusters.len(), 2);
     assert_eq!(
-        plan.notes,
+        plan.findings.sentences(),
         ["north has no namespace sample: its clients do not find the service, and no rule is written there"]
     );
 }
@@ -202,7 +202,7 @@ fn a_wider_rules_policy_is_copied_and_the_name_is_kept_free() {
         +       maxEjectionPercent: 99
         +     tls:
         +       mode: ISTIO_MUTUAL
-      note  DestinationRule sample/helloworld (*.sample.svc.cluster.local) would govern without it: its policy is copied, since the first rule that is found governs whole
+      note  DestinationRule sample/helloworld (*.sample.svc.cluster.local) would govern without it: its policy is copied, since the first rule that is found governs whole [locality/policy-copied]
     ");
 }
 
@@ -217,9 +217,12 @@ fn clients_with_a_rule_of_their_own_are_told_to_be_out_of_reach() {
         .destination_rules
         .push(rule("sample/narrow", &json!({"host": HOST, "exportTo": ["."]})));
     let plan = planned(&world);
-    assert_eq!(plan.clusters[0].notes, ["not governed: clients in shop, where DestinationRule shop/own comes first"]);
     assert_eq!(
-        plan.clusters[1].notes,
+        plan.clusters[0].findings.sentences(),
+        ["not governed: clients in shop, where DestinationRule shop/own comes first"]
+    );
+    assert_eq!(
+        plan.clusters[1].findings.sentences(),
         ["not governed: clients in istio-system and shop, to which the rule is not exported"]
     );
 }
@@ -266,14 +269,17 @@ fn what_would_keep_a_failover_from_working_is_told() {
     world[1].east_west.known_mut().unwrap().gateway_rules.clear();
     world[0].mesh_config.cluster_local.push("*.sample.svc.cluster.local".into());
     let plan = apply(&request(&["east-1=west-1"]), &each(&world)).unwrap();
-    insta::assert_snapshot!(plan.notes.join("\n"), @r"
+    insta::assert_snapshot!(plan.findings.sentences().join("\n"), @r"
     no pair begins at west-1: its clients fail over to east-1 all the same, the only other region
     west does not expose helloworld.sample: clients of other clusters are refused there; kubectl mesh-failover expose helloworld.sample
     east keeps helloworld.sample at home (clusterLocal): its clients never leave the cluster
     ");
     world[1].services.by_name.get_mut(&service("helloworld.sample")).unwrap().endpoints.clear();
     let plan = apply(&request(&["east-1=west-1"]), &each(&world)).unwrap();
-    assert_eq!(plan.notes[0], "west-1 has no ready endpoint of helloworld.sample now: nobody would take over there");
+    assert_eq!(
+        plan.findings.sentences()[0],
+        "west-1 has no ready endpoint of helloworld.sample now: nobody would take over there"
+    );
 }
 
 #[test]
@@ -336,7 +342,7 @@ fn a_second_run_writes_nothing_and_a_removal_gives_back_what_was() {
         world.iter().flat_map(ObservedTraffic::destination_rules).map(|rule| rule["spec"].clone()).collect()
     };
     assert_eq!(specs(&back), specs(&before));
-    assert_eq!(removal.clusters[1].notes, ["DestinationRule istio-system/wide governs again"]);
+    assert_eq!(removal.clusters[1].findings.sentences(), ["DestinationRule istio-system/wide governs again"]);
 }
 
 #[test]
@@ -348,7 +354,7 @@ fn what_others_changed_since_is_told_by_a_removal() {
         50.into();
     let removal = removal::remove(&service("helloworld.sample"), MANAGER, &each(&after)).unwrap();
     assert_eq!(
-        removal.clusters[0].notes,
+        removal.clusters[0].findings.sentences(),
         ["spec.trafficPolicy.outlierDetection.maxEjectionPercent was changed since from 99 to 50, and stays"]
     );
 }
@@ -372,7 +378,7 @@ fn the_seeds_rule_is_reported_with_the_reason_why_it_never_fails_over() {
     CLUSTER  CLIENTS IN      RULE               REGION  FAILS OVER  WHY
     east     all namespaces  sample/helloworld  east-1  no          maxEjectionPercent 10 (default) of 2 hosts is none: it never ejects
     west     all namespaces  none               west-1  no          no outlier detection, without which Istio gives endpoints no order: all regions get traffic at all times
-    note  DestinationRule sample/mistaken in east names the host helloworld.sample, which is none: Istio completes only names without a dot; write helloworld.sample.svc.cluster.local
+    warning  DestinationRule sample/mistaken in east names the host helloworld.sample, which is none: Istio completes only names without a dot; write helloworld.sample.svc.cluster.local [locality/host-is-none]
     ");
     let client = locality_rule::ClientOf {
         cluster: &world[0].membership.name,
@@ -435,9 +441,9 @@ fn removal_of(world: &[ObservedTraffic]) -> Result<LocalityPlan> {
 fn a_damaged_annotation_is_refused_by_what_writes() {
     let world = annotated(r#"{"version":1,"edits":[{"path":["traff"#);
     let removal = removal_of(&world).unwrap_err();
-    assert_eq!(apply(&request(&[]), &each(&world)).unwrap_err(), removal);
+    assert_eq!(apply(&request(&[]), &each(&world)).map(|_| ()), Err(removal.clone()));
     insta::assert_snapshot!(mesh_shared::plugin::terminal::error_message::render(&removal, plain()), @r"
-    error: what we wrote into DestinationRule sample/theirs in east cannot be told
+    error[locality/record-damaged]: what we wrote into DestinationRule sample/theirs in east cannot be told
       where: context ctx-east, DestinationRule sample/theirs
       why:   its annotation kubectl-mesh-failover/written cannot be read: it breaks off after 37 characters
       do:    put the annotation back as it was, from Git or a backup; it alone keeps what stood in the rule
@@ -452,9 +458,9 @@ fn a_damaged_annotation_is_refused_by_what_writes() {
 fn an_annotation_of_a_newer_plugin_is_refused_by_what_writes() {
     let world = annotated(r#"{"version":2,"edits":[],"since":"1.4"}"#);
     let removal = removal_of(&world).unwrap_err();
-    assert_eq!(apply(&request(&[]), &each(&world)).unwrap_err(), removal);
+    assert_eq!(apply(&request(&[]), &each(&world)).map(|_| ()), Err(removal.clone()));
     insta::assert_snapshot!(mesh_shared::plugin::terminal::error_message::render(&removal, plain()), @r"
-    error: what we wrote into DestinationRule sample/theirs in east cannot be told
+    error[locality/record-damaged]: what we wrote into DestinationRule sample/theirs in east cannot be told
       where: context ctx-east, DestinationRule sample/theirs
       why:   its annotation kubectl-mesh-failover/written cannot be read: it is of version 2, and this plugin knows version 1 alone
       do:    use the version of this plugin that wrote it, or a newer one
@@ -482,7 +488,7 @@ fn a_damaged_annotation_of_another_service_is_nobodys_business() {
     world[0].rules.known_mut().unwrap().destination_rules.push(other);
     assert_eq!(planned(&world).changes().len(), 2);
     assert!(removal_of(&world).unwrap().clusters.is_empty());
-    assert!(report(&service("helloworld.sample"), MANAGER, &each(&world)).notes.is_empty());
+    assert!(report(&service("helloworld.sample"), MANAGER, &each(&world)).findings.is_empty());
 }
 
 #[test]
@@ -506,7 +512,7 @@ fn what_only_reads_goes_on_and_says_that_an_annotation_is_damaged() {
     CLUSTER  CLIENTS IN      RULE                      REGION  FAILS OVER  WHY
     east     all namespaces  sample/theirs (damaged)   east-1  yes         fails over to west-1: 1 of 2 hosts may be ejected, east-1 has 1
     west     all namespaces  sample/helloworld (ours)  west-1  yes         fails over to east-1: 1 of 2 hosts may be ejected, west-1 has 1
-    note  DestinationRule sample/theirs in east: its annotation kubectl-mesh-failover/written cannot be read (it is empty), so that apply and remove refuse this rule
+    warning  DestinationRule sample/theirs in east: its annotation kubectl-mesh-failover/written cannot be read (it is empty), so that apply and remove refuse this rule [locality/record-damaged]
     ");
 }
 

@@ -30,6 +30,7 @@ fn request() -> JoinRequest {
         values: json!({}),
         cluster_names: BTreeMap::new(),
         networks: BTreeMap::new(),
+        api_servers: BTreeMap::new(),
         key_algorithm: KeyAlgorithm::Rsa4096,
         gateway_annotations: BTreeMap::new(),
         gateway_internal: false,
@@ -141,16 +142,20 @@ fn with_root(context: &str, text: &str) -> ObservedCluster {
     with
 }
 
-fn refusal(request: &JoinRequest, observed: &[ObservedCluster], folder: &CaFolderState) -> String {
+fn refusal(request: &JoinRequest, observed: &[ObservedCluster], folder: Option<&CaFolderState>) -> String {
     let error = plan(request, observed, folder).map(|plan| plan.steps.len()).unwrap_err();
     assert_eq!(error.exit_code(), if error.kind == mesh_shared::plugin::error::Kind::Usage { 2 } else { 1 });
-    assert!(!error.remedy.is_empty(), "{error} says nothing of what to do");
+    for error in std::iter::once(&error).chain(&error.also) {
+        assert!(!error.remedy.is_empty(), "{error} says nothing of what to do");
+        let code = error.code.unwrap();
+        assert!(code.refused_by.contains(&Verb::Join), "docs/findings.md does not say that join refuses on {code}");
+    }
     error.to_string()
 }
 
 #[test]
 fn two_fresh_clusters_get_everything() {
-    let plan = plan(&request(), &[fresh("east"), fresh("west")], &empty_folder()).unwrap();
+    let plan = plan(&request(), &[fresh("east"), fresh("west")], Some(&empty_folder())).unwrap();
     assert_eq!(plan.mesh.as_str(), "mesh1");
     assert_eq!(plan.trust.root, super::super::trust::RootSource::New);
     let titles: Vec<String> = plan
@@ -164,21 +169,16 @@ fn two_fresh_clusters_get_everything() {
 
 #[test]
 fn nothing_but_the_probe_is_written_before_the_addresses_are_proved() {
-    let plan = plan(&request(), &[fresh("east"), fresh("west")], &empty_folder()).unwrap();
-    let proved = plan
-        .steps
-        .iter()
-        .find(|(_, step)| matches!(step.action, Action::Task(Task::SettleAddresses { .. })))
-        .unwrap()
-        .0;
-    for (id, step) in plan.steps.iter().filter(|(_, step)| step.action.writes() && step.part != Phase::Probe) {
-        assert!(comes_after(&plan, id, proved), "{}", title(&step.action));
+    let plan = plan(&request(), &[fresh("east"), fresh("west")], Some(&empty_folder())).unwrap();
+    let proved = plan.steps.iter().find(|(_, step)| matches!(step.action, Action::SettleAddresses { .. })).unwrap().0;
+    for (id, step) in plan.steps.iter().filter(|(_, step)| step.action.writes() && step.phase != Phase::Probe) {
+        assert!(comes_after(&plan, id, proved), "{}", step.action.title());
     }
 }
 
 #[test]
 fn trust_stands_everywhere_before_any_control_plane_is_asked_for() {
-    let plan = plan(&request(), &[fresh("east"), fresh("west")], &empty_folder()).unwrap();
+    let plan = plan(&request(), &[fresh("east"), fresh("west")], Some(&empty_folder())).unwrap();
     let trusted: Vec<StepId> = plan
         .steps
         .iter()
@@ -196,7 +196,7 @@ fn trust_stands_everywhere_before_any_control_plane_is_asked_for() {
 
 #[test]
 fn a_remote_secret_is_written_only_after_its_token_is_proved() {
-    let plan = plan(&request(), &[fresh("east"), fresh("west")], &empty_folder()).unwrap();
+    let plan = plan(&request(), &[fresh("east"), fresh("west")], Some(&empty_folder())).unwrap();
     for (id, step) in plan.steps.iter() {
         if let Action::Task(Task::WriteRemoteSecret { peer, .. }) = &step.action {
             let is_proof =
@@ -209,10 +209,8 @@ fn a_remote_secret_is_written_only_after_its_token_is_proved() {
 
 #[test]
 fn probes_are_removed_after_everybody_who_uses_them() {
-    let plan = plan(&request(), &[fresh("east"), fresh("west")], &empty_folder()).unwrap();
-    for (id, step) in
-        plan.steps.iter().filter(|(_, step)| matches!(step.action, Action::Task(Task::RemoveProbe { .. })))
-    {
+    let plan = plan(&request(), &[fresh("east"), fresh("west")], Some(&empty_folder())).unwrap();
+    for (id, step) in plan.steps.iter().filter(|(_, step)| matches!(step.action, Action::RemoveProbe)) {
         let users: Vec<_> = plan
             .steps
             .iter()
@@ -234,9 +232,9 @@ fn probes_are_removed_after_everybody_who_uses_them() {
 #[test]
 fn a_finished_mesh_has_nothing_to_change_and_starts_no_pod() {
     let before = [fresh("east"), fresh("west")];
-    let first = plan(&request(), &before, &empty_folder()).unwrap();
+    let first = plan(&request(), &before, Some(&empty_folder())).unwrap();
     let after = [finished(&first, 0, &before[0]), finished(&first, 1, &before[1])];
-    let second = plan(&request(), &after, &folder_with("one", &["east", "west"])).unwrap();
+    let second = plan(&request(), &after, Some(&folder_with("one", &["east", "west"]))).unwrap();
     assert_eq!(second.steps.changes(), 0);
     assert!(
         second
@@ -250,9 +248,9 @@ fn a_finished_mesh_has_nothing_to_change_and_starts_no_pod() {
 #[test]
 fn a_third_cluster_changes_nothing_of_the_two_but_adds_its_remote_secret() {
     let before = [fresh("east"), fresh("west")];
-    let first = plan(&request(), &before, &empty_folder()).unwrap();
+    let first = plan(&request(), &before, Some(&empty_folder())).unwrap();
     let now = [finished(&first, 0, &before[0]), finished(&first, 1, &before[1]), fresh("north")];
-    let second = plan(&request(), &now, &folder_with("one", &["east", "west"])).unwrap();
+    let second = plan(&request(), &now, Some(&folder_with("one", &["east", "west"]))).unwrap();
     let of_east: BTreeSet<String> = second
         .steps
         .iter()
@@ -267,54 +265,97 @@ fn a_third_cluster_changes_nothing_of_the_two_but_adds_its_remote_secret() {
 
 #[test]
 fn a_cluster_without_a_root_takes_the_one_the_others_use() {
-    let plan = plan(&request(), &[with_root("east", "one"), fresh("west")], &folder_with("one", &["east"])).unwrap();
+    let plan =
+        plan(&request(), &[with_root("east", "one"), fresh("west")], Some(&folder_with("one", &["east"]))).unwrap();
     assert_eq!(plan.trust.root, super::super::trust::RootSource::Folder { root: root("one") });
     assert_eq!(plan.trust.issue.iter().map(ClusterName::as_str).collect::<Vec<_>>(), ["west"]);
 }
 
 #[test]
 fn roots_that_differ_are_refused_with_both_fingerprints() {
-    let text = refusal(&request(), &[with_root("east", "one"), with_root("west", "two")], &empty_folder());
+    let text = refusal(&request(), &[with_root("east", "one"), with_root("west", "two")], Some(&empty_folder()));
     assert!(text.contains(&root("one").to_string()) && text.contains(&root("two").to_string()), "{text}");
 }
 
 #[test]
 fn a_root_in_use_is_never_joined_by_a_second_one() {
     let observed = [with_root("east", "one"), fresh("west")];
-    assert!(refusal(&request(), &observed, &empty_folder()).contains("which is in use, is not here"));
-    assert!(refusal(&request(), &observed, &folder_with("two", &["east"])).contains("which is in use, is not here"));
+    assert!(refusal(&request(), &observed, Some(&empty_folder())).contains("which is in use, is not here"));
+    assert!(
+        refusal(&request(), &observed, Some(&folder_with("two", &["east"]))).contains("which is in use, is not here")
+    );
 }
 
 #[test]
 fn a_folder_that_signed_only_for_other_clusters_is_another_mesh() {
-    let text = refusal(&request(), &[fresh("east"), fresh("west")], &folder_with("one", &["north"]));
+    let text = refusal(&request(), &[fresh("east"), fresh("west")], Some(&folder_with("one", &["north"])));
     assert!(text.contains("belongs to another mesh") && text.contains("north"), "{text}");
 }
 
 #[test]
 fn a_probe_whose_run_has_ended_is_removed_and_one_whose_run_may_live_is_not() {
     let mut east = fresh("east");
-    east.probes.other = ["mesh-probe-dead", "mesh-probe-beef"].map(str::to_owned).into();
-    east.probes.note_ended_runs(|namespace| namespace == "mesh-probe-dead");
-    let plan = plan(&request(), &[east, fresh("west")], &empty_folder()).unwrap();
+    east.other_probes = ["mesh-probe-dead", "mesh-probe-beef"].map(str::to_owned).into();
+    east.note_ended_runs(|namespace| namespace == "mesh-probe-dead");
+    let plan = plan(&request(), &[east, fresh("west")], Some(&empty_folder())).unwrap();
     let removed: Vec<&Action> = plan
         .steps
         .iter()
         .map(|(_, step)| &step.action)
         .filter(|action| matches!(action, Action::Task(Task::RemoveLeftoverProbes { .. })))
         .collect();
-    assert_eq!(removed, [&Action::Task(Task::RemoveLeftoverProbes { namespaces: vec!["mesh-probe-dead".into()] })]);
-    assert_eq!(plan.notes, ["another run may be at work in east: it has the probe mesh-probe-beef"]);
+    assert_eq!(removed, [&Action::RemoveLeftoverProbes { namespaces: vec!["mesh-probe-dead".into()] }]);
+    assert_eq!(plan.findings.sentences(), ["another run may be at work in east: it has the probe mesh-probe-beef"]);
+}
+
+/// The codes of all that a join refuses on.
+fn codes(request: &JoinRequest, observed: &[ObservedCluster], folder: Option<&CaFolderState>) -> Vec<&'static str> {
+    let error = plan(request, observed, folder).map(|_| ()).unwrap_err();
+    std::iter::once(&error).chain(&error.also).map(|error| error.code.unwrap().name).collect()
+}
+
+#[test]
+fn all_that_is_wrong_is_refused_at_once() {
+    let request = JoinRequest {
+        istio_version: Some("1.99.0".into()),
+        values: json!({"global": {"network": "mine"}}),
+        networks: [("nort".to_owned(), NetworkName::new("n").unwrap())].into(),
+        ..request()
+    };
+    let west = ObservedCluster { sail: None, api_addresses: Vec::new(), ..with_root("west", "two") };
+    let north = ObservedCluster { trust: TrustRoot::Unusable { fault: "no key".into() }, ..fresh("north") };
+    assert_eq!(
+        codes(&request, &[with_root("east", "one"), west, north], Some(&empty_folder())),
+        [
+            "control-plane/reserved-value",
+            "mesh/unknown-cluster",
+            "trust/cacerts-unusable",
+            "trust/roots-differ",
+            "control-plane/unknown-version",
+            "control-plane/no-operator",
+            "control-plane/unknown-version",
+            "access/no-address",
+        ]
+    );
+}
+
+#[test]
+fn what_cannot_be_judged_is_left_out() {
+    let twin = ObservedCluster { uid: "uid-of-east".into(), api_addresses: Vec::new(), ..fresh("west") };
+    assert_eq!(codes(&request(), &[fresh("east"), twin], Some(&empty_folder())), ["mesh/one-cluster-twice"]);
+    let mesh = |context: &str, id: &str| {
+        let istio = json!({"spec": {"values": {"global": {"meshID": id, "network": context}}}});
+        ObservedCluster { istios: vec![ObservedResource { name: "default".into(), object: istio }], ..fresh(context) }
+    };
+    assert_eq!(codes(&request(), &[mesh("east", "one"), mesh("west", "two")], None), ["mesh/ids-differ"]);
+    let differ = [with_root("east", "one"), with_root("west", "two"), fresh("north")];
+    assert_eq!(codes(&request(), &differ, Some(&folder_with("one", &["east"]))), ["trust/roots-differ"]);
 }
 
 #[test]
 fn one_cluster_under_two_contexts_is_refused() {
-    let twin = {
-        let mut with = fresh("west");
-        with.identity.uid = "uid-of-east".into();
-        with
-    };
-    let text = refusal(&request(), &[fresh("east"), twin], &empty_folder());
+    let twin = ObservedCluster { uid: "uid-of-east".into(), ..fresh("west") };
+    let text = refusal(&request(), &[fresh("east"), twin], Some(&empty_folder()));
     assert!(text.starts_with("contexts east and west are one cluster"), "{text}");
 }
 
@@ -326,11 +367,11 @@ fn names_and_networks_that_collide_are_refused() {
         ..request()
     };
     let observed = [fresh("east"), fresh("west")];
-    assert!(refusal(&named, &observed, &empty_folder()).contains("the same cluster name same"));
+    assert!(refusal(&named, &observed, Some(&empty_folder())).contains("the same cluster name same"));
     let net = NetworkName::new("net").unwrap();
     let networked =
         JoinRequest { networks: [("east".to_owned(), net.clone()), ("west".to_owned(), net)].into(), ..request() };
-    assert!(refusal(&networked, &observed, &empty_folder()).contains("the same network net"));
+    assert!(refusal(&networked, &observed, Some(&empty_folder())).contains("the same network net"));
 }
 
 #[test]
@@ -339,7 +380,7 @@ fn a_name_for_what_is_not_joined_is_a_usage_error_that_lists_what_is() {
         JoinRequest { cluster_names: [("nort".to_owned(), ClusterName::new("n").unwrap())].into(), ..request() };
     let networked = JoinRequest { networks: [("nort".to_owned(), NetworkName::new("n").unwrap())].into(), ..request() };
     for wrong in [named, networked] {
-        let error = plan(&wrong, &[fresh("east"), fresh("west")], &empty_folder()).map(|_| ()).unwrap_err();
+        let error = plan(&wrong, &[fresh("east"), fresh("west")], Some(&empty_folder())).map(|_| ()).unwrap_err();
         assert_eq!(error.exit_code(), 2);
         assert!(error.why.as_ref().unwrap().ends_with("are east, west"), "{error:?}");
         assert_eq!(error.remedy, ["name one of these, or join that one too: --contexts"]);
@@ -348,12 +389,8 @@ fn a_name_for_what_is_not_joined_is_a_usage_error_that_lists_what_is() {
 
 #[test]
 fn without_the_operator_both_ways_to_install_it_are_named() {
-    let bare = {
-        let mut with = fresh("west");
-        with.control_planes.sail = None;
-        with
-    };
-    let error = plan(&request(), &[fresh("east"), bare], &empty_folder()).map(|_| ()).unwrap_err();
+    let bare = ObservedCluster { sail: None, ..fresh("west") };
+    let error = plan(&request(), &[fresh("east"), bare], Some(&empty_folder())).map(|_| ()).unwrap_err();
     let remedy = error.remedy.join("\n");
     assert!(remedy.contains("OLM") && remedy.contains("helm install"), "{remedy}");
 }
@@ -361,7 +398,7 @@ fn without_the_operator_both_ways_to_install_it_are_named() {
 #[test]
 fn a_version_that_the_operator_does_not_know_is_refused_with_those_it_has() {
     let request = JoinRequest { istio_version: Some("1.99.0".into()), ..request() };
-    let text = refusal(&request, &[fresh("east"), fresh("west")], &empty_folder());
+    let text = refusal(&request, &[fresh("east"), fresh("west")], Some(&empty_folder()));
     assert!(text.contains("v1.99.0") && text.contains("v1.31.0-beta.1, v1.30.3"), "{text}");
 }
 
@@ -373,7 +410,7 @@ fn the_operators_default_version_is_written_out_where_it_may_be_read() {
             Some(SailApi { version: "v1".into(), istio_versions: Vec::new(), default_version: None });
         with
     };
-    let plan = plan(&request(), &[fresh("east"), hidden], &empty_folder()).unwrap();
+    let plan = plan(&request(), &[fresh("east"), hidden], Some(&empty_folder())).unwrap();
     let spec = |index: usize| &plan.control_planes[&plan.members[index].name].istio.as_ref().unwrap()["spec"];
     assert_eq!(spec(0)["version"], "v1.31.0-beta.1");
     assert!(spec(1).get("version").is_none());
@@ -382,7 +419,7 @@ fn the_operators_default_version_is_written_out_where_it_may_be_read() {
 #[test]
 fn a_version_without_its_v_is_understood() {
     let request = JoinRequest { istio_version: Some("1.30.3".into()), ..request() };
-    let plan = plan(&request, &[fresh("east"), fresh("west")], &empty_folder()).unwrap();
+    let plan = plan(&request, &[fresh("east"), fresh("west")], Some(&empty_folder())).unwrap();
     assert_eq!(plan.control_planes.values().next().unwrap().version, "v1.30.3");
 }
 
@@ -391,12 +428,9 @@ fn a_control_plane_that_does_not_fit_is_refused_with_what_differs() {
     let istio = json!({"metadata": {"name": "default"}, "spec": {"namespace": "istio-system", "values": {
         "global": {"meshID": "mesh1", "network": "network1", "multiCluster": {"clusterName": "east"}},
         "pilot": {"cni": {"enabled": false}}}}});
-    let east = {
-        let mut with = fresh("east");
-        with.control_planes.istios = vec![ObservedResource { name: "default".into(), object: istio }];
-        with
-    };
-    let text = refusal(&request(), &[east, fresh("west")], &empty_folder());
+    let east =
+        ObservedCluster { istios: vec![ObservedResource { name: "default".into(), object: istio }], ..fresh("east") };
+    let text = refusal(&request(), &[east, fresh("west")], Some(&empty_folder()));
     assert!(text.contains(".spec.values.pilot.cni.enabled is false, wanted true"), "{text}");
 }
 
@@ -410,7 +444,7 @@ fn names_and_networks_that_stand_are_kept() {
         with.control_planes.istios = vec![ObservedResource { name: "default".into(), object: istio }];
         with
     };
-    let plan = plan(&request(), &[east, fresh("west")], &folder_with("one", &["east"])).unwrap();
+    let plan = plan(&request(), &[east, fresh("west")], Some(&folder_with("one", &["east"]))).unwrap();
     assert_eq!(plan.mesh.as_str(), "shop");
     assert_eq!((plan.members[0].name.as_str(), plan.members[0].network.as_str()), ("cluster1", "network1"));
 }
@@ -424,16 +458,12 @@ fn an_istiod_that_does_not_govern_our_namespace_is_only_noted() {
         by_sail: false,
         cluster_id: None,
     };
-    let east = {
-        let mut with = fresh("east");
-        with.control_planes.istiods = vec![ingress("openshift-ingress")];
-        with
-    };
-    let plan = plan(&request(), &[east, fresh("west")], &empty_folder()).unwrap();
+    let east = ObservedCluster { istiods: vec![ingress("openshift-ingress")], ..fresh("east") };
+    let plan = plan(&request(), &[east, fresh("west")], Some(&empty_folder())).unwrap();
     assert!(
-        plan.notes.iter().any(|note| note.contains("openshift-ingress/istiod-openshift-gateway")),
+        plan.findings.sentences().iter().any(|note| note.contains("openshift-ingress/istiod-openshift-gateway")),
         "{:?}",
-        plan.notes
+        plan.findings
     );
     let east = {
         let mut with = fresh("east");
@@ -441,25 +471,22 @@ fn an_istiod_that_does_not_govern_our_namespace_is_only_noted() {
         with
     };
     assert!(
-        refusal(&request(), &[east, fresh("west")], &empty_folder()).contains("that the Sail operator did not make")
+        refusal(&request(), &[east, fresh("west")], Some(&empty_folder()))
+            .contains("that the Sail operator did not make")
     );
 }
 
 #[test]
 fn a_value_that_the_join_sets_itself_is_refused() {
     let request = JoinRequest { values: json!({"global": {"network": "mine"}}), ..request() };
-    let text = refusal(&request, &[fresh("east"), fresh("west")], &empty_folder());
+    let text = refusal(&request, &[fresh("east"), fresh("west")], Some(&empty_folder()));
     assert!(text.contains("global.network"), "{text}");
 }
 
 #[test]
 fn openshift_sets_the_cni_itself() {
-    let east = {
-        let mut with = fresh("east");
-        with.platform.openshift = true;
-        with
-    };
-    let plan = plan(&request(), &[east, fresh("west")], &empty_folder()).unwrap();
+    let east = ObservedCluster { openshift: true, ..fresh("east") };
+    let plan = plan(&request(), &[east, fresh("west")], Some(&empty_folder())).unwrap();
     let values =
         |index: usize| plan.control_planes[&plan.members[index].name].istio.as_ref().unwrap()["spec"]["values"].clone();
     assert!(values(0).get("pilot").is_none());
@@ -468,12 +495,8 @@ fn openshift_sets_the_cni_itself() {
 
 #[test]
 fn a_cluster_that_no_address_leads_to_names_the_flag() {
-    let east = {
-        let mut with = fresh("east");
-        with.access.api_addresses = Vec::new();
-        with
-    };
-    let error = plan(&request(), &[east, fresh("west")], &empty_folder()).map(|_| ()).unwrap_err();
+    let east = ObservedCluster { api_addresses: Vec::new(), ..fresh("east") };
+    let error = plan(&request(), &[east, fresh("west")], Some(&empty_folder())).map(|_| ()).unwrap_err();
     assert_eq!(error.remedy, ["name one: --api-server east=https://HOST:PORT"]);
 }
 
@@ -492,7 +515,7 @@ fn a_name_that_is_registered_for_another_cluster_is_refused() {
         with
     };
     assert!(
-        refusal(&request(), &[east, fresh("west")], &empty_folder())
+        refusal(&request(), &[east, fresh("west")], Some(&empty_folder()))
             .contains("already reads another cluster under the name west")
     );
 }
@@ -500,24 +523,18 @@ fn a_name_that_is_registered_for_another_cluster_is_refused() {
 #[test]
 fn an_internal_gateway_wants_a_cloud_that_is_known() {
     let request = JoinRequest { gateway_internal: true, ..request() };
-    assert!(refusal(&request, &[fresh("east"), fresh("west")], &empty_folder()).contains("internal gateway address"));
-    let cloudy = |context: &str| {
-        let mut with = fresh(context);
-        with.platform.cloud = Some("aws".into());
-        with
-    };
-    assert!(plan(&request, &[cloudy("east"), cloudy("west")], &empty_folder()).is_ok());
+    assert!(
+        refusal(&request, &[fresh("east"), fresh("west")], Some(&empty_folder())).contains("internal gateway address")
+    );
+    let cloudy = |context: &str| ObservedCluster { cloud: Some("aws".into()), ..fresh(context) };
+    assert!(plan(&request, &[cloudy("east"), cloudy("west")], Some(&empty_folder())).is_ok());
 }
 
 #[test]
 fn without_probes_no_pod_is_started() {
     let request = JoinRequest { probe: false, ..request() };
-    let plan = plan(&request, &[fresh("east"), fresh("west")], &empty_folder()).unwrap();
-    assert!(
-        plan.steps
-            .iter()
-            .all(|(_, step)| !matches!(step.action, Action::Task(Task::StartProbe | Task::RemoveProbe { .. })))
-    );
+    let plan = plan(&request, &[fresh("east"), fresh("west")], Some(&empty_folder())).unwrap();
+    assert!(plan.steps.iter().all(|(_, step)| !matches!(step.action, Action::StartProbe | Action::RemoveProbe)));
 }
 
 fn comes_after(plan: &JoinPlan, step: StepId, before: StepId) -> bool {

@@ -11,11 +11,14 @@ use serde::{Deserialize, Serialize};
 
 use super::files::{CA_CERT, CA_KEY, RECORD, ROOT_CERT, ROOT_KEY, read_certificate};
 use super::private_dir::PrivateDir;
-use mesh_shared::model::names::{ClusterName, MeshId};
-use mesh_shared::model::pki::chain::{Certificate, Fingerprint};
-use mesh_shared::model::pki::key::PrivateKey;
-use mesh_shared::model::pki::verify::{verify_key, verify_root};
-use mesh_shared::plugin::error::{Error, Result};
+use super::{CA_CERT, CA_KEY, RECORD, ROOT_CERT, ROOT_KEY, read_certificate};
+use crate::model::names::{ClusterName, MeshId};
+use crate::model::pki::chain::{Certificate, Fingerprint};
+use crate::model::pki::key::PrivateKey;
+use crate::model::pki::verify::{verify_key, verify_root};
+use crate::plugin::error::{Error, Result};
+use crate::plugin::finding::Finding;
+use crate::plugin::finding::codes::trust as codes;
 
 /// What a CA folder holds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -66,35 +69,33 @@ pub struct FolderFault {
 }
 
 impl CaFolderState {
-    /// Whether a root or an intermediate can be kept here.
-    ///
-    /// # Errors
-    /// Refused with every fault.
-    pub fn refuse_faults(&self) -> Result<()> {
-        let Some(first) = self.faults.first() else { return Ok(()) };
+    /// What is found where no root or intermediate can be kept here: every fault.
+    pub fn unusable(&self) -> Option<Finding> {
+        let first = self.faults.first()?;
         let all: Vec<&str> = self.faults.iter().map(|fault| fault.what.as_str()).collect();
-        Err(unusable(&self.path, all.join("; "), &first.fix))
+        Some(unusable(&self.path, all.join("; "), &first.fix))
     }
 
-    /// Refuses a folder whose root has signed, but for none of these clusters: it is another mesh's, and using it would
-    /// make two meshes trust each other.
-    ///
-    /// # Errors
-    /// Refused with the clusters that it signed for.
-    pub fn refuse_foreign(&self, mesh: &MeshId, uids: &BTreeSet<&str>) -> Result<()> {
+    /// What is found where its root has signed, but for none of these clusters: it is another mesh's, and using it would make
+    /// two meshes trust each other.
+    pub fn foreign(&self, mesh: &MeshId, uids: &BTreeSet<&str>) -> Option<Finding> {
         if self.signed_for.is_empty() || self.signed_for.iter().any(|signed| uids.contains(signed.uid.as_str())) {
-            return Ok(());
+            return None;
         }
         let names: BTreeSet<&str> = self.signed_for.iter().map(|signed| signed.cluster.as_str()).collect();
         let names = names.into_iter().collect::<Vec<_>>().join(", ");
-        Err(Error::refused("the CA folder belongs to another mesh")
-            .at(self.path.display().to_string())
+        let claim = codes::FOLDER_OF_ANOTHER_MESH
+            .found("the CA folder belongs to another mesh")
+            .place(self.path.display().to_string())
             .because(format!(
                 "its root has signed for {names}, and these are other clusters than those of this mesh {mesh}"
-            ))
-            .fix("give this mesh an identifier of its own, --mesh-id NAME, or a folder of its own, --ca-dir DIR;")
-            .fix("where those clusters are gone for good, put their folder aside:")
-            .fix(format!("mv {0} {0}.old", self.path.display())))
+            ));
+        Some(
+            claim
+                .fix("give this mesh an identifier of its own, --mesh-id NAME, or a folder of its own, --ca-dir DIR;")
+                .fix("where those clusters are gone for good, put their folder aside:")
+                .fix(format!("mv {0} {0}.old", self.path.display())),
+        )
     }
 }
 
@@ -125,12 +126,13 @@ pub fn observe(path: &Path, at: Timestamp) -> CaFolderState {
     state
 }
 
-/// The refusal of a folder, with these lines of what to do.
-pub(super) fn unusable(path: &Path, why: String, fix: &[String]) -> Error {
-    let draft = Error::refused("the CA folder cannot be used").at(path.display().to_string()).because(why);
+/// What is found of a folder that cannot be used, with these lines of what to do.
+pub(super) fn unusable(path: &Path, why: String, fix: &[String]) -> Finding {
+    let claim =
+        codes::FOLDER_UNUSABLE.found("the CA folder cannot be used").place(path.display().to_string()).because(why);
     let mut lines = fix.iter();
     let first = lines.next().map_or("name another folder: --ca-dir DIR", String::as_str);
-    lines.fold(draft.fix(first), Error::fix)
+    lines.fold(claim.fix(first), Finding::fix)
 }
 
 impl From<Error> for FolderFault {

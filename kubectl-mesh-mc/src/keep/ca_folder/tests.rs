@@ -84,7 +84,7 @@ fn looking_writes_nothing() {
     let state = observe(&path, now());
     assert_eq!((state.exists, &state.root, state.faults.len()), (false, &None, 0));
     assert_eq!(names(above.path()), Vec::<String>::new());
-    state.refuse_faults().unwrap();
+    assert_eq!(state.unusable(), None);
 }
 
 #[test]
@@ -141,11 +141,12 @@ fn a_cluster_made_anew_under_an_old_name_gets_an_intermediate_of_its_own() {
 fn a_folder_that_signed_only_for_other_clusters_is_refused() {
     let (_above, _path, state) = filled();
     let mesh = MeshId::new("shop").unwrap();
-    state.refuse_foreign(&mesh, &BTreeSet::from(["uid-east", "uid-west"])).unwrap();
-    let error = state.refuse_foreign(&mesh, &BTreeSet::from(["uid-north"])).unwrap_err();
-    assert_eq!(error.kind, mesh_shared::plugin::error::Kind::Refused);
-    assert!(error.why.unwrap().contains("signed for east,"));
-    CaFolderState { signed_for: vec![], ..state }.refuse_foreign(&mesh, &BTreeSet::from(["uid-north"])).unwrap();
+    assert_eq!(state.foreign(&mesh, &BTreeSet::from(["uid-east", "uid-west"])), None);
+    let finding = state.foreign(&mesh, &BTreeSet::from(["uid-north"])).unwrap();
+    assert_eq!(finding.code.name, "trust/folder-of-another-mesh");
+    assert!(finding.why.unwrap().contains("signed for east,"));
+    let unused = CaFolderState { signed_for: vec![], ..state };
+    assert_eq!(unused.foreign(&mesh, &BTreeSet::from(["uid-north"])), None);
 }
 
 #[test]
@@ -163,8 +164,8 @@ fn a_folder_that_others_can_look_into_is_refused_before_its_keys_are_read() {
         faults(&path),
         [format!("cannot read {}: others can read it (mode 0640)", path.join("root-key.pem").display())]
     );
-    let error = observe(&path, now()).refuse_faults().unwrap_err();
-    assert_eq!(error.remedy[1], format!("chmod 600 {}", path.join("root-key.pem").display()));
+    let finding = observe(&path, now()).unusable().unwrap();
+    assert_eq!(finding.fix[1], format!("chmod 600 {}", path.join("root-key.pem").display()));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What one must be allowed to do, and the file that grants it.
 
 use crate::plugin::error::{Error, Kind};
+use crate::plugin::finding::codes::permissions as codes;
 use serde::Serialize;
 
 /// Where the files of docs/permissions are found by everyone.
@@ -23,7 +24,7 @@ impl RoleFile {
         let further = error.remedy.iter().filter(|line| *line != ASK_FOR_IT).cloned();
         let (sentence, commands) = remedies(&[self]);
         let remedy = std::iter::once(sentence).chain(commands).chain(further).collect();
-        Error { kind: Kind::Refused, remedy, ..error }
+        Error { kind: Kind::Refused, code: Some(&codes::MISSING), remedy, ..error }
     }
 }
 

@@ -9,6 +9,8 @@ use super::ejection::{Detection, may_eject};
 use crate::model::istio::destination_rule::{FailoverPair, read};
 use crate::plugin::duration::{parse_duration, write_duration};
 use crate::plugin::error::{Error, Result};
+use crate::plugin::finding::Finding;
+use crate::plugin::finding::codes::locality as codes;
 
 /// What a rule is to say.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -48,7 +50,7 @@ pub struct Merged {
     /// The whole spec.
     pub spec: Value,
     /// What of the user's stays that one should know of.
-    pub notes: Vec<String>,
+    pub findings: Vec<Finding>,
 }
 
 /// The spec of a rule with a failover in it.
@@ -74,31 +76,36 @@ pub fn merge(spec: &Value, wanted: &Wanted) -> Result<Merged> {
         .fix(format!("leave the flag out: {MAX_EJECTION_PERCENT} % lets all but one go")));
     }
     let mut spec = spec.as_object().cloned().unwrap_or_default();
-    let mut notes = Vec::new();
+    let mut findings = Vec::new();
     within(&mut spec, "trafficPolicy", |policy| -> Result<()> {
-        into_policy(policy, "trafficPolicy", wanted, &mut notes)?;
+        into_policy(policy, "trafficPolicy", wanted, &mut findings)?;
         for settings in policy.get_mut("portLevelSettings").and_then(Value::as_array_mut).into_iter().flatten() {
             let number = settings["port"]["number"].as_u64().and_then(|number| u16::try_from(number).ok());
             let number = number.filter(|number| wanted.ports.contains(number));
             if let (Some(number), Some(policy)) = (number, settings.as_object_mut()) {
-                into_policy(policy, &format!("portLevelSettings of port {number}"), wanted, &mut notes)?;
+                into_policy(policy, &format!("portLevelSettings of port {number}"), wanted, &mut findings)?;
             }
         }
         Ok(())
     })?;
     let spec = Value::Object(spec);
-    notes.extend(overriding_subsets(&spec));
-    Ok(Merged { spec, notes })
+    findings.extend(overriding_subsets(&spec));
+    Ok(Merged { spec, findings })
 }
 
 /// A policy of a rule or of a port.
-fn into_policy(policy: &mut Map<String, Value>, place: &str, wanted: &Wanted, notes: &mut Vec<String>) -> Result<()> {
+fn into_policy(
+    policy: &mut Map<String, Value>,
+    place: &str,
+    wanted: &Wanted,
+    findings: &mut Vec<Finding>,
+) -> Result<()> {
     within(policy, "loadBalancer", |balancer| {
         refuse_what_excludes_failover(balancer, place)?;
-        within(balancer, "localityLbSetting", |setting| into_locality(setting, place, wanted, notes));
+        within(balancer, "localityLbSetting", |setting| into_locality(setting, place, wanted, findings));
         Ok(())
     })?;
-    into_detection(policy, place, wanted, notes);
+    into_detection(policy, place, wanted, findings);
     Ok(())
 }
 
@@ -142,14 +149,15 @@ fn refuse_what_excludes_failover(balancer: &Map<String, Value>, place: &str) -> 
     Ok(())
 }
 
-fn into_locality(setting: &mut Map<String, Value>, place: &str, wanted: &Wanted, notes: &mut Vec<String>) {
+fn into_locality(setting: &mut Map<String, Value>, place: &str, wanted: &Wanted, findings: &mut Vec<Finding>) {
     if setting.is_empty() || setting.get("enabled") == Some(&Value::Bool(false)) {
         setting.insert("enabled".into(), true.into());
     }
     let standing: Vec<FailoverPair> = setting.get("failover").map(read).unwrap_or_default();
     let pairs = with_pairs(&standing, &wanted.pairs);
     for stays in standing.iter().filter(|pair| pairs.contains(pair) && !wanted.pairs.contains(pair)) {
-        notes.push(format!("{place} keeps its failover {stays}"));
+        let claim = codes::PAIR_KEPT.found(format!("{place} keeps its failover {stays}"));
+        findings.push(claim.field(format!("{place}.loadBalancer.localityLbSetting.failover")).as_documented());
     }
     if pairs != standing {
         setting.insert("failover".into(), json!(pairs));
@@ -168,7 +176,7 @@ fn with_pairs(standing: &[FailoverPair], wanted: &[FailoverPair]) -> Vec<Failove
     pairs
 }
 
-fn into_detection(policy: &mut Map<String, Value>, place: &str, wanted: &Wanted, notes: &mut Vec<String>) {
+fn into_detection(policy: &mut Map<String, Value>, place: &str, wanted: &Wanted, findings: &mut Vec<Finding>) {
     let standing = policy.get("outlierDetection").filter(|block| !block.is_null());
     let is_new = standing.is_none();
     let detection = Detection::of(&standing.map(read).unwrap_or_default());
@@ -190,7 +198,8 @@ fn into_detection(policy: &mut Map<String, Value>, place: &str, wanted: &Wanted,
         let percent = match (wanted.max_ejection_percent, standing) {
             (Some(wanted), _) => wanted,
             (None, Some(standing)) if lacking(standing, &wanted.needs).is_none() => {
-                notes.push(kept_percent(place, standing, &wanted.needs));
+                let claim = codes::PERCENT_KEPT.found(kept_percent(place, standing, &wanted.needs));
+                findings.push(claim.field(format!("{place}.outlierDetection.maxEjectionPercent")).as_documented());
                 standing
             }
             (None, _) => MAX_EJECTION_PERCENT,
@@ -220,7 +229,7 @@ fn of(need: &Need) -> String {
 }
 
 /// Subsets whose own policy stands in place of what we write.
-fn overriding_subsets(spec: &Value) -> Vec<String> {
+fn overriding_subsets(spec: &Value) -> Vec<Finding> {
     let subsets = spec["subsets"].as_array().into_iter().flatten();
     subsets
         .filter_map(|subset| {
@@ -230,8 +239,10 @@ fn overriding_subsets(spec: &Value) -> Vec<String> {
                 .filter(|key| policy.get(*key).is_some_and(|value| !value.is_null()))
                 .collect();
             let name = subset["name"].as_str().unwrap_or_default();
-            (!own.is_empty())
-                .then(|| format!("subset {name} has its own {}, which stands for its traffic", own.join(", ")))
+            (!own.is_empty()).then(|| {
+                let what = format!("subset {name} has its own {}, which stands for its traffic", own.join(", "));
+                codes::SUBSET_OVERRIDES.found(what).field(format!("subsets.{name}.trafficPolicy")).as_documented()
+            })
         })
         .collect()
 }

@@ -1,9 +1,12 @@
 //! Whether a client's traffic leaves its region when that fails, and why not.
 
-use serde::Serialize;
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
 
 use super::merge::Need;
 use super::policy::{Effective, Level, Steering};
+use crate::plugin::finding::codes::locality as codes;
+use crate::plugin::finding::{Claim, Finding};
 
 /// What a rule does for clients of one region.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -23,8 +26,9 @@ pub struct Verdict {
     pub on_errors: bool,
     /// Whether it leaves when the region's endpoints go.
     pub when_gone: bool,
-    /// In a sentence.
-    pub why: String,
+    /// Why, in a sentence, and what to do about it. As data it is `why`, the sentence alone, and `findings`.
+    #[serde(flatten, serialize_with = "as_why")]
+    pub finding: Finding,
 }
 
 /// What a rule does for the clients of a region.
@@ -35,7 +39,7 @@ pub fn verdict(effective: &Effective, need: &Need) -> Verdict {
     let elsewhere = need.elsewhere > 0;
     let on_errors = ordered && elsewhere && may_eject >= need.own.max(1);
     let when_gone = elsewhere && effective.steering != Steering::Passthrough;
-    let why = why(effective, need, may_eject, on_errors, next.as_deref());
+    let finding = why(effective, need, may_eject, on_errors, next.as_deref()).as_documented();
     Verdict {
         region: need.region.clone(),
         next,
@@ -44,40 +48,54 @@ pub fn verdict(effective: &Effective, need: &Need) -> Verdict {
         may_eject,
         on_errors,
         when_gone,
-        why,
+        finding,
     }
 }
 
-fn why(effective: &Effective, need: &Need, may_eject: usize, on_errors: bool, next: Option<&str>) -> String {
+fn as_why<S: Serializer>(finding: &Finding, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut fields = serializer.serialize_struct("Why", 2)?;
+    fields.serialize_field("why", &finding.what)?;
+    fields.serialize_field("findings", &[finding])?;
+    fields.end()
+}
+
+fn why(effective: &Effective, need: &Need, may_eject: usize, on_errors: bool, next: Option<&str>) -> Claim {
     match &effective.steering {
-        Steering::Passthrough => return "PASSTHROUGH: Envoy goes to the address that the client asked for".into(),
-        Steering::Distribute { .. } => {
-            return "distribute shares the traffic out: no region takes over from another".into();
+        Steering::Passthrough => {
+            return codes::PASSTHROUGH.found("PASSTHROUGH: Envoy goes to the address that the client asked for");
         }
-        Steering::Nothing => return "locality load balancing is off: all regions get traffic at all times".into(),
+        Steering::Distribute { .. } => {
+            return codes::DISTRIBUTES.found("distribute shares the traffic out: no region takes over from another");
+        }
+        Steering::Nothing => {
+            return codes::BALANCING_OFF.found("locality load balancing is off: all regions get traffic at all times");
+        }
         Steering::Locality { .. } | Steering::ZoneAware { .. } | Steering::Distribution { .. } => {}
     }
     if !effective.prioritised {
         return match effective.detection_level {
-            Some(Level::Mesh) => "the outlier detection is the mesh's, which gives endpoints no order: all regions get traffic \
-                                  at all times"
-                .into(),
-            _ if effective.port_settings => {
+            Some(Level::Mesh) => codes::DETECTION_OF_THE_MESH.found(
+                "the outlier detection is the mesh's, which gives endpoints no order: all regions get traffic at all times",
+            ),
+            _ if effective.port_settings => codes::PORT_WITHOUT_DETECTION.found(
                 "the port's own settings have no outlier detection and inherit none; without it Istio gives endpoints no \
-                 order: all regions get traffic at all times"
-                    .into()
-            }
-            _ => "no outlier detection, without which Istio gives endpoints no order: all regions get traffic at all times".into(),
+                 order: all regions get traffic at all times",
+            ),
+            _ => codes::NO_DETECTION.found(
+                "no outlier detection, without which Istio gives endpoints no order: all regions get traffic at all times",
+            ),
         };
     }
     let Some(detection) = &effective.detection else {
-        return "no outlier detection: errors never move traffic, only endpoints that go do".into();
+        return codes::ERRORS_NOT_DETECTED
+            .found("no outlier detection: errors never move traffic, only endpoints that go do");
     };
     if need.elsewhere == 0 {
-        return "no ready endpoint in another region".into();
+        return codes::NOTHING_ELSEWHERE.found("no ready endpoint in another region");
     }
     if !detection.counts_errors() {
-        return "consecutive5xxErrors is 0: no error ejects a host, only endpoints that go move traffic".into();
+        return codes::ERRORS_NOT_COUNTED
+            .found("consecutive5xxErrors is 0: no error ejects a host, only endpoints that go move traffic");
     }
     if !on_errors {
         let default = if detection.percent_by_default { " (default)" } else { "" };
@@ -85,13 +103,16 @@ fn why(effective: &Effective, need: &Need, may_eject: usize, on_errors: bool, ne
             0 => "none: it never ejects".to_owned(),
             some => format!("{some}, and {} has {}", need.region, need.own),
         };
-        return format!(
+        return codes::EJECTS_TOO_FEW.found(format!(
             "maxEjectionPercent {}{default} of {} hosts is {lets}",
             detection.max_ejection_percent, need.hosts
-        );
+        ));
     }
     let to = next.map_or("all other regions equally".to_owned(), str::to_owned);
-    format!("fails over to {to}: {may_eject} of {} hosts may be ejected, {} has {}", need.hosts, need.region, need.own)
+    codes::FAILS_OVER.found(format!(
+        "fails over to {to}: {may_eject} of {} hosts may be ejected, {} has {}",
+        need.hosts, need.region, need.own
+    ))
 }
 
 #[cfg(test)]
@@ -111,7 +132,7 @@ mod tests {
             prioritised,
         };
         let verdict = verdict(&effective, &Need { region: "east".into(), own: 1, elsewhere: 1, hosts: 2 });
-        (verdict.on_errors, verdict.why)
+        (verdict.on_errors, format!("{} [{}]", verdict.finding, verdict.finding.code))
     }
 
     fn to_west() -> Steering {
@@ -135,13 +156,13 @@ mod tests {
             said.push(format!("{} {why}", if moves { "yes" } else { "no " }));
         }
         insta::assert_snapshot!(said.join("\n"), @r"
-        yes fails over to west: 1 of 2 hosts may be ejected, east has 1
-        no  maxEjectionPercent 10 (default) of 2 hosts is none: it never ejects
-        no  consecutive5xxErrors is 0: no error ejects a host, only endpoints that go move traffic
-        no  the outlier detection is the mesh's, which gives endpoints no order: all regions get traffic at all times
-        no  no outlier detection, without which Istio gives endpoints no order: all regions get traffic at all times
-        no  no outlier detection: errors never move traffic, only endpoints that go do
-        no  distribute shares the traffic out: no region takes over from another
+        yes fails over to west: 1 of 2 hosts may be ejected, east has 1 [locality/fails-over]
+        no  maxEjectionPercent 10 (default) of 2 hosts is none: it never ejects [locality/ejects-too-few]
+        no  consecutive5xxErrors is 0: no error ejects a host, only endpoints that go move traffic [locality/errors-not-counted]
+        no  the outlier detection is the mesh's, which gives endpoints no order: all regions get traffic at all times [locality/detection-of-the-mesh]
+        no  no outlier detection, without which Istio gives endpoints no order: all regions get traffic at all times [locality/no-detection]
+        no  no outlier detection: errors never move traffic, only endpoints that go do [locality/errors-not-detected]
+        no  distribute shares the traffic out: no region takes over from another [locality/distributes]
         ");
     }
 }

@@ -33,7 +33,8 @@ pub fn explain(error: &clap::Error, verb: &str) -> Option<Error> {
         remedy.push(format!("write it as: {usage}"));
     }
     let help = format!("see what there is: {verb} --help");
-    Some(Error { kind: Kind::Usage, what, place: None, why, remedy: remedy.into_iter().chain([help]).collect() })
+    remedy.push(help);
+    Some(Error { kind: Kind::Usage, code: None, what, place: None, why, remedy, also: Vec::new() })
 }
 
 /// What failed, and why where that is known.

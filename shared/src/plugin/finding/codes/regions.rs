@@ -1,0 +1,14 @@
+//! Where nodes and workloads are.
+
+use crate::plugin::finding::Code;
+
+codes! {
+    PODS_WITHOUT_REGION = Code::warning("regions/pods-without-region")
+        .means("Pods have no region, so that locality load balancing does not apply to them.")
+        .fix("Label their nodes, `kubectl mesh-failover regions set CLUSTER=REGION`, and restart them.");
+    NODES_WITHOUT_REGION = Code::warning("regions/nodes-without-region")
+        .means("Nodes have no region.")
+        .fix("Set it: `kubectl mesh-failover regions set CLUSTER=REGION`.");
+    SHARED = Code::note("regions/shared")
+        .means("Clusters are in one region: a failover from region to region does not tell them apart.");
+}
