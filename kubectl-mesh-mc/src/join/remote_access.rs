@@ -1,7 +1,8 @@
 //! Which cluster still has to be given access to which other's API server, and at which addresses that is tried.
 
 use mesh_shared::model::names::ClusterName;
-use mesh_shared::model::seen::cluster::{ApiAddress, ObservedCluster, RemoteSecretFound};
+use mesh_shared::model::seen::access::{ApiAddress, RemoteSecretFound};
+use mesh_shared::model::seen::cluster::ObservedCluster;
 use mesh_shared::plugin::finding::codes::access as codes;
 use mesh_shared::plugin::finding::{Finding, Findings};
 

@@ -11,14 +11,13 @@ use serde::{Deserialize, Serialize};
 
 use super::files::{CA_CERT, CA_KEY, RECORD, ROOT_CERT, ROOT_KEY, read_certificate};
 use super::private_dir::PrivateDir;
-use super::{CA_CERT, CA_KEY, RECORD, ROOT_CERT, ROOT_KEY, read_certificate};
-use crate::model::names::{ClusterName, MeshId};
-use crate::model::pki::chain::{Certificate, Fingerprint};
-use crate::model::pki::key::PrivateKey;
-use crate::model::pki::verify::{verify_key, verify_root};
-use crate::plugin::error::{Error, Result};
-use crate::plugin::finding::Finding;
-use crate::plugin::finding::codes::trust as codes;
+use mesh_shared::model::names::{ClusterName, MeshId};
+use mesh_shared::model::pki::chain::{Certificate, Fingerprint};
+use mesh_shared::model::pki::key::PrivateKey;
+use mesh_shared::model::pki::verify::{verify_key, verify_root};
+use mesh_shared::plugin::error::{Error, Result};
+use mesh_shared::plugin::finding::Finding;
+use mesh_shared::plugin::finding::codes::trust as codes;
 
 /// What a CA folder holds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
