@@ -23,7 +23,7 @@ use mesh_shared::model::istio::exposure::openings;
 /// # Errors
 /// A refusal that names those that are missing.
 pub fn whole_mesh(seen: &[&ObservedTraffic], known: &BTreeSet<String>) -> Result<(), Finding> {
-    let here: BTreeSet<&str> = seen.iter().map(|cluster| cluster.name.as_str()).collect();
+    let here: BTreeSet<&str> = seen.iter().map(|cluster| cluster.membership.name.as_str()).collect();
     let missing: Vec<&str> = known.iter().map(String::as_str).filter(|name| !here.contains(name)).collect();
     if missing.is_empty() {
         return Ok(());
@@ -42,7 +42,7 @@ pub fn cluster<'a>(seen: &[&'a ObservedTraffic], wanted: &str, flag: &str) -> Re
     let found =
         seen.iter().find(|cluster| cluster.membership.name.as_str() == wanted || cluster.identity.context == wanted);
     found.copied().ok_or_else(|| {
-        let all: Vec<&str> = seen.iter().map(|cluster| cluster.name.as_str()).collect();
+        let all: Vec<&str> = seen.iter().map(|cluster| cluster.membership.name.as_str()).collect();
         let draft = Error::usage(format!("{flag} {wanted}: no cluster of the mesh has this name"))
             .meant(wanted, all.iter().copied());
         UNKNOWN_CLUSTER.of_error(draft.fix(format!("name one of {}", all.join(", ")))).into_error()
@@ -58,7 +58,7 @@ fn service<'a>(
     at: &'a ObservedTraffic,
     name: &ServiceName,
 ) -> Result<&'a ServiceSeen, Finding> {
-    at.services.get(name).ok_or_else(|| {
+    at.services.by_name.get(name).ok_or_else(|| {
         let elsewhere: Vec<&str> = seen
             .iter()
             .filter(|cluster| cluster.services.by_name.contains_key(name))
@@ -68,8 +68,8 @@ fn service<'a>(
             return codes::NO_SERVICE.of_error(no_service(name, seen));
         }
         codes::NO_SERVICE
-            .found(format!("there is no service {name} in {}", at.name))
-            .context(&at.context)
+            .found(format!("there is no service {name} in {}", at.membership.name))
+            .context(&at.identity.context)
             .object(format!("namespace {}", name.namespace))
             .fix(format!("it is in {}: --cluster {}", list(&elsewhere), elsewhere[0]))
     })
@@ -124,8 +124,8 @@ pub fn target_port(port: &ServicePort, pods: &[&PodSeen]) -> Result<u16, Finding
 fn failed_side(at: &ObservedTraffic, service: &ServiceName) -> Result<Side, Finding> {
     side(at, service).ok_or_else(|| {
         codes::NO_ENDPOINT
-            .found(format!("{service} has no ready endpoint in {}: there is nothing to fail", at.name))
-            .context(&at.context)
+            .found(format!("{service} has no ready endpoint in {}: there is nothing to fail", at.membership.name))
+            .context(&at.identity.context)
             .object(format!("namespace {}", service.namespace))
             .fix("bring its workload up first")
     })
@@ -195,14 +195,14 @@ fn governed(rule: Option<&Rule>, service: &ServiceName, (from, to): (&str, &str)
 pub fn client<'a>(pods: &[&'a PodSeen], workload: &str, at: &ObservedTraffic) -> Result<&'a PodSeen, Finding> {
     let Some(ready) = pods.iter().find(|pod| pod.ready) else {
         return Err(codes::CLIENT_NOT_USABLE
-            .found(format!("{workload} has no ready pod in {}", at.name))
-            .context(&at.context)
+            .found(format!("{workload} has no ready pod in {}", at.membership.name))
+            .context(&at.identity.context)
             .fix("bring one up, or name another client: --from, --from-namespace, --from-cluster"));
     };
     pods.iter().find(|pod| pod.ready && pod.sidecar).copied().ok_or_else(|| {
         codes::CLIENT_NOT_USABLE
             .found(format!("the client {}/{} has no sidecar", ready.namespace, ready.name))
-            .context(&at.context)
+            .context(&at.identity.context)
             .because("without Istio's proxy no rule governs its traffic")
             .fix("inject it: label its namespace istio-injection=enabled and restart it")
     })
@@ -213,13 +213,13 @@ pub fn client<'a>(pods: &[&'a PodSeen], workload: &str, at: &ObservedTraffic) ->
 /// # Errors
 /// A refusal with the command that exposes it.
 fn exposed(target: &ObservedTraffic, client: &ObservedTraffic, service: &ServiceName) -> Result<(), Finding> {
-    let one_network = target.network.is_some() && target.network == client.network;
-    if one_network || target.name == client.name || !openings(target, service).is_empty() {
+    let one_network = target.membership.network.is_some() && target.membership.network == client.membership.network;
+    if one_network || target.membership.name == client.membership.name || !openings(target, service).is_empty() {
         return Ok(());
     }
     Err(codes::TARGET_NOT_EXPOSED
-        .found(format!("{service} is not exposed in {}, where its traffic would go", target.name))
-        .context(&target.context)
+        .found(format!("{service} is not exposed in {}, where its traffic would go", target.membership.name))
+        .context(&target.identity.context)
         .because("its east-west gateway does not know the host, so that every request would fail")
         .fix(format!(
             "kubectl mesh-failover expose {service} --contexts {},{}",
@@ -263,7 +263,7 @@ pub fn destination(
 ) -> Option<Side> {
     let target = findings.keep(target_side(seen, failed, name, rule))?;
     findings.extend(governed(rule, name, (&failed.region, &target.region)).err());
-    let at = seen.iter().find(|cluster| cluster.name == target.cluster);
+    let at = seen.iter().find(|cluster| cluster.membership.name == target.cluster);
     findings.extend(at.and_then(|at| exposed(at, client, name).err()));
     Some(target)
 }

@@ -16,8 +16,8 @@ use mesh_shared::model::kube::access::{Access, RoleFile};
 use mesh_shared::model::kube::kinds::Target;
 use mesh_shared::model::kube::object::ObjectKey;
 use mesh_shared::model::names::service::ServiceName;
-use mesh_shared::model::seen::traffic::ObservedTraffic;
 use mesh_shared::model::seen::services::PodSeen;
+use mesh_shared::model::seen::traffic::ObservedTraffic;
 use mesh_shared::model::seen::workload::Owners;
 use mesh_shared::plugin::error::{Error, Kind, Result};
 use mesh_shared::plugin::finding::codes::{drill as codes, permissions as permission_codes};
@@ -191,7 +191,7 @@ async fn changing(
 
 fn client_of<'a>(at: &'a ObservedTraffic, asker: &'a Asker<'_>) -> ClientOf<'a> {
     ClientOf {
-        cluster: &at.name,
+        cluster: &at.membership.name,
         namespace: &asker.client.namespace,
         region: &asker.client.region,
         labels: &asker.pod.labels,

@@ -240,7 +240,7 @@ fn serving<'a>(request: &ExposeRequest<'_>, seen: &[&'a ObservedTraffic]) -> Res
 fn findings(service: &ServiceName, seen: &[&ObservedTraffic], serving: &[&ObservedTraffic]) -> Findings {
     let mut findings = Findings::default();
     for cluster in serving {
-        let of = |claim: Claim| claim.cluster(&cluster.name).context(&cluster.context);
+        let of = |claim: Claim| claim.cluster(&cluster.membership.name).context(&cluster.identity.context);
         let opened = openings(cluster, service);
         if let [ours, .., other] = opened.as_slice()
             && ours.ours
@@ -248,27 +248,32 @@ fn findings(service: &ServiceName, seen: &[&ObservedTraffic], serving: &[&Observ
         {
             let what = format!(
                 "{}: {other} opens it too: istiod drops one of them, or Envoy refuses both. Take ours back: unexpose",
-                cluster.name
+                cluster.membership.name
             );
             let fix = format!("kubectl mesh-failover unexpose {service}");
             findings.push(of(codes::OPENED_TWICE.found(what)).object(&other.gateway).fix(fix));
         }
-        let Some(here) = cluster.services.get(service) else { continue };
+        let Some(here) = cluster.services.by_name.get(service) else { continue };
         let bare = without_sidecar(cluster, service);
         if bare > 0 {
             let all = here.endpoints.len();
             let what = format!(
                 "{}: {bare} of {all} endpoints have no sidecar and are not reached from other networks",
-                cluster.name
+                cluster.membership.name
             );
             findings.push(of(codes::NO_SIDECAR.found(what)).as_documented());
         }
-        if cluster.east_west.iter().all(|gateway| gateway.addresses.is_empty()) && !cluster.east_west.is_empty() {
-            let what = format!("{}: its east-west gateway has no address yet, so that nobody reaches it", cluster.name);
+        if cluster.east_west_gateways().iter().all(|gateway| gateway.addresses.is_empty())
+            && !cluster.east_west_gateways().is_empty()
+        {
+            let what = format!(
+                "{}: its east-west gateway has no address yet, so that nobody reaches it",
+                cluster.membership.name
+            );
             findings.push(of(codes::NO_GATEWAY_ADDRESS.found(what)).as_documented());
         }
     }
-    if serving.iter().any(|cluster| cluster.services.get(service).is_some_and(|here| here.headless)) {
+    if serving.iter().any(|cluster| cluster.services.by_name.get(service).is_some_and(|here| here.headless)) {
         let what = "it is headless: from another network no single pod is reached by its own name";
         findings.push(codes::HEADLESS.found(what).as_documented());
     }

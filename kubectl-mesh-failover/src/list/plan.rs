@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use mesh_shared::model::istio::cross_network_gateway::covers;
 use mesh_shared::model::names::ClusterName;
 use mesh_shared::model::names::service::ServiceName;
-use mesh_shared::model::seen::traffic::ObservedTraffic;
 use mesh_shared::model::seen::services::{ServicePort, ServiceSeen};
+use mesh_shared::model::seen::traffic::ObservedTraffic;
 use mesh_shared::plugin::finding::Finding;
 use mesh_shared::plugin::finding::codes::exposure as codes;
 use mesh_shared::plugin::text;
@@ -80,7 +80,7 @@ pub fn list(request: &ListRequest<'_>, seen: &[&ObservedTraffic]) -> Vec<ListedS
 }
 
 fn listed(service: ServiceName, seen: &[&ObservedTraffic]) -> ListedService {
-    let headless = seen.iter().any(|cluster| cluster.services.get(&service).is_some_and(|here| here.headless));
+    let headless = seen.iter().any(|cluster| cluster.services.by_name.get(&service).is_some_and(|here| here.headless));
     let mut clusters: Vec<ListedCluster> = seen.iter().map(|cluster| in_cluster(&service, cluster, seen)).collect();
     for cluster in &mut clusters {
         cluster.findings = findings(&service, headless, cluster);

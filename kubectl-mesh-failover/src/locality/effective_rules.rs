@@ -197,7 +197,11 @@ fn mistaken_hosts(service: &ServiceName, seen: &ObservedTraffic) -> Vec<Finding>
                 service.host()
             );
             let claim = codes::HOST_IS_NONE.found(what).field(".spec.host");
-            claim.fix(format!("write {}", service.host())).about(&seen.name, &seen.context, rule.key())
+            claim.fix(format!("write {}", service.host())).about(
+                &seen.membership.name,
+                &seen.identity.context,
+                rule.key(),
+            )
         })
         .collect()
 }

@@ -53,7 +53,13 @@ pub fn in_cluster(
     }
     findings.extend(not_governed(seen, &request.service, &rules));
     let damaged = damaged(&request.service, request.manager, seen);
-    Ok(ClusterPlan { cluster: seen.name.clone(), context: seen.context.clone(), rules, damaged, findings })
+    Ok(ClusterPlan {
+        cluster: seen.membership.name.clone(),
+        context: seen.identity.context.clone(),
+        rules,
+        damaged,
+        findings,
+    })
 }
 
 struct Place<'a> {
@@ -150,12 +156,12 @@ impl<'a> Place<'a> {
 
     /// What was found of a rule of this cluster.
     fn note(&self, code: &'static Code, what: String, rule: &ObjectKey) -> Finding {
-        code.found(what).as_documented().about(&self.seen.name, &self.seen.context, rule)
+        code.found(what).as_documented().about(&self.seen.membership.name, &self.seen.identity.context, rule)
     }
 
     /// What was found of a rule's spec, as what was found of that rule of this cluster.
     fn of(&self, finding: &Finding, rule: &ObjectKey) -> Finding {
-        finding.clone().about(&self.seen.name, &self.seen.context, rule)
+        finding.clone().about(&self.seen.membership.name, &self.seen.identity.context, rule)
     }
 
     fn at(&self, error: Error, key: &ObjectKey) -> Error {
@@ -194,7 +200,7 @@ fn not_governed(seen: &ObservedTraffic, service: &ServiceName, rules: &[RulePlan
             Some(by) => format!("not governed: clients in {clients}, where {by} comes first"),
             None => format!("not governed: clients in {clients}, to which the rule is not exported"),
         };
-        codes::NOT_GOVERNED.found(what).cluster(&seen.name).context(&seen.context).as_documented()
+        codes::NOT_GOVERNED.found(what).cluster(&seen.membership.name).context(&seen.identity.context).as_documented()
     });
     told.collect()
 }

@@ -54,9 +54,15 @@ pub fn compare(request: &LocalityRequest, observed: &[&ObservedTraffic]) -> Resu
     for seen in without {
         let what = format!(
             "{} has no namespace {}: its clients do not find the service, and no rule is written there",
-            seen.name, service.namespace
+            seen.membership.name, service.namespace
         );
-        findings.push(codes::NO_NAMESPACE.found(what).cluster(&seen.name).context(&seen.context).as_documented());
+        findings.push(
+            codes::NO_NAMESPACE
+                .found(what)
+                .cluster(&seen.membership.name)
+                .context(&seen.identity.context)
+                .as_documented(),
+        );
     }
     let clusters =
         with.into_iter().map(|seen| place::in_cluster(request, &wanted, observed, seen)).collect::<Result<_>>()?;

@@ -25,7 +25,7 @@ pub fn remove(service: &ServiceName, manager: &str, observed: &[&ObservedTraffic
 
 fn in_cluster(service: &ServiceName, manager: &str, seen: &ObservedTraffic) -> ClusterPlan {
     let (mut rules, mut findings, host) = (Vec::new(), Findings::default(), service.host());
-    for object in &seen.destination_rules {
+    for object in seen.destination_rules() {
         let rule = DestinationRule::read(object);
         let Ok(standing) = Standing::of(object, manager) else { continue };
         if rule.namespace != service.namespace || rule.host != host || !standing.has_ours() {
@@ -36,7 +36,11 @@ fn in_cluster(service: &ServiceName, manager: &str, seen: &ObservedTraffic) -> C
             findings.push(left(seen, service, object));
         } else if standing.own {
             let what = format!("{} stays, since others put something into it", rule.key());
-            findings.push(codes::RULE_STAYS.found(what).as_documented().about(&seen.name, &seen.context, rule.key()));
+            findings.push(codes::RULE_STAYS.found(what).as_documented().about(
+                &seen.membership.name,
+                &seen.identity.context,
+                rule.key(),
+            ));
         }
         findings.extend(standing.kept.iter().map(|kept| {
             let what = match &kept.stands {
@@ -44,28 +48,34 @@ fn in_cluster(service: &ServiceName, manager: &str, seen: &ObservedTraffic) -> C
                 None => format!("{} was taken out since, and stays out", kept.field),
             };
             let claim = codes::FIELD_STAYS.found(what).field(&kept.field);
-            claim.as_documented().about(&seen.name, &seen.context, rule.key())
+            claim.as_documented().about(&seen.membership.name, &seen.identity.context, rule.key())
         }));
         rules.push(RulePlan { key: rule.key(), rewrite, why: "it was written by locality apply".into() });
     }
     let damaged = damaged(service, manager, seen);
-    ClusterPlan { cluster: seen.name.clone(), context: seen.context.clone(), rules, damaged, findings }
+    ClusterPlan {
+        cluster: seen.membership.name.clone(),
+        context: seen.identity.context.clone(),
+        rules,
+        damaged,
+        findings,
+    }
 }
 
 /// What governs when a rule is gone.
 fn left(seen: &ObservedTraffic, service: &ServiceName, gone: &serde_json::Value) -> Finding {
-    let others = seen.destination_rules.iter().filter(|object| *object != gone);
+    let others = seen.destination_rules().iter().filter(|object| *object != gone);
     let index = RuleIndex::new(others, &seen.mesh_config);
     match index.governing(&service.namespace, &service.namespace, &service.host()).all {
         Some(rule) => {
             let key = rule.policy_rule().key();
             let claim = codes::GOVERNS_AGAIN.found(format!("{key} governs again"));
-            claim.as_documented().about(&seen.name, &seen.context, key)
+            claim.as_documented().about(&seen.membership.name, &seen.identity.context, key)
         }
         None => codes::NO_RULE_LEFT
             .found("no rule governs then: traffic goes to all regions at all times")
-            .cluster(&seen.name)
-            .context(&seen.context)
+            .cluster(&seen.membership.name)
+            .context(&seen.identity.context)
             .as_documented(),
     }
 }

@@ -89,13 +89,19 @@ pub fn findings(pairs: &[FailoverPair], service: &ServiceName, observed: &[&Obse
             let expose = format!("kubectl mesh-failover expose {service}");
             let what = format!(
                 "{} does not expose {service}: clients of other clusters are refused there; {expose}",
-                seen.name
+                seen.membership.name
             );
-            findings.push(codes::TARGET_NOT_EXPOSED.found(what).cluster(&seen.name).context(&seen.context).fix(expose));
+            findings.push(
+                codes::TARGET_NOT_EXPOSED
+                    .found(what)
+                    .cluster(&seen.membership.name)
+                    .context(&seen.identity.context)
+                    .fix(expose),
+            );
         }
     }
     if let Some(nowhere) = ready.get("") {
-        let names: Vec<&str> = nowhere.iter().map(|seen| seen.name.as_str()).collect();
+        let names: Vec<&str> = nowhere.iter().map(|seen| seen.membership.name.as_str()).collect();
         let what = format!(
             "endpoints in {} have no region, and belong to no pair; kubectl mesh-failover regions",
             text::list(&names)
@@ -105,8 +111,17 @@ pub fn findings(pairs: &[FailoverPair], service: &ServiceName, observed: &[&Obse
     for seen in
         observed.iter().filter(|seen| seen.mesh_config.cluster_local.iter().any(|host| covers(host, &service.host())))
     {
-        let what = format!("{} keeps {service} at home (clusterLocal): its clients never leave the cluster", seen.name);
-        findings.push(codes::KEPT_AT_HOME.found(what).cluster(&seen.name).context(&seen.context).as_documented());
+        let what = format!(
+            "{} keeps {service} at home (clusterLocal): its clients never leave the cluster",
+            seen.membership.name
+        );
+        findings.push(
+            codes::KEPT_AT_HOME
+                .found(what)
+                .cluster(&seen.membership.name)
+                .context(&seen.identity.context)
+                .as_documented(),
+        );
     }
     findings
 }

@@ -192,11 +192,11 @@ impl JoinArguments {
 pub(super) fn add_given_address(request: &JoinRequest, cluster: &Cluster, seen: &mut ObservedCluster) {
     let Ok(name) = members::name(request, seen) else { return };
     let Some(url) = request.api_servers.get(name.as_str()) else { return };
-    let mut authorities: Vec<String> = seen.api_addresses.iter().map(|address| address.ca_pem.clone()).collect();
+    let mut authorities: Vec<String> = seen.access.api_addresses.iter().map(|address| address.ca_pem.clone()).collect();
     authorities.extend(cluster.server_ca_pem.clone());
     authorities.sort();
     authorities.dedup();
-    seen.api_addresses = authorities
+    seen.access.api_addresses = authorities
         .into_iter()
         .map(|ca_pem| ApiAddress { url: url.clone(), ca_pem, source: AddressSource::Given })
         .collect();

@@ -13,7 +13,7 @@ use mesh_shared::machine::clock;
 use mesh_shared::model::istio::gateway;
 use mesh_shared::model::kube::object::ObjectKey;
 use mesh_shared::model::seen::cluster::ObservedCluster;
-use mesh_shared::plugin::error::{Error, Kind, Result};
+use mesh_shared::plugin::error::{Error, Result};
 use mesh_shared::plugin::finding::Verb;
 use mesh_shared::plugin::terminal::Terminal;
 use mesh_shared::plugin::terminal::prompt;
@@ -58,7 +58,7 @@ async fn prepare(arguments: &JoinArguments, session: &Session) -> Result<Option<
     let clusters = connect(&session.connection, &arguments.contexts).await?;
     let begun = Instant::now();
     let observed = observe_all(&clusters, &request).await?;
-    let folder = ca_folder(&arguments, &request, &observed)?;
+    let folder = ca_folder(arguments, &request, &observed)?;
     let folder_seen = folder.as_deref().map(|folder| ca_folder::observe(folder, clock::now()));
     let plan = plan(&request, &observed, folder_seen.as_ref())?;
     let folder = folder.unwrap_or_default();
@@ -112,7 +112,7 @@ async fn observe_all(clusters: &[Cluster], request: &JoinRequest) -> Result<Vec<
     let mut observed = asked.map_err(|error| permissions::JOIN.explain(error))?;
     for (cluster, seen) in clusters.iter().zip(&mut observed) {
         add_given_address(request, cluster, seen);
-        seen.note_ended_runs(|namespace| probe::run_id(namespace).is_some_and(has_ended));
+        seen.probes.note_ended_runs(|namespace| probe::run_id(namespace).is_some_and(has_ended));
     }
     Ok(observed)
 }

@@ -64,7 +64,7 @@ pub(super) fn control_plane(
     if let Some(standing) = standing {
         findings.extend(foreign_control_planes(seen, member, namespace, standing));
     }
-    let Some(sail) = &seen.sail else {
+    let Some(sail) = &seen.control_planes.sail else {
         findings.push(no_operator(member));
         return None;
     };
@@ -82,7 +82,7 @@ pub(super) fn control_plane(
         mesh: mesh?.clone(),
         cluster: member.name.clone(),
         network: member.network.clone(),
-        enable_cni: !seen.openshift,
+        enable_cni: !seen.platform.openshift,
     };
     let mut wanted_values = request.values.clone();
     values::merge(&mut wanted_values, membership.values());
@@ -121,7 +121,7 @@ fn cni(
     (asked, written): (Option<&str>, Option<&str>),
     member: &Member,
 ) -> Result<(Option<Value>, String), Finding> {
-    let Some(standing) = &observed.cni else {
+    let Some(standing) = &observed.control_planes.cni else {
         let manifest = sail::istio_cni(&sail.version, &request.cni_namespace, written, request.managed_by);
         return Ok((Some(manifest), request.cni_namespace.clone()));
     };
@@ -187,7 +187,7 @@ fn misfit(
 }
 
 fn name_taken(observed: &ObservedCluster, member: &Member) -> Option<Finding> {
-    let istio = observed.istios.iter().find(|istio| istio.name == NAME)?;
+    let istio = observed.control_planes.istios.iter().find(|istio| istio.name == NAME)?;
     let found = codes::OTHER_NAMESPACE
         .found(format!("Istio {NAME} of {} governs another namespace", member.name))
         .cluster(&member.name)
@@ -204,7 +204,7 @@ fn foreign_control_planes(
     standing: Option<&ObservedResource>,
 ) -> Vec<Finding> {
     let mut found = Vec::new();
-    for istiod in observed.istiods.iter().filter(|istiod| !istiod.by_sail) {
+    for istiod in observed.control_planes.istiods.iter().filter(|istiod| !istiod.by_sail) {
         let object = format!("Deployment {}/{}", istiod.namespace, istiod.name);
         if istiod.namespace != namespace {
             let what =

@@ -46,7 +46,7 @@ pub fn governing<'a>(observed: &'a ObservedCluster, namespace: &str) -> Result<O
         [one] => Ok(Some(one)),
         several => Err(codes::SEVERAL_ISTIOS
             .found(format!("{} resources Istio govern namespace {namespace}", several.len()))
-            .context(&observed.context)
+            .context(&observed.identity.context)
             .because(several.iter().map(|istio| istio.name.as_str()).collect::<Vec<_>>().join(", "))
             .fix("leave one of them; a join would not know which to extend")),
     }
@@ -87,7 +87,7 @@ pub(super) fn members<'a>(
     observed: &'a [ObservedCluster],
     findings: &mut Findings,
 ) -> Vec<Joining<'a>> {
-    let contexts: Vec<&str> = observed.iter().map(|cluster| cluster.context.as_str()).collect();
+    let contexts: Vec<&str> = observed.iter().map(|cluster| cluster.identity.context.as_str()).collect();
     for unknown in request.cluster_names.keys().filter(|context| !contexts.contains(&context.as_str())) {
         let draft = Error::usage(format!("--cluster-name names context {unknown:?}, which is not joined"))
             .because(format!("the contexts are {}", contexts.join(", ")))
@@ -97,13 +97,14 @@ pub(super) fn members<'a>(
     }
     let mut joining = Vec::new();
     for (index, cluster) in observed.iter().enumerate() {
-        if let Some(twin) = observed[..index].iter().find(|earlier| earlier.uid == cluster.uid) {
+        if let Some(twin) = observed[..index].iter().find(|earlier| earlier.identity.uid == cluster.identity.uid) {
             findings.push(one_cluster_twice(twin, cluster));
             continue;
         }
         let Some(name) = findings.keep(name(request, cluster)) else { continue };
         let Some(network) = findings.keep(network(request, cluster, &name)) else { continue };
-        let member = Member { context: cluster.context.clone(), name, network, uid: cluster.uid.clone() };
+        let member =
+            Member { context: cluster.identity.context.clone(), name, network, uid: cluster.identity.uid.clone() };
         joining.push(Joining { member, seen: cluster });
     }
     if joining.len() == observed.len() {
@@ -144,14 +145,14 @@ fn not_joined(flag: &str, unknown: &str, joining: &[Joining<'_>]) -> Finding {
 /// # Errors
 /// What was found where several control planes govern the namespace, or no name can be made.
 pub fn name(request: &JoinRequest, cluster: &ObservedCluster) -> Result<ClusterName, Finding> {
-    if let Some(name) = request.cluster_names.get(&cluster.context) {
+    if let Some(name) = request.cluster_names.get(&cluster.identity.context) {
         return Ok(name.clone());
     }
     let standing = governing(cluster, &request.system_namespace)?
         .and_then(|istio| istio.spec_text(&["values", "global", "multiCluster", "clusterName"]));
     let name = match standing {
         Some(name) => ClusterName::new(name),
-        None => ClusterName::from_context(&cluster.context),
+        None => ClusterName::from_context(&cluster.identity.context),
     };
     name.map_err(|error| codes::NAME_INVALID.of_error(error))
 }
@@ -168,21 +169,22 @@ fn network(request: &JoinRequest, cluster: &ObservedCluster, name: &ClusterName)
         (Some(wanted), Some(standing)) if wanted.as_str() != standing => Err(codes::NETWORK_DIFFERS
             .found(format!("cluster {name} is in network {standing:?}, not in {wanted:?}"))
             .cluster(name)
-            .context(&cluster.context)
+            .context(&cluster.identity.context)
             .object(format!("namespace {namespace}"))
             .because("workloads that run know their network already, and peers send traffic by it")
             .fix(format!("leave out --network {name}={wanted}"))),
         (Some(wanted), _) => Ok(wanted.clone()),
-        (None, Some(standing)) => NetworkName::new(standing)
-            .map_err(|error| codes::NETWORK_INVALID.of_error(error.at(format!("context {}", cluster.context)))),
+        (None, Some(standing)) => NetworkName::new(standing).map_err(|error| {
+            codes::NETWORK_INVALID.of_error(error.at(format!("context {}", cluster.identity.context)))
+        }),
         (None, None) => Ok(NetworkName::of_cluster(name)),
     }
 }
 
 fn one_cluster_twice(twin: &ObservedCluster, cluster: &ObservedCluster) -> Finding {
     codes::ONE_CLUSTER_TWICE
-        .found(format!("contexts {} and {} are one cluster", twin.context, cluster.context))
-        .because(format!("namespace kube-system has the UID {} in both", cluster.uid))
+        .found(format!("contexts {} and {} are one cluster", twin.identity.context, cluster.identity.context))
+        .because(format!("namespace kube-system has the UID {} in both", cluster.identity.uid))
         .fix("name each cluster by one context")
 }
 

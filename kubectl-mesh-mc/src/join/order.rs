@@ -16,7 +16,7 @@ use mesh_shared::model::kube::object::ObjectKey;
 use mesh_shared::model::kube::write::Write;
 use mesh_shared::model::names::ClusterName;
 use mesh_shared::model::seen::cluster::ObservedCluster;
-use mesh_shared::plugin::error::Result;
+use mesh_shared::plugin::error::{Error, Result};
 use mesh_shared::plugin::finding::Finding;
 use mesh_shared::plugin::finding::codes::gateway as codes;
 use serde_json::Value;
@@ -84,7 +84,7 @@ pub(super) fn gateway_annotations(
 ) -> Result<BTreeMap<String, String>, Finding> {
     let mut annotations = BTreeMap::new();
     if request.gateway_internal {
-        let cloud = observed.cloud.as_deref().unwrap_or("none");
+        let cloud = observed.platform.cloud.as_deref().unwrap_or("none");
         annotations = gateway::internal_annotations(cloud).ok_or_else(|| {
             codes::NO_INTERNAL_ADDRESS
                 .found(format!("no annotation is known that gives {} an internal gateway address", member.name))

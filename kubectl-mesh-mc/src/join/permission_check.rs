@@ -6,7 +6,6 @@ use mesh_shared::cluster::access_review::{Needed, lacking};
 use mesh_shared::cluster::apply::create_strict_dry_run;
 use mesh_shared::cluster::context::Cluster;
 use mesh_shared::cluster::probe::pull_secret_of;
-use mesh_shared::engine::action::Action;
 use mesh_shared::model::kube::access::RoleFile;
 use mesh_shared::model::kube::pull_secret::PullSecret;
 use mesh_shared::model::seen::cluster::ObservedCluster;

@@ -8,7 +8,6 @@ use mesh_shared::model::seen::cluster::ObservedCluster;
 use mesh_shared::plugin::error::{Error, Result};
 use mesh_shared::plugin::finding::codes::probe;
 use mesh_shared::plugin::finding::{Finding, Findings, Verb};
-use serde::Serialize;
 
 use super::control_plane::{self, ControlPlanePlan};
 use super::members::{self, Joining, Member};
@@ -16,6 +15,8 @@ use super::order::{self, gateway_annotations};
 use super::remote_access;
 use super::request::JoinRequest;
 use super::trust::{self, TrustPlan};
+use crate::keep::ca_folder::CaFolderState;
+use crate::work::tasks::Steps;
 
 /// A join, decided and not yet done.
 #[derive(Debug, Clone)]
@@ -29,7 +30,6 @@ pub struct JoinPlan {
     /// Per member, what its control plane is and will be.
     pub control_planes: BTreeMap<ClusterName, ControlPlanePlan>,
     /// What should be known before saying yes.
-    #[serde(flatten)]
     pub findings: Findings,
     /// What is done.
     pub steps: Steps,
@@ -86,7 +86,7 @@ fn decide(
 }
 
 fn other_probes(Joining { member, seen }: &Joining<'_>) -> Option<Finding> {
-    let probes = seen.other_probes.join(", ");
+    let probes = seen.probes.other.join(", ");
     let what = || format!("another run may be at work in {}: it has the probe {probes}", member.name);
     (!probes.is_empty())
         .then(|| probe::ANOTHER_RUN.found(what()).cluster(&member.name).context(&member.context).as_documented())

@@ -35,7 +35,7 @@ pub(super) fn remote_access(joining: &[Joining<'_>], findings: &mut Findings) ->
     let mut plan = RemoteAccessPlan::default();
     for Joining { member: reader, seen } in joining {
         for peer in joining.iter().filter(|peer| peer.member.name != reader.name) {
-            match seen.remote_secrets.iter().find(|secret| registers(secret, &peer.member.name)) {
+            match seen.access.remote_secrets.iter().find(|secret| registers(secret, &peer.member.name)) {
                 Some(secret) => findings.extend(misfit(secret, reader, &peer.member, peer.seen)),
                 None => plan.missing.push((reader.name.clone(), peer.member.name.clone())),
             }
@@ -43,7 +43,7 @@ pub(super) fn remote_access(joining: &[Joining<'_>], findings: &mut Findings) ->
         findings.extend(strangers(reader, seen, joining));
     }
     for Joining { member: peer, seen } in joining {
-        if !plan.readers_of(&peer.name).is_empty() && seen.api_addresses.is_empty() {
+        if !plan.readers_of(&peer.name).is_empty() && seen.access.api_addresses.is_empty() {
             findings.push(
                 codes::NO_ADDRESS
                     .found(format!("no address is known at which peers reach the API server of {}", peer.name))
@@ -75,8 +75,9 @@ fn misfit(secret: &RemoteSecretFound, reader: &Member, peer: &Member, peer_seen:
         return Some(found.fix("delete that Secret and join again"));
     }
     let known = |address: &ApiAddress| secret.server.as_deref() == Some(address.url.as_str());
-    let same_authority = peer_seen.authorities.iter().any(|fingerprint| Some(fingerprint) == secret.server_ca.as_ref());
-    if peer_seen.api_addresses.iter().any(known) || same_authority {
+    let same_authority =
+        peer_seen.access.authorities.iter().any(|fingerprint| Some(fingerprint) == secret.server_ca.as_ref());
+    if peer_seen.access.api_addresses.iter().any(known) || same_authority {
         return None;
     }
     let found = codes::NAME_OF_ANOTHER_CLUSTER

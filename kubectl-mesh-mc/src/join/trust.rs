@@ -63,14 +63,14 @@ pub(super) fn trust(
     // Of a cluster whose root is of no use nothing else is asked.
     let mut good = Vec::new();
     for one in joining {
-        match unusable(&one.member, &one.seen.trust, namespace) {
+        match unusable(&one.member, &one.seen.trust.root, namespace) {
             Some(finding) => findings.push(finding),
             None => good.push(one),
         }
     }
     let in_use = findings.keep(shared_root(&good, namespace));
     let issue: Vec<ClusterName> =
-        good.iter().filter(|one| !one.seen.has_cacerts).map(|one| one.member.name.clone()).collect();
+        good.iter().filter(|one| !one.seen.trust.has_cacerts).map(|one| one.member.name.clone()).collect();
     let folder = folder?;
     let shown = folder.path.display().to_string();
     if issue.is_empty() {
@@ -161,7 +161,7 @@ fn unusable(member: &Member, trust: &TrustRoot, namespace: &str) -> Option<Findi
 
 fn shared_root(joining: &[&Joining<'_>], namespace: &str) -> Result<Option<Fingerprint>, Finding> {
     let roots: Vec<(&ClusterName, &Fingerprint)> =
-        joining.iter().filter_map(|one| Some((&one.member.name, one.seen.trust.fingerprint()?))).collect();
+        joining.iter().filter_map(|one| Some((&one.member.name, one.seen.trust.root.fingerprint()?))).collect();
     let Some((_, first)) = roots.first() else { return Ok(None) };
     if roots.iter().all(|(_, root)| root == first) {
         return Ok(Some(**first));

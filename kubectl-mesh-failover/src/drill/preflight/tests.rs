@@ -127,11 +127,12 @@ fn codes_of(findings: &Findings) -> Vec<&'static str> {
 fn all_that_is_wrong_is_found_at_once() {
     let (mut east, mut west) = (seen("east", "east-1", false), seen("west", "west-1", true));
     let admin = ServicePort { name: "admin".into(), port: 5001, target: "5001".into(), protocol: "http".into() };
-    east.services.get_mut(&name()).unwrap().ports.push(admin);
+    east.services.by_name.get_mut(&name()).unwrap().ports.push(admin);
     let mut findings = Findings::default();
     assert!(served(&[&east, &west], &east, &name(), None, &mut findings).is_none());
-    let failed = Side { cluster: east.name.clone(), context: "c".into(), region: "east-1".into(), endpoints: 1 };
-    (east.network, west.network) = (None, None);
+    let failed =
+        Side { cluster: east.membership.name.clone(), context: "c".into(), region: "east-1".into(), endpoints: 1 };
+    (east.membership.network, west.membership.network) = (None, None);
     destination(&[&east, &west], &east, &failed, None, &name(), &mut findings);
     assert_eq!(
         codes_of(&findings),
@@ -144,8 +145,9 @@ fn all_that_is_wrong_is_found_at_once() {
 #[test]
 fn what_needs_a_service_or_a_target_that_is_not_there_is_left_out() {
     let (mut east, west) = (seen("east", "east-1", false), seen("west", "west-1", false));
-    let failed = Side { cluster: east.name.clone(), context: "c".into(), region: "east-1".into(), endpoints: 1 };
-    east.services.clear();
+    let failed =
+        Side { cluster: east.membership.name.clone(), context: "c".into(), region: "east-1".into(), endpoints: 1 };
+    east.services.by_name.clear();
     let mut findings = Findings::default();
     assert!(served(&[&east, &west], &east, &name(), None, &mut findings).is_none());
     assert!(destination(&[&east, &west], &east, &failed, None, &name(), &mut findings).is_none());

@@ -238,7 +238,11 @@ fn endpoints_without_a_sidecar_are_said() {
 #[test]
 fn what_is_open_twice_is_said() {
     let mut east = serving("east");
-    east.gateways.extend([gateway("users", "somebody", &["*.local"]), our_gateway(&[HOST])]);
+    east.east_west
+        .known_mut()
+        .unwrap()
+        .gateway_rules
+        .extend([gateway("users", "somebody", &["*.local"]), our_gateway(&[HOST])]);
     let found = exposed(&[east]).findings;
     assert_eq!(
         found.sentences(),

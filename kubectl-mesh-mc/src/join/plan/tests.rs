@@ -170,9 +170,14 @@ fn two_fresh_clusters_get_everything() {
 #[test]
 fn nothing_but_the_probe_is_written_before_the_addresses_are_proved() {
     let plan = plan(&request(), &[fresh("east"), fresh("west")], Some(&empty_folder())).unwrap();
-    let proved = plan.steps.iter().find(|(_, step)| matches!(step.action, Action::SettleAddresses { .. })).unwrap().0;
-    for (id, step) in plan.steps.iter().filter(|(_, step)| step.action.writes() && step.phase != Phase::Probe) {
-        assert!(comes_after(&plan, id, proved), "{}", step.action.title());
+    let proved = plan
+        .steps
+        .iter()
+        .find(|(_, step)| matches!(step.action, Action::Task(Task::SettleAddresses { .. })))
+        .unwrap()
+        .0;
+    for (id, step) in plan.steps.iter().filter(|(_, step)| step.action.writes() && step.part != Phase::Probe) {
+        assert!(comes_after(&plan, id, proved), "{}", title(&step.action));
     }
 }
 
@@ -210,7 +215,9 @@ fn a_remote_secret_is_written_only_after_its_token_is_proved() {
 #[test]
 fn probes_are_removed_after_everybody_who_uses_them() {
     let plan = plan(&request(), &[fresh("east"), fresh("west")], Some(&empty_folder())).unwrap();
-    for (id, step) in plan.steps.iter().filter(|(_, step)| matches!(step.action, Action::RemoveProbe)) {
+    for (id, step) in
+        plan.steps.iter().filter(|(_, step)| matches!(step.action, Action::Task(Task::RemoveProbe { .. })))
+    {
         let users: Vec<_> = plan
             .steps
             .iter()
@@ -295,7 +302,7 @@ fn a_folder_that_signed_only_for_other_clusters_is_another_mesh() {
 #[test]
 fn a_probe_whose_run_has_ended_is_removed_and_one_whose_run_may_live_is_not() {
     let mut east = fresh("east");
-    east.other_probes = ["mesh-probe-dead", "mesh-probe-beef"].map(str::to_owned).into();
+    east.probes.other = ["mesh-probe-dead", "mesh-probe-beef"].map(str::to_owned).into();
     east.probes.note_ended_runs(|namespace| namespace == "mesh-probe-dead");
     let plan = plan(&request(), &[east, fresh("west")], Some(&empty_folder())).unwrap();
     let removed: Vec<&Action> = plan
@@ -304,7 +311,7 @@ fn a_probe_whose_run_has_ended_is_removed_and_one_whose_run_may_live_is_not() {
         .map(|(_, step)| &step.action)
         .filter(|action| matches!(action, Action::Task(Task::RemoveLeftoverProbes { .. })))
         .collect();
-    assert_eq!(removed, [&Action::RemoveLeftoverProbes { namespaces: vec!["mesh-probe-dead".into()] }]);
+    assert_eq!(removed, [&Action::Task(Task::RemoveLeftoverProbes { namespaces: vec!["mesh-probe-dead".into()] })]);
     assert_eq!(plan.findings.sentences(), ["another run may be at work in east: it has the probe mesh-probe-beef"]);
 }
 
@@ -322,8 +329,17 @@ fn all_that_is_wrong_is_refused_at_once() {
         networks: [("nort".to_owned(), NetworkName::new("n").unwrap())].into(),
         ..request()
     };
-    let west = { let mut with = with_root("west", "two"); with.control_planes.sail = None; with.access.api_addresses = Vec::new(); with };
-    let north = { let mut with = fresh("north"); with.trust.root = TrustRoot::Unusable { fault: "no key".into() }; with };
+    let west = {
+        let mut with = with_root("west", "two");
+        with.control_planes.sail = None;
+        with.access.api_addresses = Vec::new();
+        with
+    };
+    let north = {
+        let mut with = fresh("north");
+        with.trust.root = TrustRoot::Unusable { fault: "no key".into() };
+        with
+    };
     assert_eq!(
         codes(&request, &[with_root("east", "one"), west, north], Some(&empty_folder())),
         [
@@ -341,11 +357,20 @@ fn all_that_is_wrong_is_refused_at_once() {
 
 #[test]
 fn what_cannot_be_judged_is_left_out() {
-    let twin = { let mut with = fresh("west"); with.identity.uid = "uid-of-east".into(); with.access.api_addresses = Vec::new(); with };
+    let twin = {
+        let mut with = fresh("west");
+        with.identity.uid = "uid-of-east".into();
+        with.access.api_addresses = Vec::new();
+        with
+    };
     assert_eq!(codes(&request(), &[fresh("east"), twin], Some(&empty_folder())), ["mesh/one-cluster-twice"]);
     let mesh = |context: &str, id: &str| {
         let istio = json!({"spec": {"values": {"global": {"meshID": id, "network": context}}}});
-        { let mut with = fresh(context); with.control_planes.istios = vec![ObservedResource { name: "default".into(), object: istio }]; with }
+        {
+            let mut with = fresh(context);
+            with.control_planes.istios = vec![ObservedResource { name: "default".into(), object: istio }];
+            with
+        }
     };
     assert_eq!(codes(&request(), &[mesh("east", "one"), mesh("west", "two")], None), ["mesh/ids-differ"]);
     let differ = [with_root("east", "one"), with_root("west", "two"), fresh("north")];
@@ -354,7 +379,11 @@ fn what_cannot_be_judged_is_left_out() {
 
 #[test]
 fn one_cluster_under_two_contexts_is_refused() {
-    let twin = { let mut with = fresh("west"); with.identity.uid = "uid-of-east".into(); with };
+    let twin = {
+        let mut with = fresh("west");
+        with.identity.uid = "uid-of-east".into();
+        with
+    };
     let text = refusal(&request(), &[fresh("east"), twin], Some(&empty_folder()));
     assert!(text.starts_with("contexts east and west are one cluster"), "{text}");
 }
@@ -389,7 +418,11 @@ fn a_name_for_what_is_not_joined_is_a_usage_error_that_lists_what_is() {
 
 #[test]
 fn without_the_operator_both_ways_to_install_it_are_named() {
-    let bare = { let mut with = fresh("west"); with.control_planes.sail = None; with };
+    let bare = {
+        let mut with = fresh("west");
+        with.control_planes.sail = None;
+        with
+    };
     let error = plan(&request(), &[fresh("east"), bare], Some(&empty_folder())).map(|_| ()).unwrap_err();
     let remedy = error.remedy.join("\n");
     assert!(remedy.contains("OLM") && remedy.contains("helm install"), "{remedy}");
@@ -428,8 +461,11 @@ fn a_control_plane_that_does_not_fit_is_refused_with_what_differs() {
     let istio = json!({"metadata": {"name": "default"}, "spec": {"namespace": "istio-system", "values": {
         "global": {"meshID": "mesh1", "network": "network1", "multiCluster": {"clusterName": "east"}},
         "pilot": {"cni": {"enabled": false}}}}});
-    let east =
-        { let mut with = fresh("east"); with.control_planes.istios = vec![ObservedResource { name: "default".into(), object: istio }]; with };
+    let east = {
+        let mut with = fresh("east");
+        with.control_planes.istios = vec![ObservedResource { name: "default".into(), object: istio }];
+        with
+    };
     let text = refusal(&request(), &[east, fresh("west")], Some(&empty_folder()));
     assert!(text.contains(".spec.values.pilot.cni.enabled is false, wanted true"), "{text}");
 }
@@ -458,7 +494,11 @@ fn an_istiod_that_does_not_govern_our_namespace_is_only_noted() {
         by_sail: false,
         cluster_id: None,
     };
-    let east = { let mut with = fresh("east"); with.control_planes.istiods = vec![ingress("openshift-ingress")]; with };
+    let east = {
+        let mut with = fresh("east");
+        with.control_planes.istiods = vec![ingress("openshift-ingress")];
+        with
+    };
     let plan = plan(&request(), &[east, fresh("west")], Some(&empty_folder())).unwrap();
     assert!(
         plan.findings.sentences().iter().any(|note| note.contains("openshift-ingress/istiod-openshift-gateway")),
@@ -485,7 +525,11 @@ fn a_value_that_the_join_sets_itself_is_refused() {
 
 #[test]
 fn openshift_sets_the_cni_itself() {
-    let east = { let mut with = fresh("east"); with.platform.openshift = true; with };
+    let east = {
+        let mut with = fresh("east");
+        with.platform.openshift = true;
+        with
+    };
     let plan = plan(&request(), &[east, fresh("west")], Some(&empty_folder())).unwrap();
     let values =
         |index: usize| plan.control_planes[&plan.members[index].name].istio.as_ref().unwrap()["spec"]["values"].clone();
@@ -495,7 +539,11 @@ fn openshift_sets_the_cni_itself() {
 
 #[test]
 fn a_cluster_that_no_address_leads_to_names_the_flag() {
-    let east = { let mut with = fresh("east"); with.access.api_addresses = Vec::new(); with };
+    let east = {
+        let mut with = fresh("east");
+        with.access.api_addresses = Vec::new();
+        with
+    };
     let error = plan(&request(), &[east, fresh("west")], Some(&empty_folder())).map(|_| ()).unwrap_err();
     assert_eq!(error.remedy, ["name one: --api-server east=https://HOST:PORT"]);
 }
@@ -526,7 +574,11 @@ fn an_internal_gateway_wants_a_cloud_that_is_known() {
     assert!(
         refusal(&request, &[fresh("east"), fresh("west")], Some(&empty_folder())).contains("internal gateway address")
     );
-    let cloudy = |context: &str| { let mut with = fresh(context); with.platform.cloud = Some("aws".into()); with };
+    let cloudy = |context: &str| {
+        let mut with = fresh(context);
+        with.platform.cloud = Some("aws".into());
+        with
+    };
     assert!(plan(&request, &[cloudy("east"), cloudy("west")], Some(&empty_folder())).is_ok());
 }
 
@@ -534,7 +586,11 @@ fn an_internal_gateway_wants_a_cloud_that_is_known() {
 fn without_probes_no_pod_is_started() {
     let request = JoinRequest { probe: false, ..request() };
     let plan = plan(&request, &[fresh("east"), fresh("west")], Some(&empty_folder())).unwrap();
-    assert!(plan.steps.iter().all(|(_, step)| !matches!(step.action, Action::StartProbe | Action::RemoveProbe)));
+    assert!(
+        plan.steps
+            .iter()
+            .all(|(_, step)| !matches!(step.action, Action::Task(Task::StartProbe | Task::RemoveProbe { .. })))
+    );
 }
 
 fn comes_after(plan: &JoinPlan, step: StepId, before: StepId) -> bool {
