@@ -20,10 +20,10 @@ use mesh_shared::session::Session;
 use crate::completion::subject;
 use crate::drill::command::DrillArguments;
 use crate::expose::command::{ExposeArguments, UnexposeArguments};
-use crate::identity::{BUILD, MANAGER};
 use crate::list::command::ListArguments;
 use crate::locality::command::LocalityArguments;
-use crate::mesh::observe::MeshArguments;
+use crate::mesh::arguments::MeshArguments;
+use crate::plugin_identity::{BUILD, MANAGER};
 use crate::regions::command::RegionsArguments;
 use crate::{drill, expose, list, locality, regions};
 

@@ -3,10 +3,10 @@
 use mesh_shared::plugin::completion::line::{Line, Wanted};
 use mesh_shared::plugin::completion::subject::{Live, Names, Subject};
 
-use crate::drill::{faults, object_names, record};
+use crate::drill::{fault_record, faults, object_names};
 
 /// Services with a record of a drill.
-const DRILLED: Names = Names::Live(Live::ConfigMaps { label: record::LABEL, prefix: object_names::PREFIX });
+const DRILLED: Names = Names::Live(Live::ConfigMaps { label: fault_record::LABEL, prefix: object_names::PREFIX });
 
 /// What the value of an argument is, by its id.
 pub fn subject(line: &Line) -> Option<Subject> {

@@ -1,5 +1,7 @@
 //! The program `kubectl mesh-failover`.
 
+pub mod plugin_identity;
+
 use std::process::ExitCode;
 
 fn main() -> ExitCode {

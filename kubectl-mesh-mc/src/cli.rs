@@ -18,9 +18,9 @@ use mesh_shared::plugin::terminal::version::VersionArguments;
 use mesh_shared::session::Session;
 
 use crate::completion::{meshes, subject};
-use crate::identity::{BUILD, MANAGER};
 use crate::join;
 use crate::join::arguments::JoinArguments;
+use crate::plugin_identity::{BUILD, MANAGER};
 
 const EXAMPLES: &str = "\
 # Make one mesh of two clusters

@@ -2,9 +2,9 @@
 
 mod cli;
 mod completion;
-mod identity;
 mod join;
 mod keep;
+mod plugin_identity;
 mod work;
 
 use std::process::ExitCode;

@@ -2,11 +2,11 @@
 
 mod certificates;
 pub mod environment;
-pub mod kept_certificates;
-mod peer_access;
+pub mod opened_ca_folder;
 mod perform;
-pub mod permissions;
 mod progress;
+mod remote_access;
 pub mod run;
+pub mod step_permissions;
 pub mod tasks;
 mod verify;

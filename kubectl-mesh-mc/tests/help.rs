@@ -1,4 +1,4 @@
-//! What the program itself says to a person who asks it for help, or types it wrong. All pages of help: `src/cli/tests.rs`.
+//! What the program itself says to a person who asks it for help, or types it wrong. All pages of help: `reference/plugin_tests.rs`.
 //!
 //! A change that is meant is accepted by `make reference`.
 

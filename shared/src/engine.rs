@@ -6,4 +6,4 @@ pub mod execute;
 pub mod steps;
 
 #[cfg(test)]
-mod toy;
+mod test_vocabulary;

@@ -2,10 +2,10 @@
 
 pub mod arguments;
 pub mod completion;
+pub mod did_you_mean;
 pub mod duration;
 pub mod error;
 pub mod finding;
-pub mod near;
 pub mod release;
 pub mod terminal;
 pub mod text;

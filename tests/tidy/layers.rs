@@ -21,11 +21,11 @@ const ENGINE: &str = "shared/src/engine";
 const CLUSTER: &str = "shared/src/cluster";
 const SESSION: &str = "shared/src/session";
 const PROBE: &str = "shared/probe/src";
-const MC_IDENTITY: &str = "kubectl-mesh-mc/src/identity";
+const MC_IDENTITY: &str = "kubectl-mesh-mc/src/plugin_identity";
 const MC_KEEP: &str = "kubectl-mesh-mc/src/keep";
 const MC_WORK: &str = "kubectl-mesh-mc/src/work";
 const MC_JOIN: &str = "kubectl-mesh-mc/src/join";
-const FO_IDENTITY: &str = "kubectl-mesh-failover/src/identity";
+const FO_IDENTITY: &str = "kubectl-mesh-failover/src/plugin_identity";
 const FO_MESH: &str = "kubectl-mesh-failover/src/mesh";
 const FO_EXPOSE: &str = "kubectl-mesh-failover/src/expose";
 const FO_LIST: &str = "kubectl-mesh-failover/src/list";
@@ -113,7 +113,7 @@ pub(crate) fn faults(sources: &Sources) -> Vec<String> {
 const VALUES: &[&str] = &[
     "shared/src/engine/event.rs",
     "shared/src/engine/steps.rs",
-    "kubectl-mesh-mc/src/work/permissions.rs",
+    "kubectl-mesh-mc/src/work/step_permissions.rs",
     "kubectl-mesh-mc/src/work/tasks.rs",
     "kubectl-mesh-mc/src/join/control_plane.rs",
     "kubectl-mesh-mc/src/join/members.rs",
@@ -125,19 +125,20 @@ const VALUES: &[&str] = &[
     "kubectl-mesh-failover/src/drill/experiment.rs",
     "kubectl-mesh-failover/src/drill/faults",
     "kubectl-mesh-failover/src/drill/governing_rule.rs",
-    "kubectl-mesh-failover/src/drill/locality_rule.rs",
+    "kubectl-mesh-failover/src/drill/find_governing_rule.rs",
     "kubectl-mesh-failover/src/drill/measure.rs",
     "kubectl-mesh-failover/src/drill/measure/",
     "kubectl-mesh-failover/src/drill/object_names.rs",
-    "kubectl-mesh-failover/src/drill/origin.rs",
+    "kubectl-mesh-failover/src/drill/live_answerers.rs",
     "kubectl-mesh-failover/src/drill/permissions.rs",
     "kubectl-mesh-failover/src/drill/phase.rs",
     "kubectl-mesh-failover/src/drill/pods.rs",
     "kubectl-mesh-failover/src/drill/preflight.rs",
-    "kubectl-mesh-failover/src/drill/record.rs",
+    "kubectl-mesh-failover/src/drill/fault_record.rs",
     "kubectl-mesh-failover/src/drill/recording.rs",
+    "kubectl-mesh-failover/src/drill/request_outcome.rs",
     "kubectl-mesh-failover/src/drill/report/",
-    "kubectl-mesh-failover/src/drill/restore.rs",
+    "kubectl-mesh-failover/src/drill/restore_outcome.rs",
     "kubectl-mesh-failover/src/drill/side.rs",
     "kubectl-mesh-failover/src/drill/words.rs",
     "kubectl-mesh-failover/src/expose/binding.rs",
@@ -149,7 +150,7 @@ const VALUES: &[&str] = &[
     "kubectl-mesh-failover/src/locality/damaged.rs",
     "kubectl-mesh-failover/src/locality/drift.rs",
     "kubectl-mesh-failover/src/locality/effective_rules.rs",
-    "kubectl-mesh-failover/src/locality/place.rs",
+    "kubectl-mesh-failover/src/locality/rule_to_write.rs",
     "kubectl-mesh-failover/src/locality/plan.rs",
     "kubectl-mesh-failover/src/locality/removal.rs",
     "kubectl-mesh-failover/src/locality/request.rs",

@@ -6,8 +6,8 @@ use std::time::Duration;
 use clap::Args;
 use mesh_shared::cluster::connection_arguments::parse_duration;
 use mesh_shared::plugin::arguments::{ConsentArguments, ReportFormat};
+use mesh_shared::plugin::did_you_mean::near;
 use mesh_shared::plugin::error::{Error, Result};
-use mesh_shared::plugin::near::near;
 use regex_lite::Regex;
 
 use crate::drill::faults;

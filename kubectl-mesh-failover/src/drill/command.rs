@@ -6,9 +6,9 @@ use mesh_shared::plugin::terminal::help;
 use mesh_shared::session::Session;
 
 use super::arguments::RunArguments;
-use super::list::ListArguments;
-use super::recover::RecoverArguments;
-use crate::mesh::observe::MeshArguments;
+use super::list_command::ListArguments;
+use super::recover_command::RecoverArguments;
+use crate::mesh::arguments::MeshArguments;
 
 const EXAMPLES: &str = "\
 # Scale helloworld of east to zero, and back
@@ -96,9 +96,9 @@ enum DrillVerb {
 /// A refusal before anything was changed; what could not be put back.
 pub async fn drill(arguments: DrillArguments, mesh: &MeshArguments, session: &Session) -> Result<u8> {
     match (arguments.verb, arguments.run.0) {
-        (Some(DrillVerb::Recover(arguments)), _) => super::recover::recover(&arguments, mesh, session).await,
-        (Some(DrillVerb::List(arguments)), _) => super::list::list(&arguments, mesh, session).await,
-        (None, Some(arguments)) => super::run::run(&arguments, mesh, session).await,
+        (Some(DrillVerb::Recover(arguments)), _) => super::recover_command::recover(&arguments, mesh, session).await,
+        (Some(DrillVerb::List(arguments)), _) => super::list_command::list(&arguments, mesh, session).await,
+        (None, Some(arguments)) => super::run_command::run(&arguments, mesh, session).await,
         (None, None) => Err(Error::usage("no service is named").fix("kubectl mesh-failover drill --help")),
     }
 }

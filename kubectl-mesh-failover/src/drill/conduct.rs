@@ -12,14 +12,14 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::inject;
 use super::inject::inject;
+use super::live_answerers::Origins;
 use super::lock::Locks;
-use super::origin::Origins;
+use super::observers::{start_traffic, watch_counters};
 use super::phase::{Effect, Event, Machine, Origin, Phase};
 use super::put_back::put_back;
 use super::recording::{Left, Mark, PutBack, Reading, Recording, Sample, Stop, TrafficEnd};
 use super::setup::Drill;
 use super::traffic::Reader;
-use super::watch::{start_traffic, watch_counters};
 
 /// How often the machine is told that time has passed.
 const TICK: Duration = Duration::from_millis(50);

@@ -3,18 +3,19 @@
 //! A new fault is its file and its line in `faults!` below, its roles in docs/permissions, and its row in docs/drills.md.
 
 pub mod by_filter;
-pub mod kind;
-#[cfg(test)]
-pub(crate) mod latency;
+pub mod fault_kind;
 pub mod scale_to_zero;
 pub mod upstream_errors;
+
+#[cfg(test)]
+pub(crate) mod latency;
 
 use std::sync::LazyLock;
 
 use mesh_shared::plugin::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use self::kind::{BadArgument, FaultEntry, FaultKind};
+use self::fault_kind::{BadArgument, FaultEntry, FaultKind};
 
 /// Makes one `Fault` of all of them.
 macro_rules! faults {

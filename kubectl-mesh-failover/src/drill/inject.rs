@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use mesh_shared::cluster::context::Cluster;
-use mesh_shared::cluster::send_once::{Sent, send_once};
+use mesh_shared::cluster::write_while_wanted::{Sent, send_once};
 use mesh_shared::model::kube::write::Write;
 use mesh_shared::plugin::error::Error;
 use serde_json::Value;
@@ -14,7 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::changed::reversible::Making;
 use super::fence::{ChangeState, Fence};
-use crate::identity::MANAGER;
+use crate::plugin_identity::MANAGER;
 
 /// So often a request is sent that was turned away.
 const ATTEMPTS: u32 = 3;

@@ -1,4 +1,4 @@
-//! A drill while it runs: what is shown of it, from what has happened so far. [`Live`] is values only; `ui::live` draws.
+//! A drill while it runs: what is shown of it, from what has happened so far. [`Live`] is values only; `terminal::live_lines` draws.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,10 +1,12 @@
 //! From what was recorded to what is reported: a pure function. docs/drills.md defines each figure.
 
+pub mod answerers;
+
 use std::collections::BTreeMap;
 
 use super::recording::Recording;
 use crate::drill::report::document::{Document, SCHEMA};
-use crate::identity::BUILD;
+use crate::plugin_identity::BUILD;
 use facts::Facts;
 use figures::Baseline;
 use ordered_recording::OrderedRecording;
@@ -16,7 +18,6 @@ mod judgement;
 mod notes;
 mod ordered_recording;
 mod reasons;
-mod regions;
 mod timeline;
 
 #[cfg(test)]
@@ -27,7 +28,7 @@ pub fn measure(recording: &Recording) -> Document {
     let experiment = &recording.experiment;
     let mut ordered = OrderedRecording::of(recording);
     let windows = counters::windows(&recording.readings);
-    let source = regions::tell(experiment, &mut ordered, &windows);
+    let source = answerers::tell(experiment, &mut ordered, &windows);
     let baseline = Baseline::of(experiment, &ordered);
     let times = figures::times(experiment, &ordered, baseline);
     let figures = figures::figures(recording, &ordered, &times, source);
@@ -58,6 +59,6 @@ pub fn measure(recording: &Recording) -> Document {
 pub fn owners(recording: &Recording) -> BTreeMap<String, String> {
     let ordered = OrderedRecording::of(recording);
     let windows = counters::windows(&recording.readings);
-    let owners = regions::owners(&recording.experiment, &ordered.requests, &windows);
+    let owners = answerers::owners(&recording.experiment, &ordered.requests, &windows);
     owners.into_iter().map(|(text, region)| (text.to_owned(), region.to_owned())).collect()
 }

@@ -1,6 +1,6 @@
 //! The names of what a drill makes in clusters, by which it is found again: its record, its leases, its EnvoyFilter.
 
-use mesh_shared::model::kube::object::ObjectKey;
+use mesh_shared::model::kube::object_key::ObjectKey;
 use mesh_shared::model::names::service::ServiceName;
 
 /// How each of them begins.

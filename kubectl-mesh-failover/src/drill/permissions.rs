@@ -1,6 +1,6 @@
 //! What a drill's user must be allowed to do: the file docs/permissions/mesh-failover-drill.yaml grants it.
 
-use mesh_shared::model::kube::access::Access;
+use mesh_shared::model::kube::rbac::Access;
 use mesh_shared::model::names::service::ServiceName;
 
 use super::changed::Changed;

@@ -1,8 +1,8 @@
 //! Which pods serve a service, and what else they serve.
 
 use mesh_shared::model::names::service::ServiceName;
+use mesh_shared::model::seen::observed_traffic::ObservedTraffic;
 use mesh_shared::model::seen::services::{PodSeen, ServiceSeen};
-use mesh_shared::model::seen::traffic::ObservedTraffic;
 
 /// Pods behind a service in a cluster, by its endpoints.
 pub fn behind<'a>(at: &'a ObservedTraffic, service: &ServiceName) -> Vec<&'a PodSeen> {

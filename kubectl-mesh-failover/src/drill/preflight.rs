@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use mesh_shared::model::names::service::ServiceName;
+use mesh_shared::model::seen::observed_traffic::ObservedTraffic;
 use mesh_shared::model::seen::services::{PodSeen, ServicePort, ServiceSeen};
-use mesh_shared::model::seen::traffic::ObservedTraffic;
 use mesh_shared::plugin::error::{Error, Result};
 use mesh_shared::plugin::finding::codes::drill as codes;
 use mesh_shared::plugin::finding::codes::mesh::UNKNOWN_CLUSTER;

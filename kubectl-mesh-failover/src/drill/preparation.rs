@@ -10,14 +10,14 @@ use mesh_shared::cluster::access_review::{Needed, must_be_allowed};
 use mesh_shared::cluster::context::Cluster;
 use mesh_shared::cluster::exec;
 use mesh_shared::cluster::exec::Command;
-use mesh_shared::cluster::{apply, istiod, lease, workloads};
+use mesh_shared::cluster::{istiod, lease, workloads, write};
 use mesh_shared::machine::{clock, lock_holder, random};
-use mesh_shared::model::kube::access::{Access, RoleFile};
 use mesh_shared::model::kube::kinds::Target;
-use mesh_shared::model::kube::object::ObjectKey;
+use mesh_shared::model::kube::object_key::ObjectKey;
+use mesh_shared::model::kube::rbac::{Access, RoleFile};
 use mesh_shared::model::names::service::ServiceName;
+use mesh_shared::model::seen::observed_traffic::ObservedTraffic;
 use mesh_shared::model::seen::services::PodSeen;
-use mesh_shared::model::seen::traffic::ObservedTraffic;
 use mesh_shared::model::seen::workload::Owners;
 use mesh_shared::plugin::error::{Error, Kind, Result};
 use mesh_shared::plugin::finding::codes::{drill as codes, permissions as permission_codes};
@@ -27,23 +27,24 @@ use tokio::time::Instant;
 use super::arguments::{RunArguments, workload};
 use crate::drill::changed::Changed;
 use crate::drill::experiment::{Client, Experiment, Hypothesis};
-use crate::drill::faults::kind::Scene;
+use crate::drill::fault_record::Record;
+use crate::drill::faults::fault_kind::Scene;
+use crate::drill::find_governing_rule;
+use crate::drill::find_governing_rule::ClientOf;
 use crate::drill::governing_rule::Rule;
-use crate::drill::locality_rule;
-use crate::drill::locality_rule::ClientOf;
 use crate::drill::lock;
 use crate::drill::lock::Place;
 use crate::drill::phase::Timing;
 use crate::drill::preflight::Served;
 use crate::drill::prepared::Prepared;
-use crate::drill::record::Record;
 use crate::drill::traffic::Curl;
 use crate::drill::words;
 use crate::drill::{object_names, permissions, pods, preflight};
-use crate::identity::MANAGER;
 use crate::locality::damaged::damaged;
-use crate::mesh::observe::{Facets, Member, MeshArguments, Wanted, observe};
+use crate::mesh::arguments::MeshArguments;
+use crate::mesh::observe::{Facets, Member, Wanted, observe};
 use crate::mesh::permissions::DRILL;
+use crate::plugin_identity::MANAGER;
 
 /// Asks and checks.
 ///
@@ -92,7 +93,7 @@ pub async fn prepare(arguments: &RunArguments, mesh: &MeshArguments, session: &S
     };
     let mut rule = None;
     let target = served.as_ref().zip(asker.as_ref()).and_then(|(served, asker)| {
-        rule = locality_rule::rule(&seen, client_of(client_at, asker), &service, served.port.port);
+        rule = find_governing_rule::rule(&seen, client_of(client_at, asker), &service, served.port.port);
         preflight::destination(&seen, client_at, &served.side, rule.as_ref(), &service, &mut findings)
     });
     findings.refuse(Verb::Drill)?;
@@ -250,7 +251,7 @@ fn deadline(started: Timestamp, experiment: &Experiment, timing: &Timing) -> Tim
 async fn nothing_left_over(members: &[Member], service: &ServiceName) -> Result<()> {
     let key = object_names::record(service);
     let target = Target::new(&key.kind, &key.namespace, &key.name)?;
-    let records = try_join_all(members.iter().map(|member| apply::get(&member.cluster, &target))).await?;
+    let records = try_join_all(members.iter().map(|member| write::get(&member.cluster, &target))).await?;
     match members.iter().zip(records).find(|(_, record)| record.is_some()) {
         Some((member, _)) => Err(words::left_over(service, &member.cluster.context)),
         None => Ok(()),
@@ -261,7 +262,7 @@ async fn nothing_left_over(members: &[Member], service: &ServiceName) -> Result<
 async fn nothing_of_its_name(cluster: &Cluster, changed: &[Changed]) -> Result<()> {
     for made in changed.iter().filter(|changed| changed.reversible().is_created()) {
         let target = made.target()?;
-        if apply::get(cluster, &target).await?.is_some() {
+        if write::get(cluster, &target).await?.is_some() {
             let ObjectKey { kind, namespace, name } = &target.key;
             let kind = kind.to_ascii_lowercase();
             return Err(Error::refused(format!("{} exists already in {}", target.key, cluster.context))

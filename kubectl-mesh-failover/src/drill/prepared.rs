@@ -1,14 +1,14 @@
 //! A drill that may begin once it is agreed to.
 
 use super::experiment::Experiment;
+use super::fault_record::Record;
 use super::fence::Fence;
 use super::lock::Place;
 use super::phase::Timing;
-use super::record::Record;
 use super::setup::Drill;
 use super::traffic::Curl;
 use super::words::Overview;
-use crate::identity::MANAGER;
+use crate::plugin_identity::MANAGER;
 use mesh_shared::cluster::context::Cluster;
 use mesh_shared::model::names::service::ServiceName;
 use mesh_shared::model::seen::workload::Workload;

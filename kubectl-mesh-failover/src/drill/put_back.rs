@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
-use mesh_shared::cluster::apply::{delete, get};
 use mesh_shared::cluster::carry_out::carry_out;
 use mesh_shared::cluster::context::Cluster;
+use mesh_shared::cluster::write::{delete, get};
 use mesh_shared::model::kube::kinds::Target;
 use mesh_shared::plugin::error::{Error, Result};
 use mesh_shared::plugin::text;
@@ -14,12 +14,12 @@ use tokio::time::{Instant, sleep};
 
 use super::changed::Changed;
 use super::changed::reversible::Decision;
+use super::fault_record::Record;
 use super::fence::{API_SERVER_LIMIT, ChangeState};
 use super::object_names;
-use super::record::Record;
 use super::recording::{Left, PutBack};
-use super::restore;
-use crate::identity::MANAGER;
+use super::restore_outcome;
+use crate::plugin_identity::MANAGER;
 
 /// The first pause after a failure; each further one is twice as long, up to [`LONGEST_PAUSE`].
 const PAUSE: Duration = Duration::from_millis(200);
@@ -86,7 +86,7 @@ async fn one(
                         restored: false,
                         fault: Some(fault),
                         left: Some(Left::Open),
-                        ..restore::told_as_before(record, changed)
+                        ..restore_outcome::told_as_before(record, changed)
                     };
                 }
                 say("a request of the drill may still be carried out: waiting until it cannot be, a minute or more"
@@ -103,7 +103,7 @@ async fn one(
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
             (Err(error), _) => {
-                let unknown = restore::told(record, changed, None);
+                let unknown = restore_outcome::told(record, changed, None);
                 return PutBack {
                     after: "unknown".into(),
                     restored: false,
@@ -127,18 +127,18 @@ enum Attempt {
 async fn attempt(cluster: &Cluster, record: &Record, changed: &Changed) -> Result<Attempt> {
     let target = changed.target()?;
     let live = get(cluster, &target).await?;
-    let write = match restore::decide(record, changed, live.as_ref()) {
-        Decision::Back => return Ok(Attempt::Unchanged(restore::told(record, changed, live.as_ref()))),
-        Decision::Theirs { .. } => return Ok(Attempt::PutBack(restore::told(record, changed, live.as_ref()))),
+    let write = match restore_outcome::decide(record, changed, live.as_ref()) {
+        Decision::Back => return Ok(Attempt::Unchanged(restore_outcome::told(record, changed, live.as_ref()))),
+        Decision::Theirs { .. } => return Ok(Attempt::PutBack(restore_outcome::told(record, changed, live.as_ref()))),
         Decision::Restore(write) => write,
     };
     // A conflict is somebody else's change just now: the next attempt sees it.
     carry_out(cluster, &write, MANAGER).await?;
     let live = get(cluster, &target).await?;
-    if matches!(restore::decide(record, changed, live.as_ref()), Decision::Restore(_)) {
+    if matches!(restore_outcome::decide(record, changed, live.as_ref()), Decision::Restore(_)) {
         return Err(Error::failed(format!("{} is not yet as it was", target.key)).fix("see who else changes it"));
     }
-    Ok(Attempt::PutBack(restore::told(record, changed, live.as_ref())))
+    Ok(Attempt::PutBack(restore_outcome::told(record, changed, live.as_ref())))
 }
 
 /// Deletes the record of a drill whose changes are settled.

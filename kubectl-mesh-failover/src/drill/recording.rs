@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::experiment::Experiment;
+use super::request_outcome::Outcome;
 
 /// Everything that a report is made of.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -81,24 +82,6 @@ pub struct Sample {
     pub outcome: Outcome,
     /// What the pattern matched in the answer.
     pub answered_by: Option<String>,
-}
-
-/// How a request ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Outcome {
-    /// An answer with this status.
-    Answered(u16),
-    /// None, in curl's words.
-    Failed(String),
-}
-
-impl Outcome {
-    /// Whether the request failed: no answer, or one of status 500 and above. Every other answer counts as a success, since what
-    /// is tested is who answers.
-    pub fn is_failure(&self) -> bool {
-        !matches!(self, Self::Answered(status) if *status < 500)
-    }
 }
 
 /// How the traffic's one long exec ended.

@@ -2,9 +2,9 @@
 
 use super::changed::reversible::Making;
 use super::experiment::Experiment;
+use super::fault_record::Record;
 use super::fence::Fence;
 use super::phase::Timing;
-use super::record::Record;
 use super::traffic::Curl;
 use mesh_shared::cluster::context::Cluster;
 use regex_lite::Regex;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mesh_shared::model::kube::object::ObjectKey;
+use mesh_shared::model::kube::object_key::ObjectKey;
 use mesh_shared::model::names::ClusterName;
 use mesh_shared::model::names::service::ServiceName;
 use mesh_shared::model::seen::east_west::EastWest;
@@ -10,10 +10,10 @@ use mesh_shared::model::seen::identity::{Identity, Membership};
 use mesh_shared::model::seen::known::Known;
 use mesh_shared::model::seen::locality::Locality;
 use mesh_shared::model::seen::mesh_config::MeshConfig;
+use mesh_shared::model::seen::observed_traffic::ObservedTraffic;
 use mesh_shared::model::seen::rules::Rules;
 use mesh_shared::model::seen::services::Services;
 use mesh_shared::model::seen::services::{EndpointSeen, PodSeen, ServicePort, ServiceSeen};
-use mesh_shared::model::seen::traffic::ObservedTraffic;
 use mesh_shared::model::seen::workload::Workload;
 
 pub fn name() -> ServiceName {

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use regex_lite::Regex;
 
-use super::recording::{Outcome, Sample};
+use super::recording::Sample;
+use super::request_outcome::Outcome;
 
 /// Runs a command that ends with its stdin, which is open for as long as the one who started it lives. POSIX shell; stdin is
 /// kept as 3, since what runs in the background has none.

@@ -14,8 +14,8 @@ use mesh_shared::plugin::yaml;
 use serde::Serialize;
 
 use crate::drill::experiment::Experiment;
-use crate::drill::faults::kind::Planned;
-use crate::drill::record::Record;
+use crate::drill::fault_record::Record;
+use crate::drill::faults::fault_kind::Planned;
 use crate::drill::recording::PutBack;
 use crate::drill::side::Side;
 use crate::drill::traffic::Curl;

@@ -4,15 +4,16 @@ use mesh_shared::session::Session;
 use std::time::Instant;
 
 use clap::Args;
-use mesh_shared::model::seen::traffic::ObservedTraffic;
+use mesh_shared::model::seen::observed_traffic::ObservedTraffic;
 use mesh_shared::plugin::error::{Error, Kind, Result};
 use mesh_shared::plugin::terminal::help;
 
 use crate::expose::plan;
 use crate::expose::plan::{ExposePlan, ExposeRequest};
 use crate::expose::words;
+use crate::mesh::arguments::MeshArguments;
 use crate::mesh::arguments::{ServiceArguments, WriteArguments};
-use crate::mesh::observe::{Facets, MeshArguments, Wanted, observe, seen};
+use crate::mesh::observe::{Facets, Wanted, observe, seen};
 use crate::mesh::permissions::EXPOSE;
 use crate::mesh::proposal::Proposal;
 use crate::mesh::write::{Consent, carry_out, consent};

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use mesh_shared::model::istio::cross_network_gateway::{API_VERSION, PORT, passthrough_servers, selects};
-use mesh_shared::model::kube::object::ObjectKey;
+use mesh_shared::model::kube::object_key::ObjectKey;
 use mesh_shared::model::kube::write::{Operation, Write};
-use mesh_shared::model::seen::traffic::ObservedTraffic;
+use mesh_shared::model::seen::observed_traffic::ObservedTraffic;
 use mesh_shared::plugin::error::{Error, Result};
 use serde_json::Value;
 

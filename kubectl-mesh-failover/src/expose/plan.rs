@@ -9,7 +9,7 @@ use mesh_shared::model::istio::cross_network_gateway::covers;
 use mesh_shared::model::kube::write::Write;
 use mesh_shared::model::names::ClusterName;
 use mesh_shared::model::names::service::ServiceName;
-use mesh_shared::model::seen::traffic::ObservedTraffic;
+use mesh_shared::model::seen::observed_traffic::ObservedTraffic;
 use mesh_shared::plugin::error::{Error, Result};
 use mesh_shared::plugin::finding::codes::exposure as codes;
 use mesh_shared::plugin::finding::{Claim, Findings};
@@ -17,8 +17,8 @@ use serde_json::Value;
 
 use super::existing::Standing;
 use crate::expose::binding::binding;
-use crate::identity::MANAGER;
 use crate::mesh::selection::{chosen, no_service};
+use crate::plugin_identity::MANAGER;
 use mesh_shared::model::istio::exposure::{Opening, openings, without_sidecar};
 
 /// What is to be done, and in which of the clusters.

@@ -9,7 +9,8 @@ use mesh_shared::session::Session;
 use crate::list::plan;
 use crate::list::plan::ListRequest;
 use crate::list::words;
-use crate::mesh::observe::{Facets, MeshArguments, Wanted, observe, seen};
+use crate::mesh::arguments::MeshArguments;
+use crate::mesh::observe::{Facets, Wanted, observe, seen};
 use mesh_shared::plugin::arguments::TableArguments;
 
 const EXAMPLES: &str = "\

@@ -9,7 +9,6 @@ use mesh_shared::cluster::connection_arguments::parse_duration;
 use mesh_shared::plugin::error::{Error, Result};
 use mesh_shared::plugin::terminal::help;
 
-use crate::identity::MANAGER;
 use crate::locality::drift::drift;
 use crate::locality::effective_rules::report;
 use crate::locality::plan::{apply as plan_apply, compare, known, refuse_conflicts};
@@ -17,11 +16,13 @@ use crate::locality::removal::remove as plan_removal;
 use crate::locality::request::{LocalityRequest, TakeOver};
 use crate::locality::rule_plan::LocalityPlan;
 use crate::locality::words;
+use crate::mesh::arguments::MeshArguments;
 use crate::mesh::arguments::{ServiceArguments, WriteArguments};
-use crate::mesh::observe::{Facets, MeshArguments, Wanted, observe, seen};
+use crate::mesh::observe::{Facets, Wanted, observe, seen};
 use crate::mesh::permissions::LOCALITY;
 use crate::mesh::proposal::Proposal;
 use crate::mesh::write::{Consent, carry_out, consent, consent_if_valid};
+use crate::plugin_identity::MANAGER;
 use mesh_shared::plugin::arguments::TableArguments;
 
 const EXAMPLES: &str = "\

@@ -1,11 +1,11 @@
 //! Rules whose annotation no longer says what is ours in them: what writes refuses them, what reads goes on and says so.
 
 use mesh_shared::model::istio::destination_rule::DestinationRule;
-use mesh_shared::model::kube::object::ObjectKey;
+use mesh_shared::model::kube::object_key::ObjectKey;
 use mesh_shared::model::locality::annotation::{Damage, key, read};
 use mesh_shared::model::names::ClusterName;
 use mesh_shared::model::names::service::ServiceName;
-use mesh_shared::model::seen::traffic::ObservedTraffic;
+use mesh_shared::model::seen::observed_traffic::ObservedTraffic;
 use mesh_shared::plugin::error::Result;
 use mesh_shared::plugin::finding::codes::locality as codes;
 use mesh_shared::plugin::finding::{Claim, Finding, Findings, Verb};

@@ -4,7 +4,7 @@ use mesh_shared::model::locality::governing::RuleIndex;
 use mesh_shared::model::locality::policy::{Effective, Surroundings, effective};
 use mesh_shared::model::names::ClusterName;
 use mesh_shared::model::names::service::ServiceName;
-use mesh_shared::model::seen::traffic::ObservedTraffic;
+use mesh_shared::model::seen::observed_traffic::ObservedTraffic;
 
 /// What clients of the service's own namespace are told in one cluster.
 #[derive(Debug, Clone, PartialEq)]

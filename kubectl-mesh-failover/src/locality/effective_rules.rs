@@ -11,7 +11,7 @@ use mesh_shared::model::locality::rewrite::{Standing, is_own};
 use mesh_shared::model::locality::verdict::{Verdict, verdict};
 use mesh_shared::model::names::ClusterName;
 use mesh_shared::model::names::service::ServiceName;
-use mesh_shared::model::seen::traffic::ObservedTraffic;
+use mesh_shared::model::seen::observed_traffic::ObservedTraffic;
 use mesh_shared::plugin::finding::codes::locality as codes;
 use mesh_shared::plugin::finding::{Finding, Findings};
 use serde::Serialize;

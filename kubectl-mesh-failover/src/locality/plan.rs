@@ -2,7 +2,7 @@
 
 use mesh_shared::model::locality::merge::Wanted;
 use mesh_shared::model::names::service::ServiceName;
-use mesh_shared::model::seen::traffic::ObservedTraffic;
+use mesh_shared::model::seen::observed_traffic::ObservedTraffic;
 use mesh_shared::plugin::error::{Error, Result};
 use mesh_shared::plugin::finding::Verb;
 use mesh_shared::plugin::finding::codes::locality as codes;
@@ -10,7 +10,7 @@ use mesh_shared::plugin::finding::codes::locality as codes;
 use super::damaged::refuse_damaged;
 use super::request::{LocalityRequest, TakeOver};
 use super::rule_plan::LocalityPlan;
-use super::{place, take_over};
+use super::{rule_to_write, take_over};
 use crate::mesh::selection::no_service;
 
 /// Decides what the rules of a service are to say.
@@ -64,8 +64,10 @@ pub fn compare(request: &LocalityRequest, observed: &[&ObservedTraffic]) -> Resu
                 .as_documented(),
         );
     }
-    let clusters =
-        with.into_iter().map(|seen| place::in_cluster(request, &wanted, observed, seen)).collect::<Result<_>>()?;
+    let clusters = with
+        .into_iter()
+        .map(|seen| rule_to_write::in_cluster(request, &wanted, observed, seen))
+        .collect::<Result<_>>()?;
     Ok(LocalityPlan { service: service.clone(), pairs, clusters, findings })
 }
 

@@ -4,7 +4,7 @@ use mesh_shared::model::istio::destination_rule::DestinationRule;
 use mesh_shared::model::locality::governing::RuleIndex;
 use mesh_shared::model::locality::rewrite::Standing;
 use mesh_shared::model::names::service::ServiceName;
-use mesh_shared::model::seen::traffic::ObservedTraffic;
+use mesh_shared::model::seen::observed_traffic::ObservedTraffic;
 use mesh_shared::plugin::error::Result;
 use mesh_shared::plugin::finding::codes::locality as codes;
 use mesh_shared::plugin::finding::{Finding, Findings, Verb};

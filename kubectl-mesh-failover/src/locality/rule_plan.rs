@@ -5,7 +5,7 @@ use super::request::TakeOver;
 use mesh_shared::engine::steps::Writes;
 use mesh_shared::model::istio::destination_rule::FailoverPair;
 use mesh_shared::model::kube::difference::all_differences;
-use mesh_shared::model::kube::object::ObjectKey;
+use mesh_shared::model::kube::object_key::ObjectKey;
 use mesh_shared::model::locality::rewrite::{Rewrite, manifest};
 use mesh_shared::model::names::ClusterName;
 use mesh_shared::model::names::service::ServiceName;

@@ -6,7 +6,7 @@ use crate::locality::failover_flag::{mutual, unnamed};
 use mesh_shared::model::istio::cross_network_gateway::covers;
 use mesh_shared::model::istio::destination_rule::FailoverPair;
 use mesh_shared::model::names::service::ServiceName;
-use mesh_shared::model::seen::traffic::ObservedTraffic;
+use mesh_shared::model::seen::observed_traffic::ObservedTraffic;
 use mesh_shared::plugin::error::{Error, Result};
 use mesh_shared::plugin::finding::Findings;
 use mesh_shared::plugin::finding::codes::locality as codes;

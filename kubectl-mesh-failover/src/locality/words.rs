@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 
 use crate::locality::drift::Told;
 use crate::locality::effective_rules::{Clients, Ours, Report};
-use crate::locality::place::namespaces_in_words;
 use crate::locality::request::TakeOver;
 use crate::locality::rule_plan::{LocalityPlan, RulePlan};
+use crate::locality::rule_to_write::namespaces_in_words;
 use mesh_shared::plugin::arguments::TableFormat;
 
 /// What will be done, rule by rule, as what differs from what stands. Clusters in which it is the same are told together.

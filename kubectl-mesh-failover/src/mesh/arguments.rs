@@ -26,6 +26,25 @@ impl ServiceArguments {
     }
 }
 
+/// The clusters of the mesh.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Mesh")]
+pub struct MeshArguments {
+    /// Contexts of the mesh's clusters
+    ///
+    /// By default the current context and its peers, which are found from its remote secrets.
+    #[arg(long, value_name = "A,B,…", value_delimiter = ',', global = true)]
+    pub contexts: Vec<String>,
+    /// One of them, whose peers are found
+    ///
+    /// From its remote secrets, where --contexts is not given. By default the kubeconfig's current context.
+    #[arg(long, value_name = "NAME", global = true, conflicts_with = "contexts")]
+    pub context: Option<String>,
+    /// Namespace of istiod
+    #[arg(long, value_name = "NAMESPACE", default_value = "istio-system", global = true)]
+    pub istio_namespace: String,
+}
+
 /// What every verb takes that writes to clusters.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Write")]

@@ -6,33 +6,15 @@ use mesh_shared::cluster::context::{Cluster, Connection, connect, entries};
 use mesh_shared::cluster::observe::{TrafficScope, name as name_of, registered, traffic};
 use mesh_shared::model::names::ClusterName;
 use mesh_shared::model::names::service::ServiceName;
-use mesh_shared::model::seen::traffic::ObservedTraffic;
+use mesh_shared::model::seen::observed_traffic::ObservedTraffic;
 use mesh_shared::plugin::error::{Error, Result};
 use mesh_shared::session::Session;
 
+use crate::mesh::arguments::MeshArguments;
 use crate::mesh::permissions::{PEERS, VIEW};
 use crate::mesh::words;
 use mesh_shared::model::peers;
 use mesh_shared::model::peers::Identity;
-
-/// The clusters of the mesh.
-#[derive(Debug, Clone, Default, clap::Args)]
-#[command(next_help_heading = "Mesh")]
-pub struct MeshArguments {
-    /// Contexts of the mesh's clusters
-    ///
-    /// By default the current context and its peers, which are found from its remote secrets.
-    #[arg(long, value_name = "A,B,…", value_delimiter = ',', global = true)]
-    pub contexts: Vec<String>,
-    /// One of them, whose peers are found
-    ///
-    /// From its remote secrets, where --contexts is not given. By default the kubeconfig's current context.
-    #[arg(long, value_name = "NAME", global = true, conflicts_with = "contexts")]
-    pub context: Option<String>,
-    /// Namespace of istiod
-    #[arg(long, value_name = "NAMESPACE", default_value = "istio-system", global = true)]
-    pub istio_namespace: String,
-}
 
 /// A cluster of the mesh, and what was seen of it.
 #[derive(Debug, Clone)]
@@ -83,7 +65,8 @@ pub fn seen(members: &[Member]) -> Vec<&ObservedTraffic> {
 /// may not read all namespaces, that is said.
 ///
 /// # Errors
-/// A refusal, since nothing is written before it: where a context cannot be used or its API server not reached; where two contexts are one cluster or two clusters have one
+/// A refusal, since nothing is written before it: where a context cannot be used or its API server not reached; where two
+/// contexts are one cluster or two clusters have one
 /// name; without `--contexts`, where a peer cannot be matched to a context, with the flag that names it.
 pub async fn observe(arguments: &MeshArguments, session: &Session, wanted: &Wanted) -> Result<Vec<Member>> {
     ask(arguments, session, wanted).await.map_err(Error::before_any_write)

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use mesh_shared::engine::steps::Writes;
-use mesh_shared::model::kube::access::{Access, RoleFile};
-use mesh_shared::model::kube::permissions::{Existence, permissions};
+use mesh_shared::model::kube::rbac::{Access, RoleFile};
+use mesh_shared::model::kube::write_permissions::{Existence, permissions};
 use mesh_shared::model::names::ClusterName;
 
 /// Grants what every verb reads.
@@ -34,7 +34,7 @@ pub fn needed(changes: &Writes, cluster: &ClusterName) -> Vec<Access> {
 mod tests {
     use std::path::Path;
 
-    use mesh_shared::model::kube::object::ObjectKey;
+    use mesh_shared::model::kube::object_key::ObjectKey;
     use mesh_shared::model::kube::write::Write;
     use serde_json::json;
 

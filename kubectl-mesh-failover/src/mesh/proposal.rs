@@ -1,7 +1,7 @@
 //! What a verb would do.
 
 use mesh_shared::engine::steps::Writes;
-use mesh_shared::model::kube::access::RoleFile;
+use mesh_shared::model::kube::rbac::RoleFile;
 use mesh_shared::model::names::ClusterName;
 use serde_json::Value;
 

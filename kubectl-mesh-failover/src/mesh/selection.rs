@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use mesh_shared::model::names::service::ServiceName;
-use mesh_shared::model::seen::traffic::ObservedTraffic;
+use mesh_shared::model::seen::observed_traffic::ObservedTraffic;
+use mesh_shared::plugin::did_you_mean::near;
 use mesh_shared::plugin::error::{Error, Result};
-use mesh_shared::plugin::near::near;
 
 /// The clusters of these names in the order of the mesh, or all of them where none is named.
 ///

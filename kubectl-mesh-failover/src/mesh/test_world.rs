@@ -13,10 +13,10 @@ use mesh_shared::model::seen::identity::{Identity, Membership};
 use mesh_shared::model::seen::known::Known;
 use mesh_shared::model::seen::locality::Locality;
 use mesh_shared::model::seen::mesh_config::MeshConfig;
+use mesh_shared::model::seen::observed_traffic::ObservedTraffic;
 use mesh_shared::model::seen::rules::Rules;
 use mesh_shared::model::seen::services::Services;
 use mesh_shared::model::seen::services::{EndpointSeen, PodSeen, ServicePort, ServiceSeen};
-use mesh_shared::model::seen::traffic::ObservedTraffic;
 use serde_json::{Value, json};
 
 /// A cluster with an east-west gateway and one node in region `<name>-1`, and nothing else.
@@ -132,7 +132,7 @@ pub fn gateway(name: &str, managed_by: &str, hosts: &[&str]) -> Value {
 
 /// The Gateway that we keep.
 pub fn our_gateway(hosts: &[&str]) -> Value {
-    gateway(NAME, crate::identity::MANAGER, hosts)
+    gateway(NAME, crate::plugin_identity::MANAGER, hosts)
 }
 
 /// Labels.

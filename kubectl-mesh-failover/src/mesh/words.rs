@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use mesh_shared::model::seen::traffic::ObservedTraffic;
+use mesh_shared::model::seen::known::Known;
+use mesh_shared::model::seen::observed_traffic::ObservedTraffic;
 use mesh_shared::plugin::text::list;
 
 /// That only some namespaces were looked at, and where; none where all were.
@@ -11,9 +12,11 @@ pub fn narrowed(seen: &[ObservedTraffic]) -> Option<String> {
     let contexts: Vec<&str> = narrowed.iter().map(|cluster| cluster.identity.context.as_str()).collect();
     let namespaces: BTreeSet<String> = narrowed.iter().flat_map(|cluster| cluster.narrowed_to()).collect();
     let namespaces: Vec<String> = namespaces.into_iter().collect();
+    let without_rules = narrowed.iter().all(|cluster| matches!(cluster.rules, Known::NotAsked));
+    let what = if without_rules { "gateways" } else { "gateways and rules" };
     (!narrowed.is_empty()).then(|| {
         format!(
-            "You may not read every namespace of {}: gateways and rules were looked for in {} alone.",
+            "You may not read every namespace of {}: {what} were looked for in {} alone.",
             list(&contexts),
             list(&namespaces)
         )
@@ -31,5 +34,8 @@ mod tests {
         assert_eq!(narrowed(&seen), None);
         seen[1].rules.known_mut().unwrap().narrowed_to = ["istio-system", "sample"].map(str::to_owned).into();
         insta::assert_snapshot!(narrowed(&seen).unwrap(), @"You may not read every namespace of ctx-west: gateways and rules were looked for in istio-system and sample alone.");
+        seen[1].east_west.known_mut().unwrap().narrowed_to = ["sample".to_owned()].into();
+        seen[1].rules = Known::NotAsked;
+        insta::assert_snapshot!(narrowed(&seen).unwrap(), @"You may not read every namespace of ctx-west: gateways were looked for in sample alone.");
     }
 }

@@ -4,8 +4,8 @@ use std::future::pending;
 
 use futures::future::try_join_all;
 use mesh_shared::cluster::access_review::{Needed, must_be_allowed};
-use mesh_shared::cluster::apply::create_strict_dry_run;
 use mesh_shared::cluster::carry_out::carry_out as carry_out_one;
+use mesh_shared::cluster::write::create_strict_dry_run;
 use mesh_shared::engine::execute::{AfterFailure, Doing, Done, Outcome, execute};
 use mesh_shared::engine::steps::{Writes, WritesAlone};
 use mesh_shared::plugin::error::{Error, Kind, Result};
@@ -15,9 +15,9 @@ use mesh_shared::plugin::terminal::prompt;
 use super::arguments::WriteArguments;
 use super::observe::Member;
 use super::proposal::Proposal;
-use crate::identity::MANAGER;
 use crate::mesh::permissions;
 use crate::mesh::write_words;
+use crate::plugin_identity::MANAGER;
 
 /// Whether a verb may go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,7 +124,7 @@ async fn allowed(proposal: &Proposal, members: &[Member]) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use mesh_shared::model::kube::object::ObjectKey;
+    use mesh_shared::model::kube::object_key::ObjectKey;
     use mesh_shared::model::kube::write::Write;
     use mesh_shared::model::names::ClusterName;
 

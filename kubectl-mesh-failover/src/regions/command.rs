@@ -8,8 +8,9 @@ use mesh_shared::plugin::error::Result;
 use mesh_shared::plugin::terminal::Terminal;
 use mesh_shared::plugin::terminal::help;
 
+use crate::mesh::arguments::MeshArguments;
 use crate::mesh::arguments::WriteArguments;
-use crate::mesh::observe::{Member, MeshArguments, Wanted, observe, seen};
+use crate::mesh::observe::{Member, Wanted, observe, seen};
 use crate::mesh::permissions::REGIONS_SET;
 use crate::mesh::proposal::Proposal;
 use crate::mesh::write::{Consent, carry_out, consent};

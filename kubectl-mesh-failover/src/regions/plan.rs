@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mesh_shared::model::names::ClusterName;
 use mesh_shared::model::seen::locality::Locality;
+use mesh_shared::model::seen::observed_traffic::ObservedTraffic;
 use mesh_shared::model::seen::services::PodSeen;
-use mesh_shared::model::seen::traffic::ObservedTraffic;
 use mesh_shared::plugin::finding::Finding;
 use mesh_shared::plugin::finding::codes::regions as codes;
 use mesh_shared::plugin::text;

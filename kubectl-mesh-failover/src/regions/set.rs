@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use mesh_shared::engine::steps::Writes;
 use mesh_shared::model::kube::node_labels::REGION_LABEL;
-use mesh_shared::model::kube::object::ObjectKey;
+use mesh_shared::model::kube::object_key::ObjectKey;
 use mesh_shared::model::kube::write::{Operation, Write, segment};
 use mesh_shared::model::names::{ClusterName, LABEL_LENGTH};
+use mesh_shared::model::seen::observed_traffic::ObservedTraffic;
 use mesh_shared::model::seen::services::PodSeen;
-use mesh_shared::model::seen::traffic::ObservedTraffic;
 use mesh_shared::plugin::error::{Error, Result};
 use serde_json::{Value, json};
 

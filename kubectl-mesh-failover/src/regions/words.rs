@@ -117,7 +117,7 @@ mod tests {
     use crate::regions::plan::regions;
     use crate::regions::set::set as plan_set;
 
-    fn mesh() -> [mesh_shared::model::seen::traffic::ObservedTraffic; 2] {
+    fn mesh() -> [mesh_shared::model::seen::observed_traffic::ObservedTraffic; 2] {
         let mut west = cluster("west");
         west.services.nodes = [("n1".to_owned(), Locality::default()), ("n2".to_owned(), region("east-1"))].into();
         [with_service(cluster("east"), "a.sample", "http", 2), with_service(west, "a.sample", "http", 1)]

@@ -13,7 +13,7 @@ use mesh_shared::model::kube::pull_secret::PullSecret;
 use mesh_shared::model::names::{ClusterName, MeshId, NetworkName};
 use mesh_shared::model::pki::key::KeyAlgorithm;
 use mesh_shared::model::seen::access::{AddressSource, ApiAddress};
-use mesh_shared::model::seen::cluster::ObservedCluster;
+use mesh_shared::model::seen::observed_cluster::ObservedCluster;
 use mesh_shared::plugin::arguments::{ConsentArguments, ManifestFormat};
 use mesh_shared::plugin::error::{Error, Result};
 use mesh_shared::plugin::terminal::help;

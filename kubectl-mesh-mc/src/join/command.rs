@@ -10,9 +10,9 @@ use mesh_shared::cluster::probe;
 use mesh_shared::cluster::probe::ProbeImage;
 use mesh_shared::engine::execute::Outcome;
 use mesh_shared::machine::clock;
-use mesh_shared::model::istio::gateway;
-use mesh_shared::model::kube::object::ObjectKey;
-use mesh_shared::model::seen::cluster::ObservedCluster;
+use mesh_shared::model::istio::east_west_gateway;
+use mesh_shared::model::kube::object_key::ObjectKey;
+use mesh_shared::model::seen::observed_cluster::ObservedCluster;
 use mesh_shared::plugin::error::{Error, Result};
 use mesh_shared::plugin::finding::Verb;
 use mesh_shared::plugin::terminal::Terminal;
@@ -25,11 +25,11 @@ use crate::join::members::mesh_id;
 use crate::join::permissions;
 use crate::join::plan::{JoinPlan, plan};
 use crate::join::request::JoinRequest;
-use crate::join::{manifests, permission_check, words};
+use crate::join::{manifests, prechecks, words};
 use crate::keep::ca_folder;
 use crate::keep::run_lock::{Run, has_ended};
 use crate::work::environment::{Environment, MemberCluster};
-use crate::work::kept_certificates::KeptCertificates;
+use crate::work::opened_ca_folder::KeptCertificates;
 use crate::work::run::run;
 
 /// Brings the contexts into one mesh: observe, plan, show, confirm, execute, tell.
@@ -63,7 +63,7 @@ async fn prepare(arguments: &JoinArguments, session: &Session) -> Result<Option<
     let plan = plan(&request, &observed, folder_seen.as_ref())?;
     let folder = folder.unwrap_or_default();
     let pull_secret = arguments.image_pull_secret.as_ref();
-    permission_check::findings(&plan, &clusters, &observed, &request, pull_secret).await?.refuse(Verb::Join)?;
+    prechecks::findings(&plan, &clusters, &observed, &request, pull_secret).await?.refuse(Verb::Join)?;
     let overview = words::overview(&plan, &observed);
     if arguments.output.is_some() {
         let manifests = manifests::render(&plan, &request, &folder, arguments)?;
@@ -103,9 +103,9 @@ async fn observe_all(clusters: &[Cluster], request: &JoinRequest) -> Result<Vec<
         wanted: vec![
             ObjectKey::new("Namespace", "", system),
             ObjectKey::new("Namespace", "", &request.cni_namespace),
-            ObjectKey::new("ServiceAccount", system, gateway::NAME),
-            ObjectKey::new("Service", system, gateway::NAME),
-            ObjectKey::new("Deployment", system, gateway::NAME),
+            ObjectKey::new("ServiceAccount", system, east_west_gateway::NAME),
+            ObjectKey::new("Service", system, east_west_gateway::NAME),
+            ObjectKey::new("Deployment", system, east_west_gateway::NAME),
         ],
     };
     let asked = try_join_all(clusters.iter().map(|cluster| observe(cluster, &scope))).await;

@@ -143,7 +143,7 @@ fn kept_intermediate(folder: &Path, plan: &JoinPlan, cluster: &ClusterName) -> R
 
 #[cfg(test)]
 mod tests {
-    use mesh_shared::model::kube::object::ObjectKey;
+    use mesh_shared::model::kube::object_key::ObjectKey;
 
     use super::*;
     use crate::work::tasks::{Phase, Steps};

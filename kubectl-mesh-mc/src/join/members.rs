@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use mesh_shared::model::istio::NETWORK_LABEL;
-use mesh_shared::model::kube::object::ObjectKey;
+use mesh_shared::model::kube::object_key::ObjectKey;
 use mesh_shared::model::names::{ClusterName, MeshId, NetworkName};
-use mesh_shared::model::seen::cluster::ObservedCluster;
 use mesh_shared::model::seen::control_plane::ObservedResource;
+use mesh_shared::model::seen::observed_cluster::ObservedCluster;
 use mesh_shared::plugin::error::Error;
 use mesh_shared::plugin::finding::codes::mesh as codes;
 use mesh_shared::plugin::finding::{Code, Finding, Findings};

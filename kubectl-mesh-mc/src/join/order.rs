@@ -6,16 +6,17 @@
 use std::collections::BTreeMap;
 
 use mesh_shared::engine::steps::{Made, StepId};
-use mesh_shared::model::istio::gateway;
-use mesh_shared::model::istio::gateway::Gateway;
+use mesh_shared::model::istio::east_west_gateway;
+use mesh_shared::model::istio::east_west_gateway::Gateway;
 use mesh_shared::model::istio::manifest::to_manifest;
 use mesh_shared::model::istio::namespace;
-use mesh_shared::model::istio::remote_secret::{self, ReaderCredential};
+use mesh_shared::model::istio::remote_secret;
+use mesh_shared::model::istio::remote_secret::ReaderCredential;
 use mesh_shared::model::kube::difference::covers;
-use mesh_shared::model::kube::object::ObjectKey;
+use mesh_shared::model::kube::object_key::ObjectKey;
 use mesh_shared::model::kube::write::Write;
 use mesh_shared::model::names::ClusterName;
-use mesh_shared::model::seen::cluster::ObservedCluster;
+use mesh_shared::model::seen::observed_cluster::ObservedCluster;
 use mesh_shared::plugin::error::{Error, Result};
 use mesh_shared::plugin::finding::Finding;
 use mesh_shared::plugin::finding::codes::gateway as codes;
@@ -45,7 +46,7 @@ pub(super) fn steps(
     for (member, observed) in members.iter().zip(observed) {
         let Some(control_plane) = control_planes.get(&member.name) else { continue };
         let gateway = gateway_manifests(request, member, observed, control_plane)?;
-        clusters.push(Joining { member, observed, control_plane, gateway });
+        clusters.push(PlannedCluster { member, observed, control_plane, gateway });
     }
     let mut builder = Builder { request, clusters: &clusters, access, trust, steps: Steps::default() };
     builder.build()?;
@@ -53,7 +54,7 @@ pub(super) fn steps(
 }
 
 /// What a join needs to know of one cluster while it lays out the steps.
-struct Joining<'a> {
+struct PlannedCluster<'a> {
     member: &'a Member,
     observed: &'a ObservedCluster,
     control_plane: &'a ControlPlanePlan,
@@ -66,7 +67,7 @@ struct GatewayManifests {
     deployment: Value,
 }
 
-impl Joining<'_> {
+impl PlannedCluster<'_> {
     /// Whether an object stands as it is wanted.
     fn stands(&self, manifest: &Value) -> bool {
         self.observed.objects.get(&ObjectKey::of(manifest)).is_some_and(|live| covers(live, manifest))
@@ -85,7 +86,7 @@ pub(super) fn gateway_annotations(
     let mut annotations = BTreeMap::new();
     if request.gateway_internal {
         let cloud = observed.platform.cloud.as_deref().unwrap_or("none");
-        annotations = gateway::internal_annotations(cloud).ok_or_else(|| {
+        annotations = east_west_gateway::internal_annotations(cloud).ok_or_else(|| {
             codes::NO_INTERNAL_ADDRESS
                 .found(format!("no annotation is known that gives {} an internal gateway address", member.name))
                 .cluster(&member.name)
@@ -121,7 +122,7 @@ fn gateway_manifests(
 
 struct Builder<'a> {
     request: &'a JoinRequest,
-    clusters: &'a [Joining<'a>],
+    clusters: &'a [PlannedCluster<'a>],
     access: &'a RemoteAccessPlan,
     trust: &'a TrustPlan,
     steps: Steps,
@@ -178,7 +179,7 @@ impl Builder<'_> {
             })
     }
 
-    fn system_namespace(&self, cluster: &Joining<'_>) -> Value {
+    fn system_namespace(&self, cluster: &PlannedCluster<'_>) -> Value {
         let name = &self.request.system_namespace;
         let key = ObjectKey::new("Namespace", "", name);
         let ours = cluster.observed.objects.get(&key).is_none_or(|live| {
@@ -189,7 +190,7 @@ impl Builder<'_> {
 
     fn push(
         &mut self,
-        cluster: &Joining<'_>,
+        cluster: &PlannedCluster<'_>,
         phase: Phase,
         action: impl Into<Action>,
         why: impl Into<String>,
@@ -201,7 +202,7 @@ impl Builder<'_> {
     /// As [`Self::push`], of a step that makes something for others.
     fn push_making<T: 'static>(
         &mut self,
-        cluster: Option<&Joining<'_>>,
+        cluster: Option<&PlannedCluster<'_>>,
         phase: Phase,
         action: impl Into<Action>,
         why: impl Into<String>,
@@ -379,7 +380,7 @@ impl Builder<'_> {
     /// Applies an object of the gateway, unless it stands as it is wanted.
     fn unless_it_stands(
         &mut self,
-        cluster: &Joining<'_>,
+        cluster: &PlannedCluster<'_>,
         manifest: &Value,
         why: &str,
         needs: Option<StepId>,
@@ -475,7 +476,7 @@ struct GatewayMilestones {
     addresses: Made<GatewayAddresses>,
 }
 
-fn mark<'a>(marks: &'a mut Marks, cluster: &Joining<'_>) -> &'a mut Milestones {
+fn mark<'a>(marks: &'a mut Marks, cluster: &PlannedCluster<'_>) -> &'a mut Milestones {
     marks.entry(cluster.member.name.clone()).or_default()
 }
 

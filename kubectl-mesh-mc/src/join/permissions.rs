@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mesh_shared::model::kube::access::{Access, RoleFile};
 use mesh_shared::model::kube::pull_secret::PullSecret;
+use mesh_shared::model::kube::rbac::{Access, RoleFile};
 use mesh_shared::model::names::ClusterName;
-use mesh_shared::model::seen::cluster::ObservedCluster;
+use mesh_shared::model::seen::observed_cluster::ObservedCluster;
 
 use super::plan::JoinPlan;
 use super::request::JoinRequest;
 use crate::work;
-use crate::work::permissions::Site;
+use crate::work::step_permissions::Site;
 use crate::work::tasks::{Action, Task};
 
 /// Grants a join with `--no-probe`.
@@ -36,7 +36,7 @@ pub fn needed(
             Action::Task(Task::StartProbe | Task::RemoveProbe { .. } | Task::RemoveLeftoverProbes { .. }) => PROBE,
             _ => JOIN,
         };
-        all.entry(file).or_default().extend(work::permissions::needed(&step.action, site));
+        all.entry(file).or_default().extend(work::step_permissions::needed(&step.action, site));
         if let (Action::Task(Task::StartProbe), Some(PullSecret { namespace, name })) = (&step.action, pull_secret) {
             let copied =
                 [Access::new("get", "", "secrets", namespace).named(name), Access::new("create", "", "secrets", "")];

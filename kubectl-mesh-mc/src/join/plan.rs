@@ -4,17 +4,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mesh_shared::model::names::{ClusterName, MeshId};
-use mesh_shared::model::seen::cluster::ObservedCluster;
+use mesh_shared::model::seen::observed_cluster::ObservedCluster;
 use mesh_shared::plugin::error::{Error, Result};
 use mesh_shared::plugin::finding::codes::probe;
 use mesh_shared::plugin::finding::{Finding, Findings, Verb};
 
-use super::control_plane::{self, ControlPlanePlan};
-use super::members::{self, Joining, Member};
-use super::order::{self, gateway_annotations};
+use super::control_plane;
+use super::control_plane::ControlPlanePlan;
+use super::members;
+use super::members::{Joining, Member};
+use super::order;
+use super::order::gateway_annotations;
 use super::remote_access;
 use super::request::JoinRequest;
-use super::trust::{self, TrustPlan};
+use super::trust;
+use super::trust::TrustPlan;
 use crate::keep::ca_folder::CaFolderState;
 use crate::work::tasks::Steps;
 

@@ -2,7 +2,7 @@
 
 use mesh_shared::model::names::ClusterName;
 use mesh_shared::model::seen::access::{ApiAddress, RemoteSecretFound};
-use mesh_shared::model::seen::cluster::ObservedCluster;
+use mesh_shared::model::seen::observed_cluster::ObservedCluster;
 use mesh_shared::plugin::finding::codes::access as codes;
 use mesh_shared::plugin::finding::{Finding, Findings};
 

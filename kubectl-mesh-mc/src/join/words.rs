@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use mesh_shared::engine::steps::StepId;
-use mesh_shared::model::istio::gateway;
-use mesh_shared::model::seen::cluster::ObservedCluster;
+use mesh_shared::model::istio::east_west_gateway;
+use mesh_shared::model::seen::observed_cluster::ObservedCluster;
 use mesh_shared::plugin::error::{Error, Kind};
 use mesh_shared::plugin::terminal::table;
 use mesh_shared::plugin::text;
@@ -170,7 +170,9 @@ impl Named {
                 say(&self.namespaces, &|all| format!("namespace istio-system with its network in {all}"));
             }
             Phase::ControlPlane => lines.extend(planes(plan)),
-            Phase::Gateway => say(&self.gateways, &|all| format!("{}, LoadBalancer, in {all}", gateway::NAME)),
+            Phase::Gateway => {
+                say(&self.gateways, &|all| format!("{}, LoadBalancer, in {all}", east_west_gateway::NAME));
+            }
             Phase::Access => {
                 say(&self.reads, &|all| format!("{all}, by Istio's reader account;"));
                 if !self.reads.is_empty() {
@@ -282,7 +284,7 @@ pub fn with_what_was_written(error: Error, steps: &Steps, written: &[StepId]) ->
 
 #[cfg(test)]
 mod tests {
-    use mesh_shared::model::kube::object::ObjectKey;
+    use mesh_shared::model::kube::object_key::ObjectKey;
     use mesh_shared::model::kube::write::Write;
     use mesh_shared::model::names::ClusterName;
 

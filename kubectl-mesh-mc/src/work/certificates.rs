@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use mesh_shared::cluster::apply::{self, Created};
+use mesh_shared::cluster::write;
+use mesh_shared::cluster::write::Created;
 use mesh_shared::machine::{clock, random};
 use mesh_shared::model::istio::cacerts;
 use mesh_shared::model::istio::manifest::to_manifest;
@@ -13,7 +14,7 @@ use mesh_shared::model::pki::key::{KeyAlgorithm, PrivateKey};
 use mesh_shared::plugin::error::{Error, Result};
 
 use super::environment::{Environment, MemberCluster};
-use super::kept_certificates::{KeptCertificates, blocking};
+use super::opened_ca_folder::{KeptCertificates, blocking};
 
 /// Makes a key beforehand.
 pub(super) async fn make_key(algorithm: KeyAlgorithm) -> Result<PrivateKey> {
@@ -83,10 +84,10 @@ pub(super) async fn create_cacerts(
     issued: &Issued,
 ) -> Result<bool> {
     let manifest = to_manifest("v1", "Secret", &cacerts::cacerts(issued, namespace, &environment.manager));
-    match apply::create(&member.cluster, &manifest, &environment.manager).await? {
+    match write::create(&member.cluster, &manifest, &environment.manager).await? {
         Created::New(_) => Ok(true),
         Created::Exists => {
-            let standing = apply::get(&member.cluster, &Target::of(&manifest)).await?.unwrap_or_default();
+            let standing = write::get(&member.cluster, &Target::of(&manifest)).await?.unwrap_or_default();
             let standing = serde_json::from_value(standing).map_err(|error| {
                 Error::failed("Secret cacerts is not understood")
                     .at(format!("context {}, namespace {namespace}", member.cluster.context))

@@ -8,7 +8,7 @@ use mesh_shared::model::names::{ClusterName, NetworkName};
 use mesh_shared::plugin::error::{Error, Result};
 use tokio::time::Instant;
 
-use super::kept_certificates::KeptCertificates;
+use super::opened_ca_folder::KeptCertificates;
 use crate::keep::run_lock::Run;
 
 /// A cluster that a plan names.

@@ -4,17 +4,20 @@ use std::sync::Arc;
 
 use mesh_shared::cluster::carry_out::carry_out;
 use mesh_shared::cluster::probe;
-use mesh_shared::cluster::wait::{self, Progress};
+use mesh_shared::cluster::wait;
+use mesh_shared::cluster::wait::Progress;
 use mesh_shared::engine::execute::{Doing, Done, Given};
 use mesh_shared::engine::steps::Made;
-use mesh_shared::model::istio::gateway;
+use mesh_shared::model::istio::east_west_gateway;
 use mesh_shared::model::kube::write::Write;
 use mesh_shared::model::names::ClusterName;
 use mesh_shared::plugin::error::{Error, Result};
 
-use super::certificates::{self, WantedIntermediate};
+use super::certificates;
+use super::certificates::WantedIntermediate;
 use super::environment::{Environment, MemberCluster};
-use super::peer_access::{self, Credential};
+use super::remote_access;
+use super::remote_access::Credential;
 use super::tasks::{Action, GatewayAddresses, NewKey, Probe, Step, Task, Wait, Work};
 use super::verify;
 
@@ -54,10 +57,10 @@ async fn wait(
         Wait::ControlPlane { name } => wait::control_plane(cluster, name, sail_api, deadline, progress).await?,
         Wait::Injection { revision } => wait::injection(cluster, namespace, revision.as_deref(), deadline).await?,
         Wait::Gateway => {
-            wait::deployment_available(cluster, namespace, gateway::NAME, deadline, progress).await?;
+            wait::deployment_available(cluster, namespace, east_west_gateway::NAME, deadline, progress).await?;
         }
         Wait::GatewayAddress => {
-            let addresses = wait::gateway_address(cluster, namespace, gateway::NAME, deadline).await?;
+            let addresses = wait::gateway_address(cluster, namespace, east_west_gateway::NAME, deadline).await?;
             return Ok(Done::made(GatewayAddresses(addresses)));
         }
         Wait::ReaderAccount { name } => wait::service_account(cluster, namespace, name, deadline).await?,
@@ -93,23 +96,23 @@ async fn task(
         }
         Task::ProveAddresses { probe, peers } => {
             let probe = given.of(*probe)?;
-            Ok(Done::made(peer_access::prove_addresses(environment, here()?.1, &probe, peers).await?))
+            Ok(Done::made(remote_access::prove_addresses(environment, here()?.1, &probe, peers).await?))
         }
         Task::SettleAddresses { wanted, proofs } => {
             let proofs = proofs.iter().map(|(reader, tries)| Ok((reader, given.of(*tries)?)));
-            Ok(Done::made(peer_access::settle(wanted, &proofs.collect::<Result<Vec<_>>>()?)?))
+            Ok(Done::made(remote_access::settle(wanted, &proofs.collect::<Result<Vec<_>>>()?)?))
         }
         Task::ProveToken { peer, probe, access } => {
             let (addresses, token) = (given.of(access.addresses)?, given.of(access.token)?);
             let (probe, credential) = (given.of(*probe)?, Credential::of(peer, &addresses, &token)?);
             let (name, member) = here()?;
-            peer_access::prove_token(environment, name, member, &probe, credential).await?;
+            remote_access::prove_token(environment, name, member, &probe, credential).await?;
             Ok(Done::default())
         }
         Task::WriteRemoteSecret { peer, access } => {
             let (addresses, token) = (given.of(access.addresses)?, given.of(access.token)?);
             let credential = Credential::of(peer, &addresses, &token)?;
-            peer_access::write_remote_secret(environment, here()?.1, credential).await?;
+            remote_access::write_remote_secret(environment, here()?.1, credential).await?;
             Ok(Done::wrote())
         }
         Task::VerifyDiscovery { peers } => {

@@ -4,7 +4,8 @@ use std::any::TypeId;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use mesh_shared::engine::steps::{self, Made, Taken, Vocabulary};
+use mesh_shared::engine::steps;
+use mesh_shared::engine::steps::{Made, Taken, Vocabulary};
 use mesh_shared::model::istio::remote_secret::ReaderCredential;
 use mesh_shared::model::kube::write::Write;
 use mesh_shared::model::names::ClusterName;

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mesh_probe::line::{Kind, Outcome, Target};
-use mesh_shared::cluster::istiod::{self, Replica};
-use mesh_shared::model::istio::gateway::STATUS_PORT;
+use mesh_shared::cluster::istiod;
+use mesh_shared::cluster::istiod::Replica;
+use mesh_shared::model::istio::east_west_gateway::STATUS_PORT;
 use mesh_shared::model::names::ClusterName;
 use mesh_shared::plugin::error::{Error, Result};
 
 use super::environment::{Environment, MemberCluster};
-use super::peer_access::ask;
+use super::remote_access::ask;
 use super::tasks::{GatewayAddresses, Probe};
 
 /// How often istiod is asked while it still gathers.

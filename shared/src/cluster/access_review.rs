@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::context::Cluster;
 use super::request::Call;
-use crate::model::kube::access::{Access, RoleFile, remedies};
+use crate::model::kube::rbac::{Access, RoleFile, remedies};
 use crate::plugin::error::Result;
 use crate::plugin::finding::Finding;
 use crate::plugin::finding::codes::permissions as codes;

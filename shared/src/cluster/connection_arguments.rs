@@ -1,4 +1,4 @@
-//! Groups of arguments that several verbs share.
+//! kubectl's connection flags, which every verb takes.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! Contexts of the kubeconfig, made clients. What is wrong with one is said before any request.
 
+pub mod faulty_field;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,14 +15,13 @@ use kube::{Client, Config};
 use secrecy::ExposeSecret as _;
 use tokio::sync::Semaphore;
 
+use super::api_fault::{Fault, no_credentials};
 use super::credentials::{Credentials, Failure};
-use super::fault::{Fault, no_credentials};
 use super::limits::{CONNECT_LIMIT, CONNECTIONS, REQUEST_LIMIT};
 use crate::plugin::error::{Error, Result};
 
 mod client_certificate;
 mod entries;
-mod field;
 mod file;
 mod unusable;
 

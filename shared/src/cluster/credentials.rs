@@ -12,7 +12,7 @@ use std::process::ExitStatus;
 use kube::client::AuthError;
 use kube::config::{AuthInfo, ExecConfig, ExecInteractiveMode};
 
-use super::fault::{clean, clean_lines};
+use super::api_fault::{clean, clean_lines};
 /// So many characters of a line of a plugin's stderr are shown.
 const LONGEST_LINE: usize = 300;
 /// The longest hint of how to install a plugin that is shown, in lines.

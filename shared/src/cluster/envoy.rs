@@ -13,8 +13,8 @@ use kube::Api;
 use serde::Deserialize;
 use tokio::time::timeout;
 
+use super::api_fault::clean;
 use super::context::Cluster;
-use super::fault::clean;
 use super::request::place;
 use crate::plugin::error::{Error, Result};
 

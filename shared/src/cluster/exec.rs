@@ -9,8 +9,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::api_fault::{clean, clean_lines};
 use super::context::Cluster;
-use super::fault::{clean, clean_lines};
 use super::request::place;
 use crate::plugin::error::{Error, Result};
 

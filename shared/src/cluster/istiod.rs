@@ -10,10 +10,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
 use tokio::try_join;
 
+use super::api_fault::clean_value;
 use super::context::Cluster;
-use super::fault::clean_value;
 use super::request::{Call, items, place};
-use super::wait::pods::is_ready;
+use super::wait::pod_trouble::is_ready;
 use crate::plugin::error::{Error, Result};
 
 /// istiod's monitoring port, which serves /debug as well (istio/istio pilot/pkg/bootstrap/server.go, `monitoringMux`).
@@ -148,7 +148,7 @@ fn body(answer: &[u8]) -> Option<Result<Value, String>> {
     let first = String::from_utf8_lossy(head).lines().next().unwrap_or_default().to_owned();
     let status = first.split(' ').nth(1).unwrap_or_default();
     if status != "200" {
-        return Some(Err(format!("HTTP status {}", super::fault::clean(status))));
+        return Some(Err(format!("HTTP status {}", super::api_fault::clean(status))));
     }
     match serde_json::from_slice::<Value>(body) {
         Ok(mut value) => {

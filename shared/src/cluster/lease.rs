@@ -7,9 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use super::apply;
-use super::apply::Created;
 use super::context::Cluster;
+use super::write;
+use super::write::Created;
 use crate::model::kube::kinds::Target;
 use crate::model::kube::managed_by::MANAGED_BY;
 use crate::model::kube::write::Operation;
@@ -71,7 +71,7 @@ impl LeaseSeen {
 /// # Errors
 /// Where the API server does not answer, or not with the object.
 pub async fn read(cluster: &Cluster, target: &Target) -> Result<Option<LeaseSeen>> {
-    Ok(apply::get(cluster, target).await?.as_ref().map(LeaseSeen::of))
+    Ok(write::get(cluster, target).await?.as_ref().map(LeaseSeen::of))
 }
 
 /// Takes the lease: makes it, or takes over one that is expired. `about` says in an annotation what it locks.
@@ -97,7 +97,7 @@ pub async fn acquire(cluster: &Cluster, target: &Target, holder: &str, about: (&
             "leaseTransitions": 0,
         },
     });
-    if let Created::New(object) = apply::create(cluster, &manifest, cluster.manager()).await? {
+    if let Created::New(object) = write::create(cluster, &manifest, cluster.manager()).await? {
         return Ok(LeaseSeen::of(&object));
     }
     let Some(seen) = read(cluster, target).await? else {
@@ -122,7 +122,7 @@ pub async fn take_over(cluster: &Cluster, target: &Target, seen: &LeaseSeen, hol
         Operation::Add { path: "/spec/acquireTime".into(), value: now.clone().into() },
         Operation::Add { path: "/spec/renewTime".into(), value: now.into() },
     ];
-    apply::patch(cluster, target, None, &operations, cluster.manager()).await.map(|object| LeaseSeen::of(&object))
+    write::patch(cluster, target, None, &operations, cluster.manager()).await.map(|object| LeaseSeen::of(&object))
 }
 
 /// Renews a lease that is ours.
@@ -134,7 +134,7 @@ pub async fn renew(cluster: &Cluster, target: &Target, holder: &str) -> Result<L
         Operation::Test { path: "/spec/holderIdentity".into(), value: holder.into() },
         Operation::Replace { path: "/spec/renewTime".into(), value: micro_time(Timestamp::now()).into() },
     ];
-    apply::patch(cluster, target, None, &operations, cluster.manager()).await.map(|object| LeaseSeen::of(&object))
+    write::patch(cluster, target, None, &operations, cluster.manager()).await.map(|object| LeaseSeen::of(&object))
 }
 
 /// Deletes a lease that is ours; one that somebody else holds by now is left.
@@ -144,7 +144,7 @@ pub async fn renew(cluster: &Cluster, target: &Target, holder: &str) -> Result<L
 pub async fn release(cluster: &Cluster, target: &Target, holder: &str) -> Result<()> {
     match read(cluster, target).await? {
         Some(seen) if seen.holder == holder => {
-            match apply::delete_unchanged(cluster, target, Some(&seen.uid), Some(&seen.resource_version)).await {
+            match write::delete_unchanged(cluster, target, Some(&seen.uid), Some(&seen.resource_version)).await {
                 Err(error) if error.kind == Kind::Conflict => Ok(()),
                 result => result.map(|_| ()),
             }

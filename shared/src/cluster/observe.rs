@@ -10,7 +10,7 @@ mod east_west;
 mod endpoints;
 mod identity;
 mod mesh_config;
-mod near;
+mod narrowed;
 mod nodes;
 mod objects;
 mod pods;
@@ -32,12 +32,12 @@ pub use self::identity::name;
 pub use self::registered::registered;
 pub use self::services::regions;
 use super::context::Cluster;
-use super::list::list;
-use crate::model::kube::object::ObjectKey;
+use super::read::list;
+use crate::model::kube::object_key::ObjectKey;
 use crate::model::names::service::ServiceName;
-use crate::model::seen::cluster::ObservedCluster;
 use crate::model::seen::known::Known;
-use crate::model::seen::traffic::ObservedTraffic;
+use crate::model::seen::observed_cluster::ObservedCluster;
+use crate::model::seen::observed_traffic::ObservedTraffic;
 use crate::plugin::error::{Kind, Result};
 
 /// What a join looks at.

@@ -15,11 +15,11 @@ use mesh_probe::line::{Answer, Request, read_answers};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use super::apply::{Created, create, delete, get};
 use super::context::Cluster;
 use super::exec::{Command, run};
-use super::wait::pods;
+use super::wait::pod_trouble;
 use super::watch::{Source, Verdict, until};
+use super::write::{Created, create, delete, get};
 use crate::model::istio::manifest::to_manifest;
 use crate::model::kube::kinds::Target;
 use crate::model::kube::managed_by::MANAGED_BY;
@@ -197,7 +197,7 @@ pub async fn start(cluster: &Cluster, run_id: &str, image: &ProbeImage, deadline
             if runs(pod) {
                 return Verdict::Done(());
             }
-            let Some(stuck) = pods::stuck(pod) else {
+            let Some(stuck) = pod_trouble::stuck(pod) else {
                 stuck_since = None;
                 return Verdict::Wait("the pod has not started yet".into());
             };

@@ -9,8 +9,8 @@ use kube::client::Body;
 use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::api_fault::{Cause, Fault, clean_value};
 use super::context::Cluster;
-use super::fault::{Cause, Fault, clean_value};
 use crate::model::kube::kinds::Target;
 use crate::plugin::error::{Error, Result};
 

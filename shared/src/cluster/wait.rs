@@ -3,7 +3,7 @@
 
 mod control_plane;
 pub(crate) mod gateway;
-pub(crate) mod pods;
+pub(crate) mod pod_trouble;
 mod token;
 mod workload;
 
@@ -16,8 +16,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::api_fault::seconds;
 use super::context::Cluster;
-use super::fault::seconds;
 use crate::plugin::error::Error;
 
 /// Told in a few words whenever what is still missing changes.

@@ -11,8 +11,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout};
 
+use super::api_fault::{Fault, clean_value};
 use super::context::Cluster;
-use super::fault::{Fault, clean_value};
 use super::request::{Call, items};
 use crate::plugin::error::{Error, Result};
 
@@ -210,7 +210,7 @@ async fn listen(
     source: &Source,
     sender: &mpsc::Sender<(usize, Change)>,
 ) -> Result<(), Fault> {
-    let broken = |text: &str| Fault::new(super::fault::Cause::Broken, text);
+    let broken = |text: &str| Fault::new(super::api_fault::Cause::Broken, text);
     let request = Request::get(source.watch_path()).body(Vec::new()).map_err(|error| broken(&error.to_string()))?;
     let opened = timeout(cluster.request_timeout, cluster.client.request_events::<Value>(request)).await;
     let events = opened.map_err(|_| broken("no answer"))?.map_err(|error| cluster.fault(&error))?;

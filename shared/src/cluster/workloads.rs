@@ -8,12 +8,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::core::{Selector, SelectorExt};
 use serde_json::Value;
 
-use super::apply::get;
 use super::context::Cluster;
-use super::list::every;
+use super::read::every;
 use super::request::{Call, items};
+use super::write::get;
 use crate::model::kube::kinds::Target;
-use crate::model::kube::object::ObjectKey;
+use crate::model::kube::object_key::ObjectKey;
 use crate::model::seen::services::PodSeen;
 use crate::model::seen::workload::{Autoscaler, Owners, Workload};
 use crate::plugin::error::{Error, Result};

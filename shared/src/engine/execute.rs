@@ -209,7 +209,7 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
-    use crate::engine::toy::{Key, Kitchen, Task};
+    use crate::engine::test_vocabulary::{Key, Kitchen, Task};
 
     /// A key, a lock that is made with it, and a note that needs nothing, or what it is given.
     fn plan(note_needs_the_lock: bool) -> (Steps<Kitchen>, [StepId; 3]) {

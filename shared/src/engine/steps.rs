@@ -260,8 +260,8 @@ fn missing(why: String) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::toy::{Key, Kitchen, Task};
-    use crate::model::kube::object::ObjectKey;
+    use crate::engine::test_vocabulary::{Key, Kitchen, Task};
+    use crate::model::kube::object_key::ObjectKey;
 
     #[test]
     fn a_step_that_needs_what_does_not_come_before_it_is_refused() {

@@ -1,17 +1,16 @@
 //! Istio's objects as a mesh needs them: only the fields that are used.
 
-pub mod exposure;
-pub mod readiness;
-pub mod values;
-
 pub mod cacerts;
 pub mod cross_network_gateway;
 pub mod destination_rule;
-pub mod gateway;
+pub mod east_west_gateway;
+pub mod exposure;
 pub mod manifest;
 pub mod namespace;
+pub mod readiness;
 pub mod remote_secret;
 pub mod sail;
+pub mod values;
 
 /// Label that names the network of a namespace, a Service or a pod (istio/api label/labels.yaml).
 pub const NETWORK_LABEL: &str = "topology.istio.io/network";

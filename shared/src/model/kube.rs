@@ -1,6 +1,5 @@
 //! Kubernetes objects as values: which, of which kind, how one is written, whose a field is.
 
-pub mod access;
 pub mod context_entry;
 pub mod difference;
 pub mod json_patch;
@@ -8,7 +7,8 @@ pub mod kinds;
 pub mod managed_by;
 pub mod managed_fields;
 pub mod node_labels;
-pub mod object;
-pub mod permissions;
+pub mod object_key;
 pub mod pull_secret;
+pub mod rbac;
 pub mod write;
+pub mod write_permissions;

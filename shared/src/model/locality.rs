@@ -6,13 +6,13 @@
 
 pub mod annotation;
 pub mod defaults;
+pub mod edits;
 pub mod ejection;
 pub mod failover_region;
 pub mod governing;
 pub mod hosts;
 pub mod merge;
 pub mod policy;
-pub mod record;
 pub mod rewrite;
 pub mod verdict;
 

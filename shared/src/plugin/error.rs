@@ -1,12 +1,12 @@
-//! The one error of both plugins: what failed, where, why, and what to do. Data only; `ui::error` renders it.
+//! The one error of both plugins: what failed, where, why, and what to do. Data only; `terminal::error_message` renders it.
 //!
 //! What failed is a [`Draft`] until it says what to do: only then it is an [`Error`], so that none leaves a person without a
 //! next step.
 
 use std::fmt;
 
+use crate::plugin::did_you_mean;
 use crate::plugin::finding::code::Code;
-use crate::plugin::near;
 
 /// How far a command came, which decides its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,12 +71,12 @@ impl Draft {
 
     /// The same, with those of the names that are known and near to the one that was given as the first thing to try.
     pub fn meant<'a>(self, given: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
-        self.asking(&near::near(given, known))
+        self.asking(&did_you_mean::near(given, known))
     }
 
     /// The same, with the question whether one of these was meant as the first thing to try; nothing more where there is none.
     pub fn asking(self, names: &[impl AsRef<str>]) -> Self {
-        match near::question(names) {
+        match did_you_mean::question(names) {
             Some(question) => Self(self.0.fix(question)),
             None => self,
         }

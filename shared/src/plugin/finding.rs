@@ -168,6 +168,7 @@ impl Finding {
     pub fn line(&self) -> String {
         format!("{}  {} [{}]", self.severity, self.what, self.code)
     }
+
     /// What it is to somebody who cannot go on because of it.
     pub fn into_error(self) -> Error {
         let kind = if self.code.usage { Kind::Usage } else { Kind::Refused };

@@ -1,7 +1,7 @@
 //! An EnvoyFilter that a drill makes and deletes.
 
-use mesh_shared::model::kube::access::Access;
-use mesh_shared::model::kube::object::ObjectKey;
+use mesh_shared::model::kube::object_key::ObjectKey;
+use mesh_shared::model::kube::rbac::Access;
 use mesh_shared::model::kube::write::Write;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

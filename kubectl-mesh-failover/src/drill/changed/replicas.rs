@@ -1,8 +1,8 @@
 //! The replicas of a workload, scaled to zero.
 
-use mesh_shared::model::kube::access::Access;
 use mesh_shared::model::kube::kinds::Target;
-use mesh_shared::model::kube::object::ObjectKey;
+use mesh_shared::model::kube::object_key::ObjectKey;
+use mesh_shared::model::kube::rbac::Access;
 use mesh_shared::model::kube::write::{Operation, Write};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -105,7 +105,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::drill::record::tests::three_replicas;
+    use crate::drill::fault_record::tests::three_replicas;
 
     fn deployment(uid: &str, replicas: u64) -> Value {
         json!({

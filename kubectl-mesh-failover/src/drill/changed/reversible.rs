@@ -1,8 +1,8 @@
 //! What the rest of a drill asks of a change.
 
-use mesh_shared::model::kube::access::Access;
 use mesh_shared::model::kube::managed_by::MANAGED_BY;
-use mesh_shared::model::kube::object::ObjectKey;
+use mesh_shared::model::kube::object_key::ObjectKey;
+use mesh_shared::model::kube::rbac::Access;
 use mesh_shared::model::kube::write::{Operation, Write};
 use serde_json::{Value, json};
 

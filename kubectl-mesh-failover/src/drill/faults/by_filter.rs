@@ -1,13 +1,13 @@
 //! What faults have in common that an EnvoyFilter makes in the servers' own proxies.
 
 use mesh_shared::model::names::service::ServiceName;
+use mesh_shared::model::seen::observed_traffic::ObservedTraffic;
 use mesh_shared::model::seen::services::PodSeen;
-use mesh_shared::model::seen::traffic::ObservedTraffic;
 use mesh_shared::plugin::error::{Error, Result};
 use mesh_shared::plugin::text::{count, list};
 use serde_json::{Value, json};
 
-use super::kind::{Planned, Scene};
+use super::fault_kind::{Planned, Scene};
 use crate::drill::changed::Changed;
 use crate::drill::changed::filter::Filter;
 use crate::drill::object_names;

@@ -1,15 +1,15 @@
 //! `--fault latency`, a fault for the tests of [`super`] alone: the servers' proxies answer late, and the endpoints stay.
 
-use mesh_shared::model::kube::access::{Access, RoleFile};
+use mesh_shared::model::kube::rbac::{Access, RoleFile};
 use mesh_shared::model::names::service::ServiceName;
+use mesh_shared::model::seen::observed_traffic::ObservedTraffic;
 use mesh_shared::model::seen::services::PodSeen;
-use mesh_shared::model::seen::traffic::ObservedTraffic;
 use mesh_shared::plugin::error::Result;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::by_filter;
-use super::kind::{BadArgument, FaultEntry, FaultKind, InPlan, Planned, Scene, Weakness};
+use super::fault_kind::{BadArgument, FaultEntry, FaultKind, InPlan, Planned, Scene, Weakness};
 use crate::drill::changed::{Changed, filter};
 use crate::drill::governing_rule::Rule;
 use crate::drill::side::Side;

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use mesh_shared::model::names::service::ServiceName;
+use mesh_shared::model::seen::observed_traffic::ObservedTraffic;
 use mesh_shared::model::seen::services::PodSeen;
-use mesh_shared::model::seen::traffic::ObservedTraffic;
 use mesh_shared::plugin::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use super::kind::{BadArgument, FaultEntry, FaultKind, InPlan, Planned, Scene};
+use super::fault_kind::{BadArgument, FaultEntry, FaultKind, InPlan, Planned, Scene};
 use crate::drill::changed::Changed;
 use crate::drill::changed::replicas::Replicas;
 use crate::drill::governing_rule::Rule;

@@ -1,9 +1,9 @@
 use std::path::Path;
 
-use mesh_shared::model::kube::access::Access;
+use mesh_shared::model::kube::rbac::Access;
 use mesh_shared::model::seen::workload::Owners;
 
-use super::kind::Scene;
+use super::fault_kind::Scene;
 use super::scale_to_zero::ScaleToZero;
 use super::upstream_errors::UpstreamErrors;
 use super::*;

@@ -10,20 +10,20 @@ use jiff::{SignedDuration, Timestamp};
 use kube::Client;
 use kube::client::Body;
 use mesh_shared::cluster::context::Cluster;
-use mesh_shared::model::kube::object::ObjectKey;
+use mesh_shared::model::kube::object_key::ObjectKey;
 use mesh_shared::model::seen::workload::{Owners, Workload};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::*;
+use crate::drill::fault_record::Record;
+use crate::drill::fault_record::tests::record;
 use crate::drill::faults::Fault;
-use crate::drill::faults::kind::Scene;
+use crate::drill::faults::fault_kind::Scene;
 use crate::drill::faults::latency::Latency;
 use crate::drill::faults::tests::{errors, scaling};
 use crate::drill::put_back::{abandoned, put_back};
-use crate::drill::record::Record;
-use crate::drill::record::tests::record;
 use crate::drill::test_mesh::{name, workload};
 
 /// The client gives a request up after this.

@@ -1,10 +1,10 @@
 //! What a drill is judged by.
 
+use super::answerers::Source;
 use super::counters::Window;
 use super::figures;
 use super::figures::{Baseline, Times};
 use super::ordered_recording::OrderedRecording;
-use super::regions::Source;
 use crate::drill::experiment::Experiment;
 use crate::drill::recording::Recording;
 use crate::drill::report::document::Figures;

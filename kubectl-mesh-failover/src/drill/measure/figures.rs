@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::answerers::Source;
 use super::ordered_recording::{OrderedRecording, Part, Request, UNKNOWN};
-use super::regions::Source;
 use crate::drill::experiment::Experiment;
 use crate::drill::recording::Recording;
 use crate::drill::report::document::{Figures, Latency, Moment};

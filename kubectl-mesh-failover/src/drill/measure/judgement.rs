@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use mesh_shared::plugin::text::grouped;
 
+use super::answerers::Source;
 use super::facts::Facts;
 use super::figures::{ROUNDING, SPLIT_TOLERANCE, count as requests_that, is_from, milliseconds};
-use super::regions::Source;
 use crate::drill::recording::{Mark, PutBack, Stop};
 use crate::drill::report::document::{Expectation, Verdict};
 use crate::drill::report::wording::{count, percent, percent_of, seconds, share};

@@ -1,9 +1,9 @@
 //! What a reader must know to judge the figures.
 
+use super::answerers::Source;
 use super::facts::Facts;
 use super::figures::count as count_requests;
 use super::ordered_recording::{Part, UNKNOWN};
-use super::regions::Source;
 use crate::drill::recording::TrafficEnd;
 use crate::drill::report::wording::{count, latency, percent, real};
 

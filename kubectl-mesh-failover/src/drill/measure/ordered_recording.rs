@@ -31,7 +31,7 @@ pub struct Request<'a> {
     pub part: Part,
     /// What was told of it.
     pub sample: &'a Sample,
-    /// [`crate::drill::recording::Outcome::is_failure`].
+    /// [`crate::drill::request_outcome::Outcome::is_failure`].
     pub failed: bool,
     /// Who answered it; none for a request that failed, [`UNKNOWN`] where it cannot be told.
     pub region: Option<&'a str>,

@@ -6,7 +6,7 @@ use super::counters;
 use super::facts::{Facts, UnderFault};
 use super::judgement::{BASELINE, FAILBACK, FAILOVER, not_restored, time, untold};
 use crate::drill::command_lines;
-use crate::drill::faults::kind::Weakness;
+use crate::drill::faults::fault_kind::Weakness;
 use crate::drill::governing_rule::Rule;
 use crate::drill::recording::Stop;
 use crate::drill::report::document::{Expectation, Reason, Verdict};

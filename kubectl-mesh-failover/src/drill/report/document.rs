@@ -57,7 +57,7 @@ pub enum Verdict {
     Held,
     /// It did not. Exit code 3.
     Failed,
-    /// It was stopped before it could be judged. Exit code 1, or 128 + signal.
+    /// It was stopped before it could be judged, or although all parts held so far. Exit code 1, or 128 + signal.
     Stopped,
     /// What was changed is not put back. Exit code 4, before all others.
     NotRestored,

@@ -1,16 +1,16 @@
 use crate::locality::failover_flag::parse;
 use mesh_shared::model::kube::managed_by::MANAGED_BY;
-use mesh_shared::model::kube::object::ObjectKey;
+use mesh_shared::model::kube::object_key::ObjectKey;
 use mesh_shared::model::kube::write::Write;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::drill::locality_rule;
-use crate::identity::MANAGER;
+use crate::drill::find_governing_rule;
 use crate::locality::effective_rules::{Ours, report};
 use crate::locality::words as show;
 use crate::locality::{drift, removal};
 use crate::mesh::test_world::{cluster, our_gateway, region, service, with_service};
+use crate::plugin_identity::MANAGER;
 
 const HOST: &str = "helloworld.sample.svc.cluster.local";
 
@@ -380,13 +380,13 @@ fn the_seeds_rule_is_reported_with_the_reason_why_it_never_fails_over() {
     west     all namespaces  none               west-1  no          no outlier detection, without which Istio gives endpoints no order: all regions get traffic at all times
     warning  DestinationRule sample/mistaken in east names the host helloworld.sample, which is none: Istio completes only names without a dot; write helloworld.sample.svc.cluster.local [locality/host-is-none]
     ");
-    let client = locality_rule::ClientOf {
+    let client = find_governing_rule::ClientOf {
         cluster: &world[0].membership.name,
         namespace: "shop",
         region: "east-1",
         labels: &std::collections::BTreeMap::new(),
     };
-    let rule = locality_rule::rule(&each(&world), client, &service("helloworld.sample"), 5000).unwrap();
+    let rule = find_governing_rule::rule(&each(&world), client, &service("helloworld.sample"), 5000).unwrap();
     assert_eq!(
         (rule.name.as_str(), rule.failover_to.as_deref()),
         ("DestinationRule sample/helloworld", Some("west-1"))

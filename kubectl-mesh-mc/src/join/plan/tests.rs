@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use mesh_shared::engine::steps::StepId;
-use mesh_shared::model::kube::object::ObjectKey;
+use mesh_shared::model::kube::object_key::ObjectKey;
 use mesh_shared::model::kube::write::Write;
 use mesh_shared::model::pki::chain::Fingerprint;
 use mesh_shared::model::seen::access::RemoteAccess;

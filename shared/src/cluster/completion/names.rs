@@ -9,8 +9,8 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
 use crate::cluster::context::{Cluster, Connection, connect, contexts};
-use crate::cluster::list::{metadata, with_labels};
 use crate::cluster::observe;
+use crate::cluster::read::{metadata, with_labels};
 use crate::model::istio::remote_secret::{CLUSTER_ANNOTATION, LABEL};
 use crate::model::kube::kinds::list_path;
 use crate::model::names::ClusterName;

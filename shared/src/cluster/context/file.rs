@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use kube::config::{Kubeconfig, KubeconfigError};
 
-use super::{Connection, field, unusable};
-use crate::cluster::fault::clean;
+use super::{Connection, faulty_field, unusable};
+use crate::cluster::api_fault::clean;
 use crate::plugin::error::{Error, Result};
 
 /// The merged kubeconfig: `--kubeconfig` alone, else every file of `$KUBECONFIG` that exists, else `~/.kube/config`.
@@ -56,7 +56,7 @@ fn read_one(path: &Path) -> Result<Kubeconfig> {
                 None => file.to_string(),
             };
             let text = std::fs::read(path).unwrap_or_default();
-            broken(place, field::wrong(&String::from_utf8_lossy(&text)))
+            broken(place, faulty_field::wrong(&String::from_utf8_lossy(&text)))
         }
         other => broken(path.display().to_string(), unusable::kubeconfig(&other)),
     })

@@ -4,7 +4,7 @@
 use kube::client::RustlsTlsError;
 use kube::config::{KubeconfigError, LoadDataError};
 
-use crate::cluster::fault::clean;
+use crate::cluster::api_fault::clean;
 
 /// What is wrong with the entries of a kubeconfig.
 pub(super) fn kubeconfig(error: &KubeconfigError) -> String {

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{addresses, remote_secrets};
 use crate::cluster::context::Cluster;
-use crate::cluster::list::{list, optional};
+use crate::cluster::read::{list, optional};
 use crate::cluster::request::Call;
 use crate::model::istio::remote_secret::reader_token_name;
 use crate::model::seen::access::RemoteAccess;

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::sail;
 use crate::cluster::context::Cluster;
-use crate::cluster::list::{every, list};
+use crate::cluster::read::{every, list};
 use crate::cluster::request::Call;
 use crate::model::seen::control_plane::{ControlPlanes, Istiod, ObservedResource};
 use crate::plugin::error::Result;

@@ -6,10 +6,10 @@ use futures::future::try_join_all;
 use futures::try_join;
 use serde_json::Value;
 
-use super::near::{all_or_near, istio};
+use super::narrowed::{all_or_near, istio};
 use super::{array, labels, text};
 use crate::cluster::context::Cluster;
-use crate::cluster::list::every;
+use crate::cluster::read::every;
 use crate::cluster::wait::gateway::addresses;
 use crate::model::istio::NETWORK_LABEL;
 use crate::model::istio::cross_network_gateway::PORT;

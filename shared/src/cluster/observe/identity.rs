@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::addresses::cloud;
 use super::control_plane::{governing, istiod, istiods};
 use crate::cluster::context::Cluster;
-use crate::cluster::list::{one, optional};
+use crate::cluster::read::{one, optional};
 use crate::cluster::request::Call;
 use crate::model::istio::NETWORK_LABEL;
 use crate::model::names::{ClusterName, NetworkName};

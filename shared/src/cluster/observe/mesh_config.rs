@@ -7,7 +7,7 @@ use futures::try_join;
 use super::control_plane::{governing, istiods};
 use super::{array, text};
 use crate::cluster::context::Cluster;
-use crate::cluster::list::one;
+use crate::cluster::read::one;
 use crate::model::seen::mesh_config::MeshConfig;
 use crate::plugin::error::{Error, Result};
 

@@ -1,15 +1,10 @@
 //! Nodes: the region, zone and sub-zone of each.
 
 use super::text;
-use crate::model::kube::node_labels::REGION_LABEL;
+use crate::model::kube::node_labels::{REGION, SUB_ZONE, ZONE};
 use crate::model::seen::locality::Locality;
 use serde_json::Value;
 use std::collections::BTreeMap;
-
-/// Labels of a node: today's, and the ones before 1.17, which count where today's are missing.
-const REGION: [&str; 2] = [REGION_LABEL, "failure-domain.beta.kubernetes.io/region"];
-const ZONE: [&str; 2] = ["topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone"];
-const SUB_ZONE: [&str; 1] = ["topology.istio.io/subzone"];
 
 /// All nodes by name.
 pub(super) fn nodes(nodes: &[Value]) -> BTreeMap<String, Locality> {

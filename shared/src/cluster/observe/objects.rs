@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::Scope;
 use crate::cluster::context::Cluster;
-use crate::cluster::list::one;
-use crate::model::kube::object::ObjectKey;
+use crate::cluster::read::one;
+use crate::model::kube::object_key::ObjectKey;
 use crate::model::pki::chain::Fingerprint;
 use crate::plugin::error::Result;
 

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::cluster::context::Cluster;
-use crate::cluster::list::metadata;
 use crate::cluster::probe;
+use crate::cluster::read::metadata;
 use crate::model::seen::probes::Probes;
 use crate::plugin::error::Result;
 

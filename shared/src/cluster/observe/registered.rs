@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::Secret;
 use serde_json::Value;
 
 use crate::cluster::context::Cluster;
-use crate::cluster::list::every;
+use crate::cluster::read::every;
 use crate::model::istio::remote_secret::LABEL;
 use crate::model::istio::remote_secret::reading::{RegisteredCluster, read};
 use crate::plugin::error::Result;

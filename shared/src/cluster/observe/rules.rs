@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::near::istio;
+use super::narrowed::istio;
 use crate::cluster::context::Cluster;
 use crate::model::seen::rules::Rules;
 use crate::plugin::error::Result;

@@ -8,9 +8,9 @@ use serde_json::Value;
 
 use super::{TrafficScope, array, endpoints, labels, nodes, pods, text};
 use crate::cluster::context::Cluster;
-use crate::cluster::list::{every, every_metadata, metadata};
+use crate::cluster::read::{every, every_metadata, metadata};
 use crate::model::kube::kinds::list_path;
-use crate::model::kube::object::ObjectKey;
+use crate::model::kube::object_key::ObjectKey;
 use crate::model::names::service::ServiceName;
 use crate::model::seen::services::{ServicePort, ServiceSeen, Services};
 use crate::plugin::error::Result;

@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::Secret;
 use serde_json::Value;
 
 use crate::cluster::context::Cluster;
-use crate::cluster::list::{metadata, one};
+use crate::cluster::read::{metadata, one};
 use crate::model::istio::cacerts;
 use crate::model::pki::chain::parse_bundle;
 use crate::model::seen::trust::{Trust, TrustRoot};

@@ -1,8 +1,8 @@
 use serde_json::json;
 
 use super::*;
-use crate::cluster::apply::{Created, apply, create, create_strict_dry_run};
 use crate::cluster::test_api_server::{Answer, answering};
+use crate::cluster::write::{Created, apply, create, create_strict_dry_run};
 use crate::plugin::error::Kind;
 
 fn status(code: u16, reason: &str, message: &str) -> Answer {

@@ -3,10 +3,10 @@
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::{Progress, Trouble, late, pods};
-use crate::cluster::apply::get;
+use super::{Progress, Trouble, late, pod_trouble};
 use crate::cluster::context::Cluster;
 use crate::cluster::watch::{Source, State, Verdict, until};
+use crate::cluster::write::get;
 use crate::model::istio::readiness;
 use crate::model::istio::readiness::{Readiness, Seen, judge, judge_cni};
 use crate::model::istio::sail::{DAEMON_SET, GROUP};
@@ -135,8 +135,8 @@ impl<'a> Case<'a> {
             let text = |key: &str| pod["metadata"][key].as_str().unwrap_or_default().to_owned();
             (text("namespace"), text("name"))
         };
-        let stuck = pods.iter().find_map(|pod| Some((name(pod), pods::stuck(pod)?)));
-        let waited_for = || pods.iter().find(|pod| !pods::is_ready(pod)).map(|pod| name(pod));
+        let stuck = pods.iter().find_map(|pod| Some((name(pod), pod_trouble::stuck(pod)?)));
+        let waited_for = || pods.iter().find(|pod| !pod_trouble::is_ready(pod)).map(|pod| name(pod));
         self.suspect = stuck.as_ref().map(|(name, _)| name.clone()).or_else(waited_for);
         let (words, troubled) = match verdict {
             Readiness::Ready => return Verdict::Done(()),
@@ -168,7 +168,7 @@ impl<'a> Case<'a> {
     /// The same outcome, with the events of the pod that keeps it from being good.
     async fn explained(self, outcome: Result<()>) -> Result<()> {
         let (Err(error), Some((namespace, pod))) = (&outcome, self.suspect) else { return outcome };
-        let Some(warning) = pods::last_warning(self.cluster, &namespace, &pod).await else { return outcome };
+        let Some(warning) = pod_trouble::last_warning(self.cluster, &namespace, &pod).await else { return outcome };
         let why = error.why.clone().unwrap_or_default();
         // The kubelet's own words are often in both.
         let told = warning.split_once(": ").map_or(warning.as_str(), |(_, message)| message);

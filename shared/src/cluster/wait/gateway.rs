@@ -3,7 +3,7 @@
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::{late, pods};
+use super::{late, pod_trouble};
 use crate::cluster::context::Cluster;
 use crate::cluster::watch::{Source, Verdict, until};
 use crate::model::kube::kinds::Target;
@@ -38,7 +38,7 @@ pub async fn gateway_address(
     match found {
         Ok(addresses) => Ok(addresses),
         Err(error) if error.why.as_deref() == Some("the Service has no address yet") => {
-            let why = pods::last_warning(cluster, namespace, service).await;
+            let why = pod_trouble::last_warning(cluster, namespace, service).await;
             Err(error.because(why.unwrap_or_else(|| {
                 "the Service has no address yet and no event says why: the cluster may have nothing that serves Services of type LoadBalancer".into()
             })))

@@ -6,7 +6,7 @@ use http::Method;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{Progress, Trouble, late, pods};
+use super::{Progress, Trouble, late, pod_trouble};
 use crate::cluster::context::Cluster;
 use crate::cluster::request::Call;
 use crate::cluster::watch::{Source, Verdict, until};
@@ -109,7 +109,7 @@ pub async fn deployment_available(
             let Some(missing) = not_rolled_out(deployment) else { return Verdict::Done(()) };
             let selector = &deployment["spec"]["selector"]["matchLabels"];
             let own = |object: &&Value| selected(selector, &object["metadata"]["labels"]);
-            let stuck = state[1].values().filter(own).find_map(pods::stuck);
+            let stuck = state[1].values().filter(own).find_map(pod_trouble::stuck);
             let refused = state[2].values().filter(own).find_map(replica_failure);
             let Some(cause) = stuck.or(refused) else {
                 trouble.lasts(false);

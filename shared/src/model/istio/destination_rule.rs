@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::model::kube::object::ObjectKey;
+use crate::model::kube::object_key::ObjectKey;
 use crate::model::names::service::DOMAIN;
 
 /// Served since Istio 1.22, which is older than what we join.

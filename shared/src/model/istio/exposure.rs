@@ -2,9 +2,9 @@
 
 use super::cross_network_gateway::{NAME, covers, passthrough_servers, selects};
 use crate::model::kube::managed_by::{MANAGED_BY, MESH_FAILOVER};
-use crate::model::kube::object::ObjectKey;
+use crate::model::kube::object_key::ObjectKey;
 use crate::model::names::service::{DOMAIN, ServiceName};
-use crate::model::seen::traffic::ObservedTraffic;
+use crate::model::seen::observed_traffic::ObservedTraffic;
 use serde::Serialize;
 use serde_json::Value;
 

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::model::kube::object::ObjectKey;
+use crate::model::kube::object_key::ObjectKey;
 use crate::plugin::error::{Error, Result};
 
 /// Kind, API version (of core and built-in kinds, and the default of custom ones), plural, whether it has a namespace.

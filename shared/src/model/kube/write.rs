@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::difference::Difference;
-use crate::model::kube::object::ObjectKey;
+use crate::model::kube::object_key::ObjectKey;
 
 /// A write of either plugin. Each has a precondition, so that nobody else's change is lost.
 #[derive(Debug, Clone, PartialEq)]

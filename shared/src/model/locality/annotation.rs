@@ -11,7 +11,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::record::Edit;
+use super::edits::Edit;
 
 /// The version that this program writes.
 const VERSION: u64 = 1;
@@ -102,7 +102,7 @@ fn entry(number: usize, value: &Value) -> Result<Edit, Damage> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::locality::record::edits;
+    use crate::model::locality::edits::edits;
 
     const US: &str = "kubectl-mesh-failover";
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::model::istio::destination_rule::DestinationRule;
 use crate::model::seen::mesh_config::MeshConfig;
-use crate::model::seen::traffic::ObservedTraffic;
+use crate::model::seen::observed_traffic::ObservedTraffic;
 
 /// Rules of one namespace for one host, made one as istiod does it: the oldest comes first, its traffic policy stands, and
 /// subsets that it lacks are taken from the others.

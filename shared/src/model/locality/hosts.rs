@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::merge::Need;
 use crate::model::names::ClusterName;
 use crate::model::names::service::ServiceName;
-use crate::model::seen::traffic::ObservedTraffic;
+use crate::model::seen::observed_traffic::ObservedTraffic;
 
 /// One host as Envoy counts it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]

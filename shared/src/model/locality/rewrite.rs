@@ -10,13 +10,13 @@ use serde_json::{Map, Value, json};
 
 use super::annotation;
 use super::annotation::Damage;
+use super::edits::{Edit, Kept, edits, undo};
 use super::merge::Merged;
-use super::record::{Edit, Kept, edits, undo};
 use crate::model::istio::destination_rule::API_VERSION;
 use crate::model::kube::json_patch::{operations, unchanged};
 use crate::model::kube::managed_by::MANAGED_BY;
 use crate::model::kube::managed_fields::{others_own, owners, without};
-use crate::model::kube::object::ObjectKey;
+use crate::model::kube::object_key::ObjectKey;
 use crate::model::kube::write::Write;
 
 /// A rule that stands, and what of it is not ours.

@@ -10,10 +10,10 @@ use crate::model::seen::identity::{Identity, Membership};
 use crate::model::seen::known::Known;
 use crate::model::seen::locality::Locality;
 use crate::model::seen::mesh_config::MeshConfig;
+use crate::model::seen::observed_traffic::ObservedTraffic;
 use crate::model::seen::rules::Rules;
 use crate::model::seen::services::Services;
 use crate::model::seen::services::{EndpointSeen, ServicePort, ServiceSeen};
-use crate::model::seen::traffic::ObservedTraffic;
 
 pub(crate) fn service() -> ServiceName {
     ServiceName { namespace: "sample".into(), name: "helloworld".into() }

@@ -13,7 +13,7 @@ use super::chain::{Certificate, bundle};
 use super::issuer_name::with_issuer;
 use super::key::PrivateKey;
 use super::verify::{verify_chain, verify_key, verify_root};
-use super::workload::verify_workload;
+use super::workload_certificate::verify_workload;
 use crate::model::names::ClusterName;
 use crate::plugin::error::{Draft, Error, Result};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::model::kube::object::ObjectKey;
+use crate::model::kube::object_key::ObjectKey;
 
 /// What stands behind some pods.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]

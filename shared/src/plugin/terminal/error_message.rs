@@ -57,6 +57,7 @@ mod tests {
         Nothing was written.
         ");
     }
+
     #[test]
     fn all_that_was_refused_is_told_each_with_its_code_and_once_that_nothing_was_written() {
         let differ = trust::ROOTS_DIFFER.found("clusters trust different roots").fix("keep one root");

@@ -5,8 +5,8 @@ use std::error::Error as _;
 use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use crate::plugin::did_you_mean;
 use crate::plugin::error::{Error, Kind};
-use crate::plugin::near;
 use crate::plugin::text;
 
 /// What is wrong with the command line, why, and the next thing to do: what was probably meant, and the help of the verb
@@ -27,7 +27,7 @@ pub fn explain(error: &clap::Error, verb: &str) -> Option<Error> {
             .into_iter()
             .flat_map(|kind| words(error, kind))
             .collect();
-    remedy.extend(near::question(&suggested));
+    remedy.extend(did_you_mean::question(&suggested));
     remedy.extend(words(error, ContextKind::Suggested));
     if error.kind() == ErrorKind::MissingRequiredArgument && !usage.is_empty() {
         remedy.push(format!("write it as: {usage}"));

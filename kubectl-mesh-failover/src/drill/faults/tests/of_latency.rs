@@ -7,13 +7,13 @@ use mesh_shared::plugin::terminal::Terminal;
 use serde_json::Value;
 
 use super::*;
+use crate::drill::fault_record::Record;
+use crate::drill::fault_record::tests::record;
 use crate::drill::measure::measure;
 use crate::drill::measure::tests::stream::{Stream, Who, experiment};
-use crate::drill::record::Record;
-use crate::drill::record::tests::record;
 use crate::drill::recording::{Mark, Recording};
 use crate::drill::report;
-use crate::drill::restore::told;
+use crate::drill::restore_outcome::told;
 use crate::drill::test_mesh::with_pods;
 use crate::drill::traffic::Curl;
 use crate::drill::words::{Listed, Overview, list, overview, put_back, recovery};

@@ -9,8 +9,9 @@ use proptest::prelude::*;
 use super::stream::{experiment, replicas};
 use crate::drill::faults::tests::{errors, scaling};
 use crate::drill::measure::measure;
-use crate::drill::recording::{HostCounters, Mark, Outcome, Reading, Recording, Sample, Stop, TrafficEnd};
+use crate::drill::recording::{HostCounters, Mark, Reading, Recording, Sample, Stop, TrafficEnd};
 use crate::drill::report::document::Verdict;
+use crate::drill::request_outcome::Outcome;
 
 fn any_time() -> impl Strategy<Value = Duration> {
     prop_oneof![

@@ -10,7 +10,8 @@ use crate::drill::experiment::{Client, Experiment, Hypothesis};
 use crate::drill::faults::Fault;
 use crate::drill::faults::tests::{errors, scaling};
 use crate::drill::governing_rule::Rule;
-use crate::drill::recording::{HostCounters, Mark, Outcome, PutBack, Reading, Recording, Sample, Stop};
+use crate::drill::recording::{HostCounters, Mark, PutBack, Reading, Recording, Sample, Stop};
+use crate::drill::request_outcome::Outcome;
 use crate::drill::side::Side;
 
 /// Pause between two requests.

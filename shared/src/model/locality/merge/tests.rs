@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::super::record::{edits, undo};
+use super::super::edits::{edits, undo};
 use super::*;
 
 fn both_ways() -> Vec<FailoverPair> {

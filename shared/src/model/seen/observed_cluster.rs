@@ -10,7 +10,7 @@ use super::control_plane::ControlPlanes;
 use super::identity::{Identity, Platform};
 use super::probes::Probes;
 use super::trust::Trust;
-use crate::model::kube::object::ObjectKey;
+use crate::model::kube::object_key::ObjectKey;
 
 /// What a join decides by, of one cluster.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mesh_probe::line::{Answer, Bearer, Kind, Outcome, Target};
-use mesh_shared::cluster::{apply, probe};
+use mesh_shared::cluster::{probe, write};
 use mesh_shared::model::istio::manifest::to_manifest;
-use mesh_shared::model::istio::remote_secret::{self, ReaderCredential};
+use mesh_shared::model::istio::remote_secret;
+use mesh_shared::model::istio::remote_secret::ReaderCredential;
 use mesh_shared::model::names::ClusterName;
 use mesh_shared::model::seen::access::ApiAddress;
 use mesh_shared::plugin::error::{Error, Result};
@@ -139,7 +140,7 @@ pub(super) async fn write_remote_secret(
         &reader.token,
         &environment.manager,
     );
-    apply::apply(&member.cluster, &to_manifest("v1", "Secret", &secret), &environment.manager).await.map(|_| ())
+    write::apply(&member.cluster, &to_manifest("v1", "Secret", &secret), &environment.manager).await.map(|_| ())
 }
 
 fn target(index: usize, address: &ApiAddress, path: &str, bearer: Option<Bearer>) -> Target {

@@ -10,7 +10,7 @@ use mesh_shared::cluster::access_review::{Needed, must_be_allowed};
 use mesh_shared::cluster::connection_arguments::parse_duration;
 use mesh_shared::cluster::context::{Cluster, Connection, connect, contexts};
 use mesh_shared::cluster::lease::LeaseSeen;
-use mesh_shared::cluster::{apply, lease};
+use mesh_shared::cluster::{lease, write};
 use mesh_shared::machine::{clock, lock_holder};
 use mesh_shared::model::kube::kinds::Target;
 use mesh_shared::model::names::service::ServiceName;
@@ -19,15 +19,15 @@ use mesh_shared::plugin::terminal::Terminal;
 use mesh_shared::plugin::terminal::{help, prompt};
 use tokio::time::Instant;
 
+use crate::drill::fault_record::Record;
 use crate::drill::fence::ChangeState;
 use crate::drill::put_back::{abandoned, close, put_back};
-use crate::drill::record::Record;
 use crate::drill::recording::{Left, PutBack};
-use crate::drill::restore;
+use crate::drill::restore_outcome;
 use crate::drill::words;
 use crate::drill::{command_lines, lock, object_names, permissions};
+use crate::mesh::arguments::MeshArguments;
 use crate::mesh::arguments::ServiceArguments;
-use crate::mesh::observe::MeshArguments;
 use crate::mesh::permissions::DRILL;
 
 const EXAMPLES: &str = "\
@@ -170,7 +170,7 @@ async fn finish(
         let target = lock::place(&record.service, &record.system_namespace)?;
         // One that cannot be deleted ends by itself.
         if let Ok(Some(lease)) = lease::read(cluster, &target).await {
-            let _ = apply::delete(cluster, &target, Some(&lease.uid)).await;
+            let _ = write::delete(cluster, &target, Some(&lease.uid)).await;
         }
     }
     terminal.say(if whole {
@@ -198,7 +198,7 @@ fn named(mesh: &MeshArguments, connection: &Connection) -> Result<Vec<String>> {
 async fn find(clusters: &[Cluster], service: &ServiceName) -> Result<Option<(Cluster, Record, String)>> {
     let key = object_names::record(service);
     let target = Target::new(&key.kind, &key.namespace, &key.name)?;
-    let found = try_join_all(clusters.iter().map(|cluster| apply::get(cluster, &target))).await?;
+    let found = try_join_all(clusters.iter().map(|cluster| write::get(cluster, &target))).await?;
     for (cluster, object) in clusters.iter().zip(found) {
         if let Some(object) = object {
             let (record, uid) = Record::read(&object, &cluster.context)?;
@@ -228,8 +228,8 @@ async fn nothing_elsewhere(clusters: &[Cluster], mesh: &MeshArguments, service: 
 async fn standing(cluster: &Cluster, record: &Record) -> Result<Vec<PutBack>> {
     let mut all = Vec::new();
     for changed in &record.changed {
-        let live = apply::get(cluster, &changed.target()?).await?;
-        all.push(restore::told(record, changed, live.as_ref()));
+        let live = write::get(cluster, &changed.target()?).await?;
+        all.push(restore_outcome::told(record, changed, live.as_ref()));
     }
     Ok(all)
 }

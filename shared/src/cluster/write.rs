@@ -3,8 +3,8 @@
 use http::Method;
 use serde_json::{Value, json};
 
+use super::api_fault::Fault;
 use super::context::Cluster;
-use super::fault::Fault;
 use super::request::{Call, at_cluster};
 use crate::model::kube::difference::covers;
 use crate::model::kube::kinds::Target;

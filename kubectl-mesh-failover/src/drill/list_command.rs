@@ -4,17 +4,18 @@ use clap::Args;
 use futures::future::try_join_all;
 use mesh_shared::cluster::context::Cluster;
 use mesh_shared::cluster::lease;
-use mesh_shared::cluster::list::every;
+use mesh_shared::cluster::read::every;
 use mesh_shared::machine::clock;
 use mesh_shared::plugin::error::{Error, Kind, Result};
 use mesh_shared::plugin::terminal::help;
 use mesh_shared::session::Session;
 
+use crate::drill::fault_record::{LABEL, Record};
 use crate::drill::lock;
-use crate::drill::record::{LABEL, Record};
 use crate::drill::words;
 use crate::drill::words::Listed;
-use crate::mesh::observe::{MeshArguments, clusters};
+use crate::mesh::arguments::MeshArguments;
+use crate::mesh::observe::clusters;
 use crate::mesh::permissions::DRILL_LIST;
 use mesh_shared::plugin::arguments::TableArguments;
 

@@ -3,21 +3,21 @@
 
 use futures::future::join_all;
 use mesh_shared::cluster::access_review::{Needed, lacking};
-use mesh_shared::cluster::apply::create_strict_dry_run;
 use mesh_shared::cluster::context::Cluster;
 use mesh_shared::cluster::probe::pull_secret_of;
-use mesh_shared::model::kube::access::RoleFile;
+use mesh_shared::cluster::write::create_strict_dry_run;
 use mesh_shared::model::kube::pull_secret::PullSecret;
-use mesh_shared::model::seen::cluster::ObservedCluster;
+use mesh_shared::model::kube::rbac::RoleFile;
+use mesh_shared::model::seen::observed_cluster::ObservedCluster;
 use mesh_shared::plugin::error::{Error, Kind, Result};
 use mesh_shared::plugin::finding::codes::{control_plane, probe};
 use mesh_shared::plugin::finding::{Code, Finding, Findings};
 
-use crate::identity::MANAGER;
 use crate::join::members::Member;
 use crate::join::permissions;
 use crate::join::plan::JoinPlan;
 use crate::join::request::JoinRequest;
+use crate::plugin_identity::MANAGER;
 use crate::work::tasks::{Action, Task};
 
 /// All that speaks against a plan in the clusters.

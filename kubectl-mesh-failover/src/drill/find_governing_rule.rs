@@ -9,7 +9,7 @@ use mesh_shared::model::locality::hosts::hosts;
 use mesh_shared::model::locality::policy::{Effective, Surroundings, effective};
 use mesh_shared::model::names::ClusterName;
 use mesh_shared::model::names::service::ServiceName;
-use mesh_shared::model::seen::traffic::ObservedTraffic;
+use mesh_shared::model::seen::observed_traffic::ObservedTraffic;
 
 use crate::drill::governing_rule::Rule;
 

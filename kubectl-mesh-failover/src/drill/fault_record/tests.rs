@@ -5,7 +5,7 @@ use crate::drill::changed::filter::Filter;
 use crate::drill::changed::replicas::Replicas;
 use crate::drill::changed::reversible::Decision;
 use crate::drill::faults::tests::{errors, scaling};
-use crate::drill::restore::decide;
+use crate::drill::restore_outcome::decide;
 
 pub fn record(changed: Vec<Changed>) -> Record {
     let service = ServiceName { namespace: "sample".into(), name: "helloworld".into() };

@@ -4,8 +4,8 @@ use mesh_shared::session::Session;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use mesh_shared::cluster::apply;
-use mesh_shared::cluster::apply::Created;
+use mesh_shared::cluster::write;
+use mesh_shared::cluster::write::Created;
 use mesh_shared::machine::report_file::ReportFile;
 use mesh_shared::machine::{clock, signal_listener};
 use mesh_shared::plugin::error::{Error, Kind, Result};
@@ -28,8 +28,8 @@ use crate::drill::report;
 use crate::drill::report::document::{Document, Verdict};
 use crate::drill::setup::Drill;
 use crate::drill::words;
-use crate::identity::MANAGER;
-use crate::mesh::observe::MeshArguments;
+use crate::mesh::arguments::MeshArguments;
+use crate::plugin_identity::MANAGER;
 use mesh_shared::plugin::arguments::ReportFormat;
 
 /// Prepares, asks, runs, reports. The exit code.
@@ -102,7 +102,7 @@ fn consent(arguments: &RunArguments, prepared: &Prepared, terminal: Terminal) ->
 /// Writes the record, before anything is changed. Its UID.
 async fn keep_record(prepared: &Prepared) -> Result<String> {
     let manifest = prepared.record.manifest(MANAGER);
-    match apply::create(&prepared.failed, &manifest, MANAGER).await? {
+    match write::create(&prepared.failed, &manifest, MANAGER).await? {
         Created::New(object) => Ok(object["metadata"]["uid"].as_str().unwrap_or_default().to_owned()),
         Created::Exists => Err(words::left_over(&prepared.service(), &prepared.failed.context)),
     }

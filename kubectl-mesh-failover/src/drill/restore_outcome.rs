@@ -1,11 +1,11 @@
 //! What putting back means for each change: compare and set, never overwriting what somebody else has done.
 
-use mesh_shared::model::kube::object::ObjectKey;
+use mesh_shared::model::kube::object_key::ObjectKey;
 use serde_json::Value;
 
 use super::changed::Changed;
 use super::changed::reversible::{Decision, Words};
-use super::record::Record;
+use super::fault_record::Record;
 use super::recording::{Left, PutBack};
 
 /// Decides by the live object, none where it is gone.
@@ -53,7 +53,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::drill::record::tests::{record, three_replicas};
+    use crate::drill::fault_record::tests::{record, three_replicas};
 
     #[test]
     fn what_is_told_is_what_stands() {

@@ -1,7 +1,7 @@
 //! What a user must be allowed to do for a write.
 
-use super::access::Access;
 use super::kinds::Target;
+use super::rbac::Access;
 use super::write::Write;
 
 /// What is known of the object that a write is about.
@@ -58,7 +58,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::model::kube::object::ObjectKey;
+    use crate::model::kube::object_key::ObjectKey;
 
     fn words(write: &Write, existence: Existence) -> Vec<String> {
         permissions(write, existence).iter().map(ToString::to_string).collect()

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use mesh_shared::model::kube::managed_by::MANAGED_BY;
-use mesh_shared::model::kube::object::ObjectKey;
+use mesh_shared::model::kube::object_key::ObjectKey;
 use mesh_shared::model::names::service::ServiceName;
 use mesh_shared::plugin::error::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -10,9 +10,11 @@ use serde_json::{Value, json};
 
 use super::changed::Changed;
 use super::changed::reversible::Making;
-use super::faults::{self, Fault};
-use super::object_names::{self, RUN_LABEL};
-use crate::identity::BUILD;
+use super::faults;
+use super::faults::Fault;
+use super::object_names;
+use super::object_names::RUN_LABEL;
+use crate::plugin_identity::BUILD;
 
 /// Version of the record. Within it, fields are added that putting back does not need, and faults and kinds of change: a plugin
 /// that does not know one refuses the record as a whole and puts back nothing of it. What else a plugin must know to put back

@@ -6,7 +6,7 @@ use futures::future::try_join_all;
 use serde_json::Value;
 
 use crate::cluster::context::Cluster;
-use crate::cluster::list::served;
+use crate::cluster::read::served;
 use crate::plugin::error::{Error, Kind, Result};
 
 /// Reads all namespaces; if that is forbidden and some are near, only those. Also returns whether all were read.

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::apply::{conflict, creation, get, patching};
+use super::api_fault::Fault;
 use super::context::Cluster;
-use super::fault::Fault;
 use super::request::Call;
+use super::write::{conflict, creation, get, patching};
 use crate::model::kube::difference::covers;
 use crate::model::kube::kinds::Target;
 use crate::model::kube::write::Write;
@@ -101,7 +101,7 @@ mod tests {
 
     use super::*;
     use crate::cluster::test_api_server::{Answer, answering};
-    use crate::model::kube::object::ObjectKey;
+    use crate::model::kube::object_key::ObjectKey;
     use crate::model::kube::write::Operation;
 
     fn scale() -> Write {

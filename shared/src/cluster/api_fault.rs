@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::context::Cluster;
 use super::credentials::{Credentials, Failure};
 use super::request::Call;
-use crate::model::kube::access::ASK_FOR_IT;
+use crate::model::kube::rbac::ASK_FOR_IT;
 use crate::plugin::error::{Error, Kind};
 
 /// Why a request was not answered as it was meant.

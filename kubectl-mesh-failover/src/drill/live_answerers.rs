@@ -2,7 +2,8 @@
 //! more when all is known.
 
 use super::phase::Origin;
-use super::recording::{Outcome, Reading, Sample};
+use super::recording::{Reading, Sample};
+use super::request_outcome::Outcome;
 
 /// Learns whose answers are whose from what the user's pattern matched and from what the client's proxy counted meanwhile.
 #[derive(Debug)]

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use mesh_shared::model::kube::access::{Access, RoleFile};
+use mesh_shared::model::kube::rbac::{Access, RoleFile};
 use mesh_shared::model::names::service::ServiceName;
+use mesh_shared::model::seen::observed_traffic::ObservedTraffic;
 use mesh_shared::model::seen::services::PodSeen;
-use mesh_shared::model::seen::traffic::ObservedTraffic;
 use mesh_shared::model::seen::workload::{Owners, Workload};
 use mesh_shared::plugin::error::Result;
 

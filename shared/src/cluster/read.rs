@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
+use super::api_fault::Fault;
 use super::context::Cluster;
-use super::fault::Fault;
 use super::request::{Call, JSON, METADATA_LIST, items};
 use crate::model::kube::kinds::{Target, list_path};
 use crate::plugin::error::Result;
@@ -130,7 +130,7 @@ mod tests {
 
     use super::*;
     use crate::cluster::test_api_server::{Answer, answering};
-    use crate::model::kube::object::ObjectKey;
+    use crate::model::kube::object_key::ObjectKey;
 
     fn names(range: std::ops::Range<usize>, next: &str) -> Answer {
         let items: Vec<Value> = range.map(|number| json!({"metadata": {"name": format!("pod-{number}")}})).collect();

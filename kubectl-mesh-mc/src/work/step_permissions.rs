@@ -1,10 +1,10 @@
 //! What a user must be allowed to do for a step.
 
 use mesh_shared::model::istio::sail::DAEMON_SET;
-use mesh_shared::model::istio::{gateway, sail};
-use mesh_shared::model::kube::access::Access;
-use mesh_shared::model::kube::permissions::{Existence, permissions};
-use mesh_shared::model::seen::cluster::ObservedCluster;
+use mesh_shared::model::istio::{east_west_gateway, sail};
+use mesh_shared::model::kube::rbac::Access;
+use mesh_shared::model::kube::write_permissions::{Existence, permissions};
+use mesh_shared::model::seen::observed_cluster::ObservedCluster;
 
 use super::tasks::{Action, Task, Wait};
 
@@ -46,7 +46,7 @@ fn waiting(wait: &Wait, site: Site<'_>) -> Vec<Access> {
         ],
         Wait::Injection { .. } => vec![on("create", "pods")],
         Wait::Gateway => vec![Access::new("list", "apps", "deployments", system)],
-        Wait::GatewayAddress => vec![on("list", "services").named(gateway::NAME)],
+        Wait::GatewayAddress => vec![on("list", "services").named(east_west_gateway::NAME)],
         Wait::ReaderAccount { .. } => vec![on("list", "serviceaccounts")],
         Wait::Token { .. } => vec![on("list", "secrets")],
     }

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use mesh_shared::model::istio::destination_rule::{DestinationRule, KIND};
-use mesh_shared::model::kube::object::ObjectKey;
+use mesh_shared::model::kube::object_key::ObjectKey;
 use mesh_shared::model::locality::governing::{Consolidated, RuleIndex};
 use mesh_shared::model::locality::hosts::needs;
 use mesh_shared::model::locality::merge::{Wanted, merge};
 use mesh_shared::model::locality::rewrite::{Rewrite, Standing, filled, made};
 use mesh_shared::model::names::service::ServiceName;
-use mesh_shared::model::seen::traffic::ObservedTraffic;
+use mesh_shared::model::seen::observed_traffic::ObservedTraffic;
 use mesh_shared::plugin::error::{Error, Result};
 use mesh_shared::plugin::finding::codes::locality as codes;
 use mesh_shared::plugin::finding::{Code, Finding, Findings};
