@@ -6,6 +6,8 @@ use mesh_shared::model::names::ClusterName;
 use mesh_shared::model::names::service::ServiceName;
 use mesh_shared::model::seen::observed_traffic::ObservedTraffic;
 
+use crate::mesh::selection::ports;
+
 /// What clients of the service's own namespace are told in one cluster.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Told {
@@ -21,15 +23,8 @@ pub struct Told {
 
 /// What each cluster says, for every port of which they do not all say the same; empty where they do.
 pub fn drift(service: &ServiceName, observed: &[&ObservedTraffic]) -> Vec<Told> {
-    let mut ports: Vec<u16> = observed
-        .iter()
-        .filter_map(|seen| seen.services.by_name.get(service))
-        .flat_map(|service| service.ports.iter().map(|port| port.port))
-        .collect();
-    ports.sort_unstable();
-    ports.dedup();
     let mut all = Vec::new();
-    for port in ports {
+    for port in ports(service, observed) {
         let told: Vec<Told> = observed.iter().filter_map(|seen| told(service, seen, port)).collect();
         if told.windows(2).any(|pair| pair[0].effective != pair[1].effective) {
             all.extend(told);

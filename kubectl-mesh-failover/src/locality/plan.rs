@@ -11,7 +11,7 @@ use super::damaged::refuse_damaged;
 use super::request::{LocalityRequest, TakeOver};
 use super::rule_plan::LocalityPlan;
 use super::{rule_to_write, take_over};
-use crate::mesh::selection::no_service;
+use crate::mesh::selection::{no_service, ports};
 
 /// Decides what the rules of a service are to say.
 ///
@@ -32,20 +32,13 @@ pub fn compare(request: &LocalityRequest, observed: &[&ObservedTraffic]) -> Resu
     let service = &request.service;
     known(service, observed)?;
     let pairs = take_over::pairs(request, observed)?;
-    let mut ports: Vec<u16> = observed
-        .iter()
-        .filter_map(|seen| seen.services.by_name.get(service))
-        .flat_map(|service| service.ports.iter().map(|port| port.port))
-        .collect();
-    ports.sort_unstable();
-    ports.dedup();
     let wanted = Wanted {
         pairs: pairs.clone(),
         consecutive_5xx: request.consecutive_5xx,
         interval: request.interval,
         base_ejection_time: request.base_ejection_time,
         max_ejection_percent: request.max_ejection_percent,
-        ports,
+        ports: ports(service, observed),
         needs: Vec::new(),
     };
     let mut findings = take_over::findings(&pairs, service, observed);

@@ -58,6 +58,16 @@ pub fn no_service(service: &ServiceName, seen: &[&ObservedTraffic]) -> Error {
         .fix("see what there is: kubectl mesh-failover list")
 }
 
+/// The ports that a service has in any cluster, each once, in their order.
+pub fn ports(service: &ServiceName, observed: &[&ObservedTraffic]) -> Vec<u16> {
+    let ports: BTreeSet<u16> = observed
+        .iter()
+        .filter_map(|seen| seen.services.by_name.get(service))
+        .flat_map(|service| service.ports.iter().map(|port| port.port))
+        .collect();
+    ports.into_iter().collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

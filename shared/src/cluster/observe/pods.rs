@@ -12,9 +12,9 @@ use crate::model::seen::services::PodSeen;
 const OWN: [&str; 2] = ["topology.istio.io/locality", "istio-locality"];
 
 /// The pods that have not ended.
-pub(super) fn pods(pods: &[Value], nodes: &BTreeMap<String, Locality>) -> Vec<PodSeen> {
+pub(super) fn pods<'a>(pods: impl IntoIterator<Item = &'a Value>, nodes: &BTreeMap<String, Locality>) -> Vec<PodSeen> {
     let ended = |pod: &&Value| matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed"));
-    pods.iter().filter(|pod| !ended(pod)).map(|pod| seen(pod, nodes)).collect()
+    pods.into_iter().filter(|pod| !ended(pod)).map(|pod| seen(pod, nodes)).collect()
 }
 
 fn seen(pod: &Value, nodes: &BTreeMap<String, Locality>) -> PodSeen {

@@ -1,6 +1,6 @@
 //! Services with their ports and endpoints, and the pods and nodes behind them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::try_join_all;
 use futures::try_join;
@@ -50,12 +50,12 @@ pub(super) async fn ask(cluster: &Cluster, scope: &TrafficScope) -> Result<Answe
 /// What runs behind services, by these answers and by further pods that were read.
 pub(super) fn assemble(answers: &Answers, further: &[Value]) -> Services {
     let nodes = nodes::nodes(&answers.nodes);
-    let is_new = |pod: &&Value| !answers.pods.iter().any(|known| ObjectKey::of(known) == ObjectKey::of(pod));
-    let all: Vec<Value> = answers.pods.iter().chain(further.iter().filter(is_new)).cloned().collect();
+    let known: BTreeSet<ObjectKey> = answers.pods.iter().map(ObjectKey::of).collect();
+    let all = answers.pods.iter().chain(further.iter().filter(|pod| !known.contains(&ObjectKey::of(pod))));
     Services {
         by_name: services(&answers.services, &answers.slices),
         namesakes: answers.namesakes.iter().map(|object| text(&object["metadata"]["namespace"])).collect(),
-        pods: pods::pods(&all, &nodes),
+        pods: pods::pods(all, &nodes),
         namespaces: answers.namespaces.iter().map(|object| text(&object["metadata"]["name"])).collect(),
         nodes,
     }
