@@ -167,7 +167,7 @@ fn network(request: &JoinRequest, cluster: &ObservedCluster, name: &ClusterName)
         });
     match (request.networks.get(name.as_str()), standing) {
         (Some(wanted), Some(standing)) if wanted.as_str() != standing => Err(codes::NETWORK_DIFFERS
-            .found(format!("cluster {name} is in network {standing:?}, not in {wanted:?}"))
+            .found(format!("cluster {name} is in network {standing:?}, not in \"{wanted}\""))
             .cluster(name)
             .context(&cluster.identity.context)
             .object(format!("namespace {namespace}"))
