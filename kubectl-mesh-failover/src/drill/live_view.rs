@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use mesh_shared::plugin::terminal::Terminal;
 use mesh_shared::plugin::terminal::live_lines::Lines;
-use mesh_shared::plugin::text::{grouped, shortened};
+use mesh_shared::plugin::text::{count, shortened};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, interval};
 
@@ -224,7 +224,7 @@ impl Live {
         ];
         let shares = self.shares(shown, running);
         parts.extend(shares.into_iter().map(|(name, percent)| format!("{name} {percent:>3.0} %")));
-        parts.push(count(errors));
+        parts.push(count(errors, "error"));
         parts.extend(self.moment(index));
         format!(" {}", parts.join("  "))
     }
@@ -238,7 +238,7 @@ impl Live {
         let mut parts = vec![if done { format!("done after {elapsed}") } else { elapsed }];
         let shares = self.shares(shown, !done);
         parts.extend(shares.into_iter().map(|(name, percent)| format!("{name} {percent:.0} %")));
-        parts.push(count(errors));
+        parts.push(count(errors, "error"));
         parts.extend(self.moment(index));
         format!("{}: {}", phase.name, parts.join(", "))
     }
@@ -320,11 +320,6 @@ impl Live {
         let after = sample.at.saturating_sub(phase.counts_from).as_secs_f64() * 1000.0;
         Some(format!("{} answers after {}", self.named(region), seconds(after)))
     }
-}
-
-fn count(errors: usize) -> String {
-    let errors = u64::try_from(errors).unwrap_or(u64::MAX);
-    format!("{} error{}", grouped(errors), if errors == 1 { "" } else { "s" })
 }
 
 /// How much of the planned time is over; a phase that ended sooner was done sooner.

@@ -65,7 +65,7 @@ fn service<'a>(
             .map(|cluster| cluster.membership.name.as_str())
             .collect();
         if elsewhere.is_empty() {
-            return codes::NO_SERVICE.of_error(no_service(name, seen));
+            return no_service(name, seen);
         }
         codes::NO_SERVICE
             .found(format!("there is no service {name} in {}", at.membership.name))

@@ -79,8 +79,7 @@ pub async fn prepare(arguments: &RunArguments, mesh: &MeshArguments, session: &S
         findings.extend(preflight::whole_mesh(&seen, &known_clusters(&members).await?).err());
     }
     let served = preflight::served(&seen, at, &service, arguments.port.as_deref(), &mut findings);
-    let failed_pods = served.as_ref().map(|_| fault.pods(at, &service)).transpose();
-    let failed_pods = kept(&mut findings, &codes::NOT_FAILABLE, failed_pods)?.flatten();
+    let failed_pods = served.as_ref().and_then(|_| findings.keep_all(fault.pods(at, &service)));
     let changing = match &served {
         Some(served) if may_ask => changing(arguments, &service, (failed, at), served, &mut findings).await?,
         _ => None,
@@ -183,7 +182,7 @@ async fn changing(
         owners: &owners,
         allow_owner: arguments.begin.allow_owner,
     });
-    let Some(changed) = kept(findings, &codes::NOT_RESTORABLE, changed)? else { return Ok(None) };
+    let Some(changed) = findings.keep_all(changed) else { return Ok(None) };
     let single = [(failed, permissions::changing(&changed), fault.entry().permissions)];
     kept(findings, &permission_codes::MISSING, allowed(&[], service, &single).await)?;
     kept(findings, &codes::OBJECT_THERE, nothing_of_its_name(failed, &changed).await)?;

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use mesh_shared::model::seen::east_west::EastWestGateway;
 use mesh_shared::model::seen::observed_traffic::ObservedTraffic;
 use mesh_shared::model::seen::services::PodSeen;
-use mesh_shared::plugin::error::{Error, Result};
+use mesh_shared::plugin::finding::codes::exposure as codes;
+use mesh_shared::plugin::finding::{Claim, Code, Finding};
 
 /// The labels by which a Gateway selects the east-west gateways of a cluster, and the port that they take connections on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,25 +21,23 @@ pub struct Binding {
 /// that is known, `istio` before `app` before both before all that they share.
 ///
 /// # Errors
-/// A refusal where there is no east-west gateway, or nothing tells its pods from others.
-pub fn binding(seen: &ObservedTraffic) -> Result<Binding> {
-    let place = format!("context {}", seen.identity.context);
+/// That there is no east-west gateway, that there are several with different ports, or that no labels select just its pods.
+pub fn binding(seen: &ObservedTraffic) -> Result<Binding, Finding> {
+    let found = |code: &'static Code, what: String| -> Claim {
+        code.found(what).cluster(&seen.membership.name).context(&seen.identity.context)
+    };
     let Some(first) = seen.east_west_gateways().first() else {
-        return Err(Error::refused(format!("{} has no east-west gateway", seen.membership.name))
-            .at(place)
+        return Err(found(&codes::NO_GATEWAY, format!("{} has no east-west gateway", seen.membership.name))
             .because("no Service there has the label topology.istio.io/network and the port 15443")
             .fix("make one: kubectl mesh-mc join --contexts A,B,…"));
     };
     let gateways = seen.east_west_gateways().iter().map(|gateway| format!("{}/{}", gateway.namespace, gateway.service));
     let gateways: Vec<String> = gateways.collect();
     if seen.east_west_gateways().iter().any(|gateway| gateway.port != first.port) {
-        return Err(Error::refused(format!(
-            "the east-west gateways of {} take connections on several ports",
-            seen.membership.name
-        ))
-        .at(place)
-        .because(format!("Services {}", gateways.join(", ")))
-        .fix("write the Gateways yourself, one for each"));
+        let what = format!("the east-west gateways of {} take connections on several ports", seen.membership.name);
+        return Err(found(&codes::GATEWAY_PORTS_DIFFER, what)
+            .because(format!("Services {}", gateways.join(", ")))
+            .fix("write the Gateways yourself, one for each"));
     }
     let shared = shared(seen.east_west_gateways());
     let others: Vec<&PodSeen> = seen
@@ -47,16 +46,16 @@ pub fn binding(seen: &ObservedTraffic) -> Result<Binding> {
         .iter()
         .filter(|pod| !seen.east_west_gateways().iter().any(|of| is_pod_of(pod, of)))
         .collect();
-    let told_apart = |selector: &BTreeMap<String, String>| {
+    let selects_no_other = |selector: &BTreeMap<String, String>| {
         !selector.is_empty() && !others.iter().any(|pod| pod.is_selected_by(selector))
     };
     candidates(&shared, first)
         .into_iter()
-        .find(told_apart)
+        .find(selects_no_other)
         .map(|selector| Binding { selector, port: first.port })
         .ok_or_else(|| {
-            Error::refused(format!("no label tells the east-west gateway of {} from other pods", seen.membership.name))
-                .at(place)
+            let what = format!("no label tells the east-west gateway of {} from other pods", seen.membership.name);
+            found(&codes::GATEWAY_NOT_SELECTABLE, what)
                 .because(format!("pods of Service {} have {}", gateways.join(", "), words(&shared)))
                 .fix("give these pods a label of their own, such as istio: eastwestgateway")
         })

@@ -6,7 +6,8 @@ use mesh_shared::model::istio::cross_network_gateway::{API_VERSION, PORT, passth
 use mesh_shared::model::kube::object_key::ObjectKey;
 use mesh_shared::model::kube::write::{Operation, Write};
 use mesh_shared::model::seen::observed_traffic::ObservedTraffic;
-use mesh_shared::plugin::error::{Error, Result};
+use mesh_shared::plugin::finding::Finding;
+use mesh_shared::plugin::finding::codes::exposure::GATEWAY_CHANGED;
 use serde_json::Value;
 
 use mesh_shared::model::istio::exposure::{is_ours, ours};
@@ -34,8 +35,8 @@ pub(super) struct Own<'a> {
 
 impl<'a> Standing<'a> {
     /// # Errors
-    /// A refusal where ours was changed so that it has no server that passes connections through.
-    pub(super) fn of(cluster: &'a ObservedTraffic) -> Result<Self> {
+    /// That ours was changed so that it has no server that passes connections through.
+    pub(super) fn of(cluster: &'a ObservedTraffic) -> Result<Self, Finding> {
         let key = ours(cluster);
         let Some(object) = cluster.gateway_rules().iter().find(|gateway| ObjectKey::of(gateway) == key) else {
             return Ok(Self::Nothing);
@@ -46,10 +47,11 @@ impl<'a> Standing<'a> {
         let mut ports = cluster.east_west_gateways().iter().map(|gateway| gateway.port).chain([PORT]);
         let found = ports.find_map(|port| passthrough_servers(object, port).next());
         let (server, hosts) = found.ok_or_else(|| {
-            Error::refused(format!("{key} in {} is not as we write it", cluster.membership.name))
-                .at(format!("context {}, {key}", cluster.identity.context))
+            GATEWAY_CHANGED
+                .found(format!("{key} in {} is not as we write it", cluster.membership.name))
                 .because("it has our label, and no server that passes TLS through on the east-west gateway's port")
-                .fix("somebody changed it: put that server back, or delete the Gateway and expose again")
+                .fix("put that server back, or delete the Gateway and expose again")
+                .about(&cluster.membership.name, &cluster.identity.context, &key)
         })?;
         Ok(Self::Ours(Own { object, server, hosts }))
     }

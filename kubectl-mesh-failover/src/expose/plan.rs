@@ -6,13 +6,15 @@ mod tests;
 use mesh_shared::engine::steps::Writes;
 use mesh_shared::model::istio::cross_network_gateway;
 use mesh_shared::model::istio::cross_network_gateway::covers;
+use mesh_shared::model::kube::managed_by::MANAGED_BY;
+use mesh_shared::model::kube::object_key::ObjectKey;
 use mesh_shared::model::kube::write::Write;
 use mesh_shared::model::names::ClusterName;
 use mesh_shared::model::names::service::ServiceName;
 use mesh_shared::model::seen::observed_traffic::ObservedTraffic;
-use mesh_shared::plugin::error::{Error, Result};
+use mesh_shared::plugin::error::Result;
 use mesh_shared::plugin::finding::codes::exposure as codes;
-use mesh_shared::plugin::finding::{Claim, Findings};
+use mesh_shared::plugin::finding::{Claim, Finding, Findings, Verb};
 use serde_json::Value;
 
 use super::existing::Standing;
@@ -102,16 +104,16 @@ impl Outcome {
 /// Exposes the service in every cluster that has endpoints of it, or in those of them that are named.
 ///
 /// # Errors
-/// A refusal where no cluster has the service or endpoints of it, where a cluster has no east-west gateway, and where somebody
-/// else's Gateway has the name of ours.
+/// A refusal with everything that is in the way: no cluster has the service or endpoints of it, a cluster has no east-west
+/// gateway, someone else's Gateway has the name of ours.
 pub fn expose(request: &ExposeRequest<'_>, seen: &[&ObservedTraffic]) -> Result<ExposePlan> {
-    let serving = serving(request, seen)?;
-    let mut plan = ExposePlan { findings: findings(request.service, seen, &serving), ..ExposePlan::default() };
-    for cluster in serving {
+    let (mut plan, mut findings) = (ExposePlan::default(), Findings::default());
+    let serving = findings.keep_all(serving(request, seen)).unwrap_or_default();
+    for cluster in &serving {
         let outcome = if let Some(opening) = openings(cluster, request.service).into_iter().next() {
             Outcome::Stands(opening)
         } else {
-            let (write, manifest) = opened(cluster, request.service)?;
+            let Some((write, manifest)) = findings.keep_all(opened(cluster, request.service)) else { continue };
             let why = format!("{} serves {} and does not expose it", cluster.membership.name, request.service);
             plan.changes.write(&cluster.membership.name, write, why);
             plan.manifests.push((cluster.membership.name.clone(), manifest));
@@ -119,7 +121,9 @@ pub fn expose(request: &ExposeRequest<'_>, seen: &[&ObservedTraffic]) -> Result<
         };
         plan.clusters.push(in_cluster(cluster, request.service, outcome));
     }
-    Ok(plan)
+    findings.refuse(Verb::Expose)?;
+    findings.extend(worth_knowing(request.service, seen, &serving));
+    Ok(ExposePlan { findings, ..plan })
 }
 
 /// Takes the service out of our Gateways, and deletes those that open nothing else. The Service itself need not be there.
@@ -127,10 +131,10 @@ pub fn expose(request: &ExposeRequest<'_>, seen: &[&ObservedTraffic]) -> Result<
 /// # Errors
 /// A refusal where the service is neither known nor exposed anywhere.
 pub fn unexpose(request: &ExposeRequest<'_>, seen: &[&ObservedTraffic]) -> Result<ExposePlan> {
-    let all = chosen(request.clusters, seen)?;
-    let mut plan = ExposePlan::default();
+    let (mut plan, mut findings) = (ExposePlan::default(), Findings::default());
+    let all = findings.keep_all(chosen(request.clusters, seen)).unwrap_or_default();
     for cluster in all {
-        let standing = Standing::of(cluster)?;
+        let Some(standing) = findings.keep(Standing::of(cluster)) else { continue };
         let host = request.service.host();
         let still =
             openings(cluster, request.service).into_iter().find(|opening| opening.host != host || !opening.ours);
@@ -153,16 +157,24 @@ pub fn unexpose(request: &ExposeRequest<'_>, seen: &[&ObservedTraffic]) -> Resul
         plan.clusters.push(in_cluster(cluster, request.service, outcome));
     }
     let known = seen.iter().any(|cluster| cluster.services.by_name.contains_key(request.service));
-    if !known && plan.clusters.iter().all(|cluster| cluster.outcome == Outcome::NotExposed) {
-        return Err(no_service(request.service, seen));
+    if !known && findings.is_empty() && plan.clusters.iter().all(|cluster| cluster.outcome == Outcome::NotExposed) {
+        findings.push(no_service(request.service, seen));
     }
-    Ok(plan)
+    findings.refuse(Verb::Unexpose).map(|()| plan)
 }
 
 /// The Gateway of a cluster with one more host: the write, and the object as it would be.
-fn opened(cluster: &ObservedTraffic, service: &ServiceName) -> Result<(Write, Value)> {
-    let binding = binding(cluster)?;
-    let host = service.host();
+///
+/// # Errors
+/// Everything because of which it cannot be opened there.
+fn opened(cluster: &ObservedTraffic, service: &ServiceName) -> Result<(Write, Value), Findings> {
+    let (mut findings, host) = (Findings::default(), service.host());
+    let binding = findings.keep(binding(cluster));
+    let standing = findings.keep(Standing::of(cluster));
+    if let Some(Standing::Foreign(gateway)) = &standing {
+        findings.push(foreign(gateway, cluster, &host));
+    }
+    let (Some(binding), Some(standing)) = (binding, standing) else { return Err(findings) };
     let named = |hosts: &[String]| {
         cross_network_gateway::manifest(
             &cluster.membership.system_namespace,
@@ -172,7 +184,7 @@ fn opened(cluster: &ObservedTraffic, service: &ServiceName) -> Result<(Write, Va
             MANAGER,
         )
     };
-    match Standing::of(cluster)? {
+    match standing {
         Standing::Nothing => {
             let manifest = named(&[host]);
             Ok((Write::Create { manifest: manifest.clone() }, manifest))
@@ -181,21 +193,30 @@ fn opened(cluster: &ObservedTraffic, service: &ServiceName) -> Result<(Write, Va
             // A host that another Gateway opens meanwhile is left to it: twice on one gateway drops one of the servers.
             let others = mesh_shared::model::istio::exposure::all_hosts(cluster);
             let taken = |known: &String| others.iter().any(|other| !other.ours && covers(&other.host, known));
-            let mut hosts: Vec<String> = own.hosts.iter().filter(|known| !taken(known)).cloned().chain([host]).collect();
+            let mut hosts: Vec<String> =
+                own.hosts.iter().filter(|known| !taken(known)).cloned().chain([host]).collect();
             hosts.sort();
             hosts.dedup();
             let selector = (!own.selects_all(cluster)).then_some(&binding.selector);
             Ok((own.patch(&hosts, selector), named(&hosts)))
         }
-        Standing::Foreign(gateway) => Err(Error::refused(format!("{gateway} in {} is not ours", cluster.membership.name))
-            .at(format!("context {}, {gateway}", cluster.identity.context))
-            .because(format!("it lacks the label {}={MANAGER}, so that somebody else keeps it", mesh_shared::model::kube::managed_by::MANAGED_BY))
-            .fix(format!("add {host} to its hosts yourself"))
-            .fix(format!(
-                "or hand it over: kubectl --context {} -n {} label gateways.networking.istio.io {} {}={MANAGER} --overwrite",
-                cluster.identity.context, gateway.namespace, gateway.name, mesh_shared::model::kube::managed_by::MANAGED_BY
-            ))),
+        Standing::Foreign(_) => Err(findings),
     }
+}
+
+/// Someone else's Gateway has the name of ours.
+fn foreign(gateway: &ObjectKey, cluster: &ObservedTraffic, host: &str) -> Finding {
+    let context = &cluster.identity.context;
+    codes::GATEWAY_FOREIGN
+        .found(format!("{gateway} in {} is not ours", cluster.membership.name))
+        .because(format!("it does not have the label {MANAGED_BY}={MANAGER}, so someone else keeps it"))
+        .fix(format!("add {host} to its hosts yourself"))
+        .fix(format!(
+            "or hand it over: kubectl --context {context} -n {} label gateways.networking.istio.io {} {MANAGED_BY}={MANAGER} \
+             --overwrite",
+            gateway.namespace, gateway.name
+        ))
+        .about(&cluster.membership.name, context, gateway)
 }
 
 fn in_cluster(cluster: &ObservedTraffic, service: &ServiceName, outcome: Outcome) -> InCluster {
@@ -205,39 +226,47 @@ fn in_cluster(cluster: &ObservedTraffic, service: &ServiceName, outcome: Outcome
 }
 
 /// The clusters that have endpoints of the service, or those of them that are named.
-fn serving<'a>(request: &ExposeRequest<'_>, seen: &[&'a ObservedTraffic]) -> Result<Vec<&'a ObservedTraffic>> {
-    let service = request.service;
-    let has = |cluster: &&&ObservedTraffic| {
+///
+/// # Errors
+/// Every name that is not a cluster, and every cluster that is named and has no endpoints; or that no cluster has any.
+fn serving<'a>(
+    request: &ExposeRequest<'_>,
+    seen: &[&'a ObservedTraffic],
+) -> Result<Vec<&'a ObservedTraffic>, Findings> {
+    let (service, mut findings) = (request.service, Findings::default());
+    let has_endpoints = |cluster: &&&ObservedTraffic| {
         cluster.services.by_name.get(service).is_some_and(|seen| !seen.endpoints.is_empty())
     };
-    let named = chosen(request.clusters, seen)?;
-    if !seen.iter().any(|cluster| cluster.services.by_name.contains_key(service)) {
-        return Err(no_service(service, seen));
-    }
-    let serving: Vec<&ObservedTraffic> = seen.iter().filter(has).copied().collect();
-    if serving.is_empty() {
-        let standing = seen.iter().filter(|cluster| cluster.services.by_name.contains_key(service));
-        let standing: Vec<&str> = standing.map(|cluster| cluster.membership.name.as_str()).collect();
-        return Err(Error::refused(format!("{service} has no endpoints in any cluster"))
-            .because(format!("its Service stands in {}, and selects no pod there", standing.join(", ")))
-            .fix("start its pods first"));
-    }
-    if request.clusters.is_empty() {
-        return Ok(serving);
-    }
-    match named.iter().find(|cluster| !has(cluster)) {
-        None => Ok(named),
-        Some(without) => {
-            let with: Vec<&str> = serving.iter().map(|cluster| cluster.membership.name.as_str()).collect();
-            Err(Error::refused(format!("{service} has no endpoints in {}", without.membership.name))
-                .at(format!("context {}", without.identity.context))
+    let named = findings.keep_all(chosen(request.clusters, seen)).unwrap_or_default();
+    let serving: Vec<&ObservedTraffic> = seen.iter().filter(has_endpoints).copied().collect();
+    let known = seen.iter().filter(|cluster| cluster.services.by_name.contains_key(service));
+    let known: Vec<&str> = known.map(|cluster| cluster.membership.name.as_str()).collect();
+    if known.is_empty() {
+        findings.push(no_service(service, seen));
+    } else if serving.is_empty() {
+        let claim = codes::NO_ENDPOINTS.found(format!("{service} has no endpoints in any cluster"));
+        let why = format!("its Service is in {}, and selects no pod there", known.join(", "));
+        findings.push(claim.because(why).fix("start its pods first"));
+    } else if !request.clusters.is_empty() {
+        let with: Vec<&str> = serving.iter().map(|cluster| cluster.membership.name.as_str()).collect();
+        findings.extend(named.iter().filter(|cluster| !has_endpoints(cluster)).map(|without| {
+            codes::NO_ENDPOINTS
+                .found(format!("{service} has no endpoints in {}", without.membership.name))
+                .cluster(&without.membership.name)
+                .context(&without.identity.context)
                 .because(format!("a Gateway there would lead nowhere; {} has endpoints of it", with.join(", ")))
-                .fix("leave it out of --clusters, or start its pods there first"))
-        }
+                .fix("leave it out of --clusters, or start its pods there first")
+        }));
+    }
+    match findings.is_empty() {
+        false => Err(findings),
+        true if request.clusters.is_empty() => Ok(serving),
+        true => Ok(named),
     }
 }
 
-fn findings(service: &ServiceName, seen: &[&ObservedTraffic], serving: &[&ObservedTraffic]) -> Findings {
+/// What else should be known of what is exposed.
+fn worth_knowing(service: &ServiceName, seen: &[&ObservedTraffic], serving: &[&ObservedTraffic]) -> Findings {
     let mut findings = Findings::default();
     for cluster in serving {
         let of = |claim: Claim| claim.cluster(&cluster.membership.name).context(&cluster.identity.context);

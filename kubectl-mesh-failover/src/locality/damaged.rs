@@ -1,6 +1,5 @@
 //! Rules whose annotation no longer says what is ours in them: what writes refuses them, what reads goes on and says so.
 
-use mesh_shared::model::istio::destination_rule::DestinationRule;
 use mesh_shared::model::kube::object_key::ObjectKey;
 use mesh_shared::model::locality::annotation::{Damage, key, read};
 use mesh_shared::model::names::ClusterName;
@@ -72,10 +71,10 @@ impl Damaged {
 /// The rules for exactly this service, in its namespace, whose annotation cannot be read: those that `apply` and `remove` refuse.
 pub fn damaged(service: &ServiceName, manager: &str, seen: &ObservedTraffic) -> Vec<Damaged> {
     let host = service.host();
-    let rules = seen.destination_rules().iter().map(DestinationRule::read);
+    let rules = seen.destination_rules().iter();
     rules
         .filter(|rule| rule.namespace == service.namespace && rule.host == host)
-        .filter_map(|rule| Some(Damaged::new(seen, rule.key(), manager, read(rule.object, manager).err()?)))
+        .filter_map(|rule| Some(Damaged::new(seen, rule.key(), manager, read(&rule.object, manager).err()?)))
         .collect()
 }
 

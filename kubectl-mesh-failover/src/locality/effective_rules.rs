@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mesh_shared::model::istio::destination_rule::DestinationRule;
 use mesh_shared::model::locality::governing::{Consolidated, RuleIndex};
 use mesh_shared::model::locality::hosts::{hosts, need};
 use mesh_shared::model::locality::merge::Need;
@@ -150,8 +149,7 @@ fn in_cluster(
 }
 
 fn labels(rule: Option<&Consolidated<'_>>) -> BTreeMap<String, String> {
-    let selector = rule.and_then(|rule| rule.selector.as_ref());
-    selector.into_iter().flatten().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    rule.and_then(|rule| rule.selector).cloned().unwrap_or_default()
 }
 
 fn governing(rule: &Consolidated<'_>, manager: &str) -> Governing {
@@ -165,8 +163,8 @@ fn governing(rule: &Consolidated<'_>, manager: &str) -> Governing {
             .filter(|other| other.name != policy.name)
             .map(|other| other.key().to_string())
             .collect(),
-        ours: match Standing::of(policy.object, manager) {
-            _ if is_own(policy.object, manager) => Ours::Made,
+        ours: match Standing::of(&policy.object, manager) {
+            _ if is_own(&policy.object, manager) => Ours::Made,
             Err(_) => Ours::Unknown,
             Ok(standing) if standing.has_ours() => Ours::Edited,
             Ok(_) => Ours::No,
@@ -186,7 +184,7 @@ fn needs_of_clients(service: &ServiceName, observed: &[&ObservedTraffic], seen: 
 /// Rules that seem to mean the service and do not: a host with a dot is taken as it is written.
 fn mistaken_hosts(service: &ServiceName, seen: &ObservedTraffic) -> Vec<Finding> {
     let meant = [service.to_string(), format!("{service}.svc")];
-    let rules = seen.destination_rules().iter().map(DestinationRule::read).filter(|rule| meant.contains(&rule.host));
+    let rules = seen.destination_rules().iter().filter(|rule| meant.contains(&rule.host));
     rules
         .map(|rule| {
             let what = format!(

@@ -3,9 +3,9 @@
 use mesh_shared::model::locality::merge::Wanted;
 use mesh_shared::model::names::service::ServiceName;
 use mesh_shared::model::seen::observed_traffic::ObservedTraffic;
-use mesh_shared::plugin::error::{Error, Result};
-use mesh_shared::plugin::finding::Verb;
+use mesh_shared::plugin::error::Result;
 use mesh_shared::plugin::finding::codes::locality as codes;
+use mesh_shared::plugin::finding::{Findings, Verb};
 
 use super::damaged::refuse_damaged;
 use super::request::{LocalityRequest, TakeOver};
@@ -31,7 +31,9 @@ pub fn apply(request: &LocalityRequest, observed: &[&ObservedTraffic]) -> Result
 pub fn compare(request: &LocalityRequest, observed: &[&ObservedTraffic]) -> Result<LocalityPlan> {
     let service = &request.service;
     known(service, observed)?;
-    let pairs = take_over::pairs(request, observed)?;
+    let mut refusals = Findings::default();
+    // Without pairs the rules are looked at all the same: what is wrong with them is said in the same run.
+    let pairs = refusals.keep(take_over::pairs(request, observed)).unwrap_or_default();
     let wanted = Wanted {
         pairs: pairs.clone(),
         consecutive_5xx: request.consecutive_5xx,
@@ -59,8 +61,9 @@ pub fn compare(request: &LocalityRequest, observed: &[&ObservedTraffic]) -> Resu
     }
     let clusters = with
         .into_iter()
-        .map(|seen| rule_to_write::in_cluster(request, &wanted, observed, seen))
-        .collect::<Result<_>>()?;
+        .filter_map(|seen| refusals.keep_all(rule_to_write::in_cluster(request, &wanted, observed, seen)))
+        .collect();
+    refusals.refuse(Verb::LocalityApply)?;
     Ok(LocalityPlan { service: service.clone(), pairs, clusters, findings })
 }
 
@@ -79,13 +82,13 @@ pub fn refuse_conflicts(plan: &LocalityPlan, take_over: &TakeOver) -> Result<()>
         .map(|plan| plan.context.as_str())
         .collect();
     contexts.dedup();
-    Err(Error::refused(format!("for {} to fail over, fields of somebody else's have to change", plan.service))
-        .at(format!("context {}", contexts.join(", ")))
+    Err(codes::FIELDS_OF_OTHERS
+        .found(format!("for {} to fail over, fields of someone else's have to change", plan.service))
+        .place(format!("context {}", contexts.join(", ")))
         .because(conflicts.join("\n"))
         .fix("change these fields where they are kept, then run the same command again")
-        .fix(
-            "or take them over by adding --take-over: what stood there is noted in the rule, and remove gives it back",
-        ))
+        .fix("or take them over by adding --take-over: the rule records what was there, and remove gives it back")
+        .into_error())
 }
 
 /// # Errors
@@ -94,7 +97,7 @@ pub fn known(service: &ServiceName, observed: &[&ObservedTraffic]) -> Result<()>
     if observed.iter().any(|seen| seen.services.by_name.contains_key(service)) {
         return Ok(());
     }
-    Err(no_service(service, observed))
+    Err(no_service(service, observed).into_error())
 }
 
 #[cfg(test)]

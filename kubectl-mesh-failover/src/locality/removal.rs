@@ -25,15 +25,14 @@ pub fn remove(service: &ServiceName, manager: &str, observed: &[&ObservedTraffic
 
 fn in_cluster(service: &ServiceName, manager: &str, seen: &ObservedTraffic) -> ClusterPlan {
     let (mut rules, mut findings, host) = (Vec::new(), Findings::default(), service.host());
-    for object in seen.destination_rules() {
-        let rule = DestinationRule::read(object);
-        let Ok(standing) = Standing::of(object, manager) else { continue };
+    for rule in seen.destination_rules() {
+        let Ok(standing) = Standing::of(&rule.object, manager) else { continue };
         if rule.namespace != service.namespace || rule.host != host || !standing.has_ours() {
             continue;
         }
         let rewrite = standing.removed(manager);
         if rewrite.after.is_none() {
-            findings.push(left(seen, service, object));
+            findings.push(left(seen, service, rule));
         } else if standing.own {
             let what = format!("{} stays, since others put something into it", rule.key());
             findings.push(codes::RULE_STAYS.found(what).as_documented().about(
@@ -63,8 +62,8 @@ fn in_cluster(service: &ServiceName, manager: &str, seen: &ObservedTraffic) -> C
 }
 
 /// What governs when a rule is gone.
-fn left(seen: &ObservedTraffic, service: &ServiceName, gone: &serde_json::Value) -> Finding {
-    let others = seen.destination_rules().iter().filter(|object| *object != gone);
+fn left(seen: &ObservedTraffic, service: &ServiceName, gone: &DestinationRule) -> Finding {
+    let others = seen.destination_rules().iter().filter(|rule| *rule != gone);
     let index = RuleIndex::new(others, &seen.mesh_config);
     match index.governing(&service.namespace, &service.namespace, &service.host()).all {
         Some(rule) => {

@@ -10,7 +10,6 @@ use mesh_shared::model::locality::merge::{Wanted, merge};
 use mesh_shared::model::locality::rewrite::{Rewrite, Standing, filled, made};
 use mesh_shared::model::names::service::ServiceName;
 use mesh_shared::model::seen::observed_traffic::ObservedTraffic;
-use mesh_shared::plugin::error::{Error, Result};
 use mesh_shared::plugin::finding::codes::locality as codes;
 use mesh_shared::plugin::finding::{Code, Finding, Findings};
 use mesh_shared::plugin::text;
@@ -26,25 +25,28 @@ const NAMED: usize = 5;
 /// What is done in one cluster that has the service's namespace.
 ///
 /// # Errors
-/// A refusal where a rule excludes failover, or no name is left for ours.
+/// Every rule that excludes failover, or that no name is left for ours.
 pub fn in_cluster(
     request: &LocalityRequest,
     wanted: &Wanted,
     observed: &[&ObservedTraffic],
     seen: &ObservedTraffic,
-) -> Result<ClusterPlan> {
+) -> Result<ClusterPlan, Findings> {
     let wanted = Wanted { needs: needs(observed, &seen.membership.name, &request.service), ..wanted.clone() };
     let place = Place { request, wanted: &wanted, seen, index: RuleIndex::of(seen) };
     let mut findings = Findings::default();
     let host = request.service.host();
     let exact: Vec<&Consolidated<'_>> = place.index.exactly(&request.service.namespace, &host);
     let for_all: Vec<&&Consolidated<'_>> = exact.iter().filter(|rule| rule.selector.is_none()).collect();
-    let mut rules = Vec::new();
+    let (mut rules, mut refusals) = (Vec::new(), Findings::default());
     for rule in &for_all {
-        rules.push(place.changed(rule, &mut findings)?);
+        rules.extend(refusals.keep_all(place.changed(rule, &mut findings)));
     }
     if for_all.is_empty() {
-        rules.push(place.made_anew(&mut findings)?);
+        rules.extend(refusals.keep_all(place.new_rule(&mut findings)));
+    }
+    if !refusals.is_empty() {
+        return Err(refusals);
     }
     for rule in exact.iter().filter(|rule| rule.selector.is_some()) {
         let key = rule.policy_rule().key();
@@ -71,16 +73,16 @@ struct Place<'a> {
 
 impl<'a> Place<'a> {
     /// A rule for exactly this host.
-    fn changed(&self, rule: &Consolidated<'a>, findings: &mut Findings) -> Result<RulePlan> {
+    fn changed(&self, rule: &Consolidated<'a>, findings: &mut Findings) -> Result<RulePlan, Findings> {
         let manager = self.request.manager;
         let edited = rule.policy_rule();
-        let Ok(standing) = Standing::of(edited.object, manager) else {
+        let Ok(standing) = Standing::of(&edited.object, manager) else {
             // It is among the damaged ones.
-            return Ok(RulePlan { key: edited.key(), rewrite: Rewrite::none(edited.object), why: String::new() });
+            return Ok(RulePlan { key: edited.key(), rewrite: Rewrite::none(&edited.object), why: String::new() });
         };
         let start =
-            if standing.own { self.start(&standing.spec, edited.object, findings) } else { standing.spec.clone() };
-        let merged = merge(&start, self.wanted).map_err(|error| self.at(error, &edited.key()))?;
+            if standing.own { self.start(&standing.spec, Some(edited), findings) } else { standing.spec.clone() };
+        let merged = merge(&start, self.wanted).map_err(|found| self.all_of(&found, &edited.key()))?;
         let rewrite = standing.with(&merged, manager);
         findings.extend(merged.findings.iter().map(|finding| self.of(finding, &edited.key())));
         let others: Vec<String> =
@@ -102,19 +104,24 @@ impl<'a> Place<'a> {
     }
 
     /// A rule of our own.
-    fn made_anew(&self, findings: &mut Findings) -> Result<RulePlan> {
+    fn new_rule(&self, findings: &mut Findings) -> Result<RulePlan, Findings> {
         let service = &self.request.service;
-        let taken = |name: &str| self.rules().any(|rule| rule.namespace == service.namespace && rule.name == name);
+        let rules = self.seen.destination_rules();
+        let taken = |name: &str| rules.iter().any(|rule| rule.namespace == service.namespace && rule.name == name);
         let names = [service.name.clone(), format!("{}-failover", service.name)];
         let name = names.iter().find(|name| !taken(name)).ok_or_else(|| {
-            Error::refused(format!("no name is left for a DestinationRule of {service}"))
-                .at(format!("context {}, namespace {}", self.seen.identity.context, service.namespace))
-                .because(format!("{} stand there, and are for other hosts", text::list(&names)))
-                .fix("give one of them another name")
+            let finding = codes::NO_NAME_LEFT
+                .found(format!("no name is left for a DestinationRule of {service}"))
+                .cluster(&self.seen.membership.name)
+                .context(&self.seen.identity.context)
+                .place(format!("namespace {}", service.namespace))
+                .because(format!("{} exist there, and are for other hosts", text::list(&names)))
+                .fix("rename one of them");
+            Findings::from_iter([finding])
         })?;
         let key = ObjectKey::new(KIND, &service.namespace, name);
-        let start = self.start(&json!({}), &Value::Null, findings);
-        let merged = merge(&start, self.wanted).map_err(|error| self.at(error, &key))?;
+        let start = self.start(&json!({}), None, findings);
+        let merged = merge(&start, self.wanted).map_err(|found| self.all_of(&found, &key))?;
         findings.extend(merged.findings.iter().map(|finding| self.of(finding, &key)));
         let why = format!("no rule for exactly this host stands in namespace {}", service.namespace);
         Ok(RulePlan { key: key.clone(), rewrite: made(&key, &merged, self.request.manager), why })
@@ -122,11 +129,11 @@ impl<'a> Place<'a> {
 
     /// What a rule of our own begins with: its host, and the policy of the rule that would govern without it, since the first
     /// rule that is found governs whole.
-    fn start(&self, spec: &Value, own: &Value, findings: &mut Findings) -> Value {
+    fn start(&self, spec: &Value, own: Option<&DestinationRule>, findings: &mut Findings) -> Value {
         let service = &self.request.service;
         let host = service.host();
         let start = filled(&json!({ "host": host }), spec);
-        let others = self.seen.destination_rules().iter().filter(|rule| *rule != own);
+        let others = self.seen.destination_rules().iter().filter(|rule| Some(*rule) != own);
         let index = RuleIndex::new(others, &self.seen.mesh_config);
         let at_home = index.governing(&service.namespace, &service.namespace, &host).all;
         // A namespace that has no name has no rules of its own.
@@ -150,10 +157,6 @@ impl<'a> Place<'a> {
         filled(&start, &policy_of(source, &host))
     }
 
-    fn rules(&self) -> impl Iterator<Item = DestinationRule<'a>> {
-        self.seen.destination_rules().iter().map(DestinationRule::read)
-    }
-
     /// What was found of a rule of this cluster.
     fn note(&self, code: &'static Code, what: String, rule: &ObjectKey) -> Finding {
         code.found(what).as_documented().about(&self.seen.membership.name, &self.seen.identity.context, rule)
@@ -164,8 +167,10 @@ impl<'a> Place<'a> {
         finding.clone().about(&self.seen.membership.name, &self.seen.identity.context, rule)
     }
 
-    fn at(&self, error: Error, key: &ObjectKey) -> Error {
-        if error.place.is_some() { error } else { error.at(format!("context {}, {key}", self.seen.identity.context)) }
+    fn all_of(&self, findings: &Findings, rule: &ObjectKey) -> Findings {
+        // What a flag says is the same for all rules, and said once.
+        let of_flag = |finding: &Finding| *finding.code == codes::PERCENT_TOO_LOW;
+        findings.iter().map(|found| if of_flag(found) { found.clone() } else { self.of(found, rule) }).collect()
     }
 }
 
@@ -206,16 +211,15 @@ fn not_governed(seen: &ObservedTraffic, service: &ServiceName, rules: &[RulePlan
 }
 
 /// The rules of a cluster as they will be.
-fn after(seen: &ObservedTraffic, rules: &[RulePlan]) -> Vec<Value> {
-    let is = |object: &Value, rule: &RulePlan| ObjectKey::of(object) == rule.key;
-    let standing = seen.destination_rules().iter().filter(|object| !rules.iter().any(|rule| is(object, rule)));
+fn after(seen: &ObservedTraffic, rules: &[RulePlan]) -> Vec<DestinationRule> {
+    let standing = seen.destination_rules().iter().filter(|rule| !rules.iter().any(|plan| rule.key() == plan.key));
     let written = rules.iter().filter_map(|rule| rule.rewrite.after.as_ref()).map(|after| {
         let mut after = after.clone();
         // One that is new is the youngest.
         if after["metadata"]["creationTimestamp"].is_null() {
             after["metadata"]["creationTimestamp"] = "9999".into();
         }
-        after
+        DestinationRule::read(after)
     });
     standing.cloned().chain(written).collect()
 }

@@ -7,9 +7,9 @@ use mesh_shared::model::istio::cross_network_gateway::covers;
 use mesh_shared::model::istio::destination_rule::FailoverPair;
 use mesh_shared::model::names::service::ServiceName;
 use mesh_shared::model::seen::observed_traffic::ObservedTraffic;
-use mesh_shared::plugin::error::{Error, Result};
-use mesh_shared::plugin::finding::Findings;
+use mesh_shared::plugin::error::Error;
 use mesh_shared::plugin::finding::codes::locality as codes;
+use mesh_shared::plugin::finding::{Finding, Findings};
 use mesh_shared::plugin::text;
 
 use super::request::LocalityRequest;
@@ -34,8 +34,8 @@ pub fn service_regions(service: &ServiceName, observed: &[&ObservedTraffic]) -> 
 /// The pairs that are wanted: those of `--failover`, else both directions between the two regions of the service.
 ///
 /// # Errors
-/// A refusal where they are not given and the service is not in just two regions, and where a region does not exist.
-pub fn pairs(request: &LocalityRequest, observed: &[&ObservedTraffic]) -> Result<Vec<FailoverPair>> {
+/// That they are not given and the service is not in just two regions, or that regions do not exist.
+pub fn pairs(request: &LocalityRequest, observed: &[&ObservedTraffic]) -> Result<Vec<FailoverPair>, Finding> {
     let all = observed_regions(observed);
     let of_service = service_regions(&request.service, observed);
     let listed = |regions: &BTreeSet<String>| match regions.len() {
@@ -48,13 +48,14 @@ pub fn pairs(request: &LocalityRequest, observed: &[&ObservedTraffic]) -> Result
                 (Some(from), Some(to)) if from != to => format!("--failover {from}={to}"),
                 _ => "--failover FROM=TO".to_owned(),
             };
-            Error::refused(format!("which region takes over from which is not said for {}", request.service))
+            codes::NO_PAIRS
+                .found(format!("it is not clear which region takes over from which for {}", request.service))
                 .because(format!(
                     "it has endpoints in {}: {}; only of two regions each is the other's failover by itself",
                     text::count(of_service.len(), "region"),
                     listed(&of_service)
                 ))
-                .fix(format!("say it: {example}"))
+                .fix(format!("name the pairs: {example}"))
                 .fix(format!("regions of the mesh: {}", listed(&all)))
         });
     }
@@ -63,10 +64,11 @@ pub fn pairs(request: &LocalityRequest, observed: &[&ObservedTraffic]) -> Result
     if unknown.is_empty() {
         return Ok(request.failover.clone());
     }
-    Err(Error::refused(format!("there is no region {}", listed(&unknown)))
+    let draft = Error::refused(format!("there is no region {}", listed(&unknown)))
         .because(format!("no node and no workload of the mesh's clusters is there; its regions are {}", listed(&all)))
         .meant(unknown.first().map_or("", String::as_str), all.iter().map(String::as_str))
-        .fix("name regions as they are, or label the nodes first: kubectl mesh-failover regions"))
+        .fix("name regions as they are, or label the nodes first: kubectl mesh-failover regions");
+    Err(codes::UNKNOWN_REGION.of_error(draft))
 }
 
 /// What stands in the way of these pairs, or goes without saying.

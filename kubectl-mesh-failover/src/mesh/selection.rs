@@ -5,17 +5,20 @@ use std::collections::BTreeSet;
 use mesh_shared::model::names::service::ServiceName;
 use mesh_shared::model::seen::observed_traffic::ObservedTraffic;
 use mesh_shared::plugin::did_you_mean::near;
-use mesh_shared::plugin::error::{Error, Result};
+use mesh_shared::plugin::error::Error;
+use mesh_shared::plugin::finding::codes::mesh as codes;
+use mesh_shared::plugin::finding::{Finding, Findings};
 
 /// The clusters of these names in the order of the mesh, or all of them where none is named.
 ///
 /// # Errors
-/// A usage error where a name is no cluster of the mesh, with those that are.
-pub fn chosen<'a>(names: &[String], seen: &[&'a ObservedTraffic]) -> Result<Vec<&'a ObservedTraffic>> {
-    if let Some(unknown) =
-        names.iter().find(|name| !seen.iter().any(|cluster| cluster.membership.name.as_str() == *name))
-    {
-        return Err(no_member("--clusters", unknown, seen));
+/// Every name that is not a cluster of the mesh.
+pub fn chosen<'a>(names: &[String], seen: &[&'a ObservedTraffic]) -> Result<Vec<&'a ObservedTraffic>, Findings> {
+    let is_member = |name: &&String| seen.iter().any(|cluster| cluster.membership.name.as_str() == **name);
+    let unknown: Findings =
+        names.iter().filter(|name| !is_member(name)).map(|name| no_member("--clusters", name, seen)).collect();
+    if !unknown.is_empty() {
+        return Err(unknown);
     }
     let is_chosen = |cluster: &&&ObservedTraffic| {
         names.is_empty() || names.iter().any(|name| name == cluster.membership.name.as_str())
@@ -23,18 +26,18 @@ pub fn chosen<'a>(names: &[String], seen: &[&'a ObservedTraffic]) -> Result<Vec<
     Ok(seen.iter().filter(is_chosen).copied().collect())
 }
 
-/// The error for a name that is no cluster of the mesh.
-pub fn no_member(what: &str, name: &str, seen: &[&ObservedTraffic]) -> Error {
+/// A name that is not a cluster of the mesh, with those that are.
+pub fn no_member(what: &str, name: &str, seen: &[&ObservedTraffic]) -> Finding {
     let all: Vec<&str> = seen.iter().map(|cluster| cluster.membership.name.as_str()).collect();
-    Error::usage(format!("{what} names cluster {name:?}, which is not in the mesh"))
+    let draft = Error::usage(format!("{what} names cluster {name:?}, which is not in the mesh"))
         .because(format!("the clusters are {}", all.join(", ")))
-        .meant(name, all)
-        .fix("name clusters as the mesh does, not by their contexts")
+        .meant(name, all);
+    codes::UNKNOWN_CLUSTER.of_error(draft.fix("name clusters as the mesh does, not by their contexts"))
 }
 
-/// The error for a service that stands in no cluster: with what its namespace has, and the names that are near there, or else
-/// the namespaces that have one of this name.
-pub fn no_service(service: &ServiceName, seen: &[&ObservedTraffic]) -> Error {
+/// A service that no cluster has: with what its namespace has and similar names there, or else the namespaces that have one of
+/// this name.
+pub fn no_service(service: &ServiceName, seen: &[&ObservedTraffic]) -> Finding {
     let all: BTreeSet<&ServiceName> = seen.iter().flat_map(|cluster| cluster.services.by_name.keys()).collect();
     let there: Vec<&str> =
         all.iter().filter(|known| known.namespace == service.namespace).map(|known| known.name.as_str()).collect();
@@ -51,11 +54,11 @@ pub fn no_service(service: &ServiceName, seen: &[&ObservedTraffic]) -> Error {
             seen.iter().flat_map(|cluster| &cluster.services.namesakes).map(String::as_str).collect();
         meant = namespaces.into_iter().take(3).map(|namespace| format!("{}.{namespace}", service.name)).collect();
     }
-    Error::refused(format!("no cluster has a Service {service}"))
+    let draft = Error::refused(format!("no cluster has a Service {service}"))
         .at(format!("context {}", contexts.join(", ")))
         .because(why)
-        .asking(&meant)
-        .fix("see what there is: kubectl mesh-failover list")
+        .asking(&meant);
+    codes::NO_SERVICE.of_error(draft.fix("see what there is: kubectl mesh-failover list"))
 }
 
 /// The ports that a service has in any cluster, each once, in their order.
@@ -76,7 +79,7 @@ mod tests {
     fn missing(name: &str, namesakes: &[&str]) -> Vec<String> {
         let mut east = with_service(cluster("east"), "helloworld.sample", "http", 1);
         east.services.namesakes = namesakes.iter().map(ToString::to_string).collect();
-        no_service(&ServiceName::parse(name, None).unwrap(), &[&east]).remedy
+        no_service(&ServiceName::parse(name, None).unwrap(), &[&east]).fix
     }
 
     #[test]
@@ -93,7 +96,9 @@ mod tests {
     #[test]
     fn a_cluster_that_is_misspelt_is_told_its_near_name() {
         let (east, west) = (cluster("east"), cluster("west"));
-        let error = chosen(&["esat".to_owned()], &[&east, &west]).unwrap_err();
-        assert_eq!(error.remedy[0], "did you mean east?");
+        let names = ["esat", "west", "nort"].map(ToOwned::to_owned);
+        let findings = chosen(&names, &[&east, &west]).unwrap_err();
+        let first: Vec<&str> = findings.iter().map(|finding| finding.fix[0].as_str()).collect();
+        assert_eq!(first, ["did you mean east?", "name clusters as the mesh does, not by their contexts"]);
     }
 }

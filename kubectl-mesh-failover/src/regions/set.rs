@@ -10,6 +10,8 @@ use mesh_shared::model::names::{ClusterName, LABEL_LENGTH};
 use mesh_shared::model::seen::observed_traffic::ObservedTraffic;
 use mesh_shared::model::seen::services::PodSeen;
 use mesh_shared::plugin::error::{Error, Result};
+use mesh_shared::plugin::finding::codes::regions as codes;
+use mesh_shared::plugin::finding::{Findings, Verb};
 use serde_json::{Value, json};
 
 use super::plan::nodes_without_region;
@@ -75,16 +77,21 @@ pub struct SetInCluster {
 /// Adds the region to every node of the clusters that has none. A node that has one is left alone.
 ///
 /// # Errors
-/// A usage error for a cluster that is not in the mesh, or is named twice.
+/// A usage error with every cluster that is not in the mesh, or is named twice.
 pub fn set(assignments: &[Assignment], seen: &[&ObservedTraffic]) -> Result<SetPlan> {
-    let mut plan = SetPlan::default();
+    let (mut plan, mut findings) = (SetPlan::default(), Findings::default());
     for (index, assignment) in assignments.iter().enumerate() {
         let Some(cluster) = seen.iter().find(|cluster| cluster.membership.name.as_str() == assignment.cluster) else {
-            return Err(no_member(&format!("{}={}", assignment.cluster, assignment.region), &assignment.cluster, seen));
+            let given = format!("{}={}", assignment.cluster, assignment.region);
+            findings.push(no_member(&given, &assignment.cluster, seen));
+            continue;
         };
         if assignments[..index].iter().any(|earlier| earlier.cluster == assignment.cluster) {
-            return Err(Error::usage(format!("cluster {} is given two regions", assignment.cluster))
-                .fix("a cluster whose nodes are in several regions is labelled by its provider, or node by node"));
+            let what = format!("cluster {} is given two regions", assignment.cluster);
+            let fix =
+                "name it once; if its nodes are in several regions, its provider labels them, or you do node by node";
+            findings.push(codes::CLUSTER_TWICE.found(what).cluster(&assignment.cluster).fix(fix));
+            continue;
         }
         let nodes: Vec<String> = nodes_without_region(cluster).map(str::to_owned).collect();
         for node in &nodes {
@@ -104,7 +111,7 @@ pub fn set(assignments: &[Assignment], seen: &[&ObservedTraffic]) -> Result<SetP
             nodes,
         });
     }
-    Ok(plan)
+    findings.refuse(Verb::RegionsSet).map(|()| plan)
 }
 
 /// Adds the label, if the node still has none.

@@ -22,7 +22,7 @@ mod sail;
 mod services;
 mod trust;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use futures::try_join;
 use jiff::Timestamp;
@@ -173,11 +173,6 @@ fn named<'a>(objects: &'a [Value], name: &str) -> &'a Value {
 
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
-}
-
-fn labels(value: &Value) -> BTreeMap<String, String> {
-    let map = value.as_object().into_iter().flatten();
-    map.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
 }
 
 fn array(value: &Value) -> &[Value] {

@@ -19,10 +19,13 @@ use tokio::time::Instant;
 use super::api_fault::seconds;
 use super::context::Cluster;
 use crate::plugin::error::Error;
+use crate::plugin::text::shortened;
 
 /// Told in a few words whenever what is still missing changes.
 pub type Progress<'a> = &'a (dyn Fn(String) + Send + Sync);
 
+/// How much of what is awaited fits a line of progress, in characters.
+const ONE_LINE: usize = 80;
 /// An operator's error or a pod that cannot start counts when it lasts this long: healthy installs show both for seconds.
 const BEARABLE: Duration = Duration::from_secs(20);
 
@@ -47,17 +50,8 @@ impl Trouble {
     fn tell(&mut self, words: &str, progress: Progress<'_>) {
         if self.told != words {
             words.clone_into(&mut self.told);
-            progress(shortened(words));
+            progress(shortened(words, ONE_LINE));
         }
-    }
-}
-
-/// The first words, up to a length that fits a line of progress.
-fn shortened(words: &str) -> String {
-    const MOST: usize = 80;
-    match words.char_indices().nth(MOST) {
-        Some((end, _)) => format!("{}…", words[..end].trim_end()),
-        None => words.to_owned(),
     }
 }
 

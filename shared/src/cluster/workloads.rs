@@ -13,6 +13,7 @@ use super::read::every;
 use super::request::{Call, items};
 use super::write::get;
 use crate::model::kube::kinds::Target;
+use crate::model::kube::labels;
 use crate::model::kube::object_key::ObjectKey;
 use crate::model::seen::services::PodSeen;
 use crate::model::seen::workload::{Autoscaler, Owners, Workload};
@@ -115,11 +116,6 @@ fn controller(object: &Value) -> Option<(String, String)> {
     Some((owner["kind"].as_str()?.to_owned(), owner["name"].as_str()?.to_owned()))
 }
 
-fn labels(value: &Value) -> BTreeMap<String, String> {
-    let pairs = value.as_object().into_iter().flatten();
-    pairs.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
-}
-
 fn workload(target: &Target, object: &Value, scalers: &[Value]) -> Workload {
     let spec = &object["spec"];
     let retention = &spec["persistentVolumeClaimRetentionPolicy"]["whenScaled"];
@@ -131,7 +127,7 @@ fn workload(target: &Target, object: &Value, scalers: &[Value]) -> Workload {
         generation: object["metadata"]["generation"].as_u64().unwrap_or_default(),
         replicas: spec["replicas"].as_u64().unwrap_or(1),
         ready: object["status"]["readyReplicas"].as_u64().unwrap_or_default(),
-        selector: labels(&spec["selector"]["matchLabels"]),
+        selector: labels::read(&spec["selector"]["matchLabels"]),
         loses_volumes: has_volumes && retention == "Delete",
         keeper: keeper(&object["metadata"]),
         autoscaler: scalers.iter().find(|scaler| scales(scaler, &target.key)).map(autoscaler),

@@ -48,12 +48,4 @@ mod tests {
     fn no_two_serials_are_equal() {
         assert_ne!(new_serial().unwrap(), new_serial().unwrap());
     }
-
-    #[test]
-    fn keys_can_be_made_on_another_thread() {
-        fn is_send_and_sync<T: Send + Sync>() {}
-        is_send_and_sync::<PrivateKey>();
-        is_send_and_sync::<crate::model::pki::authority::Root>();
-        is_send_and_sync::<crate::model::pki::authority::Issued>();
-    }
 }

@@ -4,6 +4,7 @@ pub mod context_entry;
 pub mod difference;
 pub mod json_patch;
 pub mod kinds;
+pub mod labels;
 pub mod managed_by;
 pub mod managed_fields;
 pub mod node_labels;

@@ -210,6 +210,11 @@ impl Findings {
         judged.map_err(|finding| self.push(finding)).ok()
     }
 
+    /// The same of a rule that may find several things.
+    pub fn keep_all<T>(&mut self, judged: Result<T, Self>) -> Option<T> {
+        judged.map_err(|found| self.extend(found)).ok()
+    }
+
     /// In the order in which they were found.
     pub fn iter(&self) -> std::slice::Iter<'_, Finding> {
         self.0.iter()

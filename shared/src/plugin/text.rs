@@ -12,9 +12,10 @@ pub fn duration(duration: Duration) -> String {
     }
 }
 
-/// Such as `1 change` or `22 changes`.
-pub fn count(number: usize, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+/// Such as `1 change`, `22 changes` or `1,930 requests`.
+pub fn count(number: impl TryInto<u64>, noun: &str) -> String {
+    let number = number.try_into().unwrap_or(u64::MAX);
+    format!("{} {noun}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
 /// A number with its thousands apart, such as `1,930`.
@@ -73,7 +74,8 @@ mod tests {
     fn numbers_and_lists_read_well() {
         assert_eq!(duration(Duration::from_millis(11_420)), "11.4 s");
         assert_eq!(duration(Duration::from_secs(125)), "2 min 5 s");
-        assert_eq!(count(1, "change"), "1 change");
+        assert_eq!(count(1_u64, "change"), "1 change");
+        assert_eq!(count(1_930_usize, "request"), "1,930 requests");
         assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!(list(&["east", "north", "west"]), "east, north and west");
         assert_eq!(shortened("abcdef", 3), "abc…");

@@ -3,7 +3,8 @@
 use mesh_shared::model::names::service::ServiceName;
 use mesh_shared::model::seen::observed_traffic::ObservedTraffic;
 use mesh_shared::model::seen::services::PodSeen;
-use mesh_shared::plugin::error::{Error, Result};
+use mesh_shared::plugin::finding::codes::drill::NOT_FAILABLE;
+use mesh_shared::plugin::finding::{Claim, Findings};
 use mesh_shared::plugin::text::{count, list};
 use serde_json::{Value, json};
 
@@ -20,24 +21,30 @@ const PODS: usize = 10;
 /// pilot/pkg/model/envoyfilter.go and policyattachment.go, `ShouldAttachPolicy`).
 ///
 /// # Errors
-/// A refusal where a filter for the service's pods would be one for others too, or for none.
-pub fn pods<'a>(at: &'a ObservedTraffic, service: &ServiceName) -> Result<Vec<&'a PodSeen>> {
+/// Everything because of which a filter for the service's pods would be one for others too, or for none.
+pub fn pods<'a>(at: &'a ObservedTraffic, service: &ServiceName) -> Result<Vec<&'a PodSeen>, Findings> {
     let selector = at.services.by_name.get(service).map(|seen| seen.selector.clone()).unwrap_or_default();
-    let refused = |what: String| {
-        Error::refused(what).at(format!("context {}, namespace {}", at.identity.context, service.namespace))
+    let found = |what: String| -> Claim {
+        let claim = NOT_FAILABLE.found(what).cluster(&at.membership.name).context(&at.identity.context);
+        claim.place(format!("namespace {}", service.namespace))
     };
+    let mut findings = Findings::default();
     if selector.is_empty() {
-        return Err(refused(format!("{service} has no selector: an EnvoyFilter cannot be held to its pods"))
-            .because(format!(
-                "without labels to select by, every workload of namespace {} would fail",
-                service.namespace
-            ))
-            .fix("drill the service that selects these pods"));
+        findings.push(
+            found(format!("{service} has no selector: an EnvoyFilter cannot be held to its pods"))
+                .because(format!(
+                    "without labels to select by, every workload of namespace {} would fail",
+                    service.namespace
+                ))
+                .fix("drill the service that selects these pods"),
+        );
     }
     if service.namespace == at.mesh_config.root_namespace {
-        return Err(refused(format!("{service} is in the root namespace of the mesh"))
-            .because("an EnvoyFilter there is for workloads of all namespaces")
-            .fix("use another fault: --fault scale-to-zero"));
+        findings.push(
+            found(format!("{service} is in the root namespace of the mesh"))
+                .because("an EnvoyFilter there is for workloads of all namespaces")
+                .fix("use another fault: --fault scale-to-zero"),
+        );
     }
     let matched: Vec<&PodSeen> = at
         .services
@@ -45,15 +52,14 @@ pub fn pods<'a>(at: &'a ObservedTraffic, service: &ServiceName) -> Result<Vec<&'
         .iter()
         .filter(|pod| pod.namespace == service.namespace && pod.is_selected_by(&selector))
         .collect();
-    if !matched.iter().any(|pod| pod.sidecar) {
-        return Err(refused(format!(
-            "the selector of {service} selects no pod with a sidecar in {}",
-            at.membership.name
-        ))
-        .because("an EnvoyFilter changes what sidecars do, and would fail nobody")
-        .fix("use another fault: --fault scale-to-zero"));
+    if !selector.is_empty() && !matched.iter().any(|pod| pod.sidecar) {
+        findings.push(
+            found(format!("the selector of {service} selects no pod with a sidecar in {}", at.membership.name))
+                .because("an EnvoyFilter changes what sidecars do, and would fail nobody")
+                .fix("use another fault: --fault scale-to-zero"),
+        );
     }
-    Ok(matched)
+    if findings.is_empty() { Ok(matched) } else { Err(findings) }
 }
 
 /// The filter that puts an HTTP filter of Envoy before the router, for all requests to the service's pods. For inbound traffic

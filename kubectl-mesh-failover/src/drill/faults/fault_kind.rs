@@ -8,7 +8,7 @@ use mesh_shared::model::names::service::ServiceName;
 use mesh_shared::model::seen::observed_traffic::ObservedTraffic;
 use mesh_shared::model::seen::services::PodSeen;
 use mesh_shared::model::seen::workload::{Owners, Workload};
-use mesh_shared::plugin::error::Result;
+use mesh_shared::plugin::finding::Findings;
 
 use crate::drill::changed::Changed;
 use crate::drill::governing_rule::Rule;
@@ -58,14 +58,14 @@ pub trait FaultKind {
     /// The pods that it fails.
     ///
     /// # Errors
-    /// A refusal where it would fail others too, or none.
-    fn pods<'a>(&self, at: &'a ObservedTraffic, service: &ServiceName) -> Result<Vec<&'a PodSeen>>;
+    /// Everything because of which it would fail others too, or none.
+    fn pods<'a>(&self, at: &'a ObservedTraffic, service: &ServiceName) -> Result<Vec<&'a PodSeen>, Findings>;
 
     /// What it changes, to be recorded before it is.
     ///
     /// # Errors
-    /// A refusal where it cannot be made here, or could not be put back.
-    fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Changed>>;
+    /// Everything because of which it cannot be made here, or could not be put back.
+    fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Changed>, Findings>;
 
     /// What the plan says of it before the question.
     fn in_plan(&self, planned: &Planned<'_>) -> InPlan;

@@ -4,7 +4,7 @@ use mesh_shared::model::kube::rbac::{Access, RoleFile};
 use mesh_shared::model::names::service::ServiceName;
 use mesh_shared::model::seen::observed_traffic::ObservedTraffic;
 use mesh_shared::model::seen::services::PodSeen;
-use mesh_shared::plugin::error::Result;
+use mesh_shared::plugin::finding::Findings;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -57,11 +57,11 @@ impl FaultKind for Latency {
         filter::needed(&service.namespace)
     }
 
-    fn pods<'a>(&self, at: &'a ObservedTraffic, service: &ServiceName) -> Result<Vec<&'a PodSeen>> {
+    fn pods<'a>(&self, at: &'a ObservedTraffic, service: &ServiceName) -> Result<Vec<&'a PodSeen>, Findings> {
         by_filter::pods(at, service)
     }
 
-    fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Changed>> {
+    fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Changed>, Findings> {
         let percentage = json!({"numerator": 100, "denominator": "HUNDRED"});
         let delay = json!({"fixed_delay": format!("{}ms", self.delay), "percentage": percentage});
         Ok(vec![by_filter::before_the_application(scene, &by_filter::http_fault("delay", &delay))])

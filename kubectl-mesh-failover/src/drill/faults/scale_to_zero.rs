@@ -5,7 +5,9 @@ use std::time::Duration;
 use mesh_shared::model::names::service::ServiceName;
 use mesh_shared::model::seen::observed_traffic::ObservedTraffic;
 use mesh_shared::model::seen::services::PodSeen;
-use mesh_shared::plugin::error::{Error, Result};
+use mesh_shared::model::seen::workload::Workload;
+use mesh_shared::plugin::finding::codes::drill::NOT_RESTORABLE;
+use mesh_shared::plugin::finding::{Finding, Findings};
 use serde::{Deserialize, Serialize};
 
 use super::fault_kind::{BadArgument, FaultEntry, FaultKind, InPlan, Planned, Scene};
@@ -54,37 +56,18 @@ impl FaultKind for ScaleToZero {
         "Scaled to zero".into()
     }
 
-    fn pods<'a>(&self, at: &'a ObservedTraffic, service: &ServiceName) -> Result<Vec<&'a PodSeen>> {
+    fn pods<'a>(&self, at: &'a ObservedTraffic, service: &ServiceName) -> Result<Vec<&'a PodSeen>, Findings> {
         Ok(behind(at, service))
     }
 
     /// Refused where a workload cannot be scaled, would lose its volumes, stands at zero already, or is kept by somebody who puts
     /// replicas back, unless `allow_owner` says so.
-    fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Changed>> {
-        let service = scene.service;
-        if let Some((kind, name)) = scene.owners.unscalable.first() {
-            return Err(Error::refused(format!("{kind} {name} cannot be scaled to zero"))
-                .because(format!("{service} has pods that it owns"))
-                .fix("use another fault: --fault upstream-errors"));
-        }
+    fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Changed>, Findings> {
+        let mut findings: Findings = not_scalable(scene).chain(without_workload(scene)).collect();
         let mut changes = Vec::new();
         for workload in &scene.owners.workloads {
+            findings.extend(not_restorable(workload, scene.allow_owner));
             let key = &workload.object;
-            if workload.loses_volumes {
-                return Err(Error::refused(format!("{key} would lose its volumes"))
-                    .because("persistentVolumeClaimRetentionPolicy.whenScaled is Delete")
-                    .fix("use another fault: --fault upstream-errors"));
-            }
-            if workload.replicas == 0 {
-                return Err(Error::refused(format!("{key} stands at zero already"))
-                    .fix("bring it up first, or see whether a drill left it: kubectl mesh-failover drill list"));
-            }
-            let keda = workload.autoscaler.as_ref().and_then(|scaler| scaler.keda.as_ref());
-            let keeper = keda.map(|name| format!("KEDA ScaledObject {name}")).or_else(|| workload.keeper.clone());
-            if let Some(keeper) = keeper.filter(|_| !scene.allow_owner) {
-                return Err(Error::refused(format!("{keeper} keeps {key} and may put its replicas back at once"))
-                    .fix("pause it, then say so: --allow-owner"));
-            }
             changes.push(Changed::Replicas(Replicas {
                 kind: key.kind.clone(),
                 namespace: key.namespace.clone(),
@@ -95,11 +78,7 @@ impl FaultKind for ScaleToZero {
                 autoscaler: workload.autoscaler.as_ref().map(|scaler| scaler.name.clone()),
             }));
         }
-        if changes.is_empty() {
-            return Err(Error::refused(format!("no workload stands behind {service} here"))
-                .fix("use another fault, which scales nothing: --fault upstream-errors"));
-        }
-        Ok(changes)
+        if findings.is_empty() { Ok(changes) } else { Err(findings) }
     }
 
     fn in_plan(&self, planned: &Planned<'_>) -> InPlan {
@@ -111,7 +90,7 @@ impl FaultKind for ScaleToZero {
         let notes = planned.workloads.iter().filter_map(|workload| {
             let scaler = workload.autoscaler.as_ref()?;
             Some(format!(
-                "HorizontalPodAutoscaler {} ({} to {}) rests while {} stands at zero.",
+                "HorizontalPodAutoscaler {} ({} to {}) rests while {} is at zero.",
                 scaler.name, scaler.least, scaler.most, workload.object.name
             ))
         });
@@ -133,6 +112,56 @@ impl FaultKind for ScaleToZero {
             "scaling to zero takes the endpoints away: it does not show that outlier detection ejects hosts that fail (--fault upstream-errors does)",
         )
     }
+}
+
+/// Owners of the service's pods that have no replicas to scale.
+fn not_scalable(scene: &Scene<'_>) -> impl Iterator<Item = Finding> {
+    let service = scene.service;
+    scene.owners.unscalable.iter().map(move |(kind, name)| {
+        NOT_RESTORABLE
+            .found(format!("{kind} {name} cannot be scaled to zero"))
+            .because(format!("{service} has pods that it owns"))
+            .fix("use another fault: --fault upstream-errors")
+    })
+}
+
+fn without_workload(scene: &Scene<'_>) -> Option<Finding> {
+    let owners = scene.owners;
+    (owners.workloads.is_empty() && owners.unscalable.is_empty()).then(|| {
+        NOT_RESTORABLE
+            .found(format!("no workload of {} was found here", scene.service))
+            .fix("use another fault, which scales nothing: --fault upstream-errors")
+    })
+}
+
+/// Why a workload could not be put back as it is.
+fn not_restorable(workload: &Workload, allow_owner: bool) -> Vec<Finding> {
+    let (key, mut findings) = (&workload.object, Vec::new());
+    if workload.loses_volumes {
+        findings.push(
+            NOT_RESTORABLE
+                .found(format!("{key} would lose its volumes"))
+                .because("persistentVolumeClaimRetentionPolicy.whenScaled is Delete")
+                .fix("use another fault: --fault upstream-errors"),
+        );
+    }
+    if workload.replicas == 0 {
+        findings.push(
+            NOT_RESTORABLE
+                .found(format!("{key} is scaled to zero already"))
+                .fix("scale it up first, or see whether a drill left it so: kubectl mesh-failover drill list"),
+        );
+    }
+    let keda = workload.autoscaler.as_ref().and_then(|scaler| scaler.keda.as_ref());
+    let keeper = keda.map(|name| format!("KEDA ScaledObject {name}")).or_else(|| workload.keeper.clone());
+    if let Some(keeper) = keeper.filter(|_| !allow_owner) {
+        findings.push(
+            NOT_RESTORABLE
+                .found(format!("{keeper} keeps {key} and may put its replicas back at once"))
+                .fix("pause it, then say so: --allow-owner"),
+        );
+    }
+    findings
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use mesh_shared::model::locality::ejection::may_eject;
 use mesh_shared::model::names::service::ServiceName;
 use mesh_shared::model::seen::observed_traffic::ObservedTraffic;
 use mesh_shared::model::seen::services::PodSeen;
-use mesh_shared::plugin::error::Result;
+use mesh_shared::plugin::finding::Findings;
 use mesh_shared::plugin::text::count;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -63,11 +63,11 @@ impl FaultKind for UpstreamErrors {
         filter::needed(&service.namespace)
     }
 
-    fn pods<'a>(&self, at: &'a ObservedTraffic, service: &ServiceName) -> Result<Vec<&'a PodSeen>> {
+    fn pods<'a>(&self, at: &'a ObservedTraffic, service: &ServiceName) -> Result<Vec<&'a PodSeen>, Findings> {
         by_filter::pods(at, service)
     }
 
-    fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Changed>> {
+    fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Changed>, Findings> {
         let percentage = json!({"numerator": self.percent, "denominator": "HUNDRED"});
         let abort = json!({"http_status": 503, "percentage": percentage});
         Ok(vec![by_filter::before_the_application(scene, &by_filter::http_fault("abort", &abort))])

@@ -3,12 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use mesh_shared::plugin::text::grouped;
+use mesh_shared::plugin::text::{count, grouped};
 
 use super::ordered_recording::{OrderedRecording, UNKNOWN};
 use crate::drill::recording::{HostCounters, Reading};
 use crate::drill::report::document::{Attempts, Counters};
-use crate::drill::report::wording::count;
 
 /// What was counted between two readings.
 pub struct Window<'a> {

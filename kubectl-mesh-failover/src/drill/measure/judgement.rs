@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use mesh_shared::plugin::text::grouped;
+use mesh_shared::plugin::text::{count, grouped};
 
 use super::answerers::Source;
 use super::facts::Facts;
 use super::figures::{ROUNDING, SPLIT_TOLERANCE, count as requests_that, is_from, milliseconds};
 use crate::drill::recording::{Mark, PutBack, Stop};
 use crate::drill::report::document::{Expectation, Verdict};
-use crate::drill::report::wording::{count, percent, percent_of, seconds, share};
+use crate::drill::report::wording::{percent, percent_of, seconds, share};
 
 /// Places of the parts in the list of expectations; that of the failed requests is there only where there is a stop condition.
 pub const BASELINE: usize = 0;

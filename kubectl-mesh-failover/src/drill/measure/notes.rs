@@ -1,89 +1,100 @@
 //! What a reader must know to judge the figures.
 
+use mesh_shared::plugin::finding::codes::report as codes;
+use mesh_shared::plugin::finding::{Claim, Findings};
+use mesh_shared::plugin::text::count;
+
 use super::answerers::Source;
 use super::facts::Facts;
 use super::figures::count as count_requests;
 use super::ordered_recording::{Part, UNKNOWN};
 use crate::drill::recording::TrafficEnd;
-use crate::drill::report::wording::{count, latency, percent, real};
+use crate::drill::report::wording::{latency, percent, real};
 
-/// Of a rate that was asked for so much has to be reached.
+/// Less than this share of the rate that was asked for is worth a warning.
 const RATE_HELD: f64 = 0.9;
 
 /// The notes, those that weigh most first.
-pub fn notes(facts: &Facts<'_>) -> Vec<String> {
-    let mut notes = Vec::new();
-    notes.extend(traffic(facts));
-    notes.extend(who_answered(facts));
-    notes.extend(telling(facts));
-    notes.extend(meaning(facts));
-    notes
+pub fn notes(facts: &Facts<'_>) -> Findings {
+    let all = [traffic(facts), who_answered(facts), samples(facts), meaning(facts)];
+    all.into_iter().flatten().map(Claim::as_documented).collect()
 }
 
-fn traffic(facts: &Facts<'_>) -> Vec<String> {
+fn traffic(facts: &Facts<'_>) -> Vec<Claim> {
     let mut notes = Vec::new();
     if let TrafficEnd::Broken(why) = &facts.recording.traffic {
-        notes.push(format!("the traffic broke off: {why}"));
+        notes.push(codes::TRAFFIC_BROKE_OFF.found(format!("the traffic broke off: {why}")));
     }
     if facts.ordered.requests.is_empty() {
-        notes.push("no request was told".into());
+        notes.push(codes::NO_REQUEST.found("no request was reported"));
         return notes;
     }
     let reached = facts.figures.rate;
     match facts.experiment.rate {
         Some(wanted) if reached < f64::from(wanted) * RATE_HELD => {
-            notes.push(format!("{wanted} requests/s were asked for, {reached:.0} were reached in the baseline"));
+            let what = format!("{wanted} requests/s were asked for, {reached:.0} were reached in the baseline");
+            notes.push(codes::RATE_NOT_REACHED.found(what));
         }
-        None => notes.push(format!("the client's curl holds no rate: {reached:.0} requests/s in the baseline")),
+        None => {
+            let what = format!("the client's curl holds no rate: {reached:.0} requests/s in the baseline");
+            notes.push(codes::RATE_NOT_HELD.found(what));
+        }
         Some(_) => {}
     }
     notes
 }
 
-fn who_answered(facts: &Facts<'_>) -> Vec<String> {
+fn who_answered(facts: &Facts<'_>) -> Vec<Claim> {
     let (failed, target) = (&facts.experiment.failed.region, &facts.experiment.target.region);
     let mut notes = Vec::new();
     if facts.experiment.pattern.is_some() && matches!(facts.source, Source::Counters | Source::Nothing) {
-        notes.push("the pattern matched in no answer".into());
+        notes.push(codes::PATTERN_NOT_FOUND.found("the pattern matched in no answer"));
     }
     match facts.source {
         Source::Texts => {}
-        Source::Majority => notes.push(format!(
-            "the client proxy's counters tell no region: what most answers of the baseline say is taken for {failed}, all else for {target}"
-        )),
-        Source::Counters => notes.push(format!(
-            "who answered is told by the client proxy's counters alone: times are as fine as the pause between two readings ({})",
+        Source::Majority => notes.push(codes::REGIONS_BY_MAJORITY.found(format!(
+            "the client proxy's counters do not show regions: what most answers of the baseline say is taken for {failed}, \
+             all else for {target}"
+        ))),
+        Source::Counters => notes.push(codes::REGIONS_BY_COUNTERS.found(format!(
+            "only the client proxy's counters show who answered: times are as fine as the pause between two readings ({})",
             latency(facts.figures.resolution_ms)
-        )),
-        Source::Nothing => notes.push("neither a pattern nor the client proxy's counters tell who answered".into()),
+        ))),
+        Source::Nothing => {
+            let what = "neither a pattern nor the client proxy's counters show who answered";
+            notes.push(codes::REGIONS_UNKNOWN.found(what));
+        }
     }
     let unknown = count_requests(&facts.ordered.requests, |request| request.region == Some(UNKNOWN));
     if unknown > 0 && facts.source != Source::Nothing {
-        notes.push(format!("of {} it cannot be told who gave them", count(unknown, "answer")));
+        let what = format!("{} of unknown origin", count(unknown, "answer"));
+        notes.push(codes::ANSWERS_UNKNOWN.found(what));
     }
     if facts.ordered.fault().is_some() && !facts.baseline.local() {
-        notes.push(format!(
-            "{} of the baseline came from elsewhere than {failed}: the first answer from elsewhere tells nothing then, and is left out",
+        notes.push(codes::BASELINE_ELSEWHERE.found(format!(
+            "{} of the baseline came from elsewhere than {failed}: the first answer from elsewhere says nothing then, and \
+             is left out",
             percent(facts.baseline.from_elsewhere)
-        ));
+        )));
     }
     notes
 }
 
-fn telling(facts: &Facts<'_>) -> Vec<String> {
+fn samples(facts: &Facts<'_>) -> Vec<Claim> {
     let ordered = &facts.ordered;
     let mut notes = Vec::new();
     if ordered.lost > 0 {
-        notes.push(format!("{} lost on the way to us and counted nowhere", are(ordered.lost, "sample")));
+        let what = format!("{} lost on the way to this machine and counted nowhere", were(ordered.lost, "sample"));
+        notes.push(codes::SAMPLES_LOST.found(what));
     }
     if ordered.repeated > 0 {
-        notes.push(format!("{} told more than once and counted once", are(ordered.repeated, "sample")));
+        let what = format!("{} reported more than once and counted once", were(ordered.repeated, "sample"));
+        notes.push(codes::SAMPLES_REPEATED.found(what));
     }
     if ordered.stepped_back > 0 {
-        notes.push(format!(
-            "{} earlier than the one before: they count as ended with it",
-            are(ordered.stepped_back, "sample")
-        ));
+        let were = were(ordered.stepped_back, "sample");
+        let what = format!("{were} earlier than the one before: they count as ended with it");
+        notes.push(codes::SAMPLES_STEPPED_BACK.found(what));
     }
     let fewest = [Part::Baseline, Part::Fault, Part::Hold, Part::After]
         .map(|part| ordered.part(part).len())
@@ -91,26 +102,28 @@ fn telling(facts: &Facts<'_>) -> Vec<String> {
         .filter(|requests| *requests > 0)
         .min();
     if fewest.is_some_and(|requests| requests < 100) {
-        notes.push("p99 of a phase with fewer than 100 requests is its slowest one".into());
+        let what = "p99 of a phase with fewer than 100 requests is its slowest one";
+        notes.push(codes::FEW_REQUESTS.found(what));
     }
     notes
 }
 
-fn meaning(facts: &Facts<'_>) -> Vec<String> {
+fn meaning(facts: &Facts<'_>) -> Vec<Claim> {
     let mut notes = Vec::new();
     if facts.ordered.fault().is_some() {
-        notes.extend(facts.experiment.fault.kind().note().map(str::to_owned));
+        notes.extend(facts.experiment.fault.kind().note().map(|note| codes::FAULT_LIMITS.found(note)));
     }
     if facts.baseline.failed > 0 && facts.times.first_error.is_some() {
         let share = real(facts.baseline.failed) / real(facts.baseline.requests);
-        notes.push(format!(
-            "{} of the baseline failed as well: the first failed request may be no effect of the fault",
+        let what = format!(
+            "{} of the baseline failed as well: the first failed request may not be an effect of the fault",
             percent(share)
-        ));
+        );
+        notes.push(codes::BASELINE_FAILED.found(what));
     }
     notes
 }
 
-fn are(number: u64, noun: &str) -> String {
+fn were(number: u64, noun: &str) -> String {
     format!("{} {}", count(number, noun), if number == 1 { "was" } else { "were" })
 }

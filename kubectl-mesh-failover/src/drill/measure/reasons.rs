@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use mesh_shared::plugin::text::count;
+
 use super::counters;
 use super::facts::{Facts, UnderFault};
 use super::judgement::{BASELINE, FAILBACK, FAILOVER, not_restored, time, untold};
@@ -10,7 +12,7 @@ use crate::drill::faults::fault_kind::Weakness;
 use crate::drill::governing_rule::Rule;
 use crate::drill::recording::Stop;
 use crate::drill::report::document::{Expectation, Reason, Verdict};
-use crate::drill::report::wording::{count, percent_of};
+use crate::drill::report::wording::percent_of;
 
 /// The reasons, the likeliest first; none where the hypothesis held.
 pub fn reasons(facts: &Facts<'_>, verdict: Verdict, hypothesis: &[Expectation]) -> Vec<Reason> {

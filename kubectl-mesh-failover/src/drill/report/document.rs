@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use mesh_shared::plugin::finding::Findings;
 use serde::Serialize;
 
 use crate::drill::experiment::Experiment;
@@ -46,7 +47,8 @@ pub struct Document {
     /// What was changed, and what became of it.
     pub put_back: Vec<PutBack>,
     /// What a reader must know to judge the figures: lost samples, a rate that was not held, a coarse resolution.
-    pub notes: Vec<String>,
+    #[serde(flatten)]
+    pub notes: Findings,
 }
 
 /// How a drill ended.

@@ -1,9 +1,9 @@
 //! The table of figures, the same in every report that a person reads.
 
-use mesh_shared::plugin::text::grouped;
+use mesh_shared::plugin::text::{count, grouped};
 
 use super::document::{Document, Phase};
-use super::wording::{count, latency, latency_number, percent, percent_of, seconds};
+use super::wording::{latency, latency_number, percent, percent_of, seconds};
 
 /// One figure.
 pub struct FigureRow {

@@ -3,11 +3,11 @@
 
 use jiff::Timestamp;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use mesh_shared::plugin::text::grouped;
+use mesh_shared::plugin::text::{count, grouped};
 
 use super::document::{Document, Verdict};
 use super::text::word;
-use super::wording::{count, seconds};
+use super::wording::seconds;
 
 mod labels;
 mod layers;
@@ -159,7 +159,7 @@ fn notes(document: &Document) -> Markup {
         @if !document.notes.is_empty() {
             section {
                 h2 { "To be known with the figures" }
-                ul { @for note in &document.notes { li { (note) } } }
+                ul { @for note in &document.notes { li { (note) " " code { (note.code) } } } }
             }
         }
     }

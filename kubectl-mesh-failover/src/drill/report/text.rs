@@ -28,7 +28,7 @@ pub fn render(document: &Document, terminal: Terminal) -> String {
         lines.extend(reason.remedy.iter().flat_map(|remedy| labelled("do", remedy)));
     }
     for row in figure_rows::rows(document) {
-        lines.extend(figure(row.name, &format!("{:<6}   {}", row.value, row.told)));
+        lines.extend(figure(row.name, &row.value, &row.told));
     }
     if let Some(counters) = &document.counters {
         let verb = if counters.agrees { "agree" } else { "DIFFER from ours" };
@@ -39,7 +39,7 @@ pub fn render(document: &Document, terminal: Terminal) -> String {
     }
     lines.extend(document.put_back.iter().flat_map(put_back));
     for note in &document.notes {
-        lines.extend(labelled("note", note));
+        lines.extend(labelled(&note.severity.to_string(), &format!("{note} [{}]", note.code)));
     }
     lines.join("\n") + "\n"
 }
@@ -72,10 +72,24 @@ fn labelled(label: &str, text: &str) -> Vec<String> {
     lines.iter().enumerate().map(|(index, text)| line(if index == 0 { label } else { "" }, text)).collect()
 }
 
-/// The same for a figure, whose columns stay where they are if it fits.
-fn figure(label: &str, text: &str) -> Vec<String> {
-    let text = text.trim_end();
-    if text.chars().count() + INDENT <= COLUMNS { vec![line(label, text)] } else { labelled(label, text) }
+/// The same for a figure: its value, and beside it in a column of their own the parts that three blanks separate.
+fn figure(label: &str, value: &str, told: &str) -> Vec<String> {
+    const GAP: &str = "   ";
+    const VALUE: usize = 6;
+    let mut parts: Vec<String> = Vec::new();
+    let most = COLUMNS - INDENT - value.chars().count().max(VALUE) - GAP.len();
+    for part in told.split(GAP).filter(|part| !part.is_empty()) {
+        match parts.last_mut() {
+            Some(last) if last.chars().count() + GAP.len() + part.chars().count() <= most => {
+                last.push_str(GAP);
+                last.push_str(part);
+            }
+            _ => parts.extend(wrapped(part, most)),
+        }
+    }
+    let mut lines = vec![format!("{value:<VALUE$}{GAP}{}", parts.first().map_or("", String::as_str))];
+    lines.extend(parts.iter().skip(1).map(|part| format!("{:VALUE$}{GAP}{part}", "")));
+    lines.iter().enumerate().map(|(index, text)| line(if index == 0 { label } else { "" }, text.trim_end())).collect()
 }
 
 fn line(label: &str, text: &str) -> String {
@@ -94,6 +108,16 @@ mod tests {
     }
 
     #[test]
+    fn a_figure_of_several_lines_keeps_its_columns() {
+        let told =
+            "from then on at least 99 % from asia-southeast-1; last answer of europe-central-1 after 0.24 s   p99";
+        insta::assert_snapshot!(super::figure("failover", "3 s", told).join("\n"), @r"
+          failover   3 s      from then on at least 99 % from asia-southeast-1; last answer of
+                              europe-central-1 after 0.24 s   p99
+        ");
+    }
+
+    #[test]
     fn a_drill_that_held() {
         insta::assert_snapshot!(render(&sample_documents::held()), @r"
         HELD  helloworld.sample failed over from east to west and came back.
@@ -107,7 +131,7 @@ mod tests {
                      0
           put back   Deployment sample/helloworld-v1 in east: replicas 1 = 1, verified
           note       scaling to zero takes the endpoints away: it does not show that outlier detection
-                     ejects hosts that fail (--fault upstream-errors does)
+                     ejects hosts that fail (--fault upstream-errors does) [report/fault-limits]
         ");
     }
 
@@ -147,7 +171,7 @@ mod tests {
                      0
           put back   Deployment sample/helloworld-v1 in east: replicas 1 = 1, verified
           note       scaling to zero takes the endpoints away: it does not show that outlier detection
-                     ejects hosts that fail (--fault upstream-errors does)
+                     ejects hosts that fail (--fault upstream-errors does) [report/fault-limits]
         ");
     }
 
@@ -161,9 +185,9 @@ mod tests {
           traffic    50 requests/s   times are as fine as 20 ms
           counters   the client proxy's agree: it counted 563 answers and 0 failed attempts, we 575 and 0
           put back   Deployment sample/helloworld-v1 in east: replicas 1 = 1, verified
-          note       p99 of a phase with fewer than 100 requests is its slowest one
+          note       p99 of a phase with fewer than 100 requests is its slowest one [report/few-requests]
           note       scaling to zero takes the endpoints away: it does not show that outlier detection
-                     ejects hosts that fail (--fault upstream-errors does)
+                     ejects hosts that fail (--fault upstream-errors does) [report/fault-limits]
         ");
     }
 

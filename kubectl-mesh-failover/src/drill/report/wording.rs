@@ -67,11 +67,6 @@ pub fn latency_number(milliseconds: f64) -> String {
     }
 }
 
-/// Such as `1 request` or `1,930 requests`.
-pub fn count(number: u64, noun: &str) -> String {
-    format!("{} {noun}{}", grouped(number), if number == 1 { "" } else { "s" })
-}
-
 fn without_zero(number: &str) -> &str {
     number.strip_suffix(".0").unwrap_or(number)
 }

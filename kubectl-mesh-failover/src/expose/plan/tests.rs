@@ -175,7 +175,7 @@ fn a_service_that_is_unknown_or_has_no_endpoints_is_refused_with_what_there_is()
     let error = planned(expose, &[], &[idle]).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "helloworld.sample has no endpoints in any cluster: its Service stands in east, and selects no pod there"
+        "helloworld.sample has no endpoints in any cluster: its Service is in east, and selects no pod there"
     );
 }
 
@@ -185,6 +185,24 @@ fn the_clusters_that_are_named_must_serve_it() {
     assert_eq!(planned(expose, &["east"], &mesh).unwrap().changes.len(), 1);
     assert_eq!(planned(expose, &["west"], &mesh).unwrap_err().what, "helloworld.sample has no endpoints in west");
     assert_eq!(planned(expose, &["north"], &mesh).unwrap_err().exit_code(), 2);
+}
+
+#[test]
+fn everything_that_is_in_the_way_in_any_cluster_is_said_at_once() {
+    let (mut east, mut west) = (serving("east"), serving("west"));
+    east.east_west.known_mut().unwrap().gateways.clear();
+    east.east_west.known_mut().unwrap().gateway_rules.push(gateway(NAME, "argocd", &[OTHER]));
+    west.east_west.known_mut().unwrap().gateways.clear();
+    let error = planned(expose, &[], &[east, west]).unwrap_err();
+    let all: Vec<&str> = std::iter::once(&error).chain(&error.also).map(|error| error.what.as_str()).collect();
+    assert_eq!(
+        all,
+        [
+            "east has no east-west gateway",
+            "Gateway istio-system/cross-network-gateway in east is not ours",
+            "west has no east-west gateway",
+        ]
+    );
 }
 
 #[test]

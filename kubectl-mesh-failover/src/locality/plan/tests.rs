@@ -1,6 +1,6 @@
 use crate::locality::failover_flag::parse;
+use mesh_shared::model::istio::destination_rule::DestinationRule;
 use mesh_shared::model::kube::managed_by::MANAGED_BY;
-use mesh_shared::model::kube::object_key::ObjectKey;
 use mesh_shared::model::kube::write::Write;
 use serde_json::{Value, json};
 
@@ -27,16 +27,24 @@ fn world() -> Vec<ObservedTraffic> {
         .into()
 }
 
-fn rule(name: &str, spec: &Value) -> Value {
+fn rule(name: &str, spec: &Value) -> DestinationRule {
     let (namespace, name) = name.split_once('/').unwrap();
-    json!({
+    DestinationRule::read(json!({
         "apiVersion": "networking.istio.io/v1", "kind": "DestinationRule",
         "metadata": {
             "namespace": namespace, "name": name, "uid": "u", "resourceVersion": "1", "creationTimestamp": "2026-01-01T00:00:00Z",
             "managedFields": [{"manager": "kubectl-edit", "operation": "Update", "fieldsV1": {"f:spec": fields(spec)}}],
         },
         "spec": spec,
-    })
+    }))
+}
+
+/// Changes a cluster's first rule, as somebody does with kubectl.
+fn edit_first_rule(seen: &mut ObservedTraffic, edit: impl FnOnce(&mut Value)) {
+    let rule = &mut seen.rules.known_mut().unwrap().destination_rules[0];
+    let mut object = rule.object.clone();
+    edit(&mut object);
+    *rule = DestinationRule::read(object);
 }
 
 fn request(failover: &[&str]) -> LocalityRequest {
@@ -136,11 +144,11 @@ fn a_value_of_the_users_that_never_ejects_is_refused_and_taken_over_by_word_alon
     let plan = planned(&world);
     let error = refuse_conflicts(&plan, &TakeOver::Nothing).unwrap_err();
     insta::assert_snapshot!(mesh_shared::plugin::terminal::error_message::render(&error, plain()), @r"
-    error: for helloworld.sample to fail over, fields of somebody else's have to change
+    error[locality/fields-of-others]: for helloworld.sample to fail over, fields of someone else's have to change
       where: context ctx-east
       why:   east: DestinationRule sample/theirs spec.trafficPolicy.outlierDetection.maxEjectionPercent (owner kubectl-edit) is 10, wanted 99
       do:    change these fields where they are kept, then run the same command again
-             or take them over by adding --take-over: what stood there is noted in the rule, and remove gives it back
+             or take them over by adding --take-over: the rule records what was there, and remove gives it back
     Nothing was written.
     ");
     let field = "spec.trafficPolicy.outlierDetection.maxEjectionPercent";
@@ -257,8 +265,8 @@ fn more_than_two_regions_are_not_guessed() {
     north.east_west.known_mut().unwrap().gateway_rules.push(our_gateway(&[HOST]));
     world.push(north);
     insta::assert_snapshot!(refusal(&[], &world), @r"
-    which region takes over from which is not said for helloworld.sample: it has endpoints in 3 regions: east-1, north-1 and west-1; only of two regions each is the other's failover by itself
-    say it: --failover east-1=west-1
+    it is not clear which region takes over from which for helloworld.sample: it has endpoints in 3 regions: east-1, north-1 and west-1; only of two regions each is the other's failover by itself
+    name the pairs: --failover east-1=west-1
     regions of the mesh: east-1, north-1 and west-1
     ");
 }
@@ -294,7 +302,7 @@ fn carried_out(world: &[ObservedTraffic], plan: &LocalityPlan) -> Vec<ObservedTr
     for cluster in &plan.clusters {
         let seen = world.iter_mut().find(|seen| seen.membership.name == cluster.cluster).unwrap();
         for rule in &cluster.rules {
-            seen.rules.known_mut().unwrap().destination_rules.retain(|object| ObjectKey::of(object) != rule.key);
+            seen.rules.known_mut().unwrap().destination_rules.retain(|seen| seen.key() != rule.key);
             let Some(mut after) = rule.rewrite.after.clone() else { continue };
             if let Some(Write::Apply { manifest }) = &rule.rewrite.write {
                 let own = json!({"manager": MANAGER, "operation": "Apply", "fieldsV1": fields(manifest)});
@@ -303,7 +311,7 @@ fn carried_out(world: &[ObservedTraffic], plan: &LocalityPlan) -> Vec<ObservedTr
                     None => after["metadata"]["managedFields"] = json!([own]),
                 }
             }
-            seen.rules.known_mut().unwrap().destination_rules.push(after);
+            seen.rules.known_mut().unwrap().destination_rules.push(DestinationRule::read(after));
         }
     }
     world
@@ -339,7 +347,7 @@ fn a_second_run_writes_nothing_and_a_removal_gives_back_what_was() {
     assert_eq!(removal.changes().len(), 2);
     let back = carried_out(&after, &removal);
     let specs = |world: &[ObservedTraffic]| -> Vec<Value> {
-        world.iter().flat_map(ObservedTraffic::destination_rules).map(|rule| rule["spec"].clone()).collect()
+        world.iter().flat_map(ObservedTraffic::destination_rules).map(|rule| rule.object["spec"].clone()).collect()
     };
     assert_eq!(specs(&back), specs(&before));
     assert_eq!(removal.clusters[1].findings.sentences(), ["DestinationRule istio-system/wide governs again"]);
@@ -350,8 +358,9 @@ fn what_others_changed_since_is_told_by_a_removal() {
     let mut before = world();
     before[0].rules.known_mut().unwrap().destination_rules.push(rule("sample/theirs", &json!({"host": HOST})));
     let mut after = carried_out(&before, &planned(&before));
-    after[0].rules.known_mut().unwrap().destination_rules[0]["spec"]["trafficPolicy"]["outlierDetection"]["maxEjectionPercent"] =
-        50.into();
+    edit_first_rule(&mut after[0], |rule| {
+        rule["spec"]["trafficPolicy"]["outlierDetection"]["maxEjectionPercent"] = 50.into();
+    });
     let removal = removal::remove(&service("helloworld.sample"), MANAGER, &each(&after)).unwrap();
     assert_eq!(
         removal.clusters[0].findings.sentences(),
@@ -427,9 +436,11 @@ fn annotated(text: &str) -> Vec<ObservedTraffic> {
         &json!({"host": "helloworld", "trafficPolicy": {"outlierDetection": {"maxEjectionPercent": 50}}}),
     ));
     let mut after = carried_out(&before, &planned(&before));
-    let annotations = &mut after[0].rules.known_mut().unwrap().destination_rules[0]["metadata"]["annotations"];
-    assert!(annotations["kubectl-mesh-failover/written"].is_string(), "{annotations}");
-    annotations["kubectl-mesh-failover/written"] = text.into();
+    edit_first_rule(&mut after[0], |rule| {
+        let annotations = &mut rule["metadata"]["annotations"];
+        assert!(annotations["kubectl-mesh-failover/written"].is_string(), "{annotations}");
+        annotations["kubectl-mesh-failover/written"] = text.into();
+    });
     after
 }
 
@@ -474,7 +485,9 @@ fn an_annotation_of_a_newer_plugin_is_refused_by_what_writes() {
 #[test]
 fn with_the_annotation_taken_away_a_rule_is_the_users() {
     let mut world = annotated("[");
-    world[0].rules.known_mut().unwrap().destination_rules[0]["metadata"].as_object_mut().unwrap().remove("annotations");
+    edit_first_rule(&mut world[0], |rule| {
+        rule["metadata"].as_object_mut().unwrap().remove("annotations");
+    });
     let removal = removal_of(&world).unwrap();
     assert_eq!(removal.changes().len(), 1, "west's alone");
     assert!(apply(&request(&[]), &each(&world)).is_ok());
@@ -483,9 +496,10 @@ fn with_the_annotation_taken_away_a_rule_is_the_users() {
 #[test]
 fn a_damaged_annotation_of_another_service_is_nobodys_business() {
     let mut world = world();
-    let mut other = rule("sample/other", &json!({"host": "other"}));
-    other["metadata"]["annotations"] = json!({"kubectl-mesh-failover/written": "["});
-    world[0].rules.known_mut().unwrap().destination_rules.push(other);
+    world[0].rules.known_mut().unwrap().destination_rules.push(rule("sample/other", &json!({"host": "other"})));
+    edit_first_rule(&mut world[0], |rule| {
+        rule["metadata"]["annotations"] = json!({"kubectl-mesh-failover/written": "["});
+    });
     assert_eq!(planned(&world).changes().len(), 2);
     assert!(removal_of(&world).unwrap().clusters.is_empty());
     assert!(report(&service("helloworld.sample"), MANAGER, &each(&world)).findings.is_empty());
@@ -521,8 +535,9 @@ fn clusters_that_say_something_else_are_told() {
     let before = world();
     let mut after = carried_out(&before, &planned(&before));
     assert_eq!(drift::drift(&service("helloworld.sample"), &each(&after)), []);
-    after[1].rules.known_mut().unwrap().destination_rules[0]["spec"]["trafficPolicy"]["outlierDetection"]["baseEjectionTime"] =
-        "1m".into();
+    edit_first_rule(&mut after[1], |rule| {
+        rule["spec"]["trafficPolicy"]["outlierDetection"]["baseEjectionTime"] = "1m".into();
+    });
     let plan = planned(&after);
     let drift = drift::drift(&service("helloworld.sample"), &each(&after));
     insta::assert_snapshot!(show::differences(&plan, &drift), @r#"

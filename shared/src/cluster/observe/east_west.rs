@@ -7,12 +7,13 @@ use futures::try_join;
 use serde_json::Value;
 
 use super::narrowed::{all_or_near, istio};
-use super::{array, labels, text};
+use super::{array, text};
 use crate::cluster::context::Cluster;
 use crate::cluster::read::every;
 use crate::cluster::wait::gateway::addresses;
 use crate::model::istio::NETWORK_LABEL;
 use crate::model::istio::cross_network_gateway::PORT;
+use crate::model::kube::labels;
 use crate::model::seen::east_west::{EastWest, EastWestGateway};
 use crate::model::seen::services::PodSeen;
 use crate::plugin::error::Result;
@@ -57,7 +58,7 @@ async fn gateways_and_pods(cluster: &Cluster, near: &BTreeSet<String>) -> Result
         all_or_near(near, async |namespace: &str| every(cluster, "Pod", namespace, &[(GATEWAY_LABEL, "")]).await),
     )?;
     let asked = services.iter().filter_map(|service| {
-        let selector = labels(&service["spec"]["selector"]);
+        let selector = labels::read(&service["spec"]["selector"]);
         let is_new = !selector.is_empty() && !selector.contains_key(GATEWAY_LABEL);
         is_new.then(|| pods_of(cluster, text(&service["metadata"]["namespace"]), selector))
     });
@@ -86,7 +87,7 @@ fn port(service: &Value) -> Option<u16> {
 
 fn gateway(service: &Value, port: u16, pods: &[PodSeen]) -> EastWestGateway {
     let namespace = text(&service["metadata"]["namespace"]);
-    let selector = labels(&service["spec"]["selector"]);
+    let selector = labels::read(&service["spec"]["selector"]);
     let is_ours = |pod: &&PodSeen| pod.namespace == namespace && pod.is_selected_by(&selector);
     let own: Vec<&PodSeen> = pods.iter().filter(is_ours).collect();
     EastWestGateway {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{array, labels, text};
+use super::{array, text};
+use crate::model::kube::labels;
 use crate::model::seen::locality::Locality;
 use crate::model::seen::services::PodSeen;
 
@@ -19,7 +20,7 @@ pub(super) fn pods<'a>(pods: impl IntoIterator<Item = &'a Value>, nodes: &BTreeM
 
 fn seen(pod: &Value, nodes: &BTreeMap<String, Locality>) -> PodSeen {
     let (metadata, spec, status) = (&pod["metadata"], &pod["spec"], &pod["status"]);
-    let labels = labels(&metadata["labels"]);
+    let labels = labels::read(&metadata["labels"]);
     let own = own_locality(&labels);
     let node = spec["nodeName"].as_str().map(str::to_owned);
     let of_node = || node.as_ref().and_then(|node| nodes.get(node)).cloned();

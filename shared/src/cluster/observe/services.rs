@@ -6,10 +6,11 @@ use futures::future::try_join_all;
 use futures::try_join;
 use serde_json::Value;
 
-use super::{TrafficScope, array, endpoints, labels, nodes, pods, text};
+use super::{TrafficScope, array, endpoints, nodes, pods, text};
 use crate::cluster::context::Cluster;
 use crate::cluster::read::{every, every_metadata, metadata};
 use crate::model::kube::kinds::list_path;
+use crate::model::kube::labels;
 use crate::model::kube::object_key::ObjectKey;
 use crate::model::names::service::ServiceName;
 use crate::model::seen::services::{ServicePort, ServiceSeen, Services};
@@ -101,7 +102,7 @@ fn services(services: &[Value], slices: &[Value]) -> BTreeMap<ServiceName, Servi
             let spec = &service["spec"];
             let seen = ServiceSeen {
                 ports: array(&spec["ports"]).iter().map(port).collect(),
-                selector: labels(&spec["selector"]),
+                selector: labels::read(&spec["selector"]),
                 headless: spec["clusterIP"] == "None",
                 traffic_distribution: spec["trafficDistribution"].as_str().map(str::to_owned),
                 endpoints,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::model::kube::labels;
 use crate::model::kube::managed_by::MANAGED_BY;
 
 /// The name that Istio's own samples give it (istio/istio samples/multicluster/expose-services.yaml), which users know.
@@ -42,8 +43,7 @@ pub fn manifest(
 ///
 /// Rule: istio/istio pilot/pkg/model/push_context.go, `mergeGateways`.
 pub fn selects(gateway: &Value, labels: &BTreeMap<String, String>) -> bool {
-    let selector = gateway["spec"]["selector"].as_object();
-    selector.into_iter().flatten().all(|(key, value)| labels.get(key).map(String::as_str) == value.as_str())
+    labels::selected(labels, &labels::read(&gateway["spec"]["selector"]))
 }
 
 /// The servers of a Gateway that pass connections through on a port, each by its index, with its hosts as they are written.

@@ -15,43 +15,43 @@ pub const API_VERSION: &str = "networking.istio.io/v1";
 pub const KIND: &str = "DestinationRule";
 
 /// A rule that was read.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DestinationRule<'a> {
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DestinationRule {
     /// Its namespace.
-    pub namespace: &'a str,
+    pub namespace: String,
     /// Its name.
-    pub name: &'a str,
+    pub name: String,
     /// `spec.host` as istiod takes it: a name without a dot lies in the rule's own namespace.
     pub host: String,
     /// `spec.exportTo`; a rule with a workload selector is private, whatever it says.
-    pub export_to: BTreeSet<&'a str>,
+    pub export_to: BTreeSet<String>,
     /// `spec.workloadSelector.matchLabels`, where the rule has a selector.
-    pub selector: Option<BTreeMap<&'a str, &'a str>>,
+    pub selector: Option<BTreeMap<String, String>>,
     /// The whole object.
-    pub object: &'a Value,
+    pub object: Value,
 }
 
-impl<'a> DestinationRule<'a> {
+impl DestinationRule {
     /// The rule that an object is.
     ///
     /// Rules: `ResolveShortnameToFQDN` (istio/istio pilot/pkg/model/config.go) and `setDestinationRules`
     /// (pilot/pkg/model/push_context.go).
-    pub fn read(object: &'a Value) -> Self {
-        let text = |value: &'a Value| value.as_str().unwrap_or_default();
+    pub fn read(object: Value) -> Self {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let namespace = text(&object["metadata"]["namespace"]);
         let spec = &object["spec"];
         let selector = spec["workloadSelector"].is_object().then(|| {
             let labels = spec["workloadSelector"]["matchLabels"].as_object();
-            labels.into_iter().flatten().map(|(key, value)| (key.as_str(), text(value))).collect()
+            labels.into_iter().flatten().map(|(key, value)| (key.clone(), text(value))).collect()
         });
         let export_to = match &selector {
-            Some(_) => BTreeSet::from(["."]),
+            Some(_) => BTreeSet::from([".".to_owned()]),
             None => spec["exportTo"].as_array().into_iter().flatten().map(text).collect(),
         };
         Self {
-            namespace,
             name: text(&object["metadata"]["name"]),
-            host: full_host(text(&spec["host"]), namespace),
+            host: full_host(&text(&spec["host"]), &namespace),
+            namespace,
             export_to,
             selector,
             object,
@@ -60,16 +60,16 @@ impl<'a> DestinationRule<'a> {
 
     /// Kind, namespace and name.
     pub fn key(&self) -> ObjectKey {
-        ObjectKey::new(KIND, self.namespace, self.name)
+        ObjectKey::new(KIND, &self.namespace, &self.name)
     }
 
     /// `spec.trafficPolicy`, where there is one.
-    pub fn traffic_policy(&self) -> Option<&'a Value> {
+    pub fn traffic_policy(&self) -> Option<&Value> {
         Some(&self.object["spec"]["trafficPolicy"]).filter(|policy| !policy.is_null())
     }
 
     /// When it was created (RFC 3339 in UTC, which sorts as text).
-    pub fn created(&self) -> &'a str {
+    pub fn created(&self) -> &str {
         self.object["metadata"]["creationTimestamp"].as_str().unwrap_or_default()
     }
 }
@@ -150,7 +150,7 @@ mod tests {
     fn a_name_without_a_dot_lies_in_the_rules_own_namespace() {
         let host = |host: &str| {
             let object = json!({"metadata": {"namespace": "sample", "name": "a"}, "spec": {"host": host}});
-            DestinationRule::read(&object).host
+            DestinationRule::read(object).host
         };
         assert_eq!(host("helloworld"), "helloworld.sample.svc.cluster.local");
         for whole in ["helloworld.sample", "*.local", "*", "fd00::1", "api.example.com"] {
@@ -164,9 +164,9 @@ mod tests {
             "metadata": {"namespace": "sample", "name": "a"},
             "spec": {"host": "a", "exportTo": ["*"], "workloadSelector": {"matchLabels": {"app": "curl"}}},
         });
-        let rule = DestinationRule::read(&object);
-        assert_eq!(rule.export_to, BTreeSet::from(["."]));
-        assert_eq!(rule.selector, Some(BTreeMap::from([("app", "curl")])));
+        let rule = DestinationRule::read(object);
+        assert_eq!(rule.export_to, BTreeSet::from([".".to_owned()]));
+        assert_eq!(rule.selector, Some(BTreeMap::from([("app".to_owned(), "curl".to_owned())])));
     }
 
     #[test]

@@ -126,5 +126,14 @@ mod tests {
         fn everything_covers_itself(value in any_json()) {
             prop_assert!(covers(&value, &value));
         }
+
+        #[test]
+        fn nothing_covers_a_leaf_that_was_changed(value in any_json()) {
+            let live = json!({"spec": {"changed": 1, "same": value}});
+            let mut wanted = live.clone();
+            wanted["spec"]["changed"] = 2.into();
+            prop_assert!(!covers(&live, &wanted));
+            prop_assert!(!covers(&json!([live]), &json!([wanted])));
+        }
     }
 }

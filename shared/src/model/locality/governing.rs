@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::model::istio::destination_rule::DestinationRule;
+use crate::model::kube::labels;
 use crate::model::seen::mesh_config::MeshConfig;
 use crate::model::seen::observed_traffic::ObservedTraffic;
 
@@ -18,16 +19,16 @@ use crate::model::seen::observed_traffic::ObservedTraffic;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Consolidated<'a> {
     /// The rules that it consists of, the oldest first.
-    pub rules: Vec<DestinationRule<'a>>,
+    pub rules: Vec<&'a DestinationRule>,
     /// To which namespaces it is exported; empty for all.
-    pub export_to: BTreeSet<&'a str>,
+    pub export_to: &'a BTreeSet<String>,
     /// Labels of the workloads that it is for; none for all.
-    pub selector: Option<BTreeMap<&'a str, &'a str>>,
+    pub selector: Option<&'a BTreeMap<String, String>>,
 }
 
 impl<'a> Consolidated<'a> {
     /// The rule whose traffic policy stands: the oldest that has one, else the oldest.
-    pub fn policy_rule(&self) -> &DestinationRule<'a> {
+    pub fn policy_rule(&self) -> &'a DestinationRule {
         self.rules.iter().find(|rule| rule.traffic_policy().is_some()).unwrap_or(&self.rules[0])
     }
 
@@ -38,7 +39,7 @@ impl<'a> Consolidated<'a> {
 
     /// Subsets by name, each as the oldest rule that has it says.
     pub fn subsets(&self) -> Vec<&'a Value> {
-        let mut subsets: Vec<&Value> = Vec::new();
+        let mut subsets: Vec<&'a Value> = Vec::new();
         for subset in self.rules.iter().filter_map(|rule| rule.object["spec"]["subsets"].as_array()).flatten() {
             if !subsets.iter().any(|known| known["name"] == subset["name"]) {
                 subsets.push(subset);
@@ -54,7 +55,7 @@ impl<'a> Consolidated<'a> {
 
     /// The namespace that the rules lie in.
     pub fn namespace(&self) -> &'a str {
-        self.rules[0].namespace
+        &self.rules[0].namespace
     }
 
     fn is_exported_to(&self, namespace: &str) -> bool {
@@ -74,9 +75,7 @@ pub struct Governed<'a> {
 impl<'a> Governed<'a> {
     /// What governs a workload with these labels.
     pub fn for_labels(&self, labels: &BTreeMap<String, String>) -> Option<&Consolidated<'a>> {
-        let fits = |rule: &&Consolidated<'a>| {
-            rule.selector.iter().flatten().all(|(key, value)| labels.get(*key).is_some_and(|found| found == value))
-        };
+        let fits = |rule: &&Consolidated<'a>| rule.selector.is_none_or(|selector| labels::selected(labels, selector));
         self.selected.iter().find(fits).or(self.all.as_ref())
     }
 }
@@ -102,17 +101,13 @@ type Pools<'a> = BTreeMap<&'a str, Pool<'a>>;
 impl<'a> RuleIndex<'a> {
     /// The rules that were seen in a cluster.
     pub fn of(seen: &'a ObservedTraffic) -> Self {
-        Self::new(seen.destination_rules().iter(), &seen.mesh_config)
+        Self::new(seen.destination_rules(), &seen.mesh_config)
     }
 
     /// Rules of a cluster with this mesh configuration.
-    pub fn new(objects: impl IntoIterator<Item = &'a Value>, mesh: &'a MeshConfig) -> Self {
-        let mut rules: Vec<DestinationRule<'a>> = objects.into_iter().map(DestinationRule::read).collect();
-        rules.sort_by(|a, b| {
-            let rank =
-                |rule: &DestinationRule<'a>| (rule.selector.is_none(), rule.created(), rule.name, rule.namespace);
-            rank(a).cmp(&rank(b))
-        });
+    pub fn new(rules: impl IntoIterator<Item = &'a DestinationRule>, mesh: &'a MeshConfig) -> Self {
+        let mut rules: Vec<&'a DestinationRule> = rules.into_iter().collect();
+        rules.sort_by_key(|rule| (rule.selector.is_none(), rule.created(), &rule.name, &rule.namespace));
         let mut index = Self {
             root: &mesh.root_namespace,
             local: BTreeMap::new(),
@@ -125,11 +120,11 @@ impl<'a> RuleIndex<'a> {
         index
     }
 
-    fn add(&mut self, rule: DestinationRule<'a>, private_by_default: bool) {
+    fn add(&mut self, rule: &'a DestinationRule, private_by_default: bool) {
         let to = &rule.export_to;
-        let own = rule.namespace;
-        if to.is_empty() || ["*", ".", own].iter().any(|name| to.contains(name)) {
-            put(self.local.entry(own).or_default(), rule.clone());
+        let own = rule.namespace.as_str();
+        if to.is_empty() || ["*", ".", own].iter().any(|name| to.contains(*name)) {
+            put(self.local.entry(own).or_default(), rule);
         }
         let private = match to.len() {
             0 => private_by_default,
@@ -203,19 +198,19 @@ fn covers(pattern: &str, host: &str) -> bool {
 }
 
 /// Adds a rule, or merges it into those of the same host that came before it.
-fn put<'a>(pool: &mut Pool<'a>, rule: DestinationRule<'a>) {
+fn put<'a>(pool: &mut Pool<'a>, rule: &'a DestinationRule) {
     let known = pool.entry(rule.host.clone()).or_default();
     let mut apart = true;
     for earlier in known.iter_mut() {
-        if rule.export_to == earlier.export_to {
+        if &rule.export_to == earlier.export_to {
             apart = false;
         } else {
             apart = true;
-            if earlier.export_to.is_empty() || !rule.export_to.is_superset(&earlier.export_to) {
+            if earlier.export_to.is_empty() || !rule.export_to.is_superset(earlier.export_to) {
                 continue;
             }
         }
-        match (&earlier.selector, &rule.selector) {
+        match (earlier.selector, &rule.selector) {
             (Some(of_earlier), Some(own)) if of_earlier != own => {
                 apart = true;
                 continue;
@@ -223,11 +218,10 @@ fn put<'a>(pool: &mut Pool<'a>, rule: DestinationRule<'a>) {
             (Some(_), Some(_)) | (None, None) => apart = false,
             _ => {}
         }
-        earlier.rules.push(rule.clone());
+        earlier.rules.push(rule);
     }
     if apart {
-        let (export_to, selector) = (rule.export_to.clone(), rule.selector.clone());
-        known.push(Consolidated { rules: vec![rule], export_to, selector });
+        known.push(Consolidated { rules: vec![rule], export_to: &rule.export_to, selector: rule.selector.as_ref() });
     }
 }
 

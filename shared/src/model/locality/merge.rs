@@ -8,9 +8,8 @@ use super::defaults::{BASE_EJECTION_TIME, CONSECUTIVE_5XX, INTERVAL, MAX_EJECTIO
 use super::ejection::{Detection, may_eject};
 use crate::model::istio::destination_rule::{FailoverPair, read};
 use crate::plugin::duration::{parse_duration, write_duration};
-use crate::plugin::error::{Error, Result};
-use crate::plugin::finding::Finding;
 use crate::plugin::finding::codes::locality as codes;
+use crate::plugin::finding::{Finding, Findings};
 
 /// What a rule is to say.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -59,79 +58,83 @@ pub struct Merged {
 /// filled in. Settings of a port inherit nothing, so that those of the service's ports get a copy each.
 ///
 /// # Errors
-/// A refusal where the rule steers traffic by something that excludes failover, or what is asked for would never fail over.
-pub fn merge(spec: &Value, wanted: &Wanted) -> Result<Merged> {
-    if let Some(percent) = wanted.max_ejection_percent
-        && let Some(need) = lacking(percent, &wanted.needs)
-    {
-        return Err(Error::refused(format!(
-            "with --max-ejection-percent {percent} {} would not fail over",
-            need.region
-        ))
-        .because(format!(
-            "{} have to be ejected there, and that percentage lets {} go",
-            of(need),
-            may_eject(need.hosts, percent)
-        ))
-        .fix(format!("leave the flag out: {MAX_EJECTION_PERCENT} % lets all but one go")));
-    }
+/// Everything by which the rule steers traffic and that excludes failover, or that what is asked for would never fail over.
+pub fn merge(spec: &Value, wanted: &Wanted) -> Result<Merged, Findings> {
+    let mut refusals: Findings = percent_too_low(wanted).into_iter().collect();
     let mut spec = spec.as_object().cloned().unwrap_or_default();
     let mut findings = Vec::new();
-    within(&mut spec, "trafficPolicy", |policy| -> Result<()> {
-        into_policy(policy, "trafficPolicy", wanted, &mut findings)?;
+    within(&mut spec, "trafficPolicy", |policy| {
+        refusals.extend(into_policy(policy, "trafficPolicy", wanted, &mut findings));
         for settings in policy.get_mut("portLevelSettings").and_then(Value::as_array_mut).into_iter().flatten() {
             let number = settings["port"]["number"].as_u64().and_then(|number| u16::try_from(number).ok());
             let number = number.filter(|number| wanted.ports.contains(number));
             if let (Some(number), Some(policy)) = (number, settings.as_object_mut()) {
-                into_policy(policy, &format!("portLevelSettings of port {number}"), wanted, &mut findings)?;
+                let place = format!("portLevelSettings of port {number}");
+                refusals.extend(into_policy(policy, &place, wanted, &mut findings));
             }
         }
-        Ok(())
-    })?;
+    });
+    if !refusals.is_empty() {
+        return Err(refusals);
+    }
     let spec = Value::Object(spec);
     findings.extend(overriding_subsets(&spec));
     Ok(Merged { spec, findings })
 }
 
-/// A policy of a rule or of a port.
+fn percent_too_low(wanted: &Wanted) -> Option<Finding> {
+    let percent = wanted.max_ejection_percent?;
+    let need = lacking(percent, &wanted.needs)?;
+    let claim = codes::PERCENT_TOO_LOW
+        .found(format!("with --max-ejection-percent {percent} {} would not fail over", need.region))
+        .because(format!(
+            "{} have to be ejected there, and that percentage lets {} go",
+            of(need),
+            may_eject(need.hosts, percent)
+        ));
+    Some(claim.fix(format!("leave the flag out: {MAX_EJECTION_PERCENT} % lets all but one go")))
+}
+
+/// A policy of a rule or of a port; returns what excludes failover in it.
 fn into_policy(
     policy: &mut Map<String, Value>,
     place: &str,
     wanted: &Wanted,
     findings: &mut Vec<Finding>,
-) -> Result<()> {
-    within(policy, "loadBalancer", |balancer| {
-        refuse_what_excludes_failover(balancer, place)?;
+) -> Vec<Finding> {
+    let excluded = within(policy, "loadBalancer", |balancer| {
+        let excluded = excludes_failover(balancer, place);
         within(balancer, "localityLbSetting", |setting| into_locality(setting, place, wanted, findings));
-        Ok(())
-    })?;
+        excluded
+    });
     into_detection(policy, place, wanted, findings);
-    Ok(())
+    excluded
 }
 
-/// # Errors
-/// A refusal where traffic is steered by something that Istio does not take beside failover, with Istio's reason.
-fn refuse_what_excludes_failover(balancer: &Map<String, Value>, place: &str) -> Result<()> {
-    let refused = |field: &str, why: &str, fix: &str| {
-        Err(Error::refused(format!("{place} has loadBalancer.{field}, which excludes failover")).because(why).fix(fix))
+/// By what traffic is steered that Istio does not take beside failover, with Istio's reason.
+fn excludes_failover(balancer: &Map<String, Value>, place: &str) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let mut excludes = |field: &str, why: &str, fix: &str| {
+        let what = format!("{place} has loadBalancer.{field}, which excludes failover");
+        found.push(codes::FAILOVER_EXCLUDED.found(what).because(why).fix(fix));
     };
     if balancer.get("simple").is_some_and(|simple| simple == "PASSTHROUGH") {
-        return refused(
+        excludes(
             "simple PASSTHROUGH",
             "Envoy then goes to the address that the client asked for, and knows no other region",
             "take it out, or choose ROUND_ROBIN or LEAST_REQUEST",
         );
     }
     if balancer.get("zoneAwareLbSetting").is_some_and(|setting| !setting.is_null()) {
-        return refused(
+        excludes(
             "zoneAwareLbSetting",
             "Istio takes one of zoneAwareLbSetting and localityLbSetting alone, and refuses a rule with both",
             "take it out, or put the failover pairs into it by hand",
         );
     }
-    let Some(locality) = balancer.get("localityLbSetting") else { return Ok(()) };
+    let locality = balancer.get("localityLbSetting").unwrap_or(&Value::Null);
     if locality["distribute"].as_array().is_some_and(|shares| !shares.is_empty()) {
-        return refused(
+        excludes(
             "localityLbSetting.distribute",
             "Istio refuses a rule with distribute and failover; with distribute alone no region takes over from another",
             "take distribute out: then the nearest region gets all, as long as it can",
@@ -139,14 +142,14 @@ fn refuse_what_excludes_failover(balancer: &Map<String, Value>, place: &str) -> 
     }
     let labels: Vec<String> = read(&locality["failoverPriority"]);
     if labels.iter().any(|label| label.starts_with("topology.kubernetes.io/") || label == "topology.istio.io/subzone") {
-        return refused(
+        excludes(
             "localityLbSetting.failoverPriority by region, zone or sub-zone",
             "Istio refuses a rule that ranks by those and has failover as well; and a gateway carries no such label, so \
              that other clusters are never ranked by them",
             "take these labels out of failoverPriority",
         );
     }
-    Ok(())
+    found
 }
 
 fn into_locality(setting: &mut Map<String, Value>, place: &str, wanted: &Wanted, findings: &mut Vec<Finding>) {

@@ -173,6 +173,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::model::istio::destination_rule::DestinationRule;
     use crate::model::locality::governing::RuleIndex;
     use crate::model::locality::test_world::mesh_config;
 
@@ -181,13 +182,13 @@ mod tests {
     }
 
     fn of(policy: Option<Value>, mesh: &MeshConfig, traffic_distribution: Option<&str>) -> Effective {
-        let rules: Vec<Value> = policy
+        let rules: Vec<DestinationRule> = policy
             .into_iter()
             .map(|policy| {
-                json!({
+                DestinationRule::read(json!({
                     "metadata": {"namespace": "sample", "name": "a"},
                     "spec": {"host": "a", "trafficPolicy": policy},
-                })
+                }))
             })
             .collect();
         let index = RuleIndex::new(&rules, mesh);

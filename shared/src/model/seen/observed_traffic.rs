@@ -12,6 +12,7 @@ use super::locality::Locality;
 use super::mesh_config::MeshConfig;
 use super::rules::Rules;
 use super::services::{EndpointSeen, PodSeen, Services};
+use crate::model::istio::destination_rule::DestinationRule;
 use crate::model::names::service::ServiceName;
 
 /// What exposure, locality and drills decide by, of one cluster.
@@ -43,7 +44,7 @@ impl ObservedTraffic {
     }
 
     /// Every `DestinationRule`; none where they were not asked for.
-    pub fn destination_rules(&self) -> &[Value] {
+    pub fn destination_rules(&self) -> &[DestinationRule] {
         self.rules.known().map(|seen| seen.destination_rules.as_slice()).unwrap_or_default()
     }
 

@@ -1,14 +1,16 @@
 //! The rules that govern traffic.
 
-use serde::Serialize;
-use serde_json::Value;
 use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::model::istio::destination_rule::DestinationRule;
 
 /// Rules of Istio's networking API.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Rules {
-    /// Every `DestinationRule`, whole.
-    pub destination_rules: Vec<Value>,
+    /// Every `DestinationRule`.
+    pub destination_rules: Vec<DestinationRule>,
     /// As in [`super::east_west::EastWest`].
     pub narrowed_to: BTreeSet<String>,
 }

@@ -1,6 +1,7 @@
 //! Services with their endpoints, and where pods and nodes are.
 
 use super::locality::Locality;
+use crate::model::kube::labels;
 use crate::model::names::service::ServiceName;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -96,6 +97,6 @@ impl PodSeen {
     /// Whether a Service in the pod's namespace with this selector selects it: it has all these labels. A Service without a
     /// selector selects no pod (kubernetes/kubernetes pkg/controller/endpointslice, which skips such Services).
     pub fn is_selected_by(&self, selector: &BTreeMap<String, String>) -> bool {
-        !selector.is_empty() && selector.iter().all(|(key, value)| self.labels.get(key) == Some(value))
+        !selector.is_empty() && labels::selected(&self.labels, selector)
     }
 }

@@ -20,6 +20,7 @@ pub mod mesh;
 pub mod permissions;
 pub mod probe;
 pub mod regions;
+pub mod report;
 pub mod trust;
 
 /// All codes, by category.
@@ -36,6 +37,7 @@ pub fn all() -> impl Iterator<Item = &'static Code> {
         exposure::ALL,
         locality::ALL,
         drill::ALL,
+        report::ALL,
     ];
     categories.into_iter().flatten().copied()
 }

@@ -1,8 +1,8 @@
 use super::*;
 use crate::drill::test_mesh::{name, with_pods};
 
-fn what<T: std::fmt::Debug>(result: Result<T>) -> String {
-    result.unwrap_err().what
+fn what(result: Result<Vec<&PodSeen>, Findings>) -> String {
+    result.unwrap_err().sentences().join("; ")
 }
 
 #[test]
@@ -21,9 +21,17 @@ fn a_filter_that_would_be_for_others_or_for_nobody_is_refused() {
     at.services.by_name.get_mut(&name()).unwrap().selector = [("app".to_owned(), "gone".to_owned())].into();
     assert_eq!(what(pods(&at, &name())), "the selector of helloworld.sample selects no pod with a sidecar in east");
     at.services.by_name.get_mut(&name()).unwrap().selector.clear();
-    let error = pods(&at, &name()).unwrap_err();
-    assert_eq!(error.what, "helloworld.sample has no selector: an EnvoyFilter cannot be held to its pods");
-    assert!(error.why.unwrap().contains("every workload of namespace sample"));
+    at.mesh_config.root_namespace = "sample".into();
+    let findings = pods(&at, &name()).unwrap_err();
+    assert_eq!(
+        findings.sentences(),
+        [
+            "helloworld.sample has no selector: an EnvoyFilter cannot be held to its pods",
+            "helloworld.sample is in the root namespace of the mesh",
+        ]
+    );
+    let first = findings.iter().next().unwrap();
+    assert!(first.why.as_ref().unwrap().contains("every workload of namespace sample"));
 }
 
 #[test]

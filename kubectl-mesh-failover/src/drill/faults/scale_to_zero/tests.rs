@@ -5,17 +5,17 @@ use mesh_shared::model::seen::workload::{Autoscaler, Owners, Workload};
 use super::*;
 use crate::drill::test_mesh::{name, with_pods, workload};
 
-fn changes(owners: &Owners, allow_owner: bool) -> Result<Vec<Changed>> {
+fn changes(owners: &Owners, allow_owner: bool) -> Result<Vec<Changed>, Findings> {
     let (service, selector) = (name(), BTreeMap::new());
     ScaleToZero.changes(&Scene { service: &service, selector: &selector, port: 5000, owners, allow_owner })
 }
 
-fn scaled(workload: Workload, allow_owner: bool) -> Result<Vec<Changed>> {
+fn scaled(workload: Workload, allow_owner: bool) -> Result<Vec<Changed>, Findings> {
     changes(&Owners { workloads: vec![workload], unscalable: vec![] }, allow_owner)
 }
 
-fn what<T: std::fmt::Debug>(result: Result<T>) -> String {
-    result.unwrap_err().what
+fn what(result: Result<Vec<Changed>, Findings>) -> String {
+    result.unwrap_err().sentences().join("; ")
 }
 
 #[test]
@@ -32,13 +32,32 @@ fn what_stands_before_is_what_will_be_put_back() {
 fn what_must_not_be_scaled_is_refused() {
     let mut zero = workload();
     zero.replicas = 0;
-    assert_eq!(what(scaled(zero, true)), "Deployment sample/helloworld-v1 stands at zero already");
+    assert_eq!(what(scaled(zero, true)), "Deployment sample/helloworld-v1 is scaled to zero already");
     let mut volumes = workload();
     volumes.loses_volumes = true;
     assert_eq!(what(scaled(volumes, true)), "Deployment sample/helloworld-v1 would lose its volumes");
     let owners = Owners { workloads: vec![workload()], unscalable: vec![("DaemonSet".into(), "agent".into())] };
     assert_eq!(what(changes(&owners, true)), "DaemonSet agent cannot be scaled to zero");
-    assert!(changes(&Owners::default(), true).is_err());
+    assert_eq!(what(changes(&Owners::default(), true)), "no workload of helloworld.sample was found here");
+}
+
+#[test]
+fn everything_that_must_not_be_scaled_is_said_at_once() {
+    let (mut zero, mut volumes) = (workload(), workload());
+    zero.replicas = 0;
+    zero.keeper = Some("Argo CD application shop".into());
+    volumes.object.name = "helloworld-v2".into();
+    volumes.loses_volumes = true;
+    let owners = Owners { workloads: vec![zero, volumes], unscalable: vec![("DaemonSet".into(), "agent".into())] };
+    assert_eq!(
+        changes(&owners, false).unwrap_err().sentences(),
+        [
+            "DaemonSet agent cannot be scaled to zero",
+            "Deployment sample/helloworld-v1 is scaled to zero already",
+            "Argo CD application shop keeps Deployment sample/helloworld-v1 and may put its replicas back at once",
+            "Deployment sample/helloworld-v2 would lose its volumes",
+        ]
+    );
 }
 
 #[test]
@@ -48,8 +67,9 @@ fn what_others_keep_is_scaled_only_when_it_is_allowed() {
     let mut keda = workload();
     keda.autoscaler = Some(Autoscaler { name: "keda-hpa-x".into(), least: 1, most: 3, keda: Some("x".into()) });
     for (kept, keeper) in [(gitops, "Argo CD application shop"), (keda, "KEDA ScaledObject x")] {
-        let error = scaled(kept.clone(), false).unwrap_err();
-        assert!(error.what.starts_with(keeper) && error.remedy[0].contains("--allow-owner"), "{error:?}");
+        let findings = scaled(kept.clone(), false).unwrap_err();
+        let finding = findings.iter().next().unwrap();
+        assert!(finding.what.starts_with(keeper) && finding.fix[0].contains("--allow-owner"), "{finding:?}");
         assert!(scaled(kept, true).is_ok());
     }
 }
@@ -71,6 +91,6 @@ fn an_autoscaler_that_rests_is_named_in_the_plan() {
     let service = name();
     let planned = Planned { service: &service, workloads: &[scaled, workload()], pods: &[], also: &[] };
     let said = ScaleToZero.in_plan(&planned);
-    assert_eq!(said.notes, ["HorizontalPodAutoscaler hpa (1 to 3) rests while helloworld-v1 stands at zero."]);
+    assert_eq!(said.notes, ["HorizontalPodAutoscaler hpa (1 to 3) rests while helloworld-v1 is at zero."]);
     assert_eq!(said.will, "scale helloworld-v1 to 0 and back to 2, helloworld-v1 to 0 and back to 2");
 }

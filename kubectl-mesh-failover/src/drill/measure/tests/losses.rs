@@ -9,7 +9,7 @@ use crate::drill::recording::{Mark, Recording, Stop, TrafficEnd};
 use crate::drill::report::document::Verdict;
 
 fn noted(recording: &Recording, text: &str) -> bool {
-    measure(recording).notes.iter().any(|note| note.contains(text))
+    measure(recording).notes.iter().any(|note| note.what.contains(text))
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn samples_out_of_order_and_told_twice_count_once_each_in_their_order() {
     let document = measure(&recording);
     assert_eq!(document.figures.requests, 1_500);
     assert_eq!(document.figures.failover_ms, Some(260.0));
-    assert!(noted(&recording, "1 sample was told more than once"));
+    assert!(noted(&recording, "1 sample was reported more than once"));
 }
 
 #[test]

@@ -148,7 +148,7 @@ fn a_baseline_that_is_not_all_local_comes_back_as_it_was() {
     assert_eq!(document.figures.first_elsewhere_ms, None);
     assert_eq!(document.figures.failover_ms, Some(240.0));
     assert_eq!(document.figures.failback_ms, Some(2_020.0));
-    assert!(document.notes.iter().any(|note| note.contains("33.3 % of the baseline came from elsewhere")));
+    assert!(document.notes.iter().any(|note| note.what.contains("33.3 % of the baseline came from elsewhere")));
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! The tables of the page.
 
 use maud::{Markup, html};
-use mesh_shared::plugin::text::grouped;
+use mesh_shared::plugin::text::{count, grouped};
 
 use crate::drill::report::document::{Document, Phase};
 use crate::drill::report::figure_rows;
-use crate::drill::report::wording::{count, latency_number, percent_of, seconds};
+use crate::drill::report::wording::{latency_number, percent_of, seconds};
 
 /// The table of figures.
 pub fn figures(document: &Document) -> Markup {

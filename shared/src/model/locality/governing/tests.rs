@@ -7,25 +7,27 @@ const HOST: &str = "helloworld.sample.svc.cluster.local";
 const ROOT: &str = "istio-system";
 
 /// A rule by `namespace/name`, made the later the later it stands in the list.
-fn rule(name: &str, host: &str, spec: &Value) -> Value {
+fn rule(name: &str, host: &str, spec: &Value) -> DestinationRule {
     let (namespace, name) = name.split_once('/').unwrap();
     let mut rule = json!({"metadata": {"namespace": namespace, "name": name}, "spec": {"host": host}});
     for (key, value) in spec.as_object().unwrap() {
         rule["spec"][key] = value.clone();
     }
-    rule
+    DestinationRule::read(rule)
 }
 
-fn plain(name: &str, host: &str) -> Value {
+fn plain(name: &str, host: &str) -> DestinationRule {
     rule(name, host, &json!({}))
 }
 
 /// Which rules govern the clients of a namespace, joined by `+`, and `none` where none does.
-fn governing(rules: &[Value], client: &str) -> String {
-    let mut aged = rules.to_vec();
-    for (age, rule) in aged.iter_mut().enumerate() {
-        rule["metadata"]["creationTimestamp"] = json!(format!("2026-01-01T00:00:{age:02}Z"));
-    }
+fn governing(rules: &[DestinationRule], client: &str) -> String {
+    let aged = rules.iter().enumerate().map(|(age, rule)| {
+        let mut object = rule.object.clone();
+        object["metadata"]["creationTimestamp"] = json!(format!("2026-01-01T00:00:{age:02}Z"));
+        DestinationRule::read(object)
+    });
+    let aged: Vec<_> = aged.collect();
     let mesh = mesh_config();
     let index = RuleIndex::new(&aged, &mesh);
     let governed = index.governing(client, "sample", HOST);
@@ -128,7 +130,7 @@ fn a_selector_picks_workloads_of_its_own_namespace() {
     let index = RuleIndex::new(&rules, &mesh);
     let labels = |app: &str| BTreeMap::from([("app".to_owned(), app.to_owned())]);
     let name = |client: &str, app: &str| {
-        index.governing(client, "sample", HOST).for_labels(&labels(app)).map(|rule| rule.policy_rule().name)
+        index.governing(client, "sample", HOST).for_labels(&labels(app)).map(|rule| rule.policy_rule().name.as_str())
     };
     assert_eq!(name("sample", "curl"), Some("some"));
     assert_eq!(name("sample", "other"), Some("all"));
@@ -145,6 +147,6 @@ fn where_the_mesh_says_so_a_rule_is_private_by_default() {
     let rules = [plain("sample/b", HOST), rule("sample/public", "*.local", &json!({"exportTo": ["*"]}))];
     let mesh = MeshConfig { private_rules: true, ..mesh_config() };
     let index = RuleIndex::new(&rules, &mesh);
-    let name = |client| index.governing(client, "sample", HOST).all.map(|rule| rule.policy_rule().name);
+    let name = |client| index.governing(client, "sample", HOST).all.map(|rule| rule.policy_rule().name.as_str());
     assert_eq!((name("sample"), name("shop")), (Some("b"), Some("public")));
 }

@@ -17,8 +17,9 @@ fn merged(spec: &Value) -> Value {
     merge(spec, &wanted()).unwrap().spec
 }
 
-fn refusal(policy: &Value) -> Error {
-    merge(&json!({"host": "a", "trafficPolicy": policy}), &wanted()).unwrap_err()
+fn refusals(policy: &Value) -> Vec<String> {
+    let findings = merge(&json!({"host": "a", "trafficPolicy": policy}), &wanted()).unwrap_err();
+    findings.iter().map(|finding| finding.clone().into_error().to_string()).collect()
 }
 
 #[test]
@@ -98,7 +99,7 @@ fn what_the_user_says_by_a_flag_is_written() {
         json!({"baseEjectionTime": "1m", "maxEjectionPercent": 100, "consecutive5xxErrors": 1, "interval": "5s"})
     );
     let never = Wanted { max_ejection_percent: Some(10), ..wanted() };
-    insta::assert_snapshot!(merge(&standing, &never).unwrap_err().to_string(), @"with --max-ejection-percent 10 east would not fail over: 1 of 2 hosts have to be ejected there, and that percentage lets 0 go");
+    insta::assert_snapshot!(merge(&standing, &never).unwrap_err().into_iter().next().unwrap().into_error(), @"with --max-ejection-percent 10 east would not fail over: 1 of 2 hosts have to be ejected there, and that percentage lets 0 go");
 }
 
 #[test]
@@ -146,15 +147,35 @@ fn a_subset_with_a_policy_of_its_own_is_told() {
 fn what_excludes_failover_is_refused_with_the_reason() {
     let distribute =
         json!({"loadBalancer": {"localityLbSetting": {"distribute": [{"from": "east/*", "to": {"east/*": 100}}]}}});
-    insta::assert_snapshot!(refusal(&distribute).to_string(), @"trafficPolicy has loadBalancer.localityLbSetting.distribute, which excludes failover: Istio refuses a rule with distribute and failover; with distribute alone no region takes over from another");
+    insta::assert_snapshot!(refusals(&distribute).join("\n"), @"trafficPolicy has loadBalancer.localityLbSetting.distribute, which excludes failover: Istio refuses a rule with distribute and failover; with distribute alone no region takes over from another");
     for policy in [
         json!({"loadBalancer": {"simple": "PASSTHROUGH"}}),
         json!({"loadBalancer": {"zoneAwareLbSetting": {"enabled": true}}}),
         json!({"loadBalancer": {"localityLbSetting": {"failoverPriority": ["topology.kubernetes.io/region"]}}}),
         json!({"portLevelSettings": [{"port": {"number": 5000}, "loadBalancer": {"simple": "PASSTHROUGH"}}]}),
     ] {
-        assert_eq!(refusal(&policy).exit_code(), 1, "{policy}");
+        assert_eq!(refusals(&policy).len(), 1, "{policy}");
     }
+}
+
+#[test]
+fn everything_that_excludes_failover_is_found_at_once() {
+    let policy = json!({
+        "loadBalancer": {"simple": "PASSTHROUGH", "zoneAwareLbSetting": {"enabled": true}},
+        "portLevelSettings": [
+            {"port": {"number": 5000}, "loadBalancer": {"localityLbSetting": {"distribute": [{"from": "*"}]}}},
+        ],
+    });
+    let found: Vec<String> =
+        refusals(&policy).iter().map(|text| text.split(',').next().unwrap_or_default().to_owned()).collect();
+    assert_eq!(
+        found,
+        [
+            "trafficPolicy has loadBalancer.simple PASSTHROUGH",
+            "trafficPolicy has loadBalancer.zoneAwareLbSetting",
+            "portLevelSettings of port 5000 has loadBalancer.localityLbSetting.distribute",
+        ]
+    );
 }
 
 /// A spec as users write them, in parts.

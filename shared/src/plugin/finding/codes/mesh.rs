@@ -22,10 +22,13 @@ codes! {
         .usage()
         .means("A flag names a context that is not joined.")
         .fix("Name one of --contexts, or add that one to them.");
-    UNKNOWN_CLUSTER = Code::error("mesh/unknown-cluster", &[Verb::Join, Verb::Drill])
+    UNKNOWN_CLUSTER = Code::error("mesh/unknown-cluster", &[Verb::Join, Verb::Expose, Verb::Unexpose, Verb::RegionsSet, Verb::Drill])
         .usage()
         .means("A flag names a cluster that is not in the mesh.")
         .fix("Name a cluster of the mesh, or add its context to --contexts.");
+    NO_SERVICE = Code::error("mesh/no-service", &[Verb::Expose, Verb::Unexpose, Verb::LocalityApply, Verb::Drill])
+        .means("No cluster of the mesh has a Service of this name.")
+        .fix("See what there is: `kubectl mesh-failover list`.");
     NAME_INVALID = Code::error("mesh/name-invalid", JOIN)
         .usage()
         .means("No name in the mesh can be made for a cluster.")
