@@ -1,4 +1,4 @@
-//! A credential plugin that fails: what the program itself says to a person, and that no secret of the kubeconfig is in it.
+//! A credential plugin that fails: what the program prints, and that it prints no secret of the kubeconfig.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! What a join may be told, and the request that it makes.
+//! The arguments of a join, and the request made from them.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -137,10 +137,10 @@ pub struct JoinArguments {
 }
 
 impl JoinArguments {
-    /// What the user wants, with every name and value checked.
+    /// The request, with every name and value checked.
     ///
     /// # Errors
-    /// A usage error for what can not be meant.
+    /// A usage error for an invalid name or value.
     pub fn request(&self, managed_by: &'static str) -> Result<JoinRequest> {
         if self.contexts.len() < 2 {
             return Err(Error::usage("a mesh needs two clusters or more")
@@ -188,7 +188,7 @@ impl JoinArguments {
     }
 }
 
-/// Puts an address given by `--api-server` before those that were found, with every authority that is known.
+/// Replaces the addresses found by the one given with `--api-server`, once with every known authority.
 pub(super) fn add_given_address(request: &JoinRequest, cluster: &Cluster, seen: &mut ObservedCluster) {
     let Ok(name) = members::name(request, seen) else { return };
     let Some(url) = request.api_servers.get(name.as_str()) else { return };
@@ -208,7 +208,8 @@ fn named<T: Clone + Send + Sync + 'static>(
     move |text| parse(text.to_owned())
 }
 
-/// `KEY=VALUE` arguments; the last `=` parts them where the key is a context, since contexts may hold one.
+/// Parses `KEY=VALUE` arguments. If the key is a context, they are split at the last `=`, since contexts may contain
+/// one.
 fn pairs<T>(
     flag: &str,
     form: &str,

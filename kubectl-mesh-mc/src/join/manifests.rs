@@ -1,4 +1,4 @@
-//! The manifests of a plan, per cluster and stage, for those who apply them by other means.
+//! The manifests of a plan, per cluster and stage, for applying them by other means.
 
 use std::path::Path;
 
@@ -19,7 +19,8 @@ use crate::join::request::JoinRequest;
 use crate::keep::ca_folder::CaFolder;
 use crate::work::tasks::{Action, Step, Task, title};
 
-/// What one cluster gets: what can be applied at once, what only once istiod is available, and what no manifest can say yet.
+/// What one cluster gets: what can be applied at once, what only once istiod is available, and what no manifest can
+/// express yet.
 #[derive(Default)]
 struct Stages {
     first: Vec<Value>,
@@ -28,10 +29,11 @@ struct Stages {
     redacted: Vec<String>,
 }
 
-/// All manifests of a plan: a stream of YAML documents, or a JSON List. A Secret is a comment unless it is to be shown.
+/// All manifests of a plan: a stream of YAML documents, or a JSON List. Secrets are comments unless they are to be
+/// shown.
 ///
 /// # Errors
-/// Where Secrets are to be shown and the CA folder does not hold what they are made of.
+/// If Secrets are to be shown and the CA folder does not hold their content.
 pub fn render(plan: &JoinPlan, request: &JoinRequest, folder: &Path, arguments: &JoinArguments) -> Result<String> {
     let mut all = Vec::new();
     for member in &plan.members {
@@ -76,7 +78,7 @@ fn stages(
     for (_, step) in plan.steps.iter().filter(|(_, step)| step.cluster.as_ref() == Some(cluster)) {
         match &step.action {
             Action::Write(write) => stages.add(write, step),
-            // Nothing is made by it.
+            // Leaves no object.
             Action::Wait(_) => {}
             Action::Task(task) => match task {
                 Task::CreateCacerts { namespace, .. } if show_secrets => {
@@ -97,7 +99,8 @@ fn stages(
                     "Secret {}/istio-remote-secret-{peer}, from the token of {peer}, which does not exist before stage 2 there",
                     request.system_namespace
                 )),
-                // These leave no object: certificates of the CA folder are in cacerts, and probes go at the end of a run.
+                // These leave no object: the CA folder's certificates are in cacerts, and probes are removed at the end
+                // of a run.
                 Task::MakeKey { .. }
                 | Task::MakeRoot { .. }
                 | Task::IssueIntermediate { .. }
@@ -132,7 +135,7 @@ impl Stages {
     }
 }
 
-/// The intermediate that the CA folder keeps for a member, where the folder is there at all.
+/// The intermediate that the CA folder keeps for a member, if the folder exists.
 fn kept_intermediate(folder: &Path, plan: &JoinPlan, cluster: &ClusterName) -> Result<Option<Issued>> {
     let uid = plan.members.iter().find(|member| member.name == *cluster).map_or("", |member| member.uid.as_str());
     if !folder.exists() {

@@ -13,7 +13,7 @@ use super::members::{Joining, Member};
 use super::request::JoinRequest;
 use crate::keep::ca_folder::CaFolderState;
 
-/// Where the root comes from and who needs an intermediate.
+/// Where the root comes from and which clusters need an intermediate.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TrustPlan {
     /// Where the root comes from.
@@ -32,26 +32,26 @@ pub struct TrustPlan {
 pub enum RootSource {
     /// Every cluster has its intermediate already.
     Clusters {
-        /// Of the root that they share.
+        /// Fingerprint of the root that they share.
         root: Fingerprint,
     },
     /// The CA folder holds it with its key.
     Folder {
-        /// Of the root.
+        /// Fingerprint of the root.
         root: Fingerprint,
     },
     /// There is none yet.
     New,
 }
 
-/// The root that the mesh will have: the one its clusters share, else the CA folder's, else a new one. None where something is
-/// found that refuses the join, or where a cluster or the folder is not known.
+/// The root that the mesh will have: the one its clusters share, else the CA folder's, else a new one. None if a
+/// finding refuses the join, or a cluster or the folder is unknown.
 ///
-/// Found: clusters trust different roots; a cluster's root is not from `cacerts`, so that it can not be shared; `cacerts` is
-/// unusable; a root in use whose key is not in the CA folder while a cluster needs an intermediate; a CA folder that is broken
-/// or signed only for clusters of another mesh.
+/// Findings: clusters trust different roots; a cluster's root is not from `cacerts`, so it cannot be shared; `cacerts`
+/// is unusable; a cluster needs an intermediate of the root in use, whose key is not in the CA folder; the CA folder is
+/// broken or has signed only for clusters of another mesh.
 ///
-/// Rule: istiod takes its root from `cacerts` where that Secret stands (istio/istio pilot/pkg/bootstrap/istio_ca.go).
+/// Rule: istiod takes its root from `cacerts` if that Secret exists (istio/istio pilot/pkg/bootstrap/istio_ca.go).
 pub(super) fn trust(
     request: &JoinRequest,
     mesh: Option<&MeshId>,
@@ -60,7 +60,7 @@ pub(super) fn trust(
     findings: &mut Findings,
 ) -> Option<TrustPlan> {
     let namespace = &request.system_namespace;
-    // Of a cluster whose root is of no use nothing else is asked.
+    // A cluster with an unusable root is not judged any further.
     let mut good = Vec::new();
     for one in joining {
         match unusable(&one.member, &one.seen.trust.root, namespace) {

@@ -1,4 +1,4 @@
-//! A join as a person reads it: what was found, what will be done, how it ended.
+//! The texts of a join: what was found, what will be done, how it ended.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use crate::join::plan::JoinPlan;
 use crate::join::trust::RootSource;
 use crate::work::tasks::{Action, Phase, Step, Steps, Task, title};
 
-/// The place of what is written on this machine.
+/// The place shown for steps that write on this machine.
 const CA_FOLDER: &str = "CA folder";
 
-/// What was found and what will be done, in one screen.
+/// What was found and what will be done, on one screen.
 pub fn overview(plan: &JoinPlan, observed: &[ObservedCluster]) -> String {
     let mut lines = vec![found(plan, observed), String::new(), mesh(plan)];
     let named = Named::of(&plan.steps);
@@ -37,7 +37,7 @@ pub fn overview(plan: &JoinPlan, observed: &[ObservedCluster]) -> String {
     lines.join("\n")
 }
 
-/// The question that is asked once.
+/// The question that asks for consent.
 pub fn question(changes: usize) -> String {
     format!("Make {}?", if changes == 1 { "this 1 change".into() } else { format!("these {changes} changes") })
 }
@@ -93,7 +93,7 @@ fn mesh(plan: &JoinPlan) -> String {
     format!("Mesh {}: {root}", plan.mesh)
 }
 
-/// What the overview names of a plan's steps. Each step is looked at, so that none is left out unseen.
+/// What the overview says about a plan's steps. Every kind of step is matched, so that none is left out unnoticed.
 #[derive(Default)]
 struct Named {
     probed: Vec<String>,
@@ -102,7 +102,7 @@ struct Named {
     namespaces: Vec<String>,
     gateways: Vec<String>,
     reads: Vec<String>,
-    /// Writes that no sentence of a phase speaks for.
+    /// Writes that no sentence of a phase covers.
     others: Vec<(Phase, String)>,
 }
 
@@ -124,11 +124,11 @@ impl Named {
             Action::Write(write) => match (step.part, write.object().kind.as_str()) {
                 (Phase::Trust, "Namespace") => once(&mut self.namespaces, cluster),
                 (Phase::Gateway, _) => once(&mut self.gateways, cluster),
-                // Said by the plan of each control plane, and by who reads whom.
+                // Covered by the control planes' lines and by `reads`.
                 (Phase::ControlPlane, "Namespace" | "IstioCNI" | "Istio") | (Phase::Access, "Secret") => {}
                 (phase, _) => self.others.push((phase, format!("{} in {cluster}", title(&step.action)))),
             },
-            // Nothing is changed by it.
+            // Changes nothing.
             Action::Wait(_) => {}
             Action::Task(task) => match task {
                 Task::StartProbe => once(&mut self.probed, cluster),
@@ -137,8 +137,8 @@ impl Named {
                     .push(format!("in {cluster} remove {}, which a killed run left", text::list(namespaces))),
                 Task::CreateCacerts { .. } => once(&mut self.issued, cluster),
                 Task::WriteRemoteSecret { peer, .. } => self.reads.push(format!("{cluster} reads {peer}")),
-                // The line of the mesh names the root; an intermediate is named with its Secret, a probe's end with its beginning.
-                // The others change nothing.
+                // The mesh's line names the root; an intermediate is named with its Secret, a probe's removal with its
+                // start. The others change nothing.
                 Task::MakeRoot { .. }
                 | Task::IssueIntermediate { .. }
                 | Task::RemoveProbe { .. }
@@ -152,7 +152,7 @@ impl Named {
         }
     }
 
-    /// What is said of a phase, a line each.
+    /// The lines about a phase.
     fn lines(&self, phase: Phase, plan: &JoinPlan) -> Vec<String> {
         let mut lines = Vec::new();
         let mut say = |names: &[String], line: &dyn Fn(String) -> String| {
@@ -245,9 +245,9 @@ pub fn end(plan: &JoinPlan, observed: &[ObservedCluster], took: Duration) -> Str
     lines.join("\n")
 }
 
-/// The error with what stands because of this run, and how to go on. `written` are the steps that wrote something.
+/// The error with what this run has written, and how to go on. `written` are the steps that wrote something.
 pub fn with_what_was_written(error: Error, steps: &Steps, written: &[StepId]) -> Error {
-    // What stands says more than that something may.
+    // The list of what was written says more than the remedy that something may have been.
     let remedy = if matches!(error.kind, Kind::Interrupted(_)) { Vec::new() } else { error.remedy };
     let error = Error { remedy, ..error };
     let written: Vec<&Step> = written.iter().filter_map(|id| steps.get(*id)).collect();

@@ -21,7 +21,7 @@ pub(super) async fn make_key(algorithm: KeyAlgorithm) -> Result<PrivateKey> {
     blocking(move || random::new_key(algorithm)).await
 }
 
-/// Makes and keeps the root; one that is kept by now is used. And whether it is new.
+/// Makes and keeps the root, or takes the one that is kept by now. Also returns whether it is new.
 pub(super) async fn make_root(
     kept: &KeptCertificates,
     key: Option<PrivateKey>,
@@ -48,8 +48,8 @@ pub(super) struct WantedIntermediate<'a> {
     pub(super) algorithm: KeyAlgorithm,
 }
 
-/// Makes and keeps a cluster's intermediate; one that is kept by now is used. And whether it is new. Without a root, that of the CA
-/// folder signs; without a key, one is made.
+/// Makes and keeps a cluster's intermediate, or takes the one that is kept by now. Also returns whether it is new.
+/// Without a root, the CA folder's signs; without a key, one is made.
 pub(super) async fn issue_intermediate(
     kept: &KeptCertificates,
     wanted: WantedIntermediate<'_>,
@@ -75,7 +75,8 @@ pub(super) async fn issue_intermediate(
     .await
 }
 
-/// Creates the Secret `cacerts`. One that came to stand meanwhile is left alone; it must hold the same root. Whether it is new.
+/// Creates the Secret `cacerts`. One created in the meantime is left alone, but must hold the same root. Returns
+/// whether it is new.
 pub(super) async fn create_cacerts(
     environment: &Environment,
     name: &ClusterName,

@@ -1,4 +1,4 @@
-//! Asks what was built whether it works.
+//! Verifies that the mesh works.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::environment::{Environment, MemberCluster};
 use super::remote_access::ask;
 use super::tasks::{GatewayAddresses, Probe};
 
-/// How often istiod is asked while it still gathers.
+/// The pause before istiod or a gateway is asked again.
 const PAUSE: Duration = Duration::from_millis(150);
 
 /// Peers, and where their gateways are.
@@ -68,16 +68,16 @@ fn first_missing(environment: &Environment, replicas: &[Replica], peers: Peers<'
     Ok(None)
 }
 
-/// The names among a gateway's addresses: istiod knows a gateway that has one only once it has resolved it, by the name service
-/// of its own pod (istio/istio pilot/pkg/model/network.go).
+/// Names the host names among a gateway's addresses: istiod knows such a gateway only once it has resolved them,
+/// through its own pod's DNS (istio/istio pilot/pkg/model/network.go).
 fn to_resolve(addresses: &[String]) -> String {
     let names: Vec<&str> =
         addresses.iter().map(String::as_str).filter(|address| address.parse::<IpAddr>().is_err()).collect();
     if names.is_empty() { String::new() } else { format!(", and has to resolve {} for it", names.join(", ")) }
 }
 
-/// Asks each peer's gateway for its health from this cluster's network. Before anything is exposed 15443 is refused and that
-/// is right; 15021 answers.
+/// Asks each peer's gateway for its health from this cluster's network. Before anything is exposed, 15443
+/// refuses, as it should, and 15021 answers.
 pub(super) async fn gateways(
     environment: &Environment,
     name: &ClusterName,

@@ -34,14 +34,14 @@ fn openssl(folder: &Path, arguments: &[&str]) -> std::process::Output {
     std::process::Command::new("openssl").current_dir(folder).args(arguments).output().unwrap()
 }
 
-/// A place for a CA folder that is not there yet, two levels below what is.
+/// A place for a CA folder that does not exist yet, two levels below what does.
 fn place() -> (TempDir, PathBuf) {
     let above = tempfile::tempdir().unwrap();
     let path = above.path().join("mesh-mc/shop");
     (above, path)
 }
 
-/// A test beside this one may start a program, which has what we hold until it has become that program.
+/// Waits for the lock: a parallel test may start a program, which shares it between fork and exec.
 fn lock(path: &Path) -> CaFolder {
     CaFolder::lock(path, Instant::now() + Duration::from_secs(10)).unwrap()
 }
