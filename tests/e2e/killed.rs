@@ -71,7 +71,7 @@ fn a_join_killed_after_any_of_its_writes_is_finished_by_the_next() {
 fn a_join_that_is_interrupted_says_what_stands_and_is_finished_by_the_next() {
     let Some(kit) = clusters() else { return };
     // The first writes are the probes' own, and they go again.
-    let early = "nothing was written but the probe's namespaces, which are gone again; the same command starts anew";
+    let early = "nothing was written but the probe's namespaces, now removed; the same command starts from scratch";
     for (signal, after, said) in [(Signal::INT, 3, early), (Signal::TERM, 14, "run the same command again")] {
         let interrupted = end_after(&kit, after, signal);
         assert_eq!(interrupted.code, 128 + signal.as_raw(), "{interrupted}");

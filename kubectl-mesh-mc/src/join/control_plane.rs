@@ -134,7 +134,7 @@ fn cni(
             .object(format!("IstioCNI {}", standing.name))
             .field(".spec.version")
             .because("a join does not upgrade what runs")
-            .fix(format!("leave out --istio-version, or say --istio-version {live}")));
+            .fix(format!("leave out --istio-version, or use --istio-version {live}")));
     }
     Ok((None, standing.spec_text(&["namespace"]).unwrap_or("istio-cni").to_owned()))
 }
@@ -181,7 +181,7 @@ fn misfit(
     Some(
         found
             .fix("change that resource yourself, or leave out the flag that wants another value")
-            .fix("a join never changes a control plane that stands"),
+            .fix("a join never changes an existing control plane"),
     )
 }
 

@@ -48,7 +48,7 @@ pub fn render(plan: &JoinPlan, request: &JoinRequest, folder: &Path, arguments: 
     let mut text = String::new();
     for (member, stages) in all {
         let place = format!("cluster {} (context {})", member.name, member.context);
-        let first = if stages.redacted.is_empty() { "at once" } else { "when the Secret that is left out here stands" };
+        let first = if stages.redacted.is_empty() { "at once" } else { "once the Secret that is left out here exists" };
         for (number, (when, manifests)) in
             [(first, &stages.first), ("when istiod is available", &stages.second)].into_iter().enumerate()
         {
@@ -83,9 +83,9 @@ fn stages(
             Action::Task(task) => match task {
                 Task::CreateCacerts { namespace, .. } if show_secrets => {
                     let issued = kept_intermediate(folder, plan, cluster)?.ok_or_else(|| {
-                        Error::refused(format!("the intermediate of {cluster} is not there to be shown"))
+                        Error::refused(format!("there is no intermediate of {cluster} to show yet"))
                             .at(format!("CA folder {}", folder.display()))
-                            .because("keys printed once and kept nowhere would be a root that nobody has")
+                            .because("keys that are printed but not kept would make a root that no one has")
                             .fix("run the join first, or name the folder that has them: --ca-dir DIR")
                     })?;
                     let secret = cacerts::cacerts(&issued, namespace, request.managed_by);
@@ -93,7 +93,7 @@ fn stages(
                 }
                 Task::CreateCacerts { namespace, .. } => stages.redacted.push(format!(
                     "Secret {namespace}/cacerts is left out: --show-secrets prints it once the CA folder has its keys; \
-                     without it istiod makes a root of its own, which no join takes"
+                     without it istiod makes a root of its own, which no join accepts"
                 )),
                 Task::WriteRemoteSecret { peer, .. } => stages.pending.push(format!(
                     "Secret {}/istio-remote-secret-{peer}, from the token of {peer}, which does not exist before stage 2 there",
@@ -129,7 +129,7 @@ impl Stages {
             }
             Write::Create { manifest } | Write::Apply { manifest } => self.first.push(manifest.clone()),
             Write::Patch { .. } | Write::Delete { .. } => {
-                self.pending.push(format!("{}, which no manifest can say: {}", title(&step.action), step.why));
+                self.pending.push(format!("{}, which no manifest can express: {}", title(&step.action), step.why));
             }
         }
     }
@@ -165,6 +165,6 @@ mod tests {
         for (_, step) in steps.iter() {
             stages.add(&delete, step);
         }
-        assert_eq!(stages.pending, ["delete Secret istio-system/old, which no manifest can say: nobody reads it"]);
+        assert_eq!(stages.pending, ["delete Secret istio-system/old, which no manifest can express: nobody reads it"]);
     }
 }

@@ -170,7 +170,7 @@ fn network(request: &JoinRequest, cluster: &ObservedCluster, name: &ClusterName)
             .cluster(name)
             .context(&cluster.identity.context)
             .object(format!("namespace {namespace}"))
-            .because("workloads that run know their network already, and peers send traffic by it")
+            .because("running workloads already know their network, and peers route traffic by it")
             .fix(format!("leave out --network {name}={wanted}"))),
         (Some(wanted), _) => Ok(wanted.clone()),
         (None, Some(standing)) => NetworkName::new(standing).map_err(|error| {

@@ -218,7 +218,7 @@ impl Builder<'_> {
         let mut cleared = BTreeMap::new();
         for cluster in self.clusters.iter().filter(|cluster| !cluster.observed.probes.leftover.is_empty()) {
             let task = Task::RemoveLeftoverProbes { namespaces: cluster.observed.probes.leftover.clone() };
-            let id = self.push(cluster, Phase::Probe, task, "a run that was killed left it", [])?;
+            let id = self.push(cluster, Phase::Probe, task, "left by a killed run", [])?;
             cleared.insert(cluster.member.name.clone(), id);
         }
         Ok(cleared)
@@ -355,7 +355,7 @@ impl Builder<'_> {
             let after_namespace = mark(marks, cluster).namespace.or(proved);
             let GatewayManifests { account, service, deployment } = &cluster.gateway;
             let account = self.unless_it_stands(cluster, account, "the gateway runs as it", after_namespace)?;
-            let why = "peers reach this network by its address";
+            let why = "peers reach this network at its address";
             let service = self.unless_it_stands(cluster, service, why, after_namespace)?;
             let deployment = if cluster.stands(deployment) {
                 None
@@ -365,11 +365,11 @@ impl Builder<'_> {
                 let why = "a gateway's pod created earlier would never start";
                 let injected = self.push(cluster, Phase::Gateway, wait, why, after)?;
                 let needs = account.into_iter().chain([injected]);
-                let why = "traffic of peers enters by it";
+                let why = "traffic from peers enters through it";
                 Some(self.push(cluster, Phase::Gateway, apply(deployment), why, needs)?)
             };
             let available =
-                self.push(cluster, Phase::Gateway, Wait::Gateway, "traffic of peers enters by it", deployment)?;
+                self.push(cluster, Phase::Gateway, Wait::Gateway, "traffic from peers enters through it", deployment)?;
             let why = "peers send traffic to it";
             let addresses = self.push_making(Some(cluster), Phase::Gateway, Wait::GatewayAddress, why, service)?;
             mark(marks, cluster).gateway = Some(GatewayMilestones { available, addresses });
@@ -405,7 +405,7 @@ impl Builder<'_> {
             let written = if cluster.observed.access.reader_token {
                 there
             } else {
-                let why = format!("peers read {} by it", cluster.member.name);
+                let why = format!("peers read {} with it", cluster.member.name);
                 self.push(cluster, Phase::Access, apply(&to_manifest("v1", "Secret", &secret)), why, [there])?
             };
             let wait = Wait::Token { secret: remote_secret::reader_token_name(&account) };

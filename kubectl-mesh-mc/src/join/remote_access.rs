@@ -67,7 +67,7 @@ fn misfit(secret: &RemoteSecretFound, reader: &Member, peer: &Member, peer_seen:
     let object = format!("Secret {}", secret.secret);
     if let Some(fault) = &secret.fault {
         let found = codes::SECRET_UNUSABLE
-            .found(format!("the remote secret by which {} reads {} is not usable", reader.name, peer.name))
+            .found(format!("the remote secret with which {} reads {} is unusable", reader.name, peer.name))
             .cluster(&reader.name)
             .context(&reader.context)
             .object(object)
@@ -93,7 +93,7 @@ fn misfit(secret: &RemoteSecretFound, reader: &Member, peer: &Member, peer_seen:
     Some(
         found
             .fix(format!("give the new cluster another name: --cluster-name '{}=NAME'", peer.context))
-            .fix("or delete that Secret where the old cluster is gone"),
+            .fix("or delete that Secret if the old cluster is gone"),
     )
 }
 

@@ -113,13 +113,13 @@ fn root(
                 .found(format!("the key of root {used}, which is in use, is not here"))
                 .place(needing.join(", "))
                 .because(why)
-                .fix("name the folder in which that root is kept: --ca-dir DIR"))
+                .fix("name the folder that keeps that root: --ca-dir DIR"))
         }
         (None, Some(kept)) => Ok(RootSource::Folder { root: kept }),
         (None, None) if folder.root.is_some() => Err(codes::KEY_MISSING
             .found("the CA folder holds a root without its key")
             .place(shown)
-            .because("nothing can be signed by it, and a second root beside it would be taken for it")
+            .because("nothing can be signed with it, and a second root beside it would be taken for it")
             .fix("put its root-key.pem back, or name another folder: --ca-dir DIR")),
         (None, None) => Ok(RootSource::New),
     }
@@ -131,25 +131,25 @@ fn unusable(member: &Member, trust: &TrustRoot, namespace: &str) -> Option<Findi
         TrustRoot::Unusable { fault } => {
             return Some(
                 codes::CACERTS_UNUSABLE
-                    .found(format!("the certificates of {} can not be used", member.name))
+                    .found(format!("the certificates of {} cannot be used", member.name))
                     .cluster(&member.name)
                     .context(&member.context)
                     .object(format!("Secret {namespace}/cacerts"))
                     .because(fault.clone())
-                    .fix("mend or remove that Secret; a join never changes one that stands"),
+                    .fix("correct or remove that Secret; a join never changes one that exists"),
             );
         }
         TrustRoot::SelfSigned { root } => {
-            (&codes::SELF_SIGNED, root, "istiod made that root for itself, and other clusters can not share it")
+            (&codes::SELF_SIGNED, root, "istiod made that root for itself, and other clusters cannot share it")
         }
         TrustRoot::Published { root } => (
             &codes::OTHER_ISSUER,
             root,
-            "only ConfigMap istio-ca-root-cert tells it: another issuer, such as istio-csr, signs here",
+            "only ConfigMap istio-ca-root-cert holds it: another issuer, such as istio-csr, signs here",
         ),
     };
     let found = code
-        .found(format!("{} trusts root {root}, which nothing here can sign by", member.name))
+        .found(format!("{} trusts root {root}, which nothing here can sign with", member.name))
         .cluster(&member.name)
         .context(&member.context)
         .object(format!("namespace {namespace}"))

@@ -134,7 +134,7 @@ impl Named {
                 Task::StartProbe => once(&mut self.probed, cluster),
                 Task::RemoveLeftoverProbes { namespaces } => self
                     .leftovers
-                    .push(format!("in {cluster} remove {}, which a killed run left", text::list(namespaces))),
+                    .push(format!("remove {} from {cluster}, left by a killed run", text::list(namespaces))),
                 Task::CreateCacerts { .. } => once(&mut self.issued, cluster),
                 Task::WriteRemoteSecret { peer, .. } => self.reads.push(format!("{cluster} reads {peer}")),
                 // The mesh's line names the root; an intermediate is named with its Secret, a probe's removal with its
@@ -162,7 +162,7 @@ impl Named {
         };
         match phase {
             Phase::Probe => {
-                say(&self.probed, &|all| format!("a pod in a namespace of its own in {all}, gone at the end"));
+                say(&self.probed, &|all| format!("a pod in a namespace of its own in {all}, removed at the end"));
                 lines.extend(self.leftovers.iter().cloned());
             }
             Phase::Trust => {
@@ -214,14 +214,14 @@ pub fn end(plan: &JoinPlan, observed: &[ObservedCluster], took: Duration) -> Str
     let changed = plan.steps.changes() > 0;
     let probed = plan.steps.iter().any(|(_, step)| matches!(step.action, Action::Task(Task::VerifyGateways { .. })));
     let mut lines = vec![if !changed {
-        format!("Mesh {} is whole: {members}. Nothing to change. {took}", plan.mesh)
+        format!("Mesh {} is complete: {members}. Nothing to change. {took}", plan.mesh)
     } else if probed {
         format!(
-            "Mesh {} is whole: {members}, every control plane sees every other, gateways answer from the other side. {took}",
+            "Mesh {} is complete: {members}, every control plane sees every other, gateways answer from the other side. {took}",
             plan.mesh
         )
     } else {
-        format!("Mesh {} is whole: {members}, every control plane sees every other. {took}", plan.mesh)
+        format!("Mesh {} is complete: {members}, every control plane sees every other. {took}", plan.mesh)
     }];
     for (member, seen) in plan.members.iter().zip(observed) {
         if !seen.trust.stale_workloads.is_empty() {
@@ -229,7 +229,7 @@ pub fn end(plan: &JoinPlan, observed: &[ObservedCluster], took: Duration) -> Str
             let more = seen.trust.stale_workloads.len().saturating_sub(shown.len());
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
             lines.push(format!(
-                "Restart in {}, they run without this mesh's certificates: {}{more}",
+                "Restart in {}, since they run without this mesh's certificates: {}{more}",
                 member.name,
                 shown.join(", ")
             ));
@@ -255,8 +255,8 @@ pub fn with_what_was_written(error: Error, steps: &Steps, written: &[StepId]) ->
         written.iter().copied().filter(|step| !matches!(step.action, Action::Task(Task::StartProbe))).collect();
     let passing = written.len() > lasting.len();
     if lasting.is_empty() {
-        let but = if passing { " but the probe's namespaces, which are gone again" } else { "" };
-        return error.fix(format!("nothing was written{but}; the same command starts anew"));
+        let but = if passing { " but the probe's namespaces, now removed" } else { "" };
+        return error.fix(format!("nothing was written{but}; the same command starts from scratch"));
     }
     let mut places: Vec<String> = Vec::new();
     for step in &lasting {
@@ -276,7 +276,7 @@ pub fn with_what_was_written(error: Error, steps: &Steps, written: &[StepId]) ->
     let again = if matches!(error.kind, Kind::Interrupted(_)) {
         "it goes on from there"
     } else {
-        "when that is mended, it goes on from there"
+        "once that is fixed, it goes on from there"
     };
     let error = listed.into_iter().fold(error, Error::fix);
     error.fix(format!("run the same command again: {again}"))

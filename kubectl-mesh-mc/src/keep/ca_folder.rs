@@ -60,7 +60,7 @@ pub fn meshes() -> Result<Vec<String>> {
         Err(error) => {
             return Err(Error::failed(format!("{} cannot be read", folder.display()))
                 .because(error.to_string())
-                .fix("let its owner be you: chown -R \"$(id -u)\" FOLDER"));
+                .fix("make yourself its owner: chown -R \"$(id -u)\" FOLDER"));
         }
     };
     let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
@@ -221,7 +221,7 @@ impl CaFolder {
         issued.verify(at).map_err(|error| {
             error
                 .at(place)
-                .fix("put it aside and run again, and another is made:")
+                .fix("move it aside and run again to make another:")
                 .fix(format!("mv {0} {0}.old", folder.path().display()))
         })?;
         for (name, text) in [(CERT_CHAIN, issued.chain_pem()), (ROOT_CERT, issued.root.pem())] {

@@ -17,7 +17,7 @@ const LIMIT: u64 = 1 << 20;
 pub fn read(path: &Path) -> Result<Value> {
     let place = path.display().to_string();
     let fault = |why: String| {
-        Error::usage("the values can not be read")
+        Error::usage("the values cannot be read")
             .at(place.clone())
             .because(why)
             .fix("name a file with a YAML map of Istio's values, such as `pilot: {replicaCount: 2}`: --values FILE")
@@ -43,7 +43,7 @@ fn parse(bytes: &[u8]) -> Result<Value, String> {
     match serde_json::to_value(value).map_err(|error| error.to_string())? {
         Value::Null => Ok(Value::Object(serde_json::Map::new())),
         map @ Value::Object(_) => Ok(map),
-        other => Err(format!("it holds no map of values, but {other}")),
+        other => Err(format!("it holds {other} instead of a map of values")),
     }
 }
 

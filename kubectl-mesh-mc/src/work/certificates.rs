@@ -90,7 +90,7 @@ pub(super) async fn create_cacerts(
         Created::Exists => {
             let standing = write::get(&member.cluster, &Target::of(&manifest)).await?.unwrap_or_default();
             let standing = serde_json::from_value(standing).map_err(|error| {
-                Error::failed("Secret cacerts is not understood")
+                Error::failed("Secret cacerts cannot be parsed")
                     .at(format!("context {}, namespace {namespace}", member.cluster.context))
                     .because(error.to_string())
                     .fix("find out who made it; run the join again to see what differs")
@@ -99,9 +99,9 @@ pub(super) async fn create_cacerts(
             if roots.contains(&issued.root.fingerprint) {
                 return Ok(false);
             }
-            Err(Error::failed(format!("somebody else made the Secret cacerts of {name} meanwhile"))
+            Err(Error::failed(format!("someone else created Secret cacerts in {name} in the meantime"))
                 .at(format!("context {}, namespace {namespace}", member.cluster.context))
-                .because("it holds another root than this mesh's")
+                .because("its root is not this mesh's")
                 .fix("find out who did; run the join again to see what differs"))
         }
     }

@@ -48,6 +48,6 @@ impl Environment {
     pub fn member(&self, name: &ClusterName) -> Result<&MemberCluster> {
         self.members
             .get(name)
-            .ok_or_else(|| Error::failed(format!("the plan names {name}, which is no member")).report())
+            .ok_or_else(|| Error::failed(format!("the plan names {name}, which is not a member")).report())
     }
 }

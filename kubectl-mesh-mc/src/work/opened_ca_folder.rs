@@ -38,7 +38,7 @@ impl KeptCertificates {
             let folder = self.folder().await?;
             let root = blocking(move || folder.load_root(clock::now())).await?;
             root.map(Arc::new).ok_or_else(|| {
-                Error::failed("the CA folder has no root any more")
+                Error::failed("the CA folder no longer has a root")
                     .at(self.path.display().to_string())
                     .fix("find out what removed it, and restore the folder from a backup")
             })

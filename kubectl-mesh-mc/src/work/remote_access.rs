@@ -75,7 +75,7 @@ pub(super) fn settle(wanted: &[WantedAddress], proofs: &[(&ClusterName, Arc<Trie
                     "name the address at which peers reach it: --api-server {}=https://HOST:PORT",
                     want.cluster
                 ))
-                .fix("or open the way: istiod of every peer watches that API server"));
+                .fix("or allow that traffic: istiod of every peer watches that API server"));
         };
         settled.insert(want.cluster.clone(), chosen.clone());
     }
@@ -122,7 +122,7 @@ pub(super) async fn prove_token(
     Err(Error::failed(format!("the reader's token of {peer} does not work from {name}"))
         .at(format!("{} ({})", address.url, address.source))
         .because(fault)
-        .fix("istiod would be held back by it for 30 s at every start, so that it was not written; run the join again"))
+        .fix("it would hold istiod back for 30 s at every start, so it was not written; run the join again"))
 }
 
 /// Writes the Secret by which istiod of `member` reads the peer.

@@ -39,7 +39,7 @@ impl PrivateDir {
             Ok(handle) => Ok(Some(Self { handle: handle.into(), path })),
             Err(Errno::NOENT) => Ok(None),
             Err(Errno::LOOP | Errno::NOTDIR) => Err(refused("open", &path)
-                .because("it is a symbolic link or no folder")
+                .because("it is a symbolic link or not a folder")
                 .fix("name the folder itself: --ca-dir DIR")),
             Err(errno) => Err(cannot("open", &path, errno.to_string())),
         }
@@ -47,12 +47,12 @@ impl PrivateDir {
 
     /// Creates the folder and its missing parents, each 0700 and on disk before the next.
     pub(super) fn create(path: &Path) -> Result<Self> {
-        let absolute = std::path::absolute(path).map_err(|error| cannot("make", path, error.to_string()))?;
+        let absolute = std::path::absolute(path).map_err(|error| cannot("create", path, error.to_string()))?;
         let missing: Vec<&Path> = absolute.ancestors().take_while(|ancestor| !ancestor.exists()).collect();
         for folder in missing.into_iter().rev() {
             match mkdirat(CWD, folder, Mode::RWXU) {
                 Ok(()) | Err(Errno::EXIST) => {}
-                Err(errno) => return Err(cannot("make", folder, errno.to_string())),
+                Err(errno) => return Err(cannot("create", folder, errno.to_string())),
             }
             if let Some(parent) = folder.parent() {
                 let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -60,7 +60,7 @@ impl PrivateDir {
                 synced.map_err(|errno| cannot("keep", folder, errno.to_string()))?;
             }
         }
-        Self::open(path)?.ok_or_else(|| cannot("make", path, "it vanished"))
+        Self::open(path)?.ok_or_else(|| cannot("create", path, "it disappeared"))
     }
 
     /// The folder of this name in this one, or none.
@@ -71,8 +71,8 @@ impl PrivateDir {
     /// Makes a folder in this one; there must be none yet.
     pub(super) fn make_folder(&self, name: &str) -> Result<Self> {
         let path = self.path.join(name);
-        mkdirat(&self.handle, name, Mode::RWXU).map_err(|errno| cannot("make", &path, errno.to_string()))?;
-        self.folder(name)?.ok_or_else(|| cannot("make", &path, "it vanished"))
+        mkdirat(&self.handle, name, Mode::RWXU).map_err(|errno| cannot("create", &path, errno.to_string()))?;
+        self.folder(name)?.ok_or_else(|| cannot("create", &path, "it disappeared"))
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -120,10 +120,10 @@ impl PrivateDir {
         };
         let status = file.metadata().map_err(|error| failed(error.to_string()))?;
         if !status.is_file() {
-            return Err(failed("it is no file".into()));
+            return Err(failed("it is not a regular file".into()));
         }
         if status.uid() != geteuid().as_raw() {
-            return Err(failed(format!("it belongs to the user with number {}", status.uid())));
+            return Err(failed(format!("it belongs to the user with ID {}", status.uid())));
         }
         if status.mode() & forbidden != 0 {
             return Err(refused("read", &path)
@@ -223,5 +223,5 @@ fn refused(act: &str, path: &Path) -> Draft {
 
 /// The error for what the system or the disk does not allow.
 fn cannot(act: &str, path: &Path, why: impl Into<String>) -> Error {
-    refused(act, path).because(why).fix("mend that, or name a folder of your own on this machine: --ca-dir DIR")
+    refused(act, path).because(why).fix("fix that, or name a folder of your own on this machine: --ca-dir DIR")
 }

@@ -86,13 +86,11 @@ impl CaFolderState {
         let claim = codes::FOLDER_OF_ANOTHER_MESH
             .found("the CA folder belongs to another mesh")
             .place(self.path.display().to_string())
-            .because(format!(
-                "its root has signed for {names}, and these are other clusters than those of this mesh {mesh}"
-            ));
+            .because(format!("its root has signed only for clusters outside this mesh {mesh}: {names}"));
         Some(
             claim
-                .fix("give this mesh an identifier of its own, --mesh-id NAME, or a folder of its own, --ca-dir DIR;")
-                .fix("where those clusters are gone for good, put their folder aside:")
+                .fix("give this mesh a name of its own, --mesh-id NAME, or a folder of its own, --ca-dir DIR;")
+                .fix("if those clusters are gone for good, move their folder aside:")
                 .fix(format!("mv {0} {0}.old", self.path.display())),
         )
     }
@@ -150,7 +148,7 @@ pub(super) fn folder_faults(folder: &PrivateDir) -> Vec<FolderFault> {
     let mode = status.mode() & 0o7777;
     if status.uid() != geteuid().as_raw() {
         return vec![FolderFault {
-            what: format!("it belongs to the user with number {}, not to you", status.uid()),
+            what: format!("it belongs to the user with ID {}, not to you", status.uid()),
             fix: vec!["run as its owner, or name a folder of your own: --ca-dir DIR".into()],
         }];
     }
@@ -165,7 +163,7 @@ pub(super) fn folder_faults(folder: &PrivateDir) -> Vec<FolderFault> {
         faults.push(FolderFault {
             what: format!("it cannot be written to (mode {mode:04o})"),
             fix: vec![
-                "open it for yourself alone, or name another folder by --ca-dir:".into(),
+                "make it writable for yourself alone, or name another folder with --ca-dir:".into(),
                 format!("chmod 700 {path}"),
             ],
         });
@@ -175,17 +173,17 @@ pub(super) fn folder_faults(folder: &PrivateDir) -> Vec<FolderFault> {
 
 /// What keeps a missing folder from being created.
 fn fault_above(path: &Path) -> Option<FolderFault> {
-    let fix = vec!["name a folder that can be made: --ca-dir DIR".to_owned()];
+    let fix = vec!["name a folder that can be created: --ca-dir DIR".to_owned()];
     let absolute = std::path::absolute(path).ok()?;
     let above = absolute.ancestors().skip(1).find(|ancestor| ancestor.symlink_metadata().is_ok())?;
     let what = match above.metadata() {
-        Ok(status) if !status.is_dir() => format!("it cannot be made: {} is no folder", above.display()),
+        Ok(status) if !status.is_dir() => format!("it cannot be created: {} is not a folder", above.display()),
         // Root can write anywhere, but a folder closed to its own owner is meant to stay as it is.
         Ok(status) if is_writable(above) && (status.uid() != geteuid().as_raw() || status.mode() & 0o200 != 0) => {
             return None;
         }
-        Ok(_) => format!("it cannot be made: {} cannot be written to", above.display()),
-        Err(error) => format!("it cannot be made: {}: {error}", above.display()),
+        Ok(_) => format!("it cannot be created: {} cannot be written to", above.display()),
+        Err(error) => format!("it cannot be created: {}: {error}", above.display()),
     };
     Some(FolderFault { what, fix })
 }

@@ -176,8 +176,8 @@ fn a_folder_that_cannot_be_written_to_is_refused() {
     assert!(CaFolder::lock(&path, Instant::now()).is_err());
     set_mode(&path, 0o700);
     let below = path.join("root-cert.pem/shop");
-    assert!(faults(&below)[0].ends_with("it is a symbolic link or no folder"), "{:?}", faults(&below));
-    assert_eq!(faults(Path::new("/proc/shop")), ["it cannot be made: /proc cannot be written to"]);
+    assert!(faults(&below)[0].ends_with("it is a symbolic link or not a folder"), "{:?}", faults(&below));
+    assert_eq!(faults(Path::new("/proc/shop")), ["it cannot be created: /proc cannot be written to"]);
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn symbolic_links_are_not_followed() {
     let (above, path, _) = filled();
     let link = above.path().join("link");
     symlink(&path, &link).unwrap();
-    assert!(faults(&link)[0].ends_with("it is a symbolic link or no folder"));
+    assert!(faults(&link)[0].ends_with("it is a symbolic link or not a folder"));
     assert!(CaFolder::lock(&link, Instant::now()).is_err());
     let key = path.join("root-key.pem");
     fs::rename(&key, above.path().join("stolen.pem")).unwrap();
