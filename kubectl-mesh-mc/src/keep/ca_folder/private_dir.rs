@@ -151,7 +151,7 @@ impl PrivateDir {
         self.sync()
     }
 
-    /// Replaces a file, all or nothing.
+    /// Writes a file, replacing one that exists, all or nothing.
     pub(super) fn write_over(&self, name: &str, content: &[u8]) -> Result<()> {
         let written = self.write_unplaced(name, content)?;
         self.rename(&written, name)
