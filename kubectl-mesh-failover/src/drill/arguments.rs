@@ -1,4 +1,4 @@
-//! What a drill is told on the command line.
+//! Command-line arguments of a drill.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -65,7 +65,7 @@ pub struct RunArguments {
     pub report: ReportArguments,
 }
 
-/// The requests.
+/// The requests to send.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Traffic")]
 pub struct TrafficArguments {
@@ -90,7 +90,7 @@ pub struct TrafficArguments {
     pub hold: Duration,
 }
 
-/// What has to hold.
+/// What has to hold for the drill to pass.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Hypothesis")]
 pub struct HypothesisArguments {
@@ -111,7 +111,8 @@ pub struct HypothesisArguments {
     pub failover_within: Duration,
     /// Time to fall back after the fault
     ///
-    /// Until traffic is split as in the baseline. By default the longest time that an ejection can last; 1m at least after scaling to zero, since pods have to start.
+    /// Until traffic is split as in the baseline. By default the longest time that an ejection can last; 1m at least
+    /// after scaling to zero, since pods have to start.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub failback_within: Option<Duration>,
     /// End when so many requests have failed
@@ -121,7 +122,7 @@ pub struct HypothesisArguments {
     pub max_errors: Option<u64>,
 }
 
-/// Whether it may begin.
+/// Whether the drill may begin, and how far it may go.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Write")]
 pub struct BeginArguments {
@@ -142,7 +143,7 @@ pub struct BeginArguments {
     pub restore_timeout: Duration,
 }
 
-/// What is told at the end.
+/// What is written at the end.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub struct ReportArguments {
@@ -161,17 +162,17 @@ pub struct ReportArguments {
     pub no_report: bool,
 }
 
-/// How the kinds of clients are written in short.
+/// Short names of the kinds that a client may have.
 const KINDS: [&str; 5] = ["deploy", "sts", "ds", "rs", "pod"];
 
-/// A client workload: kind as Kubernetes writes it, and name.
+/// Kind of a client workload, as Kubernetes writes it, and its name.
 ///
 /// # Errors
-/// A usage error where it is written otherwise than kubectl does.
+/// A usage error if it is not written as kubectl does.
 pub fn workload(text: &str) -> Result<(&'static str, &str)> {
     let wrong = || {
         let (kind, name) = text.split_once('/').unwrap_or((text, "NAME"));
-        // Of two short words with a long name behind them, that name would make any two near.
+        // The kind alone: a long name behind it would make any two texts similar.
         let meant: Vec<String> = near(kind, KINDS).iter().map(|short| format!("{short}/{name}")).collect();
         Error::usage(format!("--from {text:?} names no workload"))
             .asking(&meant)

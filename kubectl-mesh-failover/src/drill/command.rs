@@ -1,4 +1,4 @@
-//! `kubectl mesh-failover drill`, and what belongs to it: `drill recover`, `drill list`.
+//! `kubectl mesh-failover drill` and its verbs, `drill recover` and `drill list`.
 
 use clap::{ArgMatches, Args, Command, FromArgMatches, Subcommand};
 use mesh_shared::plugin::error::{Error, Result};
@@ -40,10 +40,10 @@ const EXIT_CODES: &str = "\
 
 /// Fail a service in one cluster, measure, put everything back
 ///
-/// An experiment with a hypothesis: in the baseline requests succeed, after the fault the failover target answers them, and
-/// after the fault's end traffic comes back. What is changed is recorded in the cluster first and put back on success, failure
-/// and Ctrl-C alike; if this client is killed, `drill recover` puts it back from any machine. docs/drills.md explains the
-/// figures and the report.
+/// An experiment with a hypothesis: in the baseline requests succeed, after the fault the failover target answers them,
+/// and after the fault's end traffic comes back. What is changed is recorded in the cluster first and put back on
+/// success, failure and Ctrl-C alike; if this client is killed, `drill recover` puts it back from any machine.
+/// docs/drills.md explains the figures and the report.
 #[derive(Debug, Args)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -57,8 +57,8 @@ pub struct DrillArguments {
     run: MaybeRun,
 }
 
-/// A drill's own arguments, absent where one of its verbs is named. clap's own `Option` of a group does not look into the groups
-/// that are flattened into it.
+/// A drill's own arguments, absent if one of its verbs is given. clap's `Option` of a group ignores groups flattened
+/// into it.
 #[derive(Debug)]
 struct MaybeRun(Option<RunArguments>);
 
@@ -90,10 +90,10 @@ enum DrillVerb {
     List(ListArguments),
 }
 
-/// Runs a drill, or one of its verbs; the exit code.
+/// Runs a drill or one of its verbs. Returns the exit code.
 ///
 /// # Errors
-/// A refusal before anything was changed; what could not be put back.
+/// A refusal before anything was changed, or changes that could not be put back.
 pub async fn drill(arguments: DrillArguments, mesh: &MeshArguments, session: &Session) -> Result<u8> {
     match (arguments.verb, arguments.run.0) {
         (Some(DrillVerb::Recover(arguments)), _) => super::recover_command::recover(&arguments, mesh, session).await,

@@ -1,5 +1,5 @@
-//! One drill for a service in the whole mesh: a lease in every cluster, taken in the order of the clusters' UIDs, so that two
-//! who begin at once do not hold one each, and renewed for as long as the drill lives.
+//! One drill per service in the whole mesh: a lease in every cluster, acquired in the order of the clusters' UIDs, so
+//! that two drills that begin at once do not hold one each, and renewed for as long as the drill runs.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ const HOST: &str = "mesh-failover/host";
 /// The lease of a service in one cluster.
 ///
 /// # Errors
-/// Where its name cannot be one of Kubernetes'.
+/// If its name is not a valid Kubernetes name.
 pub fn place(service: &ServiceName, system_namespace: &str) -> Result<Target> {
     let key = object_names::lease(service, system_namespace);
     Target::new(&key.kind, &key.namespace, &key.name)
@@ -36,23 +36,22 @@ pub struct Locks {
     renewals: JoinHandle<()>,
 }
 
-/// A cluster that a lease is taken in.
+/// A cluster in which a lease is acquired.
 #[derive(Debug, Clone)]
 pub struct Place {
-    /// The cluster.
     pub cluster: Cluster,
-    /// UID of its kube-system namespace, which gives the order.
+    /// UID of its kube-system namespace, which determines the order.
     pub uid: String,
     /// Namespace of istiod.
     pub system_namespace: String,
 }
 
 impl Locks {
-    /// Takes all leases, or none: what was taken is given back where one is held by somebody else. From then on they are
-    /// renewed; the first that is lost is told to `lost`.
+    /// Acquires all leases, or none: if someone else holds one, those acquired are released. From then on they are
+    /// renewed; the first loss is sent to `lost`.
     ///
     /// # Errors
-    /// A refusal that names who drills, since when, and in which cluster it was seen.
+    /// A refusal that names the holder, since when, and the cluster.
     pub async fn acquire(
         mut places: Vec<Place>,
         service: &ServiceName,
@@ -73,10 +72,10 @@ impl Locks {
         Ok(Self { held, holder: holder.to_owned(), renewals })
     }
 
-    /// Makes sure, by the clusters' own word, that every lease is still ours and alive: a client that slept may have lost them.
+    /// Asks the clusters whether every lease is still ours and alive: a client that slept may have lost them.
     ///
     /// # Errors
-    /// Where one is not, or cannot be read.
+    /// If one is not, or cannot be read.
     pub async fn still_ours(&self) -> Result<()> {
         try_join_all(self.held.iter().map(|(cluster, target)| async move {
             match lease::read(cluster, target).await? {
@@ -91,7 +90,7 @@ impl Locks {
         .map(|_| ())
     }
 
-    /// Gives all of them back; one that cannot be reached ends by itself.
+    /// Releases all of them; one that cannot be reached expires.
     pub async fn release(&self) {
         self.renewals.abort();
         release_all(&self.held, &self.holder).await;
@@ -117,10 +116,10 @@ fn refusal(error: Error, service: &ServiceName) -> Error {
         .fix("wait for its end, or see it: kubectl mesh-failover drill list")
 }
 
-/// Renews every lease until one is lost: taken by somebody else, or not renewed for as long as it lives.
+/// Renews every lease until one is lost: taken over by someone else, or not renewed within its duration.
 async fn renew(held: Vec<(Cluster, Target)>, holder: String, lost: mpsc::UnboundedSender<String>) {
     let renewals = held.iter().map(|(cluster, target)| async {
-        // Both clocks count: the one of this process stands still while the machine sleeps, the machine's own may be set back.
+        // Both clocks count: the monotonic one stops while the machine sleeps, the wall clock may be set back.
         let (mut renewed, mut renewed_at) = (Instant::now(), Timestamp::now());
         loop {
             sleep(lease::RENEWAL).await;

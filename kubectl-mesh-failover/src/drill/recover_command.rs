@@ -1,4 +1,4 @@
-//! `kubectl mesh-failover drill recover`: puts back what a drill left whose client died, from any machine.
+//! `kubectl mesh-failover drill recover`: puts back what a drill left behind when its client died, from any machine.
 
 use mesh_shared::plugin::arguments::ConsentArguments;
 use mesh_shared::session::Session;
@@ -51,8 +51,8 @@ const EXIT_CODES: &str = "\
 
 /// Put back what a drill left whose client died
 ///
-/// Needs the failed cluster alone: its context is named by --contexts, or is the current one. What somebody else has changed
-/// meanwhile is reported and left.
+/// Needs the failed cluster alone: its context is named by --contexts, or is the current one. What somebody else has
+/// changed meanwhile is reported and left.
 #[derive(Debug, Args)]
 #[command(after_long_help = help::ending(EXAMPLES, EXIT_CODES))]
 pub struct RecoverArguments {
@@ -75,10 +75,10 @@ pub struct RecoverArguments {
     restore_timeout: Duration,
 }
 
-/// Finds the record, shows what is put back, asks, puts it back, closes the record. The exit code.
+/// Finds the record, shows what will be put back, asks, puts it back and closes the record. Returns the exit code.
 ///
 /// # Errors
-/// A refusal while the drill's client lives; what could not be put back.
+/// A refusal while the drill's client is running, or changes that could not be put back.
 pub(super) async fn recover(arguments: &RecoverArguments, mesh: &MeshArguments, session: &Session) -> Result<u8> {
     let found = find_and_ask(arguments, mesh, session).await.map_err(Error::before_any_write)?;
     let Some(LeftOver { clusters, cluster, record, uid, states, alive }) = found else { return Ok(0) };
@@ -91,7 +91,7 @@ pub(super) async fn recover(arguments: &RecoverArguments, mesh: &MeshArguments, 
     finish(arguments, &clusters, &cluster, (&record, &uid), &all, session.terminal).await
 }
 
-/// What a drill left that is to be put back.
+/// What a drill left behind, to be put back.
 struct LeftOver {
     clusters: Vec<Cluster>,
     /// The one that was failed.
@@ -100,11 +100,11 @@ struct LeftOver {
     /// The record's.
     uid: String,
     states: Vec<ChangeState>,
-    /// The lease of a client that still lives.
+    /// The lease of a client that is still running.
     alive: Option<LeaseSeen>,
 }
 
-/// What is to be put back, and to which the user said yes; none where there is nothing or it was only to be shown. Writes nothing.
+/// What to put back, with the user's consent; none if there is nothing, or it was only to be shown. Writes nothing.
 async fn find_and_ask(
     arguments: &RecoverArguments,
     mesh: &MeshArguments,
@@ -157,7 +157,7 @@ async fn finish(
 ) -> Result<u8> {
     terminal.data(&words::put_back(all));
     let whole = all.iter().all(|one| one.restored);
-    // What is not settled is nobody's to keep: the record is all that knows of it.
+    // A change that is not settled is never dropped: only the record knows of it.
     let theirs = all.iter().all(|one| matches!(one.left, None | Some(Left::Theirs)));
     let may_close = whole || (theirs && arguments.keep_current);
     if !may_close {
@@ -168,7 +168,7 @@ async fn finish(
     close(cluster, record, uid).await?;
     for cluster in clusters {
         let target = lock::place(&record.service, &record.system_namespace)?;
-        // One that cannot be deleted ends by itself.
+        // A lease that cannot be deleted expires.
         if let Ok(Some(lease)) = lease::read(cluster, &target).await {
             let _ = write::delete(cluster, &target, Some(&lease.uid)).await;
         }
@@ -208,7 +208,7 @@ async fn find(clusters: &[Cluster], service: &ServiceName) -> Result<Option<(Clu
     Ok(None)
 }
 
-/// A lease without a record says that the record lies in another cluster: then it is not said that nothing was left.
+/// Fails if there is a lease without a record: the record is in another cluster, so "nothing was left" would be wrong.
 async fn nothing_elsewhere(clusters: &[Cluster], mesh: &MeshArguments, service: &ServiceName) -> Result<()> {
     let target = lock::place(service, &mesh.istio_namespace)?;
     for cluster in clusters {
@@ -224,7 +224,7 @@ async fn nothing_elsewhere(clusters: &[Cluster], mesh: &MeshArguments, service: 
     Ok(())
 }
 
-/// What stands now of what the drill changed.
+/// The current state of what the drill changed.
 async fn standing(cluster: &Cluster, record: &Record) -> Result<Vec<PutBack>> {
     let mut all = Vec::new();
     for changed in &record.changed {

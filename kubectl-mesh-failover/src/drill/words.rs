@@ -1,4 +1,4 @@
-//! What a drill says before it begins, and what its other verbs say.
+//! Texts that a drill prints before it begins, and those of its other verbs.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -22,13 +22,13 @@ use crate::drill::traffic::Curl;
 use crate::drill::{command_lines, object_names};
 use mesh_shared::plugin::arguments::TableFormat;
 
-/// What is done and for how long go in two lines where the former is longer.
+/// What is done and for how long go on two lines if the former is longer.
 const LONG: usize = 64;
 
 /// A drill that may begin.
 #[derive(Debug, Clone, Copy)]
 pub struct Overview<'a> {
-    /// What is to be shown.
+    /// The experiment.
     pub experiment: &'a Experiment,
     /// Names of the pods that are failed.
     pub pods: &'a [String],
@@ -40,7 +40,7 @@ pub struct Overview<'a> {
     pub curl: Curl,
 }
 
-/// What was found and what will be done, in one screen.
+/// What was found and what will be done, on one screen.
 pub fn overview(overview: &Overview<'_>) -> String {
     let Overview { experiment, pods, also, workloads: behind, curl } = *overview;
     let (failed, target, client) = (&experiment.failed, &experiment.target, &experiment.client);
@@ -69,7 +69,7 @@ pub fn overview(overview: &Overview<'_>) -> String {
     text.trim_end().to_owned()
 }
 
-/// What is done, for how long, and that it is put back, in lines that are not too long.
+/// What is done, for how long, and that it is put back, in lines of moderate length.
 fn will(what: &str, hold: &str) -> String {
     let (after_what, after_hold) = if what.chars().count() > LONG { (",\n      ", " ") } else { (", ", "\n      ") };
     format!("{what}{after_what}for {hold} after the failover.{after_hold}While I live I put it back, also on Ctrl-C;")
@@ -109,7 +109,7 @@ fn rate(curl: Curl, rate: Option<u32>) -> String {
     }
 }
 
-/// An earlier drill's record stands.
+/// The record of an earlier drill exists.
 pub fn left_over(service: &ServiceName, context: &str) -> Error {
     codes::LEFT_OVER
         .found(format!("an earlier drill of {service} was not put back"))
@@ -120,7 +120,7 @@ pub fn left_over(service: &ServiceName, context: &str) -> Error {
         .into_error()
 }
 
-/// A drill of the service runs.
+/// A drill of the service is running.
 pub fn runs_already(service: &ServiceName, context: &str, holder: &str, age: Duration) -> Error {
     codes::RUNS_ALREADY
         .found(format!("a drill of {service} runs already"))
@@ -132,7 +132,7 @@ pub fn runs_already(service: &ServiceName, context: &str, holder: &str, age: Dur
         .into_error()
 }
 
-/// A drill is to be recovered whose client lives.
+/// The client of the drill to be recovered is running.
 pub fn lives(service: &ServiceName, context: &str, holder: &str, age: Duration) -> Error {
     Error::refused(format!("the drill of {service} still runs"))
         .at(format!("context {context}"))
@@ -143,7 +143,7 @@ pub fn lives(service: &ServiceName, context: &str, holder: &str, age: Duration) 
         .fix("stop it there with Ctrl-C, or take it over: --force")
 }
 
-/// What stays different, which counts before everything else.
+/// What stays different, which outweighs everything else.
 pub fn not_restored(all: &[PutBack], line: &str) -> Error {
     let unrestored = || all.iter().filter(|one| !one.restored);
     let stays: Vec<String> = unrestored().map(PutBack::unrestored).collect();
@@ -175,7 +175,7 @@ pub fn recovery(record: &Record, standing: &[PutBack], context: &str) -> String 
     text.trim_end().to_owned()
 }
 
-/// What was put back, a line each.
+/// What was put back, one line each.
 pub fn put_back(all: &[PutBack]) -> String {
     let mut text = String::new();
     for one in all {
@@ -186,7 +186,7 @@ pub fn put_back(all: &[PutBack]) -> String {
     text
 }
 
-/// A drill that runs or was left.
+/// A drill that is running or was left behind.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Listed {
@@ -197,12 +197,12 @@ pub struct Listed {
     started: Timestamp,
     age_seconds: u64,
     holder: String,
-    /// `running`, or `left` where its client does not keep the lock any more.
+    /// `running`, or `left` if its client no longer holds the lock.
     state: &'static str,
 }
 
 impl Listed {
-    /// A record of a cluster, and whether its client lives.
+    /// A record in a cluster, and whether its client is running.
     pub fn of(record: &Record, context: &str, alive: bool, now: Timestamp) -> Self {
         Self {
             service: record.service.to_string(),
@@ -217,7 +217,7 @@ impl Listed {
     }
 }
 
-/// All of them, with the line that puts back what was left.
+/// All drills, with the commands that put back what was left behind.
 pub fn list(all: &[Listed], output: TableFormat) -> String {
     let value = || serde_json::to_value(all).unwrap_or_default();
     match output {

@@ -1,4 +1,4 @@
-//! What faults have in common that an EnvoyFilter makes in the servers' own proxies.
+//! What faults have in common that an EnvoyFilter injects in the servers' own proxies.
 
 use mesh_shared::model::names::service::ServiceName;
 use mesh_shared::model::seen::observed_traffic::ObservedTraffic;
@@ -12,15 +12,15 @@ use crate::drill::changed::Changed;
 use crate::drill::changed::filter::Filter;
 use crate::drill::object_names;
 
-/// So many pods are named; of the others their number is given.
+/// How many pods are named; the others are counted.
 const PODS: usize = 10;
 
-/// The pods that a filter for a service is for. An EnvoyFilter is for every workload of its namespace that has the labels of its
-/// selector, and one in the root namespace for those of all namespaces; without labels it is for all (istio/istio
-/// pilot/pkg/model/envoyfilter.go and policyattachment.go, `ShouldAttachPolicy`).
+/// The pods that a filter for a service applies to. An EnvoyFilter applies to every workload of its namespace with the
+/// labels of its selector, and in the root namespace to those of all namespaces; without labels it applies to all
+/// (istio/istio pilot/pkg/model/envoyfilter.go and policyattachment.go, `ShouldAttachPolicy`).
 ///
 /// # Errors
-/// A refusal where a filter for the service's pods would be one for others too, or for none.
+/// A refusal if a filter for the service's pods would apply to others too, or to none.
 pub fn pods<'a>(at: &'a ObservedTraffic, service: &ServiceName) -> Result<Vec<&'a PodSeen>> {
     let selector = at.services.by_name.get(service).map(|seen| seen.selector.clone()).unwrap_or_default();
     let refused = |what: String| {
@@ -56,9 +56,9 @@ pub fn pods<'a>(at: &'a ObservedTraffic, service: &ServiceName) -> Result<Vec<&'
     Ok(matched)
 }
 
-/// The filter that puts an HTTP filter of Envoy before the router, for all requests to the service's pods. For inbound traffic
-/// `portNumber` is the pods' own port: the filter chain of the virtual inbound listener is found by its destination port
-/// (istio/istio pilot/pkg/networking/core/envoyfilter/listener_patch.go, `filterChainMatch`).
+/// An EnvoyFilter that inserts an HTTP filter before the router, for all requests to the service's pods. For inbound
+/// traffic `portNumber` is the pods' own port: the filter chain of the virtual inbound listener is matched by its
+/// destination port (istio/istio pilot/pkg/networking/core/envoyfilter/listener_patch.go, `filterChainMatch`).
 pub fn before_the_application(scene: &Scene<'_>, http_filter: &Value) -> Changed {
     let key = object_names::filter(scene.service);
     let spec = json!({
@@ -81,7 +81,7 @@ pub fn before_the_application(scene: &Scene<'_>, http_filter: &Value) -> Changed
     Changed::Filter(Filter { namespace: key.namespace, name: key.name, spec })
 }
 
-/// Envoy's own filter for faults, with what it does to requests: `abort` or `delay`.
+/// Envoy's own fault filter, with what it does to requests: `abort` or `delay`.
 pub fn http_fault(what: &str, does: &Value) -> Value {
     json!({
         "name": "envoy.filters.http.fault",
@@ -92,7 +92,7 @@ pub fn http_fault(what: &str, does: &Value) -> Value {
     })
 }
 
-/// The pods that the filter is for, and what they serve.
+/// The pods that the filter applies to, and what they serve.
 pub fn applies_to(planned: &Planned<'_>) -> String {
     let pods = planned.pods;
     let mut names: Vec<String> = pods.iter().take(PODS).cloned().collect();

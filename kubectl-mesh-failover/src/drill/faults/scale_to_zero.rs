@@ -15,7 +15,7 @@ use crate::drill::governing_rule::Rule;
 use crate::drill::pods::behind;
 use crate::mesh::permissions::DRILL;
 
-/// What is said of it.
+/// Description of this fault.
 pub const ENTRY: FaultEntry = FaultEntry {
     word: "scale-to-zero",
     usage: "scale-to-zero",
@@ -24,10 +24,10 @@ pub const ENTRY: FaultEntry = FaultEntry {
     hidden: false,
 };
 
-/// A pod that comes back is to be ready by then, where no ejection lasts longer.
+/// Time for a pod to come back and be ready, if no ejection lasts longer.
 const START: Duration = Duration::from_mins(1);
 
-/// The workloads behind the service are scaled to zero.
+/// Scales the workloads behind the service to zero.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScaleToZero;
 
@@ -58,8 +58,8 @@ impl FaultKind for ScaleToZero {
         Ok(behind(at, service))
     }
 
-    /// Refused where a workload cannot be scaled, would lose its volumes, stands at zero already, or is kept by somebody who puts
-    /// replicas back, unless `allow_owner` says so.
+    /// Refuses if a workload cannot be scaled, would lose its volumes, is already at zero, or, unless `allow_owner` is
+    /// set, is managed by someone who would restore its replicas.
     fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Changed>> {
         let service = scene.service;
         if let Some((kind, name)) = scene.owners.unscalable.first() {
@@ -118,8 +118,8 @@ impl FaultKind for ScaleToZero {
         InPlan { applies_to: None, notes: notes.collect(), will: format!("scale {}", all.join(", ")) }
     }
 
-    /// A pod that was scaled away comes back as a new host, which nothing has ejected yet; it has to be scheduled and to start,
-    /// though.
+    /// A scaled-away pod comes back as a new host, which nothing has ejected yet; but it has to be scheduled and to
+    /// start.
     fn back_within(&self, rule: &Rule, _lasts: Duration) -> Duration {
         rule.longest_ejection(Duration::ZERO).max(START)
     }

@@ -90,7 +90,7 @@ fn what_a_change_needs_is_part_of_what_its_fault_needs() {
     }
 }
 
-/// What a fault by filter changes, where nothing stands behind the service that could be scaled.
+/// What a fault by filter changes, without workloads behind the service that could be scaled.
 fn changes_of(fault: &Fault) -> Vec<Changed> {
     let (service, selector) = (name(), [("app".to_owned(), "helloworld".to_owned())].into());
     let owners = Owners { workloads: vec![], unscalable: vec![("DaemonSet".into(), "agent".into())] };

@@ -17,7 +17,7 @@ use crate::drill::governing_rule::Rule;
 use crate::drill::side::Side;
 use crate::mesh::permissions::DRILL;
 
-/// What is said of it.
+/// Description of this fault.
 pub const ENTRY: FaultEntry = FaultEntry {
     word: "upstream-errors",
     usage: "upstream-errors[=PERCENT]",
@@ -26,7 +26,7 @@ pub const ENTRY: FaultEntry = FaultEntry {
     hidden: false,
 };
 
-/// So many of a hundred requests are answered by 503.
+/// Answers a percentage of requests with 503.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UpstreamErrors {
     /// From 1 to 100.
@@ -34,7 +34,7 @@ pub struct UpstreamErrors {
 }
 
 impl UpstreamErrors {
-    /// Its argument is the percentage, 100 where there is none.
+    /// Parses its argument, the percentage; 100 without one.
     pub fn parse(argument: Option<&str>) -> Result<Self, BadArgument> {
         match argument.map_or(Ok(100), |percent| percent.trim_end_matches('%').parse()) {
             Ok(percent @ 1..=100) => Ok(Self { percent }),

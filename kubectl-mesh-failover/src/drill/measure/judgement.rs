@@ -11,7 +11,7 @@ use crate::drill::recording::{Mark, PutBack, Stop};
 use crate::drill::report::document::{Expectation, Verdict};
 use crate::drill::report::wording::{count, percent, percent_of, seconds, share};
 
-/// Places of the parts in the list of expectations; that of the failed requests is there only where there is a stop condition.
+/// Indexes of the parts in the list of expectations. The failed requests come last, and only with a stop condition.
 pub const BASELINE: usize = 0;
 /// See [`BASELINE`].
 pub const FAILOVER: usize = 1;
@@ -128,7 +128,7 @@ fn failback(facts: &Facts<'_>) -> Expectation {
     }
 }
 
-/// Whether the drill ended before it had seen what it was to see. Too many failed requests under the fault are an answer.
+/// Whether the drill ended before it could be judged. Too many failed requests under the fault are a result.
 fn cut_short(facts: &Facts<'_>) -> bool {
     !matches!(facts.recording.stopped, None | Some(Stop::MaxErrors(_)))
 }
@@ -138,14 +138,14 @@ pub fn not_restored<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = &'a PutBac
     facts.recording.put_back.iter().filter(|field| !field.restored)
 }
 
-/// Whether a fault was accepted and nothing tells what became of it.
+/// Whether a fault was accepted and its fate is unknown.
 pub fn untold(facts: &Facts<'_>) -> bool {
     facts.ordered.marks.contains_key(&Mark::FaultAccepted) && facts.recording.put_back.is_empty()
 }
 
-/// How the drill ended: not restored before all others; then stopped, unless all parts could be judged in spite of it and one did
-/// not hold (too many failed requests under the fault are no stop but a failure); then failed, where a part did not hold or could
-/// not be judged.
+/// How the drill ended: not restored takes precedence; then stopped, unless all parts could be judged nevertheless and
+/// one did not hold (too many failed requests under the fault are a failure, not a stop); then failed, if a part did
+/// not hold or could not be judged.
 pub fn verdict(facts: &Facts<'_>, hypothesis: &[Expectation]) -> Verdict {
     let judged = hypothesis.iter().all(|part| part.held.is_some());
     let held = hypothesis.iter().all(|part| part.held == Some(true));
@@ -209,7 +209,7 @@ fn stopped(facts: &Facts<'_>) -> String {
     format!("The drill of {service} {what}; {back}.")
 }
 
-/// A signal as people know it.
+/// The name of a signal.
 fn signal_name(signal: i32) -> String {
     match signal {
         1 => "SIGHUP".into(),
@@ -219,7 +219,7 @@ fn signal_name(signal: i32) -> String {
     }
 }
 
-/// What did not hold, the first thing first.
+/// What did not hold, earliest first.
 fn did_not_hold(facts: &Facts<'_>, hypothesis: &[Expectation]) -> String {
     let experiment = facts.experiment;
     let (service, failed, target) = (&experiment.service, &experiment.failed.cluster, &experiment.target.cluster);
@@ -278,7 +278,7 @@ fn did_not_hold(facts: &Facts<'_>, hypothesis: &[Expectation]) -> String {
     }
 }
 
-/// A span of time that was asked for.
+/// A duration that the user gave.
 pub fn time(time: Duration) -> String {
     seconds(milliseconds(time))
 }

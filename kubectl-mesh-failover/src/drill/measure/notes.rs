@@ -1,4 +1,4 @@
-//! What a reader must know to judge the figures.
+//! What a reader needs to know to judge the figures.
 
 use super::answerers::Source;
 use super::facts::Facts;
@@ -7,10 +7,10 @@ use super::ordered_recording::{Part, UNKNOWN};
 use crate::drill::recording::TrafficEnd;
 use crate::drill::report::wording::{count, latency, percent, real};
 
-/// Of a rate that was asked for so much has to be reached.
+/// Fraction of the wanted rate that has to be reached.
 const RATE_HELD: f64 = 0.9;
 
-/// The notes, those that weigh most first.
+/// The notes, most important first.
 pub fn notes(facts: &Facts<'_>) -> Vec<String> {
     let mut notes = Vec::new();
     notes.extend(traffic(facts));

@@ -1,4 +1,4 @@
-//! Why a hypothesis did not hold, as far as the recording and the rule tell, and what to do.
+//! Why a hypothesis did not hold, as far as the recording and the rule show, and what to do.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::drill::recording::Stop;
 use crate::drill::report::document::{Expectation, Reason, Verdict};
 use crate::drill::report::wording::{count, percent_of};
 
-/// The reasons, the likeliest first; none where the hypothesis held.
+/// The reasons, the likeliest first; none if the hypothesis held.
 pub fn reasons(facts: &Facts<'_>, verdict: Verdict, hypothesis: &[Expectation]) -> Vec<Reason> {
     match verdict {
         Verdict::Held => Vec::new(),
@@ -80,7 +80,7 @@ fn failed(facts: &Facts<'_>, hypothesis: &[Expectation]) -> Vec<Reason> {
     reasons
 }
 
-/// The command that writes the rule by which this drill holds.
+/// The command that writes the rule with which this drill holds.
 fn apply(facts: &Facts<'_>) -> String {
     let experiment = facts.experiment;
     command_lines::apply_locality(&experiment.service, &experiment.failed.region, &experiment.target.region)
@@ -177,7 +177,7 @@ fn of_the_rule(facts: &Facts<'_>, rule: &Rule) -> Vec<Reason> {
     reasons
 }
 
-/// Where the target's hosts themselves answered with errors under the fault, by the client proxy's counters.
+/// A reason if the target's own hosts answered with errors under the fault, by the client proxy's counters.
 fn target_errors(facts: &Facts<'_>) -> Option<Reason> {
     let experiment = facts.experiment;
     let (fault, restore) = (facts.ordered.fault()?, facts.ordered.restore().unwrap_or(facts.ordered.end));

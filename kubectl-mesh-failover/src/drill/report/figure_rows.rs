@@ -1,4 +1,4 @@
-//! The table of figures, the same in every report that a person reads.
+//! The table of figures, the same in every human-readable report.
 
 use mesh_shared::plugin::text::grouped;
 
@@ -15,7 +15,7 @@ pub struct FigureRow {
     pub told: String,
 }
 
-/// The figures of a drill that have a value, in the order in which they are told.
+/// The figures of a drill that have a value, in display order.
 pub fn rows(document: &Document) -> Vec<FigureRow> {
     let mut rows = times(document);
     rows.extend(requests(document));
@@ -79,7 +79,8 @@ fn requests(document: &Document) -> Vec<FigureRow> {
     rows
 }
 
-/// p50 and p99 of the baseline, the hold (or the fault, where none was reached or nothing answered) and what came after.
+/// p50 and p99 of the baseline, the hold (or the fault, if no hold was reached or nothing answered) and the phase
+/// after.
 fn latencies(document: &Document) -> Option<(String, String, String)> {
     let named = |name: &str| document.phases.iter().find(|phase| phase.name == name && phase.latency.is_some());
     let phases: Vec<&Phase> =

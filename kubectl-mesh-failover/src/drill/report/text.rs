@@ -1,4 +1,5 @@
-//! The report on a terminal: verdict, why, figures, proof that all is put back; at most 100 columns but for commands.
+//! The report on a terminal: verdict, why, figures, proof that everything was put back. At most 100 columns, except for
+//! commands.
 
 use mesh_shared::plugin::terminal::Terminal;
 use mesh_shared::plugin::text::wrapped;
@@ -9,10 +10,10 @@ use crate::drill::recording::PutBack;
 
 const COLUMNS: usize = 100;
 
-/// Before each text: two blanks, a label of nine letters at most and two more.
+/// Indentation of texts: two spaces, a label of at most nine letters, and two more spaces.
 const INDENT: usize = 13;
 
-/// The report in lines. The verdict is a word; colour only sets it off.
+/// The report in lines. The verdict is a word, which colour only highlights.
 pub fn render(document: &Document, terminal: Terminal) -> String {
     let verdict = word(document.verdict);
     let shown = match document.verdict {
@@ -54,7 +55,7 @@ pub fn word(verdict: Verdict) -> &'static str {
     }
 }
 
-/// The proof; what is not put back stands among the reasons.
+/// The proof; what was not put back is among the reasons.
 fn put_back(field: &PutBack) -> Vec<String> {
     let PutBack { object, field: name, before, after, restored, .. } = field;
     if !restored {
@@ -63,7 +64,7 @@ fn put_back(field: &PutBack) -> Vec<String> {
     labelled("put back", &format!("{object}: {name} {before} = {after}, verified"))
 }
 
-/// A label and a text in as many lines as it needs. A command is left whole, so that it can be copied.
+/// A label and a text, in as many lines as needed. A command is not wrapped, so that it can be copied.
 fn labelled(label: &str, text: &str) -> Vec<String> {
     if text.starts_with("kubectl ") {
         return vec![line(label, text)];
@@ -72,7 +73,7 @@ fn labelled(label: &str, text: &str) -> Vec<String> {
     lines.iter().enumerate().map(|(index, text)| line(if index == 0 { label } else { "" }, text)).collect()
 }
 
-/// The same for a figure, whose columns stay where they are if it fits.
+/// The same for a figure, which keeps its columns if it fits on a line.
 fn figure(label: &str, text: &str) -> Vec<String> {
     let text = text.trim_end();
     if text.chars().count() + INDENT <= COLUMNS { vec![line(label, text)] } else { labelled(label, text) }

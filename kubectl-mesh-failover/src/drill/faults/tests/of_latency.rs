@@ -1,5 +1,5 @@
-//! A fault that exists for these tests alone goes through the whole of a drill by its file and its line: what no other file says of
-//! it is what these tests read in the plan, the writes, the record, the recovery and the report.
+//! A fault that exists only for these tests goes through a whole drill with nothing but its file and its line: no other
+//! file mentions it, yet it appears in the plan, the writes, the record, the recovery and the report.
 
 use jiff::Timestamp;
 use mesh_shared::model::kube::write::{Operation, Write};
@@ -27,7 +27,7 @@ fn recorded() -> Record {
     Record { fault: latency(), ..record(changes_of(&latency())) }
 }
 
-/// What the API server has once the filter was made, as the writes say.
+/// What the API server has after the writes that create the filter.
 fn live() -> Value {
     let making = &recorded().makings("m")[0];
     let Write::Create { manifest } = &making.first else { panic!("{making:?}") };

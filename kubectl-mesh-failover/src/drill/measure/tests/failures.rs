@@ -1,4 +1,4 @@
-//! Drills that do not hold, that are stopped, or that are not put back; and the reasons.
+//! Drills that do not hold, are stopped or are not put back, and the reasons.
 
 use super::stream::{Stream, Who, held, never_ejected, replicas};
 use crate::drill::faults::tests::{errors, scaling};

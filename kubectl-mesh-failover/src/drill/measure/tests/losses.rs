@@ -1,4 +1,4 @@
-//! Recordings with holes and faults of their own.
+//! Recordings with gaps and defects.
 
 use std::time::Duration;
 

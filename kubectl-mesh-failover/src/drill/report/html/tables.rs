@@ -55,7 +55,7 @@ pub fn hypothesis(document: &Document) -> Markup {
     }
 }
 
-/// What each phase was like: phases side by side.
+/// The phases side by side.
 pub fn phases(document: &Document) -> Markup {
     let phases = &document.phases;
     let regions: std::collections::BTreeSet<&String> = phases.iter().flat_map(|phase| phase.answers.keys()).collect();
@@ -132,7 +132,7 @@ pub fn put_back(document: &Document) -> Markup {
     }
 }
 
-/// The client proxy's counters beside ours.
+/// The client proxy's counters, compared with ours.
 pub fn counters(document: &Document) -> Markup {
     html! {
         @if let Some(counters) = &document.counters {
@@ -174,7 +174,7 @@ pub fn counters(document: &Document) -> Markup {
     }
 }
 
-/// What was asked.
+/// The experiment.
 pub fn experiment(document: &Document) -> Markup {
     let experiment = &document.experiment;
     let client = &experiment.client;
