@@ -27,32 +27,32 @@ pub struct RunArguments {
         long_help = format!("{}\n\n{}", faults::usage(), faults::help())
     )]
     pub fault: Fault,
-    /// Cluster whose endpoints are failed
+    /// Cluster in which to fail the service
     #[arg(long, value_name = "CLUSTER")]
     pub cluster: String,
     /// Client workload, such as deploy/curl
     ///
-    /// Its own container sends the requests: it needs curl.
+    /// The requests are sent from its container, which needs curl.
     #[arg(long, value_name = "WORKLOAD")]
     pub from: String,
     /// Namespace of the client
     ///
-    /// By default the service's.
+    /// Defaults to the service's namespace.
     #[arg(long, value_name = "NAMESPACE")]
     pub from_namespace: Option<String>,
     /// Cluster of the client
     ///
-    /// By default the one that is failed.
+    /// Defaults to the cluster that is failed.
     #[arg(long, value_name = "CLUSTER")]
     pub from_cluster: Option<String>,
     /// Container of the client that has curl
     ///
-    /// By default its first one.
+    /// Defaults to its first container.
     #[arg(long, value_name = "NAME")]
     pub from_container: Option<String>,
-    /// Port of the service, where it has several
+    /// Port of the service, by number or name
     ///
-    /// By number or name.
+    /// Required if the service has several.
     #[arg(long, value_name = "PORT")]
     pub port: Option<String>,
     #[command(flatten)]
@@ -69,23 +69,23 @@ pub struct RunArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Traffic")]
 pub struct TrafficArguments {
-    /// Path that is asked for
+    /// Path to request
     #[arg(long, value_name = "PATH", default_value = "/", value_parser = parse_path)]
     pub path: String,
-    /// Pattern whose match in an answer tells who answered
+    /// Pattern whose match in an answer identifies who answered
     ///
-    /// Without it the client proxy's counters tell, more coarsely.
+    /// Without it, the client proxy's counters are used, which are coarser.
     #[arg(long = "match", value_name = "REGEX", value_parser = parse_pattern)]
     pub pattern: Option<Regex>,
     /// Requests per second
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=500))]
     pub rate: u32,
-    /// How long is watched before the fault
+    /// How long to watch before the fault
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
     pub baseline: Duration,
-    /// How long the failover is held
+    /// How long to hold the failover
     ///
-    /// So long the fault stays once traffic has failed over.
+    /// The fault stays this long once traffic has failed over.
     #[arg(long, value_name = "DURATION", default_value = "20s", value_parser = parse_duration)]
     pub hold: Duration,
 }
@@ -94,30 +94,30 @@ pub struct TrafficArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Hypothesis")]
 pub struct HypothesisArguments {
-    /// Success before the fault
+    /// Minimum success rate before the fault
     ///
-    /// The least share of the baseline's requests that has to be answered.
+    /// Share of the baseline's requests that must succeed.
     #[arg(long, value_name = "PERCENT", default_value_t = 99.0, value_parser = parse_percent)]
     pub min_success: f64,
-    /// Share of the failover's target
+    /// Minimum share of the failover target
     ///
-    /// The least of the traffic that it has to answer once that has failed over.
+    /// Share of the requests that it must answer once traffic has failed over.
     #[arg(long, value_name = "PERCENT", default_value_t = 99.0, value_parser = parse_percent)]
     pub min_failover: f64,
-    /// Time to fail over
+    /// Maximum time to fail over
     ///
     /// Counted from the first effect of the fault.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
     pub failover_within: Duration,
-    /// Time to fall back after the fault
+    /// Maximum time to fail back after the fault
     ///
-    /// Until traffic is split as in the baseline. By default the longest time that an ejection can last; 1m at least
+    /// Until traffic is split as in the baseline. Defaults to the longest time that an ejection can last; to at least 1m
     /// after scaling to zero, since pods have to start.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub failback_within: Option<Duration>,
-    /// End when so many requests have failed
+    /// Stop after this many failed requests
     ///
-    /// Everything is put back then too.
+    /// Everything is put back in this case, too.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub max_errors: Option<u64>,
 }
@@ -128,17 +128,17 @@ pub struct HypothesisArguments {
 pub struct BeginArguments {
     #[command(flatten)]
     pub consent: ConsentArguments,
-    /// The service's name, in place of typing it
+    /// The service's name, instead of typing it
     #[arg(long, value_name = "SERVICE")]
     pub confirm: Option<String>,
-    /// Scale in spite of a controller that scales
+    /// Scale workloads even if a controller manages their replicas
     ///
-    /// KEDA or a GitOps controller may put its replicas back during the drill.
+    /// KEDA or a GitOps controller may restore the replicas during the drill.
     #[arg(long)]
     pub allow_owner: bool,
-    /// How long putting back is tried
+    /// How long to retry putting back
     ///
-    /// Where the cluster does not answer.
+    /// If the cluster does not answer.
     #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = parse_duration)]
     pub restore_timeout: Duration,
 }
@@ -152,9 +152,9 @@ pub struct ReportArguments {
     /// How the result is printed; docs/drills.md describes every field of the JSON.
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = ReportFormat::Text, hide_possible_values = true)]
     pub output: ReportFormat,
-    /// Where the HTML page goes
+    /// File for the HTML page
     ///
-    /// By default drill-SERVICE-TIME.html in this folder.
+    /// Defaults to drill-SERVICE-TIME.html in the current directory.
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
     /// Write no HTML page
@@ -174,7 +174,7 @@ pub fn workload(text: &str) -> Result<(&'static str, &str)> {
         let (kind, name) = text.split_once('/').unwrap_or((text, "NAME"));
         // The kind alone: a long name behind it would make any two texts similar.
         let meant: Vec<String> = near(kind, KINDS).iter().map(|short| format!("{short}/{name}")).collect();
-        Error::usage(format!("--from {text:?} names no workload"))
+        Error::usage(format!("--from {text:?} is not a workload"))
             .asking(&meant)
             .fix("write it as deploy/NAME, sts/NAME, ds/NAME, rs/NAME or pod/NAME")
     };
@@ -191,31 +191,31 @@ pub fn workload(text: &str) -> Result<(&'static str, &str)> {
 }
 
 fn parse_path(text: &str) -> Result<String> {
-    let wrong = |why: &str| Error::usage(format!("{text:?} is no path")).because(why);
+    let wrong = |why: &str| Error::usage(format!("{text:?} is not a path")).because(why);
     match text {
         text if !text.starts_with('/') => Err(wrong("it does not begin with /").fix(format!("write it as /{text}"))),
-        text if text.contains('#') => Err(wrong("a fragment is never sent").fix("leave out # and what is behind it")),
+        text if text.contains('#') => Err(wrong("a fragment is never sent").fix("leave out # and what follows")),
         text if text.chars().any(|c| c.is_whitespace() || c.is_control()) => {
-            Err(wrong("it has a space or a control character in it").fix("write a space as %20"))
+            Err(wrong("it contains a space or a control character").fix("write a space as %20"))
         }
         text => Ok(text.to_owned()),
     }
 }
 
 fn parse_pattern(text: &str) -> Result<Regex> {
-    let wrong = |why: String| Error::usage(format!("{text:?} tells nobody apart")).because(why);
+    let wrong = |why: String| Error::usage(format!("{text:?} cannot identify who answered")).because(why);
     match Regex::new(text) {
-        Ok(pattern) if pattern.is_match("") => Err(wrong("it matches an empty text as well".into())
-            .fix("write what stands in every answer, such as 'version: v[0-9]'")),
+        Ok(pattern) if pattern.is_match("") => Err(wrong("it also matches an empty text".into())
+            .fix("write what every answer contains, such as 'version: v[0-9]'")),
         Ok(pattern) => Ok(pattern),
-        Err(error) => Err(wrong(error.to_string()).fix("correct it; what is meant as itself has a \\ before it")),
+        Err(error) => Err(wrong(error.to_string()).fix("correct it; escape special characters with \\")),
     }
 }
 
 fn parse_percent(text: &str) -> Result<f64> {
     match text.trim_end_matches('%').parse::<f64>() {
         Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(percent),
-        _ => Err(Error::usage(format!("{text:?} is no percentage"))
+        _ => Err(Error::usage(format!("{text:?} is not a percentage"))
             .because("it is not between 0 and 100")
             .fix("write it as 99 or 99.9")),
     }

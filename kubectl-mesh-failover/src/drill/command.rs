@@ -11,11 +11,11 @@ use super::recover_command::RecoverArguments;
 use crate::mesh::arguments::MeshArguments;
 
 const EXAMPLES: &str = "\
-# Scale helloworld of east to zero, and back
+# Scale helloworld in east to zero, and back
 kubectl mesh-failover drill helloworld.sample --fault scale-to-zero \\
     --cluster east --from deploy/curl --path /hello
 
-# All answers of east become errors; the answers' own text tells who answered
+# Turn all answers of east into errors; the answers' text identifies who answered
 kubectl mesh-failover drill helloworld.sample --fault upstream-errors \\
     --cluster east --from deploy/curl --match 'version: v[0-9]'
 
@@ -23,11 +23,11 @@ kubectl mesh-failover drill helloworld.sample --fault upstream-errors \\
 kubectl mesh-failover drill helloworld.sample --fault upstream-errors=30 \\
     --cluster east --from deploy/curl --dry-run
 
-# In a pipeline: the exit code says whether it held
+# In a pipeline: the exit code says whether the hypothesis held
 kubectl mesh-failover drill helloworld.sample --fault scale-to-zero \\
     --cluster east --from deploy/curl --yes -o json
 
-# Put back what a drill left whose client was killed
+# Put back what a killed drill left behind
 kubectl mesh-failover drill recover helloworld.sample --contexts east";
 
 const EXIT_CODES: &str = "\
@@ -35,13 +35,13 @@ const EXIT_CODES: &str = "\
 1        refused or failed
 2        wrong command line
 3        the hypothesis did not hold
-4        what was changed is not put back
+4        not everything was put back
 128 + N  interrupted by signal N, and put back";
 
 /// Fail a service in one cluster, measure, put everything back
 ///
-/// An experiment with a hypothesis: in the baseline requests succeed, after the fault the failover target answers them,
-/// and after the fault's end traffic comes back. What is changed is recorded in the cluster first and put back on
+/// An experiment with a hypothesis: requests succeed in the baseline, the failover target answers them during the
+/// fault, and traffic comes back once the fault ends. Every change is recorded in the cluster first and put back on
 /// success, failure and Ctrl-C alike; if this client is killed, `drill recover` puts it back from any machine.
 /// docs/drills.md explains the figures and the report.
 #[derive(Debug, Args)]

@@ -181,7 +181,7 @@ impl Course<'_> {
     fn tick(&mut self) {
         let late = self.machine.is_none() && self.begun.elapsed() >= FIRST_REQUEST;
         let event =
-            if late { Event::Stop(Stop::Traffic("no request was told of in time".into())) } else { Event::Tick };
+            if late { Event::Stop(Stop::Traffic("no request was reported in time".into())) } else { Event::Tick };
         if late || self.machine.is_some() {
             self.event(event);
         }
@@ -201,10 +201,8 @@ impl Course<'_> {
         let (samples, end) = match piece {
             Some((_, Output::Out(bytes))) => (reader.out(&bytes), None),
             Some((at, Output::Err(bytes))) => (reader.err(&bytes, at.saturating_duration_since(self.begun)), None),
-            Some((_, Output::Ended(end))) => {
-                (Vec::new(), Some(end.err().unwrap_or_else(|| "it came to its end".into())))
-            }
-            None => (Vec::new(), Some("nothing more was told of it".into())),
+            Some((_, Output::Ended(end))) => (Vec::new(), Some(end.err().unwrap_or_else(|| "it ended".into()))),
+            None => (Vec::new(), Some("nothing more was reported".into())),
         };
         for sample in samples {
             self.sample(sample);

@@ -132,7 +132,7 @@ fn is_version(text: &str) -> bool {
 /// What this program does not know in a record, such as `its fault is "resets"`.
 fn unknown(record: &Value) -> Option<String> {
     if let Some(schema) = record["schema"].as_str().filter(|schema| *schema != SCHEMA) {
-        return Some(format!("it is of version {schema:?}"));
+        return Some(format!("its version is {schema:?}"));
     }
     if let Some(fault) = record["fault"]["kind"].as_str().filter(|word| !faults::is_known(word)) {
         return Some(format!("its fault is {fault:?}"));

@@ -90,13 +90,13 @@ fn alternatives(before_last: &str, of: impl Fn(&FaultEntry) -> &'static str) -> 
 /// # Errors
 /// A usage error that lists the existing ones.
 pub fn parse(text: &str) -> Result<Fault> {
-    let wrong = |why: String| Error::usage(format!("{text:?} is no fault")).because(why);
+    let wrong = |why: String| Error::usage(format!("{text:?} is not a fault")).because(why);
     let (word, argument) = text.split_once('=').map_or((text, None), |(word, argument)| (word, Some(argument)));
     match ALL.iter().find(|(entry, _)| entry.word == word) {
         Some((_, parse)) => {
             parse(argument).map_err(|bad| wrong(bad.why.into()).fix(format!("write it as {}", bad.write)))
         }
-        None => Err(wrong(format!("there are {}", alternatives(" and ", |entry| entry.word)))
+        None => Err(wrong(format!("the faults are {}", alternatives(" and ", |entry| entry.word)))
             .meant(text, WORDS.iter().copied())
             .fix(format!("write it as {}", alternatives(" or ", |entry| entry.usage)))),
     }

@@ -23,11 +23,11 @@ const EXAMPLES: &str = "\
 # In every cluster of the mesh
 kubectl mesh-failover drill list --contexts east,west";
 
-/// List drills that run, and what earlier ones left
+/// List running drills, and what earlier ones left behind
 #[derive(Debug, Args)]
 #[command(after_long_help = help::ending(EXAMPLES, help::EXIT_CODES))]
 pub struct ListArguments {
-    /// Look in one namespace alone [default: all]
+    /// Look in one namespace only [default: all]
     #[arg(short, long, value_name = "NAMESPACE")]
     namespace: Option<String>,
     #[command(flatten)]

@@ -80,9 +80,9 @@ impl Locks {
         try_join_all(self.held.iter().map(|(cluster, target)| async move {
             match lease::read(cluster, target).await? {
                 Some(seen) if seen.holder == self.holder && seen.is_alive(Timestamp::now()) => Ok(()),
-                _ => Err(Error::failed(format!("{} is not ours any more", target.key))
+                _ => Err(Error::failed(format!("{} is no longer ours", target.key))
                     .at(format!("context {}, {}", cluster.context, target.key))
-                    .because("it was not renewed in time, or somebody took it over")
+                    .because("it was not renewed in time, or someone took it over")
                     .fix("run the drill again")),
             }
         }))
@@ -111,9 +111,9 @@ fn refusal(error: Error, service: &ServiceName) -> Error {
     if error.kind != Kind::Conflict {
         return error;
     }
-    let what = format!("a drill of {service} runs already");
+    let what = format!("a drill of {service} is already running");
     Error { kind: Kind::Refused, code: Some(&RUNS_ALREADY), what, remedy: Vec::new(), ..error }
-        .fix("wait for its end, or see it: kubectl mesh-failover drill list")
+        .fix("wait for it to end, or see it: kubectl mesh-failover drill list")
 }
 
 /// Renews every lease until one is lost: taken over by someone else, or not renewed within its duration.
@@ -125,7 +125,7 @@ async fn renew(held: Vec<(Cluster, Target)>, holder: String, lost: mpsc::Unbound
             sleep(lease::RENEWAL).await;
             match lease::renew(cluster, target, &holder).await {
                 Ok(_) => (renewed, renewed_at) = (Instant::now(), Timestamp::now()),
-                Err(error) if error.kind == Kind::Conflict => return format!("somebody took the lock over: {error}"),
+                Err(error) if error.kind == Kind::Conflict => return format!("someone took over the lock: {error}"),
                 Err(error) => {
                     let slept = Duration::try_from(Timestamp::now().duration_since(renewed_at)).unwrap_or_default();
                     if renewed.elapsed().max(slept) >= lease::DURATION {
@@ -155,7 +155,7 @@ mod tests {
         let service = ServiceName { namespace: "sample".into(), name: "helloworld".into() };
         let error = Error::of(Kind::Conflict, "Lease x is held by ada").because("ada took it 12 s ago").fix("wait");
         let refusal = refusal(error, &service);
-        assert_eq!(refusal.what, "a drill of helloworld.sample runs already");
+        assert_eq!(refusal.what, "a drill of helloworld.sample is already running");
         assert_eq!((refusal.kind, refusal.why.as_deref()), (Kind::Refused, Some("ada took it 12 s ago")));
     }
 }

@@ -29,8 +29,8 @@ pub fn whole_mesh(seen: &[&ObservedTraffic], known: &BTreeSet<String>) -> Result
         return Ok(());
     }
     Err(codes::MESH_INCOMPLETE
-        .found(format!("no context is named for {}, which the mesh has too", list(&missing)))
-        .because("a drill could run there unseen, or traffic go there")
+        .found(format!("no context is named for part of the mesh: {}", list(&missing)))
+        .because("a drill could run there unnoticed, or traffic could go there")
         .fix("name the contexts of all clusters: --contexts A,B,…"))
 }
 
@@ -112,7 +112,7 @@ pub fn target_port(port: &ServicePort, pods: &[&PodSeen]) -> Result<u16, Finding
     let named = || pods.iter().find_map(|pod| pod.ports.get(&port.target)).copied();
     port.target.parse().ok().or_else(named).ok_or_else(|| {
         codes::TARGET_PORT_UNKNOWN
-            .found(format!("the service's target port {:?} is no port of its pods", port.target))
+            .found(format!("the service's target port {:?} is not a port of its pods", port.target))
             .fix("give the container's port this name")
     })
 }
@@ -220,7 +220,7 @@ fn exposed(target: &ObservedTraffic, client: &ObservedTraffic, service: &Service
     Err(codes::TARGET_NOT_EXPOSED
         .found(format!("{service} is not exposed in {}, where its traffic would go", target.membership.name))
         .context(&target.identity.context)
-        .because("its east-west gateway does not know the host, so that every request would fail")
+        .because("its east-west gateway does not know the host, so every request would fail")
         .fix(format!(
             "kubectl mesh-failover expose {service} --contexts {},{}",
             client.identity.context, target.identity.context

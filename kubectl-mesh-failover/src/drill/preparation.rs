@@ -100,7 +100,7 @@ pub async fn prepare(arguments: &RunArguments, mesh: &MeshArguments, session: &S
     let (Some(served), Some(failed_pods), Some((owners, changed)), Some(asker), Some(target)) =
         (served, failed_pods, changing, asker, target)
     else {
-        return Err(Error::failed("there is no plan for the drill, and nothing that speaks against one").report());
+        return Err(Error::failed("there is no plan for the drill, but no finding against it either").report());
     };
     let (port, failed_side) = (served.port, served.side);
     let also = pods::also_served(at, &service, &failed_pods);
@@ -223,7 +223,7 @@ fn edge<'a>(members: &'a [Member], seen: &ObservedTraffic) -> Result<&'a Cluster
     let found = members.iter().find(|member| member.seen.identity.uid == seen.identity.uid);
     found
         .map(|member| &member.cluster)
-        .ok_or_else(|| Error::failed(format!("{} is no member", seen.membership.name)).report())
+        .ok_or_else(|| Error::failed(format!("{} is not a member", seen.membership.name)).report())
 }
 
 fn hypothesis(arguments: &RunArguments, longest_ejection: Duration) -> Hypothesis {
@@ -266,10 +266,10 @@ async fn nothing_of_its_name(cluster: &Cluster, changed: &[Changed]) -> Result<(
         if write::get(cluster, &target).await?.is_some() {
             let ObjectKey { kind, namespace, name } = &target.key;
             let kind = kind.to_ascii_lowercase();
-            return Err(Error::refused(format!("{} exists already in {}", target.key, cluster.context))
+            return Err(Error::refused(format!("{} already exists in {}", target.key, cluster.context))
                 .at(format!("context {}, {}", cluster.context, target.key))
-                .because("the drill makes one of this name, and no record says that it belongs to one")
-                .fix("look at it, and delete it where it is not needed:")
+                .because("the drill creates one of this name, and no record says that this one belongs to a drill")
+                .fix("inspect it, and delete it if it is not needed:")
                 .fix(format!("kubectl --context {} -n {namespace} delete {kind} {name}", cluster.context)));
         }
     }

@@ -90,7 +90,7 @@ async fn one(
                         ..restore_outcome::told_as_before(record, changed)
                     };
                 }
-                say("a request of the drill may still be carried out: waiting until it cannot be, a minute or more"
+                say("a request of the drill may still be carried out: waiting until it no longer can, a minute or more"
                     .into());
                 sleep(rest).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
@@ -100,7 +100,7 @@ async fn one(
                 // The API server may have processed nothing in between, and process what waits for it once it answers
                 // again.
                 open = open.map(|(until, limit)| (until.max(Instant::now() + limit), limit));
-                say(format!("putting back is tried again: {error}"));
+                say(format!("trying again to put back: {error}"));
                 sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }

@@ -38,21 +38,21 @@ kubectl mesh-failover drill recover helloworld.sample --contexts east
 kubectl mesh-failover drill recover helloworld.sample --contexts east \\
     --dry-run
 
-# Somebody scaled the workload meanwhile: leave that, and close the record
+# Someone scaled the workload in the meantime: keep that, and close the record
 kubectl mesh-failover drill recover helloworld.sample --contexts east \\
     --keep-current";
 
 const EXIT_CODES: &str = "\
-0        put back, or nothing was left
+0        put back, or nothing to put back
 1        refused or failed
 2        wrong command line
-4        a difference stays
+4        not everything was put back
 128 + N  interrupted by signal N";
 
-/// Put back what a drill left whose client died
+/// Put back what a drill left behind when its client died
 ///
-/// Needs the failed cluster alone: its context is named by --contexts, or is the current one. What somebody else has
-/// changed meanwhile is reported and left.
+/// Needs only the failed cluster: its context is given by --contexts, or is the current one. What others have changed
+/// in the meantime is reported and left as it is.
 #[derive(Debug, Args)]
 #[command(after_long_help = help::ending(EXAMPLES, EXIT_CODES))]
 pub struct RecoverArguments {
@@ -60,17 +60,17 @@ pub struct RecoverArguments {
     service: ServiceArguments,
     #[command(flatten)]
     consent: ConsentArguments,
-    /// Take over from a client that still lives
+    /// Take over from a client that is still running
     #[arg(long, help_heading = "Write")]
     force: bool,
-    /// Close it although another's change stays
+    /// Keep others' changes and close the record
     ///
-    /// What somebody else has changed meanwhile is left as it is, and the drill's record is taken away.
+    /// What others have changed in the meantime stays as it is, and the drill's record is deleted.
     #[arg(long, help_heading = "Write")]
     keep_current: bool,
-    /// How long putting back is tried
+    /// How long to retry putting back
     ///
-    /// Where the cluster does not answer.
+    /// If the cluster does not answer.
     #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = parse_duration, help_heading = "Write")]
     restore_timeout: Duration,
 }
@@ -116,7 +116,7 @@ async fn find_and_ask(
     let Some((cluster, record, uid)) = found else {
         nothing_elsewhere(&clusters, mesh, &service).await.map_err(|error| DRILL.explain(error))?;
         let all: Vec<&str> = clusters.iter().map(|cluster| cluster.context.as_str()).collect();
-        session.terminal.say(&format!("No drill of {service} left anything in {}.", all.join(", ")));
+        session.terminal.say(&format!("No drill of {service} left anything behind in {}.", all.join(", ")));
         return Ok(None);
     };
     let accesses = permissions::recovering(&service, &record.system_namespace, &record.changed);
@@ -135,7 +135,7 @@ async fn find_and_ask(
     if may_be_made && standing.iter().any(|one| one.restored) {
         session
             .terminal
-            .say("A request of the drill may still change what is as before: it is read for a minute or more.");
+            .say("A request of the drill may still be carried out: what is as before is watched for a minute or more.");
     }
     if arguments.consent.only_shows() {
         session.terminal.say("Nothing was changed: --dry-run=client.");
@@ -174,9 +174,9 @@ async fn finish(
         }
     }
     terminal.say(if whole {
-        "All is as it was before the drill."
+        "Everything is as it was before the drill."
     } else {
-        "The record is closed; what others changed stays."
+        "The record is closed; others' changes are kept."
     });
     Ok(0)
 }
@@ -214,7 +214,7 @@ async fn nothing_elsewhere(clusters: &[Cluster], mesh: &MeshArguments, service: 
     for cluster in clusters {
         if lease::read(cluster, &target).await?.is_some() {
             return Err(Error::refused(format!(
-                "a drill of {service} is known in {}, and failed another cluster",
+                "a drill of {service} has a lock in {}, but failed another cluster",
                 cluster.context
             ))
             .at(format!("context {}, {}", cluster.context, target.key))

@@ -65,7 +65,7 @@ mod tests {
         assert_eq!(tell(3), ("3".into(), true, None));
         assert_eq!(
             tell(5),
-            ("5".into(), false, Some("somebody scaled Deployment helloworld-v1 to 5 meanwhile".into()))
+            ("5".into(), false, Some("someone scaled Deployment helloworld-v1 to 5 in the meantime".into()))
         );
         assert!(!tell(0).1);
     }

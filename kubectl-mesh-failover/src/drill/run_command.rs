@@ -64,7 +64,7 @@ pub async fn run(arguments: &RunArguments, mesh: &MeshArguments, session: &Sessi
         && let Err(error) = close(&drill.failed, &drill.record, &uid).await
     {
         let line = command_lines::recover(&drill.record.service, &context);
-        session.terminal.say(&format!("The record of the drill still stands ({error}). This closes it:\n  {line}"));
+        session.terminal.say(&format!("The record of the drill still exists ({error}). This closes it:\n  {line}"));
     }
     locks.release().await;
     let recording = outcome?;

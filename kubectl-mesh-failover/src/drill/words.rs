@@ -65,14 +65,14 @@ pub fn overview(overview: &Overview<'_>) -> String {
     ));
     of_fault.notes.iter().for_each(|note| line(format!("Note: {note}")));
     line(format!("Will: {}", will(&of_fault.will, &text::duration(experiment.hold))));
-    line(format!("      if I am killed it stays so until: {}", command_lines::recover(service, &failed.context)));
+    line(format!("      if this process is killed, run: {}", command_lines::recover(service, &failed.context)));
     text.trim_end().to_owned()
 }
 
 /// What is done, for how long, and that it is put back, in lines of moderate length.
 fn will(what: &str, hold: &str) -> String {
     let (after_what, after_hold) = if what.chars().count() > LONG { (",\n      ", " ") } else { (", ", "\n      ") };
-    format!("{what}{after_what}for {hold} after the failover.{after_hold}While I live I put it back, also on Ctrl-C;")
+    format!("{what}{after_what}for {hold} after the failover.{after_hold}Put back when the drill ends, also on Ctrl-C;")
 }
 
 fn workloads(all: &[Workload], failed: &Side) -> String {
@@ -91,7 +91,7 @@ fn others(also: &[ServiceName]) -> String {
     if names.is_empty() {
         "no other service uses these pods".into()
     } else {
-        format!("{} fail with it, on the same pods", text::list(&names))
+        format!("also failed, on the same pods: {}", text::list(&names))
     }
 }
 
@@ -115,7 +115,7 @@ pub fn left_over(service: &ServiceName, context: &str) -> Error {
         .found(format!("an earlier drill of {service} was not put back"))
         .context(context)
         .object(object_names::record(service))
-        .because("its record still stands, which says what it changed")
+        .because("its record, which says what it changed, still exists")
         .fix(command_lines::recover(service, context))
         .into_error()
 }
@@ -123,24 +123,24 @@ pub fn left_over(service: &ServiceName, context: &str) -> Error {
 /// A drill of the service is running.
 pub fn runs_already(service: &ServiceName, context: &str, holder: &str, age: Duration) -> Error {
     codes::RUNS_ALREADY
-        .found(format!("a drill of {service} runs already"))
+        .found(format!("a drill of {service} is already running"))
         .context(context)
-        .because(format!("{holder} began it {} ago", text::duration(age)))
-        .fix("wait for its end, or see it: kubectl mesh-failover drill list")
-        .fix("where its client died, half a minute later:")
+        .because(format!("{holder} started it {} ago", text::duration(age)))
+        .fix("wait for it to end, or see it: kubectl mesh-failover drill list")
+        .fix("if its client died, wait half a minute, then:")
         .fix(command_lines::recover(service, context))
         .into_error()
 }
 
 /// The client of the drill to be recovered is running.
 pub fn lives(service: &ServiceName, context: &str, holder: &str, age: Duration) -> Error {
-    Error::refused(format!("the drill of {service} still runs"))
+    Error::refused(format!("the drill of {service} is still running"))
         .at(format!("context {context}"))
         .because(format!(
-            "{holder} began it {} ago and keeps its lock; it will put everything back itself",
+            "{holder} started it {} ago and holds its lock; it will put everything back itself",
             text::duration(age)
         ))
-        .fix("stop it there with Ctrl-C, or take it over: --force")
+        .fix("stop it there with Ctrl-C, or take over: --force")
 }
 
 /// What stays different, which outweighs everything else.
@@ -158,7 +158,7 @@ pub fn not_restored(all: &[PutBack], line: &str) -> Error {
 /// What recovery will do.
 pub fn recovery(record: &Record, standing: &[PutBack], context: &str) -> String {
     let mut text = format!(
-        "Drill of {} in {} ({context}), begun {} by {}:\n",
+        "Drill of {} in {} ({context}), started {} by {}:\n",
         record.service,
         record.cluster,
         record.started.strftime("%Y-%m-%d %H:%M:%S UTC"),
@@ -166,7 +166,7 @@ pub fn recovery(record: &Record, standing: &[PutBack], context: &str) -> String 
     );
     for one in standing {
         let what = match (&one.fault, one.restored) {
-            (_, true) => "stands as before already".to_owned(),
+            (_, true) => "already as before".to_owned(),
             (Some(fault), false) if one.after != one.during => format!("left: {fault}"),
             _ => format!("{} from {} back to {}", one.field, one.after, one.before),
         };
@@ -223,7 +223,9 @@ pub fn list(all: &[Listed], output: TableFormat) -> String {
     match output {
         TableFormat::Json => serde_json::to_string_pretty(&value()).unwrap_or_default() + "\n",
         TableFormat::Yaml => yaml::document(&value()),
-        TableFormat::Table | TableFormat::Wide if all.is_empty() => "No drill runs, and none left anything.\n".into(),
+        TableFormat::Table | TableFormat::Wide if all.is_empty() => {
+        "No drill is running, and none left anything behind.\n".into()
+        }
         TableFormat::Table | TableFormat::Wide => {
             let rows = all.iter().map(|one| {
                 let age = text::duration(Duration::from_secs(one.age_seconds));

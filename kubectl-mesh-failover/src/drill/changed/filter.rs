@@ -45,7 +45,7 @@ impl Reversible for Filter {
         if live["metadata"]["labels"][RUN_LABEL] != run {
             return Decision::Theirs {
                 found: "another EnvoyFilter".into(),
-                why: format!("somebody made EnvoyFilter {} anew meanwhile", self.name),
+                why: format!("someone recreated EnvoyFilter {} in the meantime", self.name),
             };
         }
         Decision::Restore(Box::new(Write::Delete {

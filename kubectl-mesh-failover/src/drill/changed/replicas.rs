@@ -61,12 +61,12 @@ impl Reversible for Replicas {
     fn decide(&self, _run: &str, live: Option<&Value>) -> Decision {
         let Self { kind, name, before, .. } = self;
         let Some(live) = live else {
-            let why = format!("somebody deleted {kind} {name} meanwhile");
+            let why = format!("someone deleted {kind} {name} in the meantime");
             return Decision::Theirs { found: "gone".into(), why };
         };
         let replicas = live["spec"]["replicas"].as_u64().unwrap_or(1);
         if live["metadata"]["uid"] != self.uid.as_str() {
-            let why = format!("somebody made {kind} {name} anew meanwhile");
+            let why = format!("someone recreated {kind} {name} in the meantime");
             return Decision::Theirs { found: format!("{replicas}, another object"), why };
         }
         match replicas {
@@ -78,7 +78,7 @@ impl Reversible for Replicas {
             }
             other => Decision::Theirs {
                 found: other.to_string(),
-                why: format!("somebody scaled {kind} {name} to {other} meanwhile"),
+                why: format!("someone scaled {kind} {name} to {other} in the meantime"),
             },
         }
     }

@@ -166,7 +166,7 @@ fn what_an_older_version_reads_of_a_record_is_still_there() {
 fn a_record_of_what_this_version_does_not_know_is_refused_as_a_whole_and_names_the_version_that_does() {
     type Edit = fn(&mut Value);
     let newer: [(Edit, &str); 3] = [
-        (|record| record["schema"] = "mesh-failover/record/v9".into(), r#"it is of version "mesh-failover/record/v9""#),
+        (|record| record["schema"] = "mesh-failover/record/v9".into(), r#"its version is "mesh-failover/record/v9""#),
         (|record| record["fault"] = json!({"kind": "partition", "from": "west"}), r#"its fault is "partition""#),
         (
             // What it knows comes before what it does not know.

@@ -27,7 +27,7 @@ pub fn pods<'a>(at: &'a ObservedTraffic, service: &ServiceName) -> Result<Vec<&'
         Error::refused(what).at(format!("context {}, namespace {}", at.identity.context, service.namespace))
     };
     if selector.is_empty() {
-        return Err(refused(format!("{service} has no selector: an EnvoyFilter cannot be held to its pods"))
+        return Err(refused(format!("{service} has no selector: an EnvoyFilter cannot be limited to its pods"))
             .because(format!(
                 "without labels to select by, every workload of namespace {} would fail",
                 service.namespace
@@ -50,7 +50,7 @@ pub fn pods<'a>(at: &'a ObservedTraffic, service: &ServiceName) -> Result<Vec<&'
             "the selector of {service} selects no pod with a sidecar in {}",
             at.membership.name
         ))
-        .because("an EnvoyFilter changes what sidecars do, and would fail nobody")
+        .because("an EnvoyFilter changes only sidecars, so nothing would fail")
         .fix("use another fault: --fault scale-to-zero"));
     }
     Ok(matched)

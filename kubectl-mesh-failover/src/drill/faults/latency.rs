@@ -81,11 +81,11 @@ impl FaultKind for Latency {
     }
 
     fn weakness(&self, rule: &Rule, _failed: &Side) -> Option<Weakness> {
-        let why = format!("rule {} ejects for errors, and a late answer is none", rule.short_name());
+        let why = format!("rule {} ejects for errors, and a late answer is not one", rule.short_name());
         Some(Weakness { why, remedy: Some("give its route a timeout, by which a late answer becomes an error") })
     }
 
     fn note(&self) -> Option<&'static str> {
-        Some("a delay shows a failover only where a timeout makes an error of it")
+        Some("a delay shows a failover only if a timeout turns it into an error")
     }
 }

@@ -76,14 +76,14 @@ impl FaultKind for ScaleToZero {
                     .fix("use another fault: --fault upstream-errors"));
             }
             if workload.replicas == 0 {
-                return Err(Error::refused(format!("{key} stands at zero already"))
+                return Err(Error::refused(format!("{key} is already at zero"))
                     .fix("bring it up first, or see whether a drill left it: kubectl mesh-failover drill list"));
             }
             let keda = workload.autoscaler.as_ref().and_then(|scaler| scaler.keda.as_ref());
             let keeper = keda.map(|name| format!("KEDA ScaledObject {name}")).or_else(|| workload.keeper.clone());
             if let Some(keeper) = keeper.filter(|_| !scene.allow_owner) {
-                return Err(Error::refused(format!("{keeper} keeps {key} and may put its replicas back at once"))
-                    .fix("pause it, then say so: --allow-owner"));
+                return Err(Error::refused(format!("{keeper} manages {key} and may restore its replicas at once"))
+                    .fix("pause it, then pass --allow-owner"));
             }
             changes.push(Changed::Replicas(Replicas {
                 kind: key.kind.clone(),
@@ -96,7 +96,7 @@ impl FaultKind for ScaleToZero {
             }));
         }
         if changes.is_empty() {
-            return Err(Error::refused(format!("no workload stands behind {service} here"))
+            return Err(Error::refused(format!("no workload here is behind {service}"))
                 .fix("use another fault, which scales nothing: --fault upstream-errors"));
         }
         Ok(changes)
@@ -111,7 +111,7 @@ impl FaultKind for ScaleToZero {
         let notes = planned.workloads.iter().filter_map(|workload| {
             let scaler = workload.autoscaler.as_ref()?;
             Some(format!(
-                "HorizontalPodAutoscaler {} ({} to {}) rests while {} stands at zero.",
+                "HorizontalPodAutoscaler {} ({} to {}) is inactive while {} is at zero.",
                 scaler.name, scaler.least, scaler.most, workload.object.name
             ))
         });

@@ -35,7 +35,7 @@ fn a_fault_has_an_argument_where_it_may() {
         assert_eq!(parse(text).unwrap_err().exit_code(), 2, "{text}");
     }
     let error = parse("upstream-error").unwrap_err();
-    assert_eq!(error.why.as_deref(), Some("there are scale-to-zero and upstream-errors"));
+    assert_eq!(error.why.as_deref(), Some("the faults are scale-to-zero and upstream-errors"));
     assert_eq!(
         error.remedy,
         ["did you mean upstream-errors?", "write it as scale-to-zero or upstream-errors[=PERCENT]"]

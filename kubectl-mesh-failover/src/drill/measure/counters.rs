@@ -93,7 +93,7 @@ pub fn beside(readings: &[Reading], windows: &[Window<'_>], ordered: &OrderedRec
     let more = if !in_all && successes > ours.answered() {
         "; the client may have traffic of its own to this service".to_owned()
     } else if in_all && !by_region {
-        ", but spread otherwise over the regions".to_owned()
+        ", but spread differently over the regions".to_owned()
     } else if errors > ours.failed {
         format!("; retries hid {} of them", grouped(errors - ours.failed))
     } else {

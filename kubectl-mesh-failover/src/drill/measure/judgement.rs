@@ -72,7 +72,7 @@ fn failover_found(facts: &Facts<'_>) -> (String, Option<bool>) {
         return ("no fault was injected".into(), None);
     }
     if facts.source == Source::Nothing {
-        return ("nothing tells who answered".into(), None);
+        return ("it is unknown who answered".into(), None);
     }
     if facts.baseline.requests > 0 && !facts.baseline.tells() {
         return (format!("not shown: {} did not answer in the baseline", experiment.failed.region), Some(false));
@@ -104,7 +104,7 @@ fn failback(facts: &Facts<'_>) -> Expectation {
     let split = percent(facts.baseline.from_failed);
     let (found, held) = match (facts.ordered.restore(), facts.times.failback) {
         (None, _) => ("nothing was put back".into(), None),
-        (Some(_), _) if !facts.baseline.tells() => ("the baseline tells no split to come back to".into(), None),
+        (Some(_), _) if !facts.baseline.tells() => ("the baseline has no split to come back to".into(), None),
         (Some(restore), Some(failback)) => {
             let took = failback.saturating_sub(restore);
             (format!("after {}", seconds(milliseconds(took))), Some(took <= within))
@@ -175,13 +175,13 @@ pub fn headline(facts: &Facts<'_>, verdict: Verdict, hypothesis: &[Expectation])
         Verdict::NotRestored => match not_restored(facts).find(|field| !field.is_open()).or(not_restored(facts).next())
         {
             Some(field) if field.is_open() => {
-                format!("{service}: {} is as before, and a request of the drill may still change it.", field.object)
+                format!("{service}: {} is as before, but a request of the drill may still change it.", field.object)
             }
             Some(field) => format!(
-                "{service}: {} is not put back: {} is {}, not {}.",
+                "{service}: {} was not put back: {} is {}, not {}.",
                 field.object, field.field, field.after, field.before
             ),
-            None => format!("{service}: nothing tells that the fault in {failed} is gone."),
+            None => format!("{service}: it is unknown whether the fault in {failed} is gone."),
         },
         Verdict::Stopped => stopped(facts),
         Verdict::Failed => did_not_hold(facts, hypothesis),
@@ -190,7 +190,7 @@ pub fn headline(facts: &Facts<'_>, verdict: Verdict, hypothesis: &[Expectation])
 
 fn stopped(facts: &Facts<'_>) -> String {
     let service = &facts.experiment.service;
-    let back = if facts.recording.put_back.is_empty() { "nothing was changed" } else { "all is put back" };
+    let back = if facts.recording.put_back.is_empty() { "nothing was changed" } else { "everything was put back" };
     let what = match &facts.recording.stopped {
         Some(Stop::Baseline) => {
             let (all, failed) = (facts.baseline.requests, facts.baseline.failed);
@@ -228,7 +228,7 @@ fn did_not_hold(facts: &Facts<'_>, hypothesis: &[Expectation]) -> String {
     let requests = count(under.requests, "request");
     if part(BASELINE) == Some(false) {
         let all = count(facts.baseline.requests, "request");
-        return format!("{service} was not well before the fault: {} of {all} failed.", grouped(facts.baseline.failed));
+        return format!("{service} was unhealthy before the fault: {} of {all} failed.", grouped(facts.baseline.failed));
     }
     if part(FAILOVER) != Some(true) {
         if let (Some(took), Some(false)) = (facts.figures.failover_from_effect_ms, part(FAILOVER)) {

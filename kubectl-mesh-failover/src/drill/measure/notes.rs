@@ -26,7 +26,7 @@ fn traffic(facts: &Facts<'_>) -> Vec<String> {
         notes.push(format!("the traffic broke off: {why}"));
     }
     if facts.ordered.requests.is_empty() {
-        notes.push("no request was told".into());
+        notes.push("no request was reported".into());
         return notes;
     }
     let reached = facts.figures.rate;
@@ -34,7 +34,7 @@ fn traffic(facts: &Facts<'_>) -> Vec<String> {
         Some(wanted) if reached < f64::from(wanted) * RATE_HELD => {
             notes.push(format!("{wanted} requests/s were asked for, {reached:.0} were reached in the baseline"));
         }
-        None => notes.push(format!("the client's curl holds no rate: {reached:.0} requests/s in the baseline")),
+        None => notes.push(format!("the client's curl cannot hold a rate: {reached:.0} requests/s in the baseline")),
         Some(_) => {}
     }
     notes
@@ -44,26 +44,26 @@ fn who_answered(facts: &Facts<'_>) -> Vec<String> {
     let (failed, target) = (&facts.experiment.failed.region, &facts.experiment.target.region);
     let mut notes = Vec::new();
     if facts.experiment.pattern.is_some() && matches!(facts.source, Source::Counters | Source::Nothing) {
-        notes.push("the pattern matched in no answer".into());
+        notes.push("the pattern matched no answer".into());
     }
     match facts.source {
         Source::Texts => {}
         Source::Majority => notes.push(format!(
-            "the client proxy's counters tell no region: what most answers of the baseline say is taken for {failed}, all else for {target}"
+            "the client proxy's counters show no region: the most frequent match in the baseline is taken for {failed}, all others for {target}"
         )),
         Source::Counters => notes.push(format!(
-            "who answered is told by the client proxy's counters alone: times are as fine as the pause between two readings ({})",
+            "who answered is known from the client proxy's counters alone: times are as fine as the pause between two readings ({})",
             latency(facts.figures.resolution_ms)
         )),
-        Source::Nothing => notes.push("neither a pattern nor the client proxy's counters tell who answered".into()),
+        Source::Nothing => notes.push("neither a pattern nor the client proxy's counters show who answered".into()),
     }
     let unknown = count_requests(&facts.ordered.requests, |request| request.region == Some(UNKNOWN));
     if unknown > 0 && facts.source != Source::Nothing {
-        notes.push(format!("of {} it cannot be told who gave them", count(unknown, "answer")));
+        notes.push(format!("it is unknown who gave {}", count(unknown, "answer")));
     }
     if facts.ordered.fault().is_some() && !facts.baseline.local() {
         notes.push(format!(
-            "{} of the baseline came from elsewhere than {failed}: the first answer from elsewhere tells nothing then, and is left out",
+            "{} of the baseline came from outside {failed}: the first answer from elsewhere then shows nothing, and is left out",
             percent(facts.baseline.from_elsewhere)
         ));
     }
@@ -74,10 +74,10 @@ fn telling(facts: &Facts<'_>) -> Vec<String> {
     let ordered = &facts.ordered;
     let mut notes = Vec::new();
     if ordered.lost > 0 {
-        notes.push(format!("{} lost on the way to us and counted nowhere", are(ordered.lost, "sample")));
+        notes.push(format!("{} lost in transit and not counted", are(ordered.lost, "sample")));
     }
     if ordered.repeated > 0 {
-        notes.push(format!("{} told more than once and counted once", are(ordered.repeated, "sample")));
+        notes.push(format!("{} reported more than once and counted once", are(ordered.repeated, "sample")));
     }
     if ordered.stepped_back > 0 {
         notes.push(format!(
@@ -104,7 +104,7 @@ fn meaning(facts: &Facts<'_>) -> Vec<String> {
     if facts.baseline.failed > 0 && facts.times.first_error.is_some() {
         let share = real(facts.baseline.failed) / real(facts.baseline.requests);
         notes.push(format!(
-            "{} of the baseline failed as well: the first failed request may be no effect of the fault",
+            "{} of the baseline failed as well: the first failed request may not be an effect of the fault",
             percent(share)
         ));
     }

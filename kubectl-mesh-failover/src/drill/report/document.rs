@@ -67,7 +67,7 @@ pub enum Verdict {
 /// Why the hypothesis did not hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reason {
-    /// Such as `rule helloworld ejects at most 10 % of 2 hosts: that is none (maxEjectionPercent, default)`.
+    /// Such as `rule helloworld ejects at most 10 % of 2 hosts, which is less than one (maxEjectionPercent, default)`.
     pub why: String,
     /// A command or a sentence.
     #[serde(rename = "do")]

@@ -73,7 +73,7 @@ fn requests(document: &Document) -> Vec<FigureRow> {
         rows.push(FigureRow {
             name: "traffic",
             value: format!("{:.0} requests/s", figures.rate),
-            told: format!("times are as fine as {}{lost}", latency(figures.resolution_ms)),
+            told: format!("time resolution {}{lost}", latency(figures.resolution_ms)),
         });
     }
     rows

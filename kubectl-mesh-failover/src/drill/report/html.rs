@@ -70,8 +70,9 @@ fn verdict(document: &Document) -> Markup {
             p.badge { span aria-hidden="true" { (sign) } " " (word(document.verdict)) }
             h1 { (document.headline) }
             p.soft {
-                (experiment.fault.kind().title()) " in " (experiment.failed.cluster) " · asked by " (experiment.client.workload)
-                " in " (experiment.client.cluster) " · " (moment(document.started))
+                (experiment.fault.kind().title()) " in " (experiment.failed.cluster)
+                " · requests from " (experiment.client.workload) " in " (experiment.client.cluster)
+                " · " (moment(document.started))
             }
             (key_figures(document))
         }
@@ -158,7 +159,7 @@ fn notes(document: &Document) -> Markup {
     html! {
         @if !document.notes.is_empty() {
             section {
-                h2 { "To be known with the figures" }
+                h2 { "Notes on the figures" }
                 ul { @for note in &document.notes { li { (note) } } }
             }
         }

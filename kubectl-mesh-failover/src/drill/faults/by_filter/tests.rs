@@ -22,7 +22,7 @@ fn a_filter_that_would_be_for_others_or_for_nobody_is_refused() {
     assert_eq!(what(pods(&at, &name())), "the selector of helloworld.sample selects no pod with a sidecar in east");
     at.services.by_name.get_mut(&name()).unwrap().selector.clear();
     let error = pods(&at, &name()).unwrap_err();
-    assert_eq!(error.what, "helloworld.sample has no selector: an EnvoyFilter cannot be held to its pods");
+    assert_eq!(error.what, "helloworld.sample has no selector: an EnvoyFilter cannot be limited to its pods");
     assert!(error.why.unwrap().contains("every workload of namespace sample"));
 }
 

@@ -32,7 +32,7 @@ fn what_stands_before_is_what_will_be_put_back() {
 fn what_must_not_be_scaled_is_refused() {
     let mut zero = workload();
     zero.replicas = 0;
-    assert_eq!(what(scaled(zero, true)), "Deployment sample/helloworld-v1 stands at zero already");
+    assert_eq!(what(scaled(zero, true)), "Deployment sample/helloworld-v1 is already at zero");
     let mut volumes = workload();
     volumes.loses_volumes = true;
     assert_eq!(what(scaled(volumes, true)), "Deployment sample/helloworld-v1 would lose its volumes");
@@ -71,6 +71,6 @@ fn an_autoscaler_that_rests_is_named_in_the_plan() {
     let service = name();
     let planned = Planned { service: &service, workloads: &[scaled, workload()], pods: &[], also: &[] };
     let said = ScaleToZero.in_plan(&planned);
-    assert_eq!(said.notes, ["HorizontalPodAutoscaler hpa (1 to 3) rests while helloworld-v1 stands at zero."]);
+    assert_eq!(said.notes, ["HorizontalPodAutoscaler hpa (1 to 3) is inactive while helloworld-v1 is at zero."]);
     assert_eq!(said.will, "scale helloworld-v1 to 0 and back to 2, helloworld-v1 to 0 and back to 2");
 }

@@ -242,7 +242,7 @@ pub fn replicas(after: &str, restored: bool) -> PutBack {
         during: "0".into(),
         after: after.into(),
         restored,
-        fault: (!restored).then(|| "somebody else scaled it".into()),
+        fault: (!restored).then(|| "someone else scaled it".into()),
         left: (!restored).then_some(crate::drill::recording::Left::Theirs),
     }
 }
