@@ -56,7 +56,7 @@ struct Course<'a> {
     origins: Origins,
     /// Requests whose side only the next reading shows, for lack of a pattern.
     uncounted: Vec<bool>,
-    /// Returns when the fault was accepted.
+    /// Yields the moment at which the fault was accepted.
     injecting: Option<AbortOnDropHandle<Result<Instant, String>>>,
     restoring: Option<AbortOnDropHandle<Vec<PutBack>>>,
     recording: Recording,

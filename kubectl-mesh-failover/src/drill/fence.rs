@@ -89,7 +89,7 @@ impl Fence {
         self.with(|state| state.changes[change] = Change { known: end, sent: None });
     }
 
-    /// The pending request for a change was not carried out; otherwise the change is as it was.
+    /// The pending request for a change was not carried out; what was known of the change still holds.
     pub fn turned_away(&self, change: usize) {
         self.with(|state| state.changes[change].sent = None);
     }

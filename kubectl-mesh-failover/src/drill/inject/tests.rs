@@ -314,7 +314,7 @@ async fn what_was_not_made_is_left_to_whoever_changes_it() {
     let states = vec![ChangeState::NotMade; 2];
     let back = put_back(&cluster(&server), &record, &states, Instant::now() + Duration::from_secs(1), &|_| ()).await;
     assert_eq!(back, []);
-    assert!(server.lock().unwrap().writes.is_empty(), "somebody else scaled them");
+    assert!(server.lock().unwrap().writes.is_empty(), "someone else scaled them");
 }
 
 #[tokio::test]
