@@ -1,10 +1,10 @@
-//! The annotation of a rule that keeps what we wrote into it and what stood there: its format, and what is wrong with one that
-//! cannot be read.
+//! The annotation of a rule that keeps what we wrote into it and what was there before: its format, and what is wrong
+//! with one that cannot be read.
 //!
 //! ```json
 //! {"version":1,"edits":[{"path":["trafficPolicy","outlierDetection","maxEjectionPercent"],"old":10,"new":99}]}
 //! ```
-//! `old` is missing where nothing stood. The first builds wrote the list of edits alone; it is read as version 1.
+//! `old` is missing if nothing was there. The first builds wrote only the list of edits; it is read as version 1.
 
 use std::fmt;
 
@@ -16,12 +16,13 @@ use super::edits::Edit;
 /// The version that this program writes.
 const VERSION: u64 = 1;
 
-/// Why it cannot be told what we wrote into a rule. Nothing may be written to such a rule: its old values stand nowhere else.
+/// Why what we wrote into a rule is unknown. Nothing may be written to such a rule: its old values are kept nowhere
+/// else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Damage {
-    /// It is not in the form of any version. What stands in it is not quoted: a cluster says it.
+    /// It is not in the form of any version. Its text is not quoted, since it comes from a cluster.
     Form(String),
-    /// It is of a version that this program does not know.
+    /// Its version is unknown to this program.
     Version(u64),
 }
 
@@ -41,10 +42,10 @@ pub fn key(manager: &str) -> String {
     format!("{manager}/written")
 }
 
-/// What a manager wrote into an object, by its annotation; nothing where it has none.
+/// What a manager wrote into an object, according to its annotation; nothing if it has none.
 ///
 /// # Errors
-/// Where it has one that cannot be read: that is not the same as having none.
+/// If the annotation exists and cannot be read: that is not the same as having none.
 pub fn read(object: &Value, manager: &str) -> Result<Vec<Edit>, Damage> {
     match &object["metadata"]["annotations"][key(manager)] {
         Value::Null => Ok(Vec::new()),

@@ -1,4 +1,4 @@
-//! Whether a client's traffic leaves its region when that fails, and why not.
+//! Whether a client's traffic leaves its region when the region fails, and why or why not.
 
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
@@ -14,19 +14,19 @@ use crate::plugin::finding::{Claim, Finding};
 pub struct Verdict {
     /// Region of the clients.
     pub region: String,
-    /// The region that is named as the next; none where all others are equal.
+    /// The region named as the next; none if all others are equal.
     pub next: Option<String>,
     /// Hosts in the region.
     pub own: usize,
-    /// Hosts over all regions.
+    /// Hosts in all regions.
     pub hosts: usize,
     /// How many of them may be out at once.
     pub may_eject: usize,
-    /// Whether answers with errors make the traffic leave the region.
+    /// Whether error responses make the traffic leave the region.
     pub on_errors: bool,
-    /// Whether it leaves when the region's endpoints go.
+    /// Whether it leaves when the region's endpoints go away.
     pub when_gone: bool,
-    /// Why, in a sentence, and what to do about it. As data it is `why`, the sentence alone, and `findings`.
+    /// Why, in a sentence, and what to do about it. Serialized as `why`, only the sentence, and `findings`.
     #[serde(flatten, serialize_with = "as_why")]
     pub finding: Finding,
 }

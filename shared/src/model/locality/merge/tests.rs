@@ -157,7 +157,7 @@ fn what_excludes_failover_is_refused_with_the_reason() {
     }
 }
 
-/// A spec as users write them, in parts.
+/// Parts of specs as users write them.
 pub(crate) fn any_spec() -> impl Strategy<Value = Value> {
     let tls = prop_oneof![
         Just(Value::Null),
@@ -207,7 +207,7 @@ pub(crate) fn any_spec() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Paths of all leaves but those that a failover is made of.
+/// Paths of all leaves except those that make up a failover.
 fn strange_leaves(value: &Value, path: String, all: &mut Vec<(String, Value)>) {
     const OURS: [&str; 4] = ["/failover", "/enabled", "/consecutive5xxErrors", "/maxEjectionPercent"];
     match value {
