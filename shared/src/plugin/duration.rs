@@ -36,7 +36,7 @@ pub fn parse_duration(text: &str) -> Result<Duration> {
     if text.is_empty() { Err(wrong("it is empty")) } else { Ok(total) }
 }
 
-/// The duration as a manifest holds it: `90s`, or `1500ms` where it is no whole number of seconds.
+/// The duration as a manifest holds it: `90s`, or `1500ms` if it is not a whole number of seconds.
 pub fn write_duration(duration: Duration) -> String {
     if duration.subsec_millis() == 0 {
         format!("{}s", duration.as_secs())

@@ -50,7 +50,7 @@ pub struct CompleteArguments {
 /// Has the helper installed, into the folder that is named or one that fits, or prints what a shell sources. The exit code.
 ///
 /// # Errors
-/// Where the helper cannot be put into place; a usage error where a folder is named and nothing goes into it.
+/// If the helper cannot be installed; a usage error if a folder is named and nothing goes into it.
 pub fn completion(
     arguments: &CompletionArguments,
     install: impl FnOnce(Option<&Path>) -> Result<Written>,
@@ -81,7 +81,7 @@ pub fn examples(plugin: &str) -> String {
     )
 }
 
-/// What is said once the helper stands.
+/// What is printed once the helper is installed.
 fn installed(written: &Written) -> String {
     let path = written.path.display();
     let first = if written.stood { format!("{path} stands already.") } else { format!("Wrote {path}.") };
