@@ -1,4 +1,4 @@
-//! What stands in a cluster under the name of the Gateway that we keep.
+//! What exists in a cluster under the name of the Gateway that we keep.
 
 use std::collections::BTreeMap;
 
@@ -11,18 +11,18 @@ use serde_json::Value;
 
 use mesh_shared::model::istio::exposure::{is_ours, ours};
 
-/// What stands there.
+/// What exists there.
 #[derive(Debug, Clone)]
 pub(super) enum Standing<'a> {
     /// Nothing.
     Nothing,
     /// Ours.
     Ours(Own<'a>),
-    /// Somebody else's.
+    /// Someone else's.
     Foreign(ObjectKey),
 }
 
-/// Our Gateway as it stands.
+/// Our Gateway as it is.
 #[derive(Debug, Clone)]
 pub(super) struct Own<'a> {
     object: &'a Value,
@@ -34,7 +34,7 @@ pub(super) struct Own<'a> {
 
 impl<'a> Standing<'a> {
     /// # Errors
-    /// A refusal where ours was changed so that it has no server that passes connections through.
+    /// A refusal if ours was changed so that it has no server that passes connections through.
     pub(super) fn of(cluster: &'a ObservedTraffic) -> Result<Self> {
         let key = ours(cluster);
         let Some(object) = cluster.gateway_rules().iter().find(|gateway| ObjectKey::of(gateway) == key) else {

@@ -21,25 +21,25 @@ use crate::mesh::selection::{chosen, no_service};
 use crate::plugin_identity::MANAGER;
 use mesh_shared::model::istio::exposure::{Opening, openings, without_sidecar};
 
-/// What is to be done, and in which of the clusters.
+/// What to do, and in which of the clusters.
 #[derive(Debug, Clone)]
 pub struct ExposeRequest<'a> {
     /// The service.
     pub service: &'a ServiceName,
-    /// `--clusters`; empty for all that matter.
+    /// `--clusters`; empty for all that are concerned.
     pub clusters: &'a [String],
 }
 
 /// What is written, and what becomes of the service in each cluster.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ExposePlan {
-    /// In the order of the members; those that are no business of this are left out.
+    /// In the order of the members, without those that are not concerned.
     pub clusters: Vec<InCluster>,
     /// The writes.
     pub changes: Writes,
     /// The Gateways as they would be.
     pub manifests: Vec<(ClusterName, Value)>,
-    /// What should be known besides.
+    /// What else the user should know.
     pub findings: Findings,
 }
 
@@ -49,7 +49,7 @@ impl ExposePlan {
         self.clusters.iter().any(|cluster| cluster.outcome.is_change())
     }
 
-    /// The same plan as what is left of one that was carried out in part: what that changed counts as changed.
+    /// The same plan as the rest of one that was carried out in part: what that one changed counts as changed.
     #[must_use]
     pub fn continuing(mut self, earlier: &Self) -> Self {
         for cluster in &mut self.clusters {
@@ -82,7 +82,7 @@ pub enum Outcome {
     Exposes,
     /// It is exposed already: nothing is written.
     Stands(Opening),
-    /// It is taken back; where another Gateway opens it too, it stays open by that.
+    /// It is taken back; if another Gateway opens it too, it stays open by that one.
     Unexposes {
         /// What still opens it.
         still: Option<Opening>,
@@ -102,7 +102,7 @@ impl Outcome {
 /// Exposes the service in every cluster that has endpoints of it, or in those of them that are named.
 ///
 /// # Errors
-/// A refusal where no cluster has the service or endpoints of it, where a cluster has no east-west gateway, and where somebody
+/// A refusal if no cluster has the service or endpoints of it, if a cluster has no east-west gateway, and if someone
 /// else's Gateway has the name of ours.
 pub fn expose(request: &ExposeRequest<'_>, seen: &[&ObservedTraffic]) -> Result<ExposePlan> {
     let serving = serving(request, seen)?;
@@ -125,7 +125,7 @@ pub fn expose(request: &ExposeRequest<'_>, seen: &[&ObservedTraffic]) -> Result<
 /// Takes the service out of our Gateways, and deletes those that open nothing else. The Service itself need not be there.
 ///
 /// # Errors
-/// A refusal where the service is neither known nor exposed anywhere.
+/// A refusal if the service neither exists nor is exposed anywhere.
 pub fn unexpose(request: &ExposeRequest<'_>, seen: &[&ObservedTraffic]) -> Result<ExposePlan> {
     let all = chosen(request.clusters, seen)?;
     let mut plan = ExposePlan::default();
@@ -178,7 +178,8 @@ fn opened(cluster: &ObservedTraffic, service: &ServiceName) -> Result<(Write, Va
             Ok((Write::Create { manifest: manifest.clone() }, manifest))
         }
         Standing::Ours(own) => {
-            // A host that another Gateway opens meanwhile is left to it: twice on one gateway drops one of the servers.
+            // A host that another Gateway has since opened is left to it: twice on one gateway drops one of the
+            // servers.
             let others = mesh_shared::model::istio::exposure::all_hosts(cluster);
             let taken = |known: &String| others.iter().any(|other| !other.ours && covers(&other.host, known));
             let mut hosts: Vec<String> = own.hosts.iter().filter(|known| !taken(known)).cloned().chain([host]).collect();

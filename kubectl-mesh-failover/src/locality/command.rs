@@ -108,7 +108,7 @@ enum LocalityVerb {
     Remove(RemoveArguments),
 }
 
-/// What a rule is to say.
+/// What a rule should say.
 #[derive(Debug, Args)]
 struct RuleArguments {
     /// Which region takes over from which
@@ -251,7 +251,7 @@ async fn remove(arguments: &RemoveArguments, mesh: &MeshArguments, session: &Ses
     let members = observe(mesh, session, &Wanted::service(&service, Facets::Rules)).await?;
     let plan = plan_removal(&service, MANAGER, &seen(&members))?;
     let proposal = proposal(&plan);
-    // What is given back was valid before.
+    // What is restored was valid before.
     if consent(&proposal, &members, &arguments.write, session.terminal).await? == Consent::Given {
         carry_out(&proposal.changes, &members).await?;
         session.terminal.say(&words::removed(&plan));
@@ -283,7 +283,7 @@ impl RuleArguments {
     }
 }
 
-/// Istio takes no shorter one.
+/// Istio accepts no shorter one.
 fn at_least_a_millisecond(text: &str) -> Result<Duration> {
     let short = || {
         Error::usage(format!("{text:?} is too short")).because("Istio takes no shorter one").fix("write 1ms or more")

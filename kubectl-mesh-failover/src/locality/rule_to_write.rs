@@ -20,13 +20,13 @@ use super::damaged::damaged;
 use super::request::LocalityRequest;
 use super::rule_plan::{ClusterPlan, RulePlan};
 
-/// Namespaces that are named one by one in a note.
+/// How many namespaces a note names one by one.
 const NAMED: usize = 5;
 
 /// What is done in one cluster that has the service's namespace.
 ///
 /// # Errors
-/// A refusal where a rule excludes failover, or no name is left for ours.
+/// A refusal if a rule excludes failover, or no name is left for ours.
 pub fn in_cluster(
     request: &LocalityRequest,
     wanted: &Wanted,
@@ -120,8 +120,8 @@ impl<'a> Place<'a> {
         Ok(RulePlan { key: key.clone(), rewrite: made(&key, &merged, self.request.manager), why })
     }
 
-    /// What a rule of our own begins with: its host, and the policy of the rule that would govern without it, since the first
-    /// rule that is found governs whole.
+    /// What a rule of our own starts from: its host, and the policy of the rule that would govern without it, since the
+    /// first rule found governs as a whole.
     fn start(&self, spec: &Value, own: &Value, findings: &mut Findings) -> Value {
         let service = &self.request.service;
         let host = service.host();
@@ -129,7 +129,7 @@ impl<'a> Place<'a> {
         let others = self.seen.destination_rules().iter().filter(|rule| *rule != own);
         let index = RuleIndex::new(others, &self.seen.mesh_config);
         let at_home = index.governing(&service.namespace, &service.namespace, &host).all;
-        // A namespace that has no name has no rules of its own.
+        // The namespace without a name has no rules of its own.
         let elsewhere = index.governing("", &service.namespace, &host).all;
         let Some(source) = at_home.as_ref().or(elsewhere.as_ref()) else { return start };
         let key = source.policy_rule().key();
@@ -169,7 +169,7 @@ impl<'a> Place<'a> {
     }
 }
 
-/// Everything of a rule but whom it is for. Subsets of a rule for the same host count beside ours anyway.
+/// Everything in a rule except whom it applies to. Subsets of a rule for the same host count beside ours anyway.
 fn policy_of(source: &Consolidated<'_>, host: &str) -> Value {
     let mut spec = source.policy_rule().object["spec"].as_object().cloned().unwrap_or_default();
     for key in ["host", "exportTo", "workloadSelector", "subsets"] {
@@ -182,7 +182,7 @@ fn policy_of(source: &Consolidated<'_>, host: &str) -> Value {
     Value::Object(spec)
 }
 
-/// Namespaces whose clients will be governed by something else, with what that is.
+/// Namespaces whose clients something else will govern, and what.
 fn not_governed(seen: &ObservedTraffic, service: &ServiceName, rules: &[RulePlan]) -> Vec<Finding> {
     let after = after(seen, rules);
     let index = RuleIndex::new(&after, &seen.mesh_config);
@@ -211,7 +211,7 @@ fn after(seen: &ObservedTraffic, rules: &[RulePlan]) -> Vec<Value> {
     let standing = seen.destination_rules().iter().filter(|object| !rules.iter().any(|rule| is(object, rule)));
     let written = rules.iter().filter_map(|rule| rule.rewrite.after.as_ref()).map(|after| {
         let mut after = after.clone();
-        // One that is new is the youngest.
+        // A new rule is the youngest.
         if after["metadata"]["creationTimestamp"].is_null() {
             after["metadata"]["creationTimestamp"] = "9999".into();
         }

@@ -34,7 +34,7 @@ pub fn service_regions(service: &ServiceName, observed: &[&ObservedTraffic]) -> 
 /// The pairs that are wanted: those of `--failover`, else both directions between the two regions of the service.
 ///
 /// # Errors
-/// A refusal where they are not given and the service is not in just two regions, and where a region does not exist.
+/// A refusal if they are not given and the service is not in exactly two regions, and if a region does not exist.
 pub fn pairs(request: &LocalityRequest, observed: &[&ObservedTraffic]) -> Result<Vec<FailoverPair>> {
     let all = observed_regions(observed);
     let of_service = service_regions(&request.service, observed);
@@ -69,7 +69,7 @@ pub fn pairs(request: &LocalityRequest, observed: &[&ObservedTraffic]) -> Result
         .fix("name regions as they are, or label the nodes first: kubectl mesh-failover regions"))
 }
 
-/// What stands in the way of these pairs, or goes without saying.
+/// What prevents these pairs from working, or follows from them.
 pub fn findings(pairs: &[FailoverPair], service: &ServiceName, observed: &[&ObservedTraffic]) -> Findings {
     let mut findings: Findings = unnamed(pairs, &service_regions(service, observed)).into_iter().collect();
     let mut ready: BTreeMap<String, Vec<&ObservedTraffic>> = BTreeMap::new();

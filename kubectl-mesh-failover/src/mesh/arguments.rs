@@ -20,7 +20,7 @@ impl ServiceArguments {
     /// The service's name.
     ///
     /// # Errors
-    /// A usage error where the text names none.
+    /// A usage error if the text does not name one.
     pub fn name(&self) -> Result<ServiceName> {
         ServiceName::parse(&self.service, self.namespace.as_deref())
     }
@@ -45,7 +45,7 @@ pub struct MeshArguments {
     pub istio_namespace: String,
 }
 
-/// What every verb takes that writes to clusters.
+/// The arguments of every verb that writes to clusters.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Write")]
 pub struct WriteArguments {

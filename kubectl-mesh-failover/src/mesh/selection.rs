@@ -7,10 +7,10 @@ use mesh_shared::model::seen::observed_traffic::ObservedTraffic;
 use mesh_shared::plugin::did_you_mean::near;
 use mesh_shared::plugin::error::{Error, Result};
 
-/// The clusters of these names in the order of the mesh, or all of them where none is named.
+/// The clusters of these names in the order of the mesh, or all of them if none is named.
 ///
 /// # Errors
-/// A usage error where a name is no cluster of the mesh, with those that are.
+/// A usage error if a name is not a cluster of the mesh, with those that are.
 pub fn chosen<'a>(names: &[String], seen: &[&'a ObservedTraffic]) -> Result<Vec<&'a ObservedTraffic>> {
     if let Some(unknown) =
         names.iter().find(|name| !seen.iter().any(|cluster| cluster.membership.name.as_str() == *name))
@@ -23,7 +23,7 @@ pub fn chosen<'a>(names: &[String], seen: &[&'a ObservedTraffic]) -> Result<Vec<
     Ok(seen.iter().filter(is_chosen).copied().collect())
 }
 
-/// The error for a name that is no cluster of the mesh.
+/// The error for a name that is not a cluster of the mesh.
 pub fn no_member(what: &str, name: &str, seen: &[&ObservedTraffic]) -> Error {
     let all: Vec<&str> = seen.iter().map(|cluster| cluster.membership.name.as_str()).collect();
     Error::usage(format!("{what} names cluster {name:?}, which is not in the mesh"))
@@ -32,7 +32,7 @@ pub fn no_member(what: &str, name: &str, seen: &[&ObservedTraffic]) -> Error {
         .fix("name clusters as the mesh does, not by their contexts")
 }
 
-/// The error for a service that stands in no cluster: with what its namespace has, and the names that are near there, or else
+/// The error for a service that exists in no cluster, with what its namespace has and the similar names there, or else
 /// the namespaces that have one of this name.
 pub fn no_service(service: &ServiceName, seen: &[&ObservedTraffic]) -> Error {
     let all: BTreeSet<&ServiceName> = seen.iter().flat_map(|cluster| cluster.services.by_name.keys()).collect();
