@@ -202,7 +202,7 @@ fn somebody_elses_gateway_of_that_name_is_left_as_it_is() {
     insta::assert_snapshot!(kit.plain(&refused.stderr), @r"
     error: Gateway istio-system/cross-network-gateway in east is not ours
       where: context east, Gateway istio-system/cross-network-gateway
-      why:   it lacks the label app.kubernetes.io/managed-by=kubectl-mesh-failover, so that somebody else keeps it
+      why:   it lacks the label app.kubernetes.io/managed-by=kubectl-mesh-failover, so someone else manages it
       do:    add helloworld.sample.svc.cluster.local to its hosts yourself
              or hand it over: kubectl --context east -n istio-system label gateways.networking.istio.io cross-network-gateway app.kubernetes.io/managed-by=kubectl-mesh-failover --overwrite
     Nothing was written.

@@ -22,7 +22,7 @@ const EXAMPLES: &str = "\
 # In every cluster that has endpoints of it: failover is mutual
 kubectl mesh-failover expose helloworld.sample --contexts east,west
 
-# In one cluster alone: the others fail over to it
+# Only in one cluster: the others fail over to it
 kubectl mesh-failover expose helloworld.sample --clusters west
 
 # What would be written, as manifests
@@ -35,7 +35,7 @@ const UNEXPOSE_EXAMPLES: &str = "\
 # In every cluster
 kubectl mesh-failover unexpose helloworld.sample --contexts east,west
 
-# In one cluster alone
+# Only in one cluster
 kubectl mesh-failover unexpose helloworld.sample --clusters west";
 
 /// How many conflicts with other runs that change the same Gateway are tolerated.

@@ -49,7 +49,7 @@ impl<'a> Standing<'a> {
             Error::refused(format!("{key} in {} is not as we write it", cluster.membership.name))
                 .at(format!("context {}, {key}", cluster.identity.context))
                 .because("it has our label, and no server that passes TLS through on the east-west gateway's port")
-                .fix("somebody changed it: put that server back, or delete the Gateway and expose again")
+                .fix("someone changed it: put that server back, or delete the Gateway and expose again")
         })?;
         Ok(Self::Ours(Own { object, server, hosts }))
     }

@@ -190,7 +190,7 @@ fn opened(cluster: &ObservedTraffic, service: &ServiceName) -> Result<(Write, Va
         }
         Standing::Foreign(gateway) => Err(Error::refused(format!("{gateway} in {} is not ours", cluster.membership.name))
             .at(format!("context {}, {gateway}", cluster.identity.context))
-            .because(format!("it lacks the label {}={MANAGER}, so that somebody else keeps it", mesh_shared::model::kube::managed_by::MANAGED_BY))
+            .because(format!("it lacks the label {}={MANAGER}, so someone else manages it", mesh_shared::model::kube::managed_by::MANAGED_BY))
             .fix(format!("add {host} to its hosts yourself"))
             .fix(format!(
                 "or hand it over: kubectl --context {} -n {} label gateways.networking.istio.io {} {}={MANAGER} --overwrite",
@@ -220,7 +220,7 @@ fn serving<'a>(request: &ExposeRequest<'_>, seen: &[&'a ObservedTraffic]) -> Res
         let standing = seen.iter().filter(|cluster| cluster.services.by_name.contains_key(service));
         let standing: Vec<&str> = standing.map(|cluster| cluster.membership.name.as_str()).collect();
         return Err(Error::refused(format!("{service} has no endpoints in any cluster"))
-            .because(format!("its Service stands in {}, and selects no pod there", standing.join(", ")))
+            .because(format!("its Service exists in {}, and selects no pod there", standing.join(", ")))
             .fix("start its pods first"));
     }
     if request.clusters.is_empty() {
@@ -268,7 +268,7 @@ fn findings(service: &ServiceName, seen: &[&ObservedTraffic], serving: &[&Observ
             && !cluster.east_west_gateways().is_empty()
         {
             let what = format!(
-                "{}: its east-west gateway has no address yet, so that nobody reaches it",
+                "{}: its east-west gateway has no address yet, so it cannot be reached",
                 cluster.membership.name
             );
             findings.push(of(codes::NO_GATEWAY_ADDRESS.found(what)).as_documented());
@@ -285,7 +285,7 @@ fn findings(service: &ServiceName, seen: &[&ObservedTraffic], serving: &[&Observ
         .collect();
     if !absent.is_empty() {
         let absent = absent.join(", ");
-        let what = format!("it does not resolve in {absent}, where no Service of that name stands");
+        let what = format!("it does not resolve in {absent}, where no Service of that name exists");
         findings.push(codes::NOT_RESOLVED.found(what).place(absent).as_documented());
     }
     findings

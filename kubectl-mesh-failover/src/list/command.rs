@@ -31,7 +31,7 @@ pub struct ListArguments {
     /// One service: NAME.NAMESPACE, its host, or NAME with -n
     #[arg(value_name = "SERVICE")]
     service: Option<String>,
-    /// One namespace alone
+    /// Only this namespace
     #[arg(short, long, value_name = "NAMESPACE")]
     namespace: Option<String>,
     #[command(flatten)]

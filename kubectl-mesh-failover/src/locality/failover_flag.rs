@@ -59,7 +59,7 @@ fn refuse_wrong_region(pair: &FailoverPair) -> Result<()> {
     }
     for region in [&pair.from, &pair.to] {
         if region.contains(['/', '*']) {
-            return Err(Error::usage(format!("--failover names {region:?}, which is no region"))
+            return Err(Error::usage(format!("--failover names {region:?}, which is not a region"))
                 .because("Istio's failover knows whole regions, no zones and no patterns")
                 .fix("name the region alone, without its zone"));
         }

@@ -79,12 +79,12 @@ pub fn refuse_conflicts(plan: &LocalityPlan, take_over: &TakeOver) -> Result<()>
         .map(|plan| plan.context.as_str())
         .collect();
     contexts.dedup();
-    Err(Error::refused(format!("for {} to fail over, fields of somebody else's have to change", plan.service))
+    Err(Error::refused(format!("for {} to fail over, fields that others own have to change", plan.service))
         .at(format!("context {}", contexts.join(", ")))
         .because(conflicts.join("\n"))
         .fix("change these fields where they are kept, then run the same command again")
         .fix(
-            "or take them over by adding --take-over: what stood there is noted in the rule, and remove gives it back",
+            "or take them over by adding --take-over: the rule keeps the old values, and remove restores them",
         ))
 }
 

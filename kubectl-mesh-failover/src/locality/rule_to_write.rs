@@ -116,7 +116,7 @@ impl<'a> Place<'a> {
         let start = self.start(&json!({}), &Value::Null, findings);
         let merged = merge(&start, self.wanted).map_err(|error| self.at(error, &key))?;
         findings.extend(merged.findings.iter().map(|finding| self.of(finding, &key)));
-        let why = format!("no rule for exactly this host stands in namespace {}", service.namespace);
+        let why = format!("no rule for exactly this host exists in namespace {}", service.namespace);
         Ok(RulePlan { key: key.clone(), rewrite: made(&key, &merged, self.request.manager), why })
     }
 

@@ -81,7 +81,7 @@ pub fn findings(pairs: &[FailoverPair], service: &ServiceName, observed: &[&Obse
     let targets: BTreeSet<&String> = pairs.iter().map(|pair| &pair.to).collect();
     for region in targets {
         let Some(serving) = ready.get(region) else {
-            let what = format!("{region} has no ready endpoint of {service} now: nobody would take over there");
+            let what = format!("{region} has no ready endpoint of {service} now, so nothing there could take over");
             findings.push(codes::TARGET_NOT_READY.found(what).as_documented());
             continue;
         };

@@ -54,7 +54,7 @@ pub fn differences(plan: &LocalityPlan, told: &[Told]) -> String {
     }
     let conflicts = plan.conflicts(&TakeOver::Nothing);
     if !conflicts.is_empty() {
-        parts.push(format!("Somebody else's, changed only by --take-over:\n{}", conflicts.join("\n")));
+        parts.push(format!("Owned by others, changed only by --take-over:\n{}", conflicts.join("\n")));
     }
     let damaged: Vec<String> = plan.damaged().map(|damaged| damaged.finding().what).collect();
     if !damaged.is_empty() {

@@ -35,9 +35,10 @@ pub struct MeshArguments {
     /// By default the current context and its peers, which are found from its remote secrets.
     #[arg(long, value_name = "A,B,…", value_delimiter = ',', global = true)]
     pub contexts: Vec<String>,
-    /// One of them, whose peers are found
+    /// Context to discover the mesh from
     ///
-    /// From its remote secrets, where --contexts is not given. By default the kubeconfig's current context.
+    /// Its peers are found through its remote secrets; not with --contexts. By default the kubeconfig's current
+    /// context.
     #[arg(long, value_name = "NAME", global = true, conflicts_with = "contexts")]
     pub context: Option<String>,
     /// Namespace of istiod

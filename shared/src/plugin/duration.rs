@@ -9,8 +9,9 @@ use crate::plugin::error::{Error, Result};
 /// # Errors
 /// A usage error that says what is wrong.
 pub fn parse_duration(text: &str) -> Result<Duration> {
-    let wrong =
-        |why: &str| Error::usage(format!("{text:?} is no duration")).because(why).fix("write it as 90s, 5m or 1h30m");
+    let wrong = |why: &str| {
+        Error::usage(format!("{text:?} is not a duration")).because(why).fix("write it as 90s, 5m or 1h30m")
+    };
     if let Ok(seconds) = text.parse::<u64>() {
         return Ok(Duration::from_secs(seconds));
     }

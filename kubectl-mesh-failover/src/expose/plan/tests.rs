@@ -50,7 +50,7 @@ fn every_cluster_with_endpoints_gets_a_gateway_with_the_one_host() {
     let Write::Create { manifest } = writes(&plan.changes)[0] else { panic!("{plan:?}") };
     assert_eq!(manifest["metadata"]["name"], NAME);
     assert_eq!(manifest["spec"]["selector"], json!({"istio": "eastwestgateway"}));
-    assert_eq!(plan.findings.sentences(), ["it does not resolve in north, where no Service of that name stands"]);
+    assert_eq!(plan.findings.sentences(), ["it does not resolve in north, where no Service of that name exists"]);
 }
 
 #[test]

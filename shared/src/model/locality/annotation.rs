@@ -31,7 +31,7 @@ impl fmt::Display for Damage {
         match self {
             Self::Form(what) => f.write_str(what),
             Self::Version(version) => {
-                write!(f, "it is of version {version}, and this plugin knows version {VERSION} alone")
+                write!(f, "it is of version {version}, and this plugin knows only version {VERSION}")
             }
         }
     }
@@ -50,7 +50,7 @@ pub fn read(object: &Value, manager: &str) -> Result<Vec<Edit>, Damage> {
     match &object["metadata"]["annotations"][key(manager)] {
         Value::Null => Ok(Vec::new()),
         Value::String(text) => parse(text),
-        _ => Err(Damage::Form("it is no text".into())),
+        _ => Err(Damage::Form("it is not text".into())),
     }
 }
 
@@ -67,7 +67,7 @@ fn parse(text: &str) -> Result<Vec<Edit>, Damage> {
         Damage::Form(if error.is_eof() {
             format!("it breaks off after {} characters", text.chars().count())
         } else {
-            format!("it is no JSON from line {}, column {} on", error.line(), error.column())
+            format!("it is not valid JSON from line {}, column {} on", error.line(), error.column())
         })
     })?;
     let edits = match value {
@@ -76,7 +76,7 @@ fn parse(text: &str) -> Result<Vec<Edit>, Damage> {
             match map.shift_remove("version").as_ref().map(Value::as_u64) {
                 Some(Some(VERSION)) => {}
                 Some(Some(other)) => return Err(Damage::Version(other)),
-                Some(None) => return Err(Damage::Form("its version is no number".into())),
+                Some(None) => return Err(Damage::Form("its version is not a number".into())),
                 None => return Err(Damage::Form("it has no version".into())),
             }
             match (map.shift_remove("edits"), map.is_empty()) {
@@ -145,11 +145,11 @@ mod tests {
             assert_eq!(damage(cut), format!("it breaks off after {end} characters"), "{cut}");
         }
         assert_eq!(damage(""), "it is empty");
-        assert_eq!(damage(7), "it is no text");
-        assert_eq!(damage("yes"), "it is no JSON from line 1, column 1 on");
+        assert_eq!(damage(7), "it is not text");
+        assert_eq!(damage("yes"), "it is not valid JSON from line 1, column 1 on");
         assert_eq!(damage("7"), "it is neither an object nor a list");
         assert_eq!(damage("{}"), "it has no version");
-        assert_eq!(damage(r#"{"version":"1","edits":[]}"#), "its version is no number");
+        assert_eq!(damage(r#"{"version":"1","edits":[]}"#), "its version is not a number");
         assert_eq!(damage(r#"{"version":1}"#), "it has no list of edits");
         assert_eq!(damage(r#"{"version":1,"edits":{}}"#), "it has no list of edits");
         assert_eq!(damage(r#"{"version":1,"edits":[],"more":1}"#), "it has keys that its version does not have");
@@ -164,6 +164,6 @@ mod tests {
     fn a_version_that_is_not_known_is_not_guessed_at() {
         let newer = r#"{"version":2,"edits":[{"path":["a"],"new":1}]}"#;
         assert_eq!(read(&rule(newer), US), Err(Damage::Version(2)));
-        assert_eq!(damage(newer), "it is of version 2, and this plugin knows version 1 alone");
+        assert_eq!(damage(newer), "it is of version 2, and this plugin knows only version 1");
     }
 }

@@ -213,7 +213,7 @@ fn into_detection(policy: &mut Map<String, Value>, place: &str, wanted: &Wanted,
 fn kept_percent(place: &str, percent: u32, needs: &[Need]) -> String {
     let kept = format!("{place} keeps its maxEjectionPercent {percent}");
     match needs.first() {
-        _ if percent == 100 => format!("{kept}: a fault of all hosts leaves nobody to be asked"),
+        _ if percent == 100 => format!("{kept}: if all hosts fail, none is left to ask"),
         Some(need) => format!("{kept}: today that lets {} of {} hosts go", may_eject(need.hosts, percent), need.hosts),
         None => kept,
     }
@@ -240,7 +240,7 @@ fn overriding_subsets(spec: &Value) -> Vec<Finding> {
                 .collect();
             let name = subset["name"].as_str().unwrap_or_default();
             (!own.is_empty()).then(|| {
-                let what = format!("subset {name} has its own {}, which stands for its traffic", own.join(", "));
+                let what = format!("subset {name} has its own {}, which replaces this for its traffic", own.join(", "));
                 codes::SUBSET_OVERRIDES.found(what).field(format!("subsets.{name}.trafficPolicy")).as_documented()
             })
         })

@@ -47,7 +47,7 @@ pub fn install(plugin: &str, folder: Option<&Path>) -> Result<Written> {
     let stood = match fs::read_to_string(&file) {
         Ok(found) if found == text => true,
         Ok(found) if !found.contains(MARK) => {
-            return Err(Error::refused(format!("{} is somebody else's", file.display()))
+            return Err(Error::refused(format!("{} belongs to someone else", file.display()))
                 .because("it does not say that this command wrote it")
                 .fix("move it away, or name another folder: --dir DIR"));
         }

@@ -11,9 +11,10 @@ use crate::plugin::terminal::Terminal;
 
 /// Complete verbs, flags and names at a TAB
 ///
-/// kubectl completes a plugin through a helper in PATH, which `install` puts there: beside the plugin, else into ~/.local/bin if
-/// that is in PATH. A file of somebody else's stays. Offered are verbs and flags, and the names that stand in your kubeconfig and
-/// in the clusters: contexts, services, workloads, regions. Clusters are only read, for two seconds at most.
+/// kubectl completes a plugin through a helper in PATH, which `install` puts there: beside the plugin, else into
+/// ~/.local/bin if that is in PATH. Files of others are never overwritten. Completes verbs, flags, and names from your
+/// kubeconfig and the clusters: contexts, services, workloads, regions. Clusters are only read, for two seconds at
+/// most.
 #[derive(Debug, Args)]
 pub struct CompletionArguments {
     /// What is wanted: install, bash, zsh or fish
@@ -84,7 +85,7 @@ pub fn examples(plugin: &str) -> String {
 /// What is printed once the helper is installed.
 fn installed(written: &Written) -> String {
     let path = written.path.display();
-    let first = if written.stood { format!("{path} stands already.") } else { format!("Wrote {path}.") };
+    let first = if written.stood { format!("{path} exists already.") } else { format!("Wrote {path}.") };
     let folder = written.path.parent().unwrap_or(&written.path).display();
     let second = if written.in_path {
         "It works in every shell in which kubectl's own completion does. Where that is not on yet:".to_owned()

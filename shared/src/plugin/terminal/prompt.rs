@@ -15,7 +15,7 @@ pub const LOOK: &str = "look at all of it first: --dry-run=client, or -o yaml";
 /// A refusal that names `--yes` if there is no terminal to ask on; an interruption if Ctrl-C was pressed.
 fn confirm(terminal: Terminal, question: &str) -> Result<bool> {
     if !terminal.asks {
-        return Err(Error::refused("nobody can be asked, since this is no terminal")
+        return Err(Error::refused("cannot ask for confirmation: not a terminal")
             .because(format!("the question would be: {question}"))
             .fix("say yes beforehand: --yes"));
     }
@@ -46,7 +46,7 @@ pub fn consent(terminal: Terminal, yes: bool, question: &str, look: &str) -> Res
 pub fn confirm_by_name(terminal: Terminal, name: &str, flag: &str) -> Result<bool> {
     let question = format!("Type {name} to go on");
     if !terminal.asks {
-        return Err(Error::refused("nobody can be asked, since this is no terminal")
+        return Err(Error::refused("cannot ask for confirmation: not a terminal")
             .because(format!("the question would be: {question}"))
             .fix(format!("answer it beforehand: {flag}={name}")));
     }

@@ -68,7 +68,7 @@ fn a_percentage_of_the_users_own_stays_as_long_as_it_lets_enough_go() {
     assert_eq!(percent(&whole.spec), 100);
     assert_eq!(
         sentences(&whole),
-        ["trafficPolicy keeps its maxEjectionPercent 100: a fault of all hosts leaves nobody to be asked"]
+        ["trafficPolicy keeps its maxEjectionPercent 100: if all hosts fail, none is left to ask"]
     );
 }
 
@@ -138,7 +138,7 @@ fn a_subset_with_a_policy_of_its_own_is_told() {
     ]});
     assert_eq!(
         sentences(&merge(&spec, &wanted()).unwrap()),
-        ["subset v1 has its own outlierDetection, which stands for its traffic"]
+        ["subset v1 has its own outlierDetection, which replaces this for its traffic"]
     );
 }
 
