@@ -342,7 +342,10 @@ fn the_seeds_own_rule_never_fails_over_on_errors_and_lacks_one_field() {
     let Some(kit) = mesh() else { return };
     let before = kit.users_rule("east", &seed(&kit));
     let shown = kit.locality("show", &[]).ok();
-    assert!(shown.contains("maxEjectionPercent 10 (default) of 2 hosts is less than one: nothing is ever ejected"), "{shown}");
+    assert!(
+        shown.contains("maxEjectionPercent 10 (default) of 2 hosts is less than one: nothing is ever ejected"),
+        "{shown}"
+    );
 
     kit.apply("east", &[fault()]);
     // What the fault answers has no line ends.
