@@ -9,10 +9,10 @@ use crate::model::kube::kinds::Target;
 use crate::model::kube::write::Write;
 use crate::plugin::error::{Error, Kind, Result};
 
-/// Carries the write out, and returns the object that stands then; none after a deletion.
+/// Carries out the write and returns the resulting object; none after a deletion.
 ///
 /// # Errors
-/// [`Kind::Conflict`] where the precondition does not hold any more; any other where the API server refuses or does not answer.
+/// [`Kind::Conflict`] if the precondition no longer holds; any other if the API server refuses or does not answer.
 pub async fn carry_out(cluster: &Cluster, write: &Write, manager: &str) -> Result<Option<Value>> {
     match write {
         Write::Create { manifest } => match write::create(cluster, manifest, manager).await? {

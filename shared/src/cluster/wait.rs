@@ -1,5 +1,5 @@
-//! Waiting for a named state, until a deadline that the caller hands on. Each says at the deadline what was waited for
-//! and what was seen last.
+//! Waits for a named state until the caller's deadline. At the deadline, each says what it was waiting for and what it
+//! saw last.
 
 mod control_plane;
 pub(crate) mod gateway;
@@ -20,10 +20,10 @@ use super::api_fault::seconds;
 use super::context::Cluster;
 use crate::plugin::error::Error;
 
-/// Told in a few words whenever what is still missing changes.
+/// Called with a few words whenever what is still missing changes.
 pub type Progress<'a> = &'a (dyn Fn(String) + Send + Sync);
 
-/// An operator's error or a pod that cannot start counts when it lasts this long: healthy installs show both for seconds.
+/// An operator's error or a pod that cannot start counts if it lasts this long: healthy installs show both for seconds.
 const BEARABLE: Duration = Duration::from_secs(20);
 
 /// How long trouble has lasted without a pause.
@@ -43,7 +43,7 @@ impl Trouble {
         self.since.get_or_insert_with(Instant::now).elapsed() >= BEARABLE
     }
 
-    /// Passes words on when they are new, as much of them as one line of progress holds.
+    /// Passes words on if they are new, cut to one line of progress.
     fn tell(&mut self, words: &str, progress: Progress<'_>) {
         if self.told != words {
             words.clone_into(&mut self.told);
@@ -61,7 +61,7 @@ fn shortened(words: &str) -> String {
     }
 }
 
-/// The error of a deadline.
+/// The error at a deadline.
 fn late(cluster: &Cluster, awaited: &str, place: &str, since: Instant, last: String) -> Error {
     Error::failed(format!("{awaited} in {} took longer than {}", cluster.context, seconds(since.elapsed())))
         .at(format!("context {}, {place}", cluster.context))

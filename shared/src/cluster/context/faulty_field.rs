@@ -1,16 +1,16 @@
-//! Which field of a kubeconfig is not as it should be. The parser's own words quote values, which may be keys and tokens: here it is
-//! found by what kube takes of its parts alone, and told by its place.
+//! Which field of a kubeconfig is wrong. The parser's own words quote values, which may be keys and tokens: here the
+//! field is found only by whether kube accepts a part, and reported only by its place.
 
 use kube::config::Kubeconfig;
 use serde::Deserialize as _;
 use serde_json::{Map, Value, json};
 
-/// What is wrong with a text that is no kubeconfig, such as `users[0].user.token is of another type than a kubeconfig has there`.
+/// What is wrong with a text that is not a kubeconfig, such as `users[0].user.token has the wrong type`.
 pub(super) fn wrong(text: &str) -> String {
     let documents: Result<Vec<Value>, _> = serde_yaml::Deserializer::from_str(text).map(Value::deserialize).collect();
     let Ok(documents) = documents else { return "it cannot be read as YAML".into() };
     let wrong = documents.iter().find(|document| !Shape::File.fits(document));
-    // Two of one field are taken for the last one here.
+    // Of a field that is there twice, only the last is seen here.
     wrong.map_or_else(
         || "a field stands there twice, or in a form that is not known".into(),
         |document| Shape::File.wrong_in(document, ""),
@@ -35,7 +35,7 @@ enum Shape {
 }
 
 impl Shape {
-    /// Whether kube takes it.
+    /// Whether kube accepts it.
     fn fits(self, value: &Value) -> bool {
         // JSON is YAML.
         Kubeconfig::from_yaml(&self.whole(value).to_string()).is_ok()
@@ -59,7 +59,7 @@ impl Shape {
         }
     }
 
-    /// Fields without which it is not read.
+    /// Fields that it must have to be read.
     fn required(self) -> &'static [&'static str] {
         match self {
             Self::NamedCluster | Self::NamedContext | Self::NamedUser | Self::Provider => &["name"],
@@ -68,7 +68,7 @@ impl Shape {
         }
     }
 
-    /// What an item, or a field of this name, is.
+    /// Which part an item, or the field of this name, is.
     fn inside(self, field: Option<&str>) -> Option<Self> {
         Some(match (self, field) {
             (Self::File, Some("clusters")) => Self::Clusters,
@@ -86,7 +86,8 @@ impl Shape {
         })
     }
 
-    /// What is wrong in a value that does not fit. Every field that is named is one that kube knows: it takes all others as they are.
+    /// What is wrong in a value that does not fit. Only names fields that kube knows: it accepts all others as they
+    /// are.
     fn wrong_in(self, value: &Value, at: &str) -> String {
         let deeper = |inside: Option<Self>, value: &Value, at: &str| match inside {
             Some(shape) => shape.wrong_in(value, at),
@@ -115,7 +116,7 @@ impl Shape {
         deeper(None, value, if at.is_empty() { "the whole of it" } else { at })
     }
 
-    /// Nothing but one field, beside what is required.
+    /// Only this field, besides those that are required.
     fn alone(self, field: &str, value: &Value) -> Value {
         let mut fields: Map<String, Value> =
             self.required().iter().map(|field| ((*field).to_owned(), String::new().into())).collect();

@@ -12,7 +12,7 @@ use crate::plugin::error::{Error, Result};
 /// The merged kubeconfig: `--kubeconfig` alone, else every file of `$KUBECONFIG` that exists, else `~/.kube/config`.
 ///
 /// # Errors
-/// Where no file is there, or one cannot be read or parsed; the error names the file and, where it is known, the line.
+/// If no file exists, or one cannot be read or parsed; the error names the file and, if known, the line.
 pub(super) fn read(connection: &Connection) -> Result<Kubeconfig> {
     if let Some(path) = &connection.kubeconfig {
         return read_one(path);
@@ -49,7 +49,7 @@ fn read_one(path: &Path) -> Result<Kubeconfig> {
             .because(source.to_string())
             .fix("name another file: --kubeconfig FILE"),
         KubeconfigError::Parse(source) => {
-            // Not one of the parser's words: they quote values, and show the lines around.
+            // None of the parser's words: they quote values, and show the lines around.
             let file = path.display();
             let place = match source.location() {
                 Some(at) => format!("{file}, line {}, column {}", at.line(), at.column()),
@@ -70,7 +70,7 @@ fn broken(place: String, why: String) -> Error {
 }
 
 /// # Errors
-/// Where the context is not there; the error lists those that are.
+/// If the context does not exist; the error lists those that do.
 pub(super) fn must_have(kubeconfig: &Kubeconfig, context: &str) -> Result<()> {
     let names: Vec<&str> = kubeconfig.contexts.iter().map(|named| named.name.as_str()).collect();
     if names.contains(&context) {

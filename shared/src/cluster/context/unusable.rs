@@ -1,5 +1,6 @@
-//! What makes a context unusable, in sentences of our own: kube's quote values of the kubeconfig, which may be secrets (a password in
-//! `proxy-url`, a key where the path of one belongs). Names of fields and entries are told, and what the operating system says.
+//! What makes a context unusable, in our own sentences: kube's quote values of the kubeconfig, which may be secrets (a
+//! password in `proxy-url`, a key in place of its path). Names of fields and entries are shown, and what the operating
+//! system says.
 
 use kube::client::RustlsTlsError;
 use kube::config::{KubeconfigError, LoadDataError};
@@ -28,7 +29,7 @@ pub(super) fn kubeconfig(error: &KubeconfigError) -> String {
     }
 }
 
-/// The path is not told: where somebody has put the key itself, it is no path.
+/// The path is not shown: it may be the key itself, put in the wrong place.
 fn data(field: &str, error: &LoadDataError) -> String {
     match error {
         LoadDataError::DecodeBase64(_) => format!("{field}-data is no base64"),
@@ -37,7 +38,7 @@ fn data(field: &str, error: &LoadDataError) -> String {
     }
 }
 
-/// What keeps a client from being made of a context, where it is not the credentials.
+/// What keeps a client from being made for a context, other than its credentials.
 pub(super) fn client(error: &kube::Error) -> String {
     match error {
         kube::Error::InferKubeconfig(error) => kubeconfig(error),

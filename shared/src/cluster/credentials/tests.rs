@@ -1,4 +1,5 @@
-//! Plugins that really run, through kube's real client: what is said when they fail, and that nothing of theirs is in it.
+//! Plugins that really run, through kube's real client: what is reported when they fail, and that it holds nothing of
+//! theirs.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -25,7 +26,7 @@ use crate::plugin::terminal::error_message::render;
 const CANARIES: [&str; 4] = ["ENVCANARY", "ARGCANARY", "OUTCANARY", "LINECANARY"];
 const MODES: [&str; 3] = ["Never", "IfAvailable", "Always"];
 
-/// What a plugin runs: it gives a token that has just ended until a file named `fail` is there; then it fails.
+/// What a plugin runs: it gives a token that has just expired until a file named `fail` exists; then it fails.
 const UNTIL_TOLD: &str = r#"if [ -e "$FOLDER/fail" ]; then
     echo '{"status":{"token":"OUTCANARY"}}'
     printf 'your login has \033[2Jended\nLINECANARY\n' >&2
@@ -63,7 +64,7 @@ async fn reached(cluster: &Value, user: &Value) -> Result<Cluster> {
     Ok(connect(&connection, &["east".into()]).await?.remove(0))
 }
 
-/// Nobody listens there: a request that is sent at all fails in another way.
+/// Nothing listens there: a request that is sent at all fails in another way.
 fn nowhere() -> Value {
     json!({"server": "http://127.0.0.1:1"})
 }
@@ -72,7 +73,7 @@ async fn refused(user: &Value) -> Error {
     reached(&nowhere(), user).await.unwrap_err()
 }
 
-/// The error as a person sees it, which has nothing of what it must not have, nor has any other form of it.
+/// The error as a person sees it; neither that nor any other form of it may hold a canary.
 #[track_caller]
 fn seen(error: &Error) -> String {
     let text = render(error, Terminal { live: false, asks: false, colour: false });
@@ -107,7 +108,7 @@ async fn a_plugin_that_fails_at_first_is_told_by_name_code_and_first_line() {
     }
 }
 
-/// What fails on every way to a cluster that there is, once its token has to be renewed and cannot be.
+/// The failure on every way to a cluster once its token has to be renewed and cannot be.
 async fn at_a_refresh(mode: &str) -> Vec<(&'static str, Error)> {
     let folder = TempDir::new().unwrap();
     let cluster = reached(&nowhere(), &plugin(UNTIL_TOLD, mode, folder.path().to_str().unwrap())).await.unwrap();
@@ -206,7 +207,7 @@ async fn an_answer_that_is_none_is_told_and_not_shown() {
             assert_eq!(error.why.as_deref(), Some(why), "{answer}");
         }
     }
-    // A token that ends is looked at when it is used.
+    // A token that expires is only looked at when it is used.
     let answer = r#"{"status": {"token": "OUTCANARY\n", "expirationTimestamp": "2999-01-01T00:00:00Z"}}"#;
     let cluster = reached(&nowhere(), &plugin(&format!("printf %s '{answer}'"), "Never", "")).await.unwrap();
     let error = cluster.must(Call::get("/version")).await.unwrap_err();

@@ -1,4 +1,4 @@
-//! Who reads whom: the peers that a cluster reads, and by what peers reach and read it.
+//! Who reads whom: the peers that a cluster reads, and how peers reach and read it.
 
 use futures::try_join;
 use serde_json::Value;

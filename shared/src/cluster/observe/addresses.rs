@@ -1,4 +1,4 @@
-//! Where the API server may be reached by peers, and which cloud the nodes are in.
+//! Where peers may reach the API server, and which cloud the nodes are in.
 
 use std::net::IpAddr;
 
@@ -88,7 +88,7 @@ fn host(url: &str) -> &str {
     }
 }
 
-/// Whether an address leads nowhere but back to who uses it.
+/// Whether an address only leads back to the machine that uses it.
 fn is_loopback(host: &str) -> bool {
     let name = host.trim_end_matches('.').to_ascii_lowercase();
     match name.parse::<IpAddr>() {

@@ -100,7 +100,7 @@ fn gateway(service: &Value, port: u16, pods: &[PodSeen]) -> EastWestGateway {
     }
 }
 
-/// The labels that all of them have; none where there is no pod.
+/// The labels that all of them share; none if there are no pods.
 fn shared_labels(pods: &[&PodSeen]) -> Option<BTreeMap<String, String>> {
     let (first, rest) = pods.split_first()?;
     let in_all = |key: &String, value: &String| rest.iter().all(|pod| pod.labels.get(key) == Some(value));

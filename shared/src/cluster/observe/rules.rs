@@ -7,7 +7,7 @@ use crate::cluster::context::Cluster;
 use crate::model::seen::rules::Rules;
 use crate::plugin::error::Result;
 
-/// Every DestinationRule, or those of the namespaces that are near where the user may not read all.
+/// Every DestinationRule, or those of the near namespaces if the user may not read all.
 pub(super) async fn observe(cluster: &Cluster, near: &BTreeSet<String>) -> Result<Rules> {
     let (destination_rules, all) = istio(cluster, "DestinationRule", near).await?;
     Ok(Rules { destination_rules, narrowed_to: if all { BTreeSet::new() } else { near.clone() } })

@@ -1,4 +1,5 @@
-//! Which root the cluster's workloads trust, by what istiod would take, and which of them have a certificate from before.
+//! Which root the cluster's workloads trust, by what istiod would use, and which of them still have an older
+//! certificate.
 
 use futures::try_join;
 use jiff::Timestamp;
@@ -53,8 +54,8 @@ pub(super) fn assemble(
     }
 }
 
-/// `cacerts` where it stands, else istiod's own, else the root that is published for the workloads. The last two outlive
-/// their istiod: the caller leaves them out where no istiod governs the namespace.
+/// `cacerts` if it exists, else istiod's own, else the root that is published for the workloads. The last two outlive
+/// their istiod: the caller leaves them out if no istiod governs the namespace.
 fn root(cacerts: Option<&Value>, own: Option<&Value>, published: Option<&Value>, now: Timestamp) -> TrustRoot {
     if let Some(secret) = cacerts {
         return from_secret(secret, now);

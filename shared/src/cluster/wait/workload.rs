@@ -14,11 +14,11 @@ use crate::model::istio::readiness::not_rolled_out;
 use crate::model::kube::kinds::Target;
 use crate::plugin::error::{Error, Result};
 
-/// A dry run costs the webhook's answer only, so that the moment is not missed by much.
+/// A dry run only costs the webhook's answer, so it is asked often enough not to miss the moment by much.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
 
-/// Waits until a pod that asks for a gateway's injection comes back injected from a create that is not carried out. From
-/// then on a gateway's Deployment may be created: a pod admitted earlier keeps the image `auto` for ever.
+/// Waits until a create that is not carried out returns a pod that asks for a gateway's injection as injected. Only
+/// then may a gateway's Deployment be created: a pod admitted earlier keeps the image `auto` for ever.
 ///
 /// # Errors
 /// The deadline, with the last answer.
@@ -34,7 +34,7 @@ pub async fn injection(cluster: &Cluster, namespace: &str, revision: Option<&str
             Err(_) => return Err(late(cluster, "injection", &place, since, last)),
             Ok(Ok((_, pod))) if is_injected(&pod) => return Ok(()),
             Ok(Ok(_)) => last = "a pod comes back without a proxy: no injection webhook governs it yet".into(),
-            // 500 is what a webhook that does not answer makes of it.
+            // A webhook that does not answer makes it a 500.
             Ok(Err(fault)) if fault.code() == Some(403) && !fault.message.contains("webhook") => {
                 return Err(fault.into_error(cluster, &call));
             }
@@ -73,7 +73,7 @@ fn sample(namespace: &str, revision: Option<&str>) -> Value {
     })
 }
 
-/// The webhook has replaced the image.
+/// Whether the webhook has replaced the image.
 fn is_injected(pod: &Value) -> bool {
     pod["spec"]["containers"][0]["image"].as_str().is_some_and(|image| image != "auto")
 }
@@ -138,7 +138,7 @@ fn selected(selector: &Value, labels: &Value) -> bool {
         .is_some_and(|wanted| !wanted.is_empty() && wanted.iter().all(|(key, value)| labels.get(key) == Some(value)))
 }
 
-/// Why a ReplicaSet may not make its pods (quota, Pod Security, a webhook).
+/// Why a ReplicaSet may not create its pods (quota, Pod Security, a webhook).
 fn replica_failure(replica_set: &Value) -> Option<String> {
     let failure = replica_set["status"]["conditions"]
         .as_array()?
