@@ -268,7 +268,7 @@ async fn nothing_of_its_name(cluster: &Cluster, changed: &[Changed]) -> Result<(
             return Err(Error::refused(format!("{} exists already in {}", target.key, cluster.context))
                 .at(format!("context {}, {}", cluster.context, target.key))
                 .because("the drill makes one of this name, and no record says that it belongs to one")
-                .fix("look at it, and delete it where it is not needed:")
+                .fix("look at it, and delete it if it is not needed:")
                 .fix(format!("kubectl --context {} -n {namespace} delete {kind} {name}", cluster.context)));
         }
     }

@@ -189,7 +189,7 @@ pub enum ReadError {
 impl fmt::Display for ReadError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Malformed { line } => write!(formatter, "line {line} of the probe's output is no answer"),
+            Self::Malformed { line } => write!(formatter, "line {line} of the probe's output is not an answer"),
             Self::Incomplete { read, written: Some(written) } => {
                 write!(formatter, "{read} of the probe's {written} answers arrived")
             }

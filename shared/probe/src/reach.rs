@@ -225,7 +225,7 @@ fn fingerprint(connection: &ClientConnection) -> Option<String> {
 fn get(mut stream: impl Read + Write, host: &str, path: &str, bearer: Option<&Bearer>) -> Result<u16, Failure> {
     let failed = at(Stage::Http);
     let request = request(host, path, bearer)
-        .ok_or_else(|| failed(&"the path or the token holds a character that no request may"))?;
+        .ok_or_else(|| failed(&"the path or the token has a character that is not allowed in a request"))?;
     stream.write_all(request.as_bytes()).and_then(|()| stream.flush()).map_err(|error| failed(&error))?;
     let line = first_line(&mut stream).map_err(|error| failed(&error))?;
     status(&line).ok_or_else(|| failed(&"the answer is not HTTP"))

@@ -173,7 +173,7 @@ impl Fault {
                 .at(format!("context {}, {address}", cluster.context))
                 .because(match self.message.as_str() {
                     // The connector's words for its own limit.
-                    "deadline has elapsed" => format!("no connection came about in {}", seconds(cluster.patience)),
+                    "deadline has elapsed" => format!("no connection within {}", seconds(cluster.patience)),
                     said => said.to_owned(),
                 })
                 .fix("check that the cluster runs and that this machine can reach the address in the kubeconfig"),
@@ -184,7 +184,7 @@ impl Fault {
             ))
             .at(format!("context {}, {address}", cluster.context))
             .because(format!("{} got no answer", call.describe()))
-            .fix("check the way to the address in the kubeconfig, or give it more time: --request-timeout=30s"),
+            .fix("check the network path to the address in the kubeconfig, or allow more time: --request-timeout=30s"),
             Cause::UnknownAuthority => Error::failed(format!(
                 "the certificate of {}'s API server comes from an unknown authority",
                 cluster.context
@@ -201,13 +201,13 @@ impl Fault {
                 Error::failed(format!("the connection to the API server of {} broke", cluster.context))
                     .at(place)
                     .because(self.message)
-                    .fix("run the same command again: it goes on where it stopped")
+                    .fix("run the same command again: it continues where it stopped")
             }
             Cause::Unreadable => {
                 Error::failed(format!("the answer of {}'s API server cannot be read", cluster.context))
                     .at(place)
                     .because(self.message)
-                    .fix("check that the kubeconfig's address is that of an API server, with nothing before it that answers itself")
+                    .fix("check that the kubeconfig's address reaches an API server: a proxy may be answering instead")
             }
             Cause::Status(code) => self.status_error(code, cluster, call).at(place),
         }
@@ -240,17 +240,17 @@ impl Fault {
                 .fix(ASK_FOR_IT),
             404 => Error::failed(format!("{context} has no {}", call.object()))
                 .because(self.message)
-                .fix("check that it stands and that its kind is installed, then run the same command again"),
+                .fix("check that it exists and that its kind is installed, then run the same command again"),
             409 if self.fields.iter().any(|field| field.reason == "FieldManagerConflict") => {
                 let owners: Vec<String> =
                     self.fields.iter().map(|field| format!("{} ({})", field.path, field.message)).collect();
                 Error::failed(format!("{} in {context} is owned in part by someone else", call.object()))
                     .because(owners.join("; "))
-                    .fix("let its owner set these fields, or take them out of the owner's hands, then run the command again")
+                    .fix("let its owner set these fields, or have the owner give them up, then run the command again")
             }
             409 => Error::of(
                 Kind::Conflict,
-                format!("{} in {context} was changed by someone else meanwhile", call.object()),
+                format!("{} in {context} was changed by someone else in the meantime", call.object()),
             )
             .because(self.message)
             .fix("run the same command again"),
@@ -261,7 +261,7 @@ impl Fault {
             }
             400 | 422 => Error::failed(format!("{} is not valid in {context}", call.object()))
                 .because(self.wrong_fields().unwrap_or(self.message))
-                .fix("correct the value that is named"),
+                .fix("correct that value"),
             _ => Error::failed(format!("the API server of {context} answered {code} to {}", call.describe()))
                 .because(self.message)
                 .fix("look at the state of that API server, then run the same command again"),

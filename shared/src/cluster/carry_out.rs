@@ -17,9 +17,9 @@ pub async fn carry_out(cluster: &Cluster, write: &Write, manager: &str) -> Resul
     match write {
         Write::Create { manifest } => match write::create(cluster, manifest, manager).await? {
             Created::New(object) => Ok(Some(object)),
-            Created::Exists => Err(Error::of(Kind::Conflict, format!("{} stands already", write.object()))
+            Created::Exists => Err(Error::of(Kind::Conflict, format!("{} already exists", write.object()))
                 .at(format!("context {}", cluster.context))
-                .because("somebody else made it meanwhile")
+                .because("someone else created it in the meantime")
                 .fix("run the same command again")),
         },
         Write::Apply { manifest } => Ok(Some(write::apply(cluster, manifest, manager).await?)),

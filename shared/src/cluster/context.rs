@@ -137,8 +137,8 @@ pub async fn connect(connection: &Connection, contexts: &[String]) -> Result<Vec
     let mut seen = BTreeSet::new();
     if let Some(twice) = contexts.iter().find(|context| !seen.insert(context.as_str())) {
         return Err(Error::usage(format!("context {twice:?} is named twice"))
-            .because("a cluster has no second place in its own mesh")
-            .fix("name every context once"));
+            .because("each cluster can be named once")
+            .fix("name each context once"));
     }
     let kubeconfig = file::read(connection)?;
     for context in contexts {

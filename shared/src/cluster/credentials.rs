@@ -89,40 +89,40 @@ impl Credentials {
     fn explain(&self, error: &AuthError) -> Failure {
         let who = self.who();
         let entry = self.entry();
-        let hidden = "which is not shown, since it may hold a token";
+        let hidden = "not shown, since it may hold a token";
         match error {
             AuthError::AuthExecRun { out, .. } => self.ended(out.status, &out.stderr),
             AuthError::AuthExecStart(error) => {
                 Failure::new(format!("{who} cannot be started: {error}"), self.installing(error.kind()))
             }
             AuthError::AuthExecParse(_) => Failure::new(
-                format!("{who} answered with something, {hidden}, that is no ExecCredential"),
+                format!("{who} gave an answer that is not an ExecCredential ({hidden})"),
                 format!("correct {entry}: the command, its arguments or its apiVersion"),
             ),
             AuthError::ParseTokenKey(_) => Failure::new(
-                format!("{who} answered with something, {hidden}, that is no JSON"),
+                format!("{who} gave an answer that is not JSON ({hidden})"),
                 format!("correct {entry}: cmd-path, cmd-args or token-key"),
             ),
             AuthError::ExecPluginFailed => {
                 Failure::new(format!("{who} answered without credentials (status)"), "log in again")
             }
             AuthError::UnrefreshableTokenResponse => Failure::new(
-                format!("the token has ended, and {who} gave none that can be used in its place"),
+                format!("the token has expired, and {who} gave no usable one in its place"),
                 "log in again",
             ),
             AuthError::MalformedTokenExpirationDate(_) => Failure::new(
-                format!("{who} gave a token with an end that is no time"),
+                format!("{who} gave a token whose expiry is not a time"),
                 format!("update it, or correct {entry}"),
             ),
             AuthError::AuthExecSerialize(_) => Failure::new(
-                format!("what {who} is to be told of the cluster cannot be written down"),
-                format!("take provideClusterInfo out of {entry}"),
+                format!("the cluster information for {who} cannot be serialized"),
+                format!("remove provideClusterInfo from {entry}"),
             ),
             AuthError::AuthExec(_) => self.not_supported(),
             AuthError::MissingCommand => Failure::new(format!("{entry} names no command"), format!("correct {entry}")),
             AuthError::ExecMissingClusterInfo => Failure::new(
-                format!("{who} is to be told of the cluster, and the kubeconfig has no such cluster"),
-                format!("take provideClusterInfo out of {entry}"),
+                format!("{who} wants cluster information, and the kubeconfig has no such cluster"),
+                format!("remove provideClusterInfo from {entry}"),
             ),
             AuthError::ReadTokenFile(error, _) => Failure::new(
                 format!("the file that tokenFile names cannot be read: {error}"),
@@ -134,7 +134,7 @@ impl Credentials {
             ),
             AuthError::InvalidBearerToken(_) => self.unusable_token(),
             AuthError::NoValidNativeRootCA(error) => Failure::new(
-                format!("this machine has no list of authorities that can be read: {error}"),
+                format!("the certificate authorities of this machine cannot be read: {error}"),
                 "put the authority of this API server into the kubeconfig (certificate-authority-data)",
             ),
         }
@@ -160,13 +160,13 @@ impl Credentials {
         let who = self.who();
         let why = match (first_line(stderr), self) {
             (Some(said), _) => format!("{who} {how}: {said}"),
-            (None, Self::Plugin { is_interactive: true, .. }) => format!("{who} {how}; what it said stands above"),
+            (None, Self::Plugin { is_interactive: true, .. }) => format!("{who} {how}; its output is above"),
             (None, _) => format!("{who} {how} and said nothing"),
         };
         let fix = if status.code().is_some() {
             format!("log in again, or correct {}", self.entry())
         } else {
-            "look for what ended it, then run the same command again".into()
+            "find out what ended it, then run the same command again".into()
         };
         Failure::new(why, fix)
     }
@@ -177,8 +177,8 @@ impl Credentials {
                 let lines: Vec<&str> = hint.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
                 format!("install it: {}", lines[..lines.len().min(LONGEST_HINT)].join("\n"))
             }
-            (ErrorKind::NotFound, _) => format!("install it, have its folder in PATH, or correct {}", self.entry()),
-            _ => format!("see that you may run it, or correct {}", self.entry()),
+            (ErrorKind::NotFound, _) => format!("install it, add its folder to PATH, or correct {}", self.entry()),
+            _ => format!("check that you may run it, or correct {}", self.entry()),
         }
     }
 
@@ -194,7 +194,7 @@ impl Credentials {
             }
             Self::Provider { name, .. } => Failure::new(
                 format!("the auth-provider {name} of the kubeconfig is not supported"),
-                "have a credential plugin in its place (exec), as kubectl wants it too",
+                "use a credential plugin instead (exec), as kubectl requires too",
             ),
             _ => Failure::new(format!("{} could not be run", self.who()), "run the same command again"),
         }

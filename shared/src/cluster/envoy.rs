@@ -119,7 +119,7 @@ impl ProxyStats {
     pub async fn connect(cluster: &Cluster, namespace: &str, pod: &str) -> Result<Self> {
         let place = place(cluster, &format!("pod {namespace}/{pod}, port {PORT}"));
         let failed =
-            |why: String| Error::failed("the client's proxy cannot be asked").at(&place).because(why).fix(LOOK);
+            |why: String| Error::failed("cannot connect to the client's proxy").at(&place).because(why).fix(LOOK);
         let connecting = async {
             let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), namespace);
             let forwarder = pods.portforward(pod, &[PORT]).await;
@@ -148,7 +148,7 @@ impl ProxyStats {
         let answer = answer.unwrap_or_else(|_| Err("it took too long".into()));
         answer
             .and_then(|bytes| hosts_of(&bytes, envoy_cluster))
-            .map_err(|why| Error::failed("the client's proxy does not tell its counters").at(&self.place).because(why))
+            .map_err(|why| Error::failed("cannot read the counters of the client's proxy").at(&self.place).because(why))
             .map_err(|draft| draft.fix(LOOK))
     }
 

@@ -77,7 +77,7 @@ pub async fn replicas(cluster: &Cluster, namespace: &str, deadline: Instant) -> 
             get(cluster, namespace, &pod, "/debug/networkz", deadline),
         )?;
         let unknown = |error: serde_json::Error| {
-            Error::failed("istiod's answer is of an unknown form")
+            Error::failed("istiod's answer has an unknown form")
                 .at(place(cluster, &format!("pod {namespace}/{pod}")))
                 .because(error.to_string())
                 .report()

@@ -165,7 +165,7 @@ fn taken(cluster: &Cluster, target: &Target, holder: &str, age: Duration) -> Err
     Error::of(Kind::Conflict, format!("{} is held by {holder}", target.key))
         .at(format!("context {}, {}", cluster.context, target.key))
         .because(format!("{holder} took it {} s ago and keeps renewing it", age.as_secs()))
-        .fix("let that run end, then run the same command again")
+        .fix("wait for that run to end, then run the same command again")
 }
 
 /// Kubernetes' MicroTime: RFC 3339 with exactly six digits.

@@ -182,7 +182,7 @@ pub async fn start(cluster: &Cluster, run_id: &str, image: &ProbeImage, deadline
             .at(format!("context {}, Pod {name}/{NAME}, image {}", cluster.context, image.image))
             .because(why)
             .fix("name an image that this cluster can pull: --probe-image REFERENCE (and --image-pull-secret NAMESPACE/NAME)")
-            .fix("or go without the proof: --no-probe")
+            .fix("or skip the probe: --no-probe")
     };
     let mut stuck_since: Option<Instant> = None;
     until(
@@ -190,7 +190,7 @@ pub async fn start(cluster: &Cluster, run_id: &str, image: &ProbeImage, deadline
         &[Source::one(&target.collection()?, NAME)],
         deadline,
         |state| {
-            let Some(pod) = state[0].get(NAME) else { return Verdict::Wait("the pod is not there".into()) };
+            let Some(pod) = state[0].get(NAME) else { return Verdict::Wait("the pod does not exist yet".into()) };
             if let Some(ended) = ended(pod) {
                 return Verdict::Never(failed(ended));
             }
@@ -217,7 +217,7 @@ pub async fn start(cluster: &Cluster, run_id: &str, image: &ProbeImage, deadline
 pub async fn pull_secret_of(cluster: &Cluster, secret: &PullSecret) -> Result<Value> {
     let PullSecret { namespace, name } = secret;
     get(cluster, &Target::new("Secret", namespace, name)?).await?.ok_or_else(|| {
-        Error::failed("the Secret by which the probe's image is pulled is not there")
+        Error::failed("the Secret to pull the probe's image with does not exist")
             .at(format!("context {}, Secret {namespace}/{name}", cluster.context))
             .fix("create it in every cluster, or leave out --image-pull-secret")
     })
@@ -288,10 +288,10 @@ pub async fn reach(
             Ok(answers) => return Ok(answers),
             Err(_) if attempt < ATTEMPTS && Instant::now() < deadline => attempt += 1,
             Err(error) => {
-                return Err(Error::failed(format!("the probe in {} cannot be understood", cluster.context))
+                return Err(Error::failed(format!("the output of the probe in {} cannot be read", cluster.context))
                     .at(format!("context {}, Pod {namespace}/{NAME}", cluster.context))
                     .because(error.to_string())
-                    .fix("have the probe's image of this version: --probe-image IMAGE, or go without: --no-probe"));
+                    .fix("use the probe image of this version: --probe-image IMAGE, or skip the probe: --no-probe"));
             }
         }
     }

@@ -179,7 +179,7 @@ impl Cluster {
         if !parts.status.is_success() {
             return Err(Fault::from_answer(parts.status.as_u16(), &bytes, retry_after));
         }
-        let mut value = serde_json::from_slice(&bytes).map_err(|_| Fault::new(Cause::Unreadable, "it is no JSON"))?;
+        let mut value = serde_json::from_slice(&bytes).map_err(|_| Fault::new(Cause::Unreadable, "it is not JSON"))?;
         clean_value(&mut value);
         Ok((parts.status.as_u16(), value))
     }

@@ -66,5 +66,5 @@ fn late(cluster: &Cluster, awaited: &str, place: &str, since: Instant, last: Str
     Error::failed(format!("{awaited} in {} took longer than {}", cluster.context, seconds(since.elapsed())))
         .at(format!("context {}, {place}", cluster.context))
         .because(last)
-        .fix("run the same command again: it goes on where it stopped; --timeout gives it more time")
+        .fix("run the same command again: it continues where it stopped; --timeout gives it more time")
 }

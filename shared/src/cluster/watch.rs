@@ -109,7 +109,7 @@ pub(crate) async fn until<T>(
     let mut state: State = vec![BTreeMap::new(); sources.len()];
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut last = String::from("nothing has been seen of it");
+    let mut last = String::from("it has not been seen");
     let mut settling: Option<Instant> = None;
     loop {
         let wake = settling.unwrap_or(deadline).min(deadline);

@@ -91,7 +91,7 @@ pub async fn selector(cluster: &Cluster, kind: &str, namespace: &str, name: &str
             .at(format!("context {}, namespace {namespace}", cluster.context))
             .meant(name, others)
             .fix(format!(
-                "see what there is: kubectl --context {} -n {namespace} get {}",
+                "list what exists: kubectl --context {} -n {namespace} get {}",
                 cluster.context,
                 target.resource()
             )));

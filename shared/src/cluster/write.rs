@@ -176,7 +176,7 @@ pub(super) async fn conflict(
     let place = format!("context {}, {}", cluster.context, target.key);
     if fault.is_not_found() {
         return Ok(Some(
-            Error::of(Kind::Conflict, format!("{} in {} is not there any more", target.key, cluster.context))
+            Error::of(Kind::Conflict, format!("{} in {} no longer exists", target.key, cluster.context))
                 .at(place)
                 .because(fault.message.clone())
                 .fix("run the same command again"),
@@ -190,7 +190,7 @@ pub(super) async fn conflict(
     Ok(differs.map(|differs| {
         Error::of(
             Kind::Conflict,
-            format!("{} in {} was changed by someone else meanwhile", target.key, cluster.context),
+            format!("{} in {} was changed by someone else in the meantime", target.key, cluster.context),
         )
         .at(place)
         .because(differs.to_string())

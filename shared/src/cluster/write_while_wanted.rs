@@ -57,10 +57,10 @@ pub async fn send_once(
             Ok(match get(cluster, &target).await {
                 Ok(Some(live)) if covers(&live, manifest) => Sent::Done(live),
                 Ok(_) => Sent::Refused(
-                    Error::of(Kind::Conflict, format!("{} exists already", write.object()))
+                    Error::of(Kind::Conflict, format!("{} already exists", write.object()))
                         .at(format!("context {}, {}", cluster.context, target.key))
-                        .because("somebody else created it")
-                        .fix("look at it, and delete it where it is not needed"),
+                        .because("someone else created it")
+                        .fix("look at it, and delete it if it is not needed"),
                 ),
                 Err(error) => Sent::Unknown(error),
             })

@@ -19,7 +19,7 @@ use crate::plugin::error::{Error, Kind, Result};
 pub const GRACE: Duration = Duration::from_secs(10);
 
 /// What to do after a stopped run.
-const GO_ON: &str = "run the same command again: it goes on from what stands";
+const GO_ON: &str = "run the same command again: it continues from what exists";
 
 /// Receives what happens.
 pub type Events<'a> = &'a (dyn Fn(Event) + Send + Sync);
@@ -56,8 +56,8 @@ impl Given {
     pub fn of<T: Send + Sync + 'static>(&self, made: Made<T>) -> Result<Arc<T>> {
         let product = self.0.get(&made.by()).cloned();
         product.and_then(|product| product.downcast().ok()).ok_or_else(|| {
-            Error::failed("a step lacks what another was to make")
-                .because(format!("{made:?} is no {}", std::any::type_name::<T>()))
+            Error::failed("a step lacks what another should have made")
+                .because(format!("{made:?} is not a {}", std::any::type_name::<T>()))
                 .report()
         })
     }
@@ -263,7 +263,7 @@ mod tests {
             Task::Cut | Task::Note => Ok(Done::default()),
         };
         let outcome = execute(&steps, perform, AfterFailure::Stop, &|_| {}, pending()).await;
-        assert_eq!(outcome.failures[0].what, "a step lacks what another was to make");
+        assert_eq!(outcome.failures[0].what, "a step lacks what another should have made");
     }
 
     #[tokio::test]

@@ -254,7 +254,7 @@ impl Writes {
 }
 
 fn missing(why: String) -> Error {
-    Error::failed("the plan is not whole").because(why).report()
+    Error::failed("the plan is incomplete").because(why).report()
 }
 
 #[cfg(test)]

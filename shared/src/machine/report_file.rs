@@ -42,7 +42,7 @@ impl ReportFile {
         let failed = |why: String| {
             Error::failed(format!("the report cannot be written to {}", path.display()))
                 .because(why)
-                .fix("the result is printed above; name a place with more room next time: --report FILE")
+                .fix("the result is printed above; next time, name a place with more room: --report FILE")
         };
         self.file.write_all(text.as_bytes()).map_err(|error| failed(error.to_string()))?;
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);

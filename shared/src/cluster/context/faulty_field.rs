@@ -12,7 +12,7 @@ pub(super) fn wrong(text: &str) -> String {
     let wrong = documents.iter().find(|document| !Shape::File.fits(document));
     // Of a field that is there twice, only the last is seen here.
     wrong.map_or_else(
-        || "a field stands there twice, or in a form that is not known".into(),
+        || "a field is there twice, or in an unknown form".into(),
         |document| Shape::File.wrong_in(document, ""),
     )
 }
@@ -91,7 +91,7 @@ impl Shape {
     fn wrong_in(self, value: &Value, at: &str) -> String {
         let deeper = |inside: Option<Self>, value: &Value, at: &str| match inside {
             Some(shape) => shape.wrong_in(value, at),
-            None => format!("{at} is of another type than a kubeconfig has there"),
+            None => format!("{at} has the wrong type"),
         };
         match value {
             Value::Array(items) => {
@@ -113,7 +113,7 @@ impl Shape {
             }
             _ => {}
         }
-        deeper(None, value, if at.is_empty() { "the whole of it" } else { at })
+        deeper(None, value, if at.is_empty() { "the file as a whole" } else { at })
     }
 
     /// Only this field, besides those that are required.
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn the_field_is_named_and_its_value_is_not() {
-        let other = " is of another type than a kubeconfig has there";
+        let other = " has the wrong type";
         for (text, wanted) in [
             ("users:\n- name: a\n- name: b\n  user:\n    token: [S3CR3T]\n", format!("users[1].user.token{other}")),
             ("users: [{name: a, user: {exec: S3CR3T}}]", format!("users[0].user.exec{other}")),
@@ -156,7 +156,7 @@ mod tests {
             ("clusters: [{name: a, cluster: {server: [S3CR3T]}}]", format!("clusters[0].cluster.server{other}")),
             ("contexts: [{name: a, context: {user: b}}]", "contexts[0].context has no cluster".into()),
             ("current-context: [S3CR3T]", format!("current-context{other}")),
-            ("S3CR3T", format!("the whole of it{other}")),
+            ("S3CR3T", format!("the file as a whole{other}")),
             ("users: [{name: a, user: {token: S3CR3T", "it cannot be read as YAML".into()),
         ] {
             assert_eq!(wrong(text), wanted, "{text}");
@@ -166,6 +166,6 @@ mod tests {
     #[test]
     fn fields_that_nobody_knows_are_not_at_fault() {
         let text = "S3CR3T: 1\nusers: [{name: a, S3CR3T: [], user: {S3CR3T: {}, token: {}}}]";
-        assert_eq!(wrong(text), "users[0].user.token is of another type than a kubeconfig has there");
+        assert_eq!(wrong(text), "users[0].user.token has the wrong type");
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn read(connection: &Connection) -> Result<Kubeconfig> {
     }
     present.into_iter().try_fold(Kubeconfig::default(), |merged, path| {
         merged.merge(read_one(path)?).map_err(|error| {
-            Error::usage("kubeconfig files do not go together")
+            Error::usage("the kubeconfig files cannot be merged")
                 .at(path.display().to_string())
                 .because(unusable::kubeconfig(&error))
                 .fix("name one of them: --kubeconfig FILE")
@@ -76,8 +76,7 @@ pub(super) fn must_have(kubeconfig: &Kubeconfig, context: &str) -> Result<()> {
     if names.contains(&context) {
         return Ok(());
     }
-    let there =
-        if names.is_empty() { "it has no context at all".to_owned() } else { format!("it has {}", names.join(", ")) };
+    let there = if names.is_empty() { "it has no contexts".to_owned() } else { format!("it has {}", names.join(", ")) };
     Err(Error::usage(format!("the kubeconfig has no context {context:?}"))
         .because(clean(&there))
         .meant(context, names)
@@ -123,10 +122,10 @@ mod tests {
                 "users[0].user.exec.env",
             ),
             ("clusters:\n- name: a\n  cluster: S3CR3T\nusers: []\n", 3, "clusters[0].cluster"),
-            ("users:\n- name: a\n  user:\n    token: a\n    token: S3CR3T\n", 5, "a field stands there twice"),
+            ("users:\n- name: a\n  user:\n    token: a\n    token: S3CR3T\n", 5, "a field is there twice"),
             ("users:\n- name: a\n  user:\n    token: !!int S3CR3T\n", 4, "it cannot be read as YAML"),
             ("users:\n- name: a\n  user:\n    token: *S3CR3T\n", 4, "it cannot be read as YAML"),
-            ("S3CR3T", 1, "the whole of it"),
+            ("S3CR3T", 1, "the file as a whole"),
         ] {
             let file = file(text);
             let error = read(&connection(file.path())).unwrap_err();

@@ -28,7 +28,7 @@ pub(super) fn identity_of(context: &str, kube_system: &Value) -> Result<Identity
     let uid = uid.map(str::to_owned).ok_or_else(|| {
         Error::refused(format!("{context} does not say which cluster it is"))
             .at(format!("context {context}, Namespace kube-system"))
-            .because("the answer has no metadata.uid: is this address an API server of Kubernetes?")
+            .because("the answer has no metadata.uid: is this the address of a Kubernetes API server?")
             .fix("correct the address of this context's cluster in the kubeconfig")
     })?;
     Ok(Identity { context: context.to_owned(), uid })
@@ -76,7 +76,7 @@ pub(super) fn membership(context: &str, namespace: &Value, name: &str, istiods: 
 
 fn name_of(context: &str, namespace: &str, istiods: &[Value]) -> Result<ClusterName> {
     let Some(governing) = governing(istiods) else {
-        return Err(Error::refused(format!("{context} has no control plane of Istio"))
+        return Err(Error::refused(format!("{context} has no Istio control plane"))
             .at(format!("context {context}, namespace {namespace}"))
             .because("no Deployment there carries the label app=istiod")
             .fix("name the namespace of istiod: --istio-namespace NAMESPACE")
@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn a_cluster_without_a_control_plane_is_refused() {
         let error = of(&[]).unwrap_err();
-        assert_eq!(error.what, "east has no control plane of Istio");
+        assert_eq!(error.what, "east has no Istio control plane");
         assert_eq!(error.exit_code(), 1);
     }
 

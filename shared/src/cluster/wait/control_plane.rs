@@ -153,7 +153,7 @@ impl<'a> Case<'a> {
             return Verdict::Wait(words);
         }
         let fix =
-            if stuck.is_some() { "mend what keeps the pod from starting" } else { "mend what the operator names" };
+            if stuck.is_some() { "fix what keeps the pod from starting" } else { "fix what the operator reports" };
         let said = resource.and_then(readiness::not_ready).filter(|said| !words.contains(said.as_str()));
         let why = said.map_or(words.clone(), |said| format!("{said}; {words}"));
         Verdict::Never(self.failed(why).fix(format!("{fix}, then run the same command again")))

@@ -30,7 +30,7 @@ pub async fn gateway_address(
         |state| match state[0].values().next().map(addresses) {
             Some(addresses) if !addresses.is_empty() => Verdict::Done(addresses),
             Some(_) => Verdict::Wait("the Service has no address yet".into()),
-            None => Verdict::Wait("the Service is not there".into()),
+            None => Verdict::Wait("the Service does not exist yet".into()),
         },
         |last| late(cluster, "an address for the gateway", &place, since, last),
     )

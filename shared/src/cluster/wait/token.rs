@@ -23,7 +23,9 @@ pub async fn service_account(cluster: &Cluster, namespace: &str, name: &str, dea
         cluster,
         &[Source::one(&target.collection()?, name)],
         deadline,
-        |state| if state[0].is_empty() { Verdict::Wait("the account is not there".into()) } else { Verdict::Done(()) },
+        |state| {
+            if state[0].is_empty() { Verdict::Wait("the account does not exist yet".into()) } else { Verdict::Done(()) }
+        },
         |last| late(cluster, "the reader account", &place, since, last),
     )
     .await
@@ -51,7 +53,7 @@ pub async fn token_filled(
                 credential(found).map_or_else(|| Verdict::Wait("the Secret has no token yet".into()), Verdict::Done)
             }
             None => {
-                Verdict::Wait("the Secret is not there: the cluster deletes one whose account does not exist".into())
+                Verdict::Wait("the Secret does not exist: the cluster deletes one whose account does not exist".into())
             }
         },
         |last| late(cluster, "the reader's token", &place, since, last),

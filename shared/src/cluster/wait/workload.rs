@@ -28,12 +28,12 @@ pub async fn injection(cluster: &Cluster, namespace: &str, revision: Option<&str
     let target = Target::new("Pod", namespace, "mesh-injection-check")?;
     let path = format!("{}?dryRun=All", target.collection()?);
     let call = Call::new(Method::POST, path).about(&target).with("application/json", &sample(namespace, revision));
-    let mut last = String::from("nobody has answered yet");
+    let mut last = String::from("no answer yet");
     loop {
         match timeout_at(deadline, cluster.send(&call)).await {
             Err(_) => return Err(late(cluster, "injection", &place, since, last)),
             Ok(Ok((_, pod))) if is_injected(&pod) => return Ok(()),
-            Ok(Ok(_)) => last = "a pod comes back without a proxy: no injection webhook governs it yet".into(),
+            Ok(Ok(_)) => last = "a pod comes back without a proxy: no injection webhook applies to it yet".into(),
             // A webhook that does not answer makes it a 500.
             Ok(Err(fault)) if fault.code() == Some(403) && !fault.message.contains("webhook") => {
                 return Err(fault.into_error(cluster, &call));
@@ -104,7 +104,7 @@ pub async fn deployment_available(
         deadline,
         |state| {
             let Some(deployment) = state[0].get(name) else {
-                return Verdict::Wait("the Deployment is not there".into());
+                return Verdict::Wait("the Deployment does not exist yet".into());
             };
             let Some(missing) = not_rolled_out(deployment) else { return Verdict::Done(()) };
             let selector = &deployment["spec"]["selector"]["matchLabels"];
@@ -121,7 +121,7 @@ pub async fn deployment_available(
                     Error::failed(format!("{place} in {} does not come up", cluster.context))
                         .at(format!("context {}, {place}", cluster.context))
                         .because(cause)
-                        .fix("mend what keeps the pod from starting, then run the same command again"),
+                        .fix("fix what keeps the pod from starting, then run the same command again"),
                 );
             }
             trouble.tell(&cause, progress);
@@ -145,7 +145,7 @@ fn replica_failure(replica_set: &Value) -> Option<String> {
         .iter()
         .find(|condition| condition["type"] == "ReplicaFailure")?;
     (failure["status"] == "True")
-        .then(|| format!("no pod may be made: {}", failure["message"].as_str().unwrap_or_default()))
+        .then(|| format!("no pod can be created: {}", failure["message"].as_str().unwrap_or_default()))
 }
 
 #[cfg(test)]
@@ -172,6 +172,6 @@ mod tests {
     #[test]
     fn a_replica_set_that_may_not_make_pods_says_why() {
         let set = json!({"status": {"conditions": [{"type": "ReplicaFailure", "status": "True", "message": "exceeded quota"}]}});
-        assert_eq!(replica_failure(&set).unwrap(), "no pod may be made: exceeded quota");
+        assert_eq!(replica_failure(&set).unwrap(), "no pod can be created: exceeded quota");
     }
 }
