@@ -23,8 +23,7 @@ pub struct Needed<'a> {
     pub file: RoleFile,
 }
 
-/// Makes sure that the user may do all of this before any of it is done. `needing` is what needs it, such as `the
-/// drill`.
+/// Makes sure that the user may do all of this before any of it is done, for `needing`, such as `the drill`.
 ///
 /// # Errors
 /// A refusal with everything that is missing and the files that grant it.

@@ -291,8 +291,8 @@ fn chain(error: &dyn std::error::Error) -> Vec<String> {
     std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect()
 }
 
-/// Text from a cluster without control characters and escape sequences, which could rewrite a terminal (CVE-2021-25743).
-/// Line ends become spaces: each part of an error is one line.
+/// Text from a cluster without control characters and escape sequences, which could rewrite a terminal
+/// (CVE-2021-25743). Line ends become spaces: each part of an error is one line.
 pub fn clean(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut characters = text.chars().peekable();

@@ -35,7 +35,7 @@ pub struct ProxyStats {
 pub struct Host {
     /// `address:port`.
     pub address: String,
-    /// Region of its locality; empty where it has none.
+    /// Region of its locality; empty if it has none.
     pub region: String,
     /// 0 is preferred.
     pub priority: u32,
@@ -138,7 +138,7 @@ impl ProxyStats {
         Ok(Self { sender, limit: cluster.request_timeout, place })
     }
 
-    /// The hosts of a cluster, such as `outbound|5000||helloworld.sample.svc.cluster.local`; none where the proxy does not
+    /// The hosts of a cluster, such as `outbound|5000||helloworld.sample.svc.cluster.local`; none if the proxy does not
     /// know it.
     ///
     /// # Errors

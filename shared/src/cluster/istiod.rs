@@ -53,7 +53,7 @@ pub struct SyncState {
 pub struct NetworkGateway {
     /// Network.
     pub network: String,
-    /// Cluster that has it, empty where it comes from `meshNetworks`.
+    /// Cluster that has it, empty if it comes from `meshNetworks`.
     #[serde(default)]
     pub cluster: String,
     /// IP, or the IPs of a host name.

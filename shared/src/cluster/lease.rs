@@ -100,7 +100,7 @@ pub async fn acquire(cluster: &Cluster, target: &Target, holder: &str, about: (&
         return Ok(LeaseSeen::of(&object));
     }
     let Some(seen) = read(cluster, target).await? else {
-        return Err(taken(cluster, target, "somebody", Duration::ZERO));
+        return Err(taken(cluster, target, "someone", Duration::ZERO));
     };
     if seen.is_alive(now) || is_renewed(cluster, target, &seen).await? {
         return Err(taken(cluster, target, &seen.holder, seen.age(now)));

@@ -19,7 +19,7 @@ pub(super) async fn one(cluster: &Cluster, kind: &str, namespace: &str, name: &s
     cluster.maybe(Call::get(target.path()?).about(&target)).await
 }
 
-/// All items of a list, each with its apiVersion and kind.
+/// All items of a list, each with its `apiVersion` and `kind`.
 pub(super) async fn list(cluster: &Cluster, path: String, api_version: &str, kind: &str) -> Result<Vec<Value>> {
     pages(cluster, &path, JSON, api_version, kind).await.map_err(|(fault, call)| fault.into_error(cluster, &call))
 }
@@ -56,7 +56,7 @@ pub(super) async fn every_metadata(cluster: &Cluster, kind: &str) -> Result<Vec<
     all.map_err(|(fault, call)| fault.into_error(cluster, &call))
 }
 
-/// The path with a query for labels; an empty value stands for any.
+/// The path with a query for labels; an empty value matches any.
 pub(super) fn with_labels(path: &str, labels: &[(&str, &str)]) -> String {
     let one = |(key, value): &(&str, &str)| match *value {
         "" => escaped(key),

@@ -197,7 +197,7 @@ mod tests {
         assert!(selector.selects(&pod("web", "front")) && !selector.selects(&pod("web", "back")));
         let both = json!({"matchLabels": {"app": "web"}, "matchExpressions": expressions["matchExpressions"]});
         assert!(!pod_selector(&both).unwrap().selects(&pod("shop", "front")));
-        assert!(!pod_selector(&json!({})).unwrap().selects(&pod("web", "front")), "an empty one is nobody's");
+        assert!(!pod_selector(&json!({})).unwrap().selects(&pod("web", "front")), "an empty selector selects nothing");
     }
 
     #[test]

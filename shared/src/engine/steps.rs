@@ -270,14 +270,14 @@ mod tests {
         let error = steps.push(None, (), Task::Note.into(), "", [own]).unwrap_err();
         assert_eq!(error.why.as_deref(), Some("step 0 needs step 0, which does not come before it"));
         assert!(steps.push(None, (), Task::Note.into(), "", [StepId(7)]).is_err());
-        assert!(steps.is_empty(), "what is refused is no part of the plan");
+        assert!(steps.is_empty(), "a refused step is not part of the plan");
     }
 
     #[test]
     fn a_step_that_takes_what_another_plan_makes_is_refused() {
         let mut steps = Steps::<Kitchen>::default();
         let note = steps.push(None, (), Task::Note.into(), "", []).unwrap();
-        assert!(steps.made::<Key>(note).is_err(), "a note is no key");
+        assert!(steps.made::<Key>(note).is_err(), "a note is not a key");
         let mut other = Steps::<Kitchen>::default();
         let key = other.push(None, (), Task::Cut.into(), "", []).unwrap();
         let key = other.made::<Key>(key).unwrap();

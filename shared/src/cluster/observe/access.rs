@@ -31,7 +31,8 @@ pub(super) async fn ask(cluster: &Cluster, namespace: &str) -> Result<Answers> {
     Ok(Answers { service_accounts, endpoints, kube_root })
 }
 
-/// Who reads whom, by these answers, what the kubeconfig says of the API server, and the Secrets of the control plane's namespace.
+/// Who reads whom, by these answers, what the kubeconfig says of the API server, and the Secrets of the control plane's
+/// namespace.
 pub(super) fn assemble(
     answers: &Answers,
     server: &str,

@@ -7,8 +7,8 @@ use serde_json::Value;
 use crate::model::pki::chain::{Fingerprint, parse_bundle};
 use crate::model::seen::access::{AddressSource, ApiAddress};
 
-/// The addresses in the order in which they are tried: the kubeconfig's with its own authority, then those of EndpointSlice
-/// `kubernetes` with the authority of ConfigMap `kube-root-ca.crt`. Never a loopback address.
+/// The addresses in the order in which they are tried: the kubeconfig's with its own authority, then those of
+/// EndpointSlice `kubernetes` with the authority of ConfigMap `kube-root-ca.crt`. Never a loopback address.
 pub(super) fn api(
     server: &str,
     server_ca: Option<&str>,

@@ -50,7 +50,7 @@ pub(super) fn read(config_map: Option<&Value>, istiod: Option<&Value>, namespace
     })
 }
 
-/// The tag of istiod's image where it is a version, else the chart's label.
+/// The tag of istiod's image if that is a version, else the chart's label.
 fn version(istiod: &Value) -> Option<String> {
     let template = &istiod["spec"]["template"];
     let containers = array(&template["spec"]["containers"]);

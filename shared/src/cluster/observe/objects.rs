@@ -38,7 +38,8 @@ pub(super) fn assemble<'a>(read: impl Iterator<Item = &'a Value>, wanted: &[Obje
         .collect()
 }
 
-/// The same Secret with a digest in place of each value, and without the annotation in which client-side apply keeps them.
+/// The same Secret with a digest in place of each value, and without the annotation in which client-side apply keeps
+/// them.
 fn without_secrets(mut object: Value) -> Value {
     if object["kind"] != "Secret" {
         return object;

@@ -126,7 +126,7 @@ fn port(port: &Value) -> ServicePort {
     ServicePort { name: text(&port["name"]), port: own, target, protocol: protocol(port) }
 }
 
-/// The protocol of a port; empty where Istio sniffs.
+/// The protocol of a port; empty if Istio sniffs.
 ///
 /// Rule: UDP by the Service; else `appProtocol`, else the name up to its first dash (istio/istio
 /// pkg/config/kube/conversion.go, `ConvertProtocol`).

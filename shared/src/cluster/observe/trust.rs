@@ -83,8 +83,8 @@ fn from_secret(secret: &Value, now: Timestamp) -> TrustRoot {
     }
 }
 
-/// Injected pods that are older than `cacerts` or than every istiod of the namespace: their certificates come from before.
-/// Times are RFC 3339 in UTC, which sort as text.
+/// Injected pods that are older than `cacerts` or than every istiod of the namespace: their certificates come from
+/// before. Times are RFC 3339 in UTC, which sort as text.
 fn stale_workloads(pods: &[Value], cacerts: Option<&Value>, istiods: &[Value], namespace: &str) -> Vec<String> {
     let created = |object: &Value| object["metadata"]["creationTimestamp"].as_str().map(str::to_owned);
     let governing = istiods.iter().filter(|istiod| istiod["metadata"]["namespace"] == namespace);

@@ -23,8 +23,8 @@ const DEFAULT_NAMESPACES: (&str, &str) = ("istio-system", "istio-cni");
 /// the Sail API, such as `v1`.
 ///
 /// # Errors
-/// At once for a version past its end of life; after some seconds for an error of the operator or a pod that cannot start
-/// (with the reason and the pod's events); at the deadline with what was seen last.
+/// At once for a version past its end of life; after some seconds for an error of the operator or a pod that cannot
+/// start (with the reason and the pod's events); at the deadline with what was seen last.
 pub async fn control_plane(
     cluster: &Cluster,
     istio: &str,
