@@ -5,7 +5,7 @@ use crate::model::kube::context_entry::ContextEntry;
 use crate::model::names::ClusterName;
 use crate::plugin::error::{Error, Result};
 
-/// A peer and the context by which it is reached, so far by address or authority alone: its own name has to confirm it.
+/// A peer and the context that reaches it, so far matched by address or authority only: its own name must confirm it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peer {
     /// The name under which it is registered.
@@ -14,14 +14,14 @@ pub struct Peer {
     pub context: String,
 }
 
-/// A context for every cluster that the remote secrets of `begin` register, but for `own`, the cluster itself, which istiod
-/// ignores as well.
+/// Returns a context for every cluster that the remote secrets of `begin` register, except `own`, the cluster itself,
+/// which istiod ignores as well.
 ///
-/// An address says more than an authority: several clusters may have one authority. Of several contexts of one cluster by
-/// several users that of `begin`'s user is taken, since others may be other people's.
+/// An address says more than an authority, which several clusters may share. If several contexts reach one cluster as
+/// different users, the one with `begin`'s user is taken: the others may be other people's.
 ///
 /// # Errors
-/// A refusal that names every cluster for which there is no context, or no single one, with what is known of it.
+/// A refusal that names every cluster without exactly one context, with what is known of it.
 pub fn contexts_of_peers(
     registered: &[RegisteredCluster],
     own: &ClusterName,
@@ -31,7 +31,7 @@ pub fn contexts_of_peers(
     let mut peers: Vec<Peer> = Vec::new();
     let mut missing = Vec::new();
     for cluster in registered.iter().filter(|cluster| cluster.cluster != own.as_str()) {
-        // istiod ignores a second Secret for a name too.
+        // istiod ignores a second Secret for the same name too.
         if peers.iter().any(|peer| peer.name == cluster.cluster) {
             continue;
         }
@@ -62,7 +62,7 @@ pub fn contexts_of_peers(
 }
 
 /// # Errors
-/// Why there is no single context, in words.
+/// Says why there is no single context.
 fn context_of<'a>(
     cluster: &RegisteredCluster,
     entries: &'a [ContextEntry],
@@ -86,7 +86,7 @@ fn context_of<'a>(
             Err(format!("{described}: several clusters of the kubeconfig have that authority ({})", listed(&found)))
         }
         (several, _) => {
-            // Contexts of one cluster and one user differ in their namespace alone, which does not matter here.
+            // Contexts with the same cluster and user differ only in their namespace, which does not matter here.
             let one_user = several.iter().all(|entry| entry.user == several[0].user);
             let own = several.iter().find(|entry| one_user || entry.user == begin.user);
             own.map(|entry| entry.context.as_str()).ok_or_else(|| {
@@ -106,7 +106,7 @@ fn listed(entries: &[&ContextEntry]) -> String {
     entries.iter().map(|entry| entry.context.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-/// An address without what makes no difference: case, the default port, a slash at the end.
+/// An address normalised: lower case, without the default port and a trailing slash.
 fn normal(server: &str) -> String {
     let lower = server.trim_end_matches('/').to_ascii_lowercase();
     lower
@@ -127,7 +127,7 @@ pub struct Identity<'a> {
 }
 
 /// # Errors
-/// A refusal where two contexts are one cluster, or two clusters have one name.
+/// A refusal if two contexts lead to one cluster, or two clusters have the same name.
 pub fn distinct(members: &[Identity<'_>]) -> Result<()> {
     for (index, member) in members.iter().enumerate() {
         for earlier in &members[..index] {
@@ -152,10 +152,10 @@ pub fn distinct(members: &[Identity<'_>]) -> Result<()> {
     Ok(())
 }
 
-/// That a context leads to the peer that it was taken for.
+/// Checks that a context leads to the peer that it was taken for.
 ///
 /// # Errors
-/// A refusal where the cluster calls itself otherwise.
+/// A refusal if the cluster has another name.
 pub fn confirmed(peer: &Peer, name: &ClusterName, begin: &str) -> Result<()> {
     if peer.name == name.as_str() {
         return Ok(());

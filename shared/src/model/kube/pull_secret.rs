@@ -2,7 +2,7 @@
 
 use crate::plugin::error::{Error, Result};
 
-/// A Secret that stands in every cluster.
+/// A Secret that exists in every cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PullSecret {
     /// Its namespace.

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::LABEL_LENGTH;
 use crate::plugin::error::{Error, Result};
 
-/// Behind every service's name in a mesh whose `trustDomain` and proxy domain nobody changed.
+/// The suffix of every service's host in a mesh with the default `trustDomain` and proxy domain.
 pub const DOMAIN: &str = "svc.cluster.local";
 
-/// A service of the mesh: one name in one namespace, in however many clusters it stands.
+/// A service of the mesh: one name in one namespace, in any number of clusters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ServiceName {
     /// Its namespace.
@@ -23,7 +23,7 @@ impl ServiceName {
     /// The service that a user names: `name.namespace`, the full host, or `name` alone in the namespace of `-n`.
     ///
     /// # Errors
-    /// A usage error where the text is none of these or has no namespace.
+    /// A usage error if the text is none of these or has no namespace.
     pub fn parse(text: &str, namespace: Option<&str>) -> Result<Self> {
         let wrong = |why: String| {
             Error::usage(format!("{text:?} names no service"))

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 /// Rules of Istio's networking API.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Rules {
-    /// Every `DestinationRule`, whole.
+    /// Every `DestinationRule`, in full.
     pub destination_rules: Vec<Value>,
     /// As in [`super::east_west::EastWest`].
     pub narrowed_to: BTreeSet<String>,
