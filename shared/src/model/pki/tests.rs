@@ -1,4 +1,4 @@
-//! Roots that other tools made, with names that rcgen cannot repeat.
+//! Roots from other tools, with names that rcgen cannot reproduce.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use super::key::PrivateKey;
 use crate::machine::random::new_serial;
 use crate::plugin::error::{Draft, Result};
 
-/// A root made by openssl with this section of a distinguished name, and further options of the configuration.
+/// A root made by openssl with this distinguished name section and further configuration options.
 fn openssl_root(name: &str, string_mask: &str, extensions: &str, options: &[&str]) -> Result<Root> {
     let folder = tempfile::tempdir().unwrap();
     let configuration = format!(

@@ -1,4 +1,4 @@
-//! The statuses are those that the real operator was seen to write.
+//! The statuses are those that the real operator wrote.
 
 use serde_json::{Value, json};
 
