@@ -267,7 +267,7 @@ fn a_peer_without_a_context_is_refused_and_nobody_else_is_asked() {
     insta::assert_snapshot!(said, @r"
     error: no context is known for west
       where: context east, Secret istio-remote-secret-west
-      why:   west is registered at ADDRESS, authority FINGERPRINT no cluster of the kubeconfig has that address or that authority
+      why:   west is registered at ADDRESS, authority FINGERPRINT no cluster in the kubeconfig has that address or authority
       do:    name the mesh's clusters: --contexts east,CONTEXT-OF-WEST
     Nothing was written.
     ");

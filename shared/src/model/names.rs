@@ -39,7 +39,7 @@ macro_rules! label_name {
                 let text = text.into();
                 match label_fault(&text) {
                     None => Ok(Self(text)),
-                    Some(fault) => Err(Error::usage(format!("{} {text:?} is no DNS-1123 label", $what))
+                    Some(fault) => Err(Error::usage(format!("{} {text:?} is not a DNS-1123 label", $what))
                         .because(fault)
                         .fix("use at most 63 of a-z, 0-9 and '-', beginning and ending with a letter or a digit")),
                 }
@@ -82,7 +82,7 @@ impl ClusterName {
             .collect();
         let label = shortened(&mapped);
         Self::new(label).map_err(|_| {
-            Error::usage(format!("context {context:?} gives no cluster name"))
+            Error::usage(format!("no cluster name can be made from context {context:?}"))
                 .because("it has no letter or digit")
                 .fix(format!("name the cluster: --cluster-name '{context}=NAME'"))
         })
@@ -112,7 +112,7 @@ fn label_fault(text: &str) -> Option<String> {
         return Some("it is empty".into());
     }
     if text.len() > LABEL_LENGTH {
-        return Some(format!("it has {} characters, {LABEL_LENGTH} at most are allowed", text.len()));
+        return Some(format!("it has {} characters, at most {LABEL_LENGTH} are allowed", text.len()));
     }
     if let Some(wrong) = text.chars().find(|c| !(c.is_ascii_lowercase() || c.is_ascii_digit() || *c == '-')) {
         return Some(format!("{wrong:?} is not allowed"));
@@ -163,7 +163,7 @@ mod tests {
         assert_eq!(fault("East"), "'E' is not allowed");
         assert_eq!(fault("../etc"), "'.' is not allowed");
         assert_eq!(fault("-a"), "it begins or ends with '-'");
-        assert_eq!(fault(&"a".repeat(64)), "it has 64 characters, 63 at most are allowed");
+        assert_eq!(fault(&"a".repeat(64)), "it has 64 characters, at most 63 are allowed");
     }
 
     proptest! {

@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn two_roots_of_a_rotation_are_both_told() {
+    fn two_roots_of_a_rotation_are_both_reported() {
         let (old, new) = (root(), root());
         let issued = issued_by(&old, "east");
         let both = bundle([&old.certificate, &new.certificate]);
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn every_problem_is_told_and_none_shows_the_key() {
+    fn every_problem_is_reported_and_none_shows_the_key() {
         let issued = issued_by(&root(), "east");
         let stranger = root().certificate.pem();
         let other_key = key().reveal_pem().to_string();
@@ -272,7 +272,7 @@ mod tests {
             problems(&wrong),
             [
                 "cert-chain.pem: it holds no certificate",
-                "ca-key.pem: the private key is not the one of the certificate O=Istio, CN=Intermediate CA, L=east",
+                "ca-key.pem: the private key does not belong to certificate O=Istio, CN=Intermediate CA, L=east",
                 "the signature on O=Istio, CN=Intermediate CA, L=east is not its signer's",
             ]
         );

@@ -36,7 +36,7 @@ pub struct Seen<'a> {
 
 /// Judges a control plane, with its CNI plugin.
 pub fn judge(seen: &Seen<'_>) -> Readiness {
-    let Some(istio) = seen.istio else { return Readiness::Waiting("the Istio resource is not there".into()) };
+    let Some(istio) = seen.istio else { return Readiness::Waiting("the Istio resource does not exist".into()) };
     if let Some(verdict) = not_reconciled("Istio", istio) {
         return verdict;
     }
@@ -49,13 +49,13 @@ pub fn judge(seen: &Seen<'_>) -> Readiness {
         return verdict;
     }
     let Some(deployment) = seen.deployment else {
-        return Readiness::Waiting("istiod's Deployment is not there yet".into());
+        return Readiness::Waiting("istiod's Deployment does not exist yet".into());
     };
     if let Some(missing) = not_rolled_out(deployment) {
         return Readiness::Waiting(format!("istiod: {missing}"));
     }
     if condition(istio, "Ready").is_none_or(|ready| ready.status != "True") {
-        return Readiness::Waiting(in_words("Istio", condition(istio, "Ready"), "it does not say Ready"));
+        return Readiness::Waiting(in_words("Istio", condition(istio, "Ready"), "it does not report Ready"));
     }
     match condition(istio, "DependenciesHealthy") {
         Some(healthy) if healthy.status == "True" => Readiness::Ready,
@@ -67,17 +67,19 @@ pub fn judge(seen: &Seen<'_>) -> Readiness {
 
 /// Judges the CNI plugin.
 pub fn judge_cni(cni: Option<&Value>, daemon_set: Option<&Value>) -> Readiness {
-    let Some(cni) = cni else { return Readiness::Waiting("the IstioCNI resource is not there".into()) };
+    let Some(cni) = cni else { return Readiness::Waiting("the IstioCNI resource does not exist".into()) };
     if let Some(verdict) = not_reconciled("IstioCNI", cni) {
         return verdict;
     }
-    let Some(daemon_set) = daemon_set else { return Readiness::Waiting("the CNI's DaemonSet is not there yet".into()) };
+    let Some(daemon_set) = daemon_set else {
+        return Readiness::Waiting("the CNI's DaemonSet does not exist yet".into());
+    };
     if let Some(missing) = not_rolled_out_everywhere(daemon_set) {
         return Readiness::Waiting(format!("CNI: {missing}"));
     }
     match condition(cni, "Ready") {
         Some(ready) if ready.status == "True" => Readiness::Ready,
-        other => Readiness::Waiting(in_words("IstioCNI", other, "it does not say Ready")),
+        other => Readiness::Waiting(in_words("IstioCNI", other, "it does not report Ready")),
     }
 }
 
@@ -90,23 +92,23 @@ pub(crate) fn not_ready(resource: &Value) -> Option<String> {
 /// Why a Deployment is not rolled out at its generation; none if it is.
 pub fn not_rolled_out(deployment: &Value) -> Option<String> {
     if !at_generation(deployment) {
-        return Some("its change has not been taken up yet".into());
+        return Some("its change has not been picked up yet".into());
     }
     let wanted = deployment["spec"]["replicas"].as_u64().unwrap_or(1);
     let status = |name: &str| deployment["status"][name].as_u64().unwrap_or(0);
     let (updated, replicas, available) = (status("updatedReplicas"), status("replicas"), status("availableReplicas"));
     if updated < wanted {
-        return Some(format!("{updated} of {wanted} pods are of the new kind"));
+        return Some(format!("{updated} of {wanted} pods are updated"));
     }
     if available < wanted {
         return Some(format!("{available} of {wanted} pods are available"));
     }
-    (replicas > updated).then(|| format!("{} pods of the old kind still run beside the new", replicas - updated))
+    (replicas > updated).then(|| format!("{} old pods are still running", replicas - updated))
 }
 
 fn not_rolled_out_everywhere(daemon_set: &Value) -> Option<String> {
     if !at_generation(daemon_set) {
-        return Some("its change has not been taken up yet".into());
+        return Some("its change has not been picked up yet".into());
     }
     let status = |name: &str| daemon_set["status"][name].as_u64().unwrap_or(0);
     let (wanted, updated, available) =
@@ -120,7 +122,7 @@ fn not_rolled_out_everywhere(daemon_set: &Value) -> Option<String> {
 /// Why the operator's status of a resource is an error or not yet about its generation.
 fn not_reconciled(kind: &str, resource: &Value) -> Option<Readiness> {
     if !at_generation(resource) {
-        return Some(Readiness::Waiting(format!("the operator has not taken up {kind} yet")));
+        return Some(Readiness::Waiting(format!("the operator has not picked up {kind} yet")));
     }
     match condition(resource, "Reconciled") {
         Some(done) if done.status == "True" => None,
@@ -128,7 +130,7 @@ fn not_reconciled(kind: &str, resource: &Value) -> Option<Readiness> {
             let text = in_words(kind, Some(failed), "it is not reconciled");
             Some(if failed.is_final() { Readiness::Fatal(text) } else { Readiness::Troubled(text) })
         }
-        other => Some(Readiness::Waiting(in_words(kind, other, "the operator is at work"))),
+        other => Some(Readiness::Waiting(in_words(kind, other, "the operator is still working"))),
     }
 }
 

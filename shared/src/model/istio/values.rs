@@ -85,7 +85,7 @@ fn split_keys(path: &str) -> std::result::Result<Vec<Key>, String> {
                     keys.push(Key::Name(std::mem::take(&mut name)));
                 }
                 let digits: String = characters.by_ref().take_while(|c| *c != ']').collect();
-                let index: usize = digits.parse().map_err(|_| format!("{digits:?} is no index"))?;
+                let index: usize = digits.parse().map_err(|_| format!("{digits:?} is not an index"))?;
                 if index > 1000 {
                     return Err(format!("index {index} is over 1000"));
                 }

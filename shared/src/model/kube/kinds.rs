@@ -140,7 +140,7 @@ pub(crate) fn in_path(name: &str) -> Result<()> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | ':');
     if name.is_empty() || name == "." || name == ".." || !name.chars().all(fits) {
         return Err(Error::failed(format!("{name:?} cannot be the name of an object"))
-            .fix("write it as Kubernetes has it: letters, digits, '-' and '.'"));
+            .fix("use only what Kubernetes allows: letters, digits, '-' and '.'"));
     }
     Ok(())
 }

@@ -20,7 +20,7 @@ impl std::str::FromStr for PullSecret {
                 Ok(Self { namespace: namespace.into(), name: name.into() })
             }
             _ => Err(Error::usage(format!("{text:?} names no Secret"))
-                .because("a namespace and a name are wanted")
+                .because("both a namespace and a name are needed")
                 .fix("write it as NAMESPACE/NAME")),
         }
     }

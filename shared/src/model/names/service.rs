@@ -39,13 +39,13 @@ impl ServiceName {
             ([name, own], None) => (*name, *own),
             ([name, own], Some(given)) if *own == given => (*name, *own),
             ([_, own], Some(given)) => {
-                return Err(wrong(format!("it lies in namespace {own}, and -n names {given}")));
+                return Err(wrong(format!("it is in namespace {own}, but -n names {given}")));
             }
             _ => return Err(wrong("it is neither NAME.NAMESPACE nor a host of the cluster's domain".into())),
         };
         for part in [name, namespace] {
             if !is_label(part) {
-                return Err(wrong(format!("{part:?} is no name of Kubernetes")));
+                return Err(wrong(format!("{part:?} is not a valid Kubernetes name")));
             }
         }
         Ok(Self { namespace: namespace.to_owned(), name: name.to_owned() })

@@ -145,7 +145,7 @@ impl Root {
         issued.verify(now).map_err(|error| {
             error
                 .fix("sign an intermediate with the tool that made this root and create the Secret cacerts from it yourself;")
-                .fix("a join leaves a cacerts that stands as it is")
+                .fix("a join leaves an existing cacerts as it is")
         })?;
         Ok(issued)
     }
@@ -335,7 +335,7 @@ pub(crate) mod tests {
     #[test]
     fn a_key_of_another_root_is_refused() {
         let error = Root::from_parts(root().certificate, key(), now()).err().unwrap().report();
-        assert_eq!(error.why.as_deref(), Some("the private key is not the one of the certificate O=Istio, CN=Root CA"));
+        assert_eq!(error.why.as_deref(), Some("the private key does not belong to certificate O=Istio, CN=Root CA"));
     }
 
     #[test]

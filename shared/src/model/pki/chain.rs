@@ -147,7 +147,7 @@ pub enum BundleFault {
     #[error("it is not well-formed PEM")]
     NoPem,
     /// A block that is not X.509.
-    #[error("a PEM block in it is no X.509 certificate")]
+    #[error("a PEM block in it is not an X.509 certificate")]
     NoX509,
     /// No block at all.
     #[error("it holds no certificate")]

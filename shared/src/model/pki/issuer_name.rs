@@ -16,7 +16,7 @@ const BIT_STRING: u8 = 0x03;
 /// The certificate with its issuer replaced by `issuer`, a DER `Name`, and signed by `signer`.
 pub(super) fn with_issuer(certificate: &[u8], issuer: &[u8], signer: &PrivateKey) -> Result<Vec<u8>> {
     let fault = |why: &str| Error::failed("a certificate cannot be given its signer's name").because(why).report();
-    let (_, parsed) = parse_x509_certificate(certificate).map_err(|_| fault("it is no X.509"))?;
+    let (_, parsed) = parse_x509_certificate(certificate).map_err(|_| fault("it is not X.509"))?;
     let to_be_signed = parsed.tbs_certificate.as_ref();
     let old = parsed.issuer().as_raw();
 

@@ -78,7 +78,7 @@ enum Pair {
 
 /// What to replace an unusable key with.
 const WANTED: &str =
-    "put a key there in PEM that is RSA of 2048 to 8192 bits or ECDSA on P-256 or P-384, or the folder's backup";
+    "put a PEM key there (RSA of 2048 to 8192 bits, ECDSA on P-256 or P-384), or restore the folder's backup";
 
 impl PrivateKey {
     /// The first private key in a PEM text, in PKCS#8, PKCS#1 or SEC1.
@@ -102,7 +102,7 @@ impl PrivateKey {
             || block.headers().get("Proc-Type").is_some_and(|value| value.contains("ENCRYPTED"));
         if encrypted {
             return Err(Error::refused("the private key is encrypted")
-                .because("it can be used only without a passphrase")
+                .because("only a key without a passphrase can be used")
                 .fix("decrypt it into a file that only you can read:")
                 .fix("(umask 077; openssl pkey -in ENCRYPTED.pem -out root-key.pem)"));
         }

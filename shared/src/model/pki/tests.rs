@@ -104,7 +104,7 @@ fn a_root_that_no_mesh_can_use_is_refused_with_the_reason() {
     );
     assert_eq!(
         refusal("basicConstraints = critical,CA:true\nnameConstraints = critical,permitted;URI:.cluster.local", &[]),
-        "CN=Root constrains URI names, which workloads' identities are"
+        "CN=Root constrains URI names, and workload identities are URIs"
     );
     assert_eq!(refusal(CA, &["-sha1"]), "CN=Root is signed with SHA-1");
 }

@@ -22,7 +22,7 @@ pub enum ChainFault {
     #[error("{0}")]
     Unreadable(#[from] BundleFault),
     /// A key that belongs to another certificate.
-    #[error("the private key is not the one of the certificate {0}")]
+    #[error("the private key does not belong to certificate {0}")]
     OtherKey(String),
     /// None of the certificates has this one's issuer as its subject, byte for byte.
     #[error("the signer of {subject}, {issuer}, is not among the certificates")]
@@ -51,7 +51,7 @@ pub enum ChainFault {
     #[error("the extended key usage of {0} leaves out server or client authentication")]
     ExtendedKeyUsage(String),
     /// rustls-webpki, which ztunnel uses, rejects any chain with one since 0.103.12.
-    #[error("{0} constrains URI names, which workloads' identities are")]
+    #[error("{0} constrains URI names, and workload identities are URIs")]
     UriConstraint(String),
     /// A root must be its own issuer.
     #[error("{0} is not self-signed")]

@@ -59,5 +59,5 @@ fn sign_workload(issued: &Issued, at: Timestamp) -> Result<Vec<u8>, String> {
 }
 
 fn refused(error: &webpki::Error) -> String {
-    format!("rustls-webpki, which ztunnel uses, rejects a workload's certificate under it: {error}")
+    format!("rustls-webpki, which ztunnel uses, rejects a workload certificate under it: {error}")
 }

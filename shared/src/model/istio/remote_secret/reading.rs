@@ -140,7 +140,7 @@ fn parse(text: &[u8]) -> Result<Kubeconfig, &'static str> {
         return Err("its kubeconfig is larger than 64 KiB");
     }
     // The parser's message may quote the text, which holds a token.
-    serde_yaml::from_slice(text).map_err(|_| "its kubeconfig is no YAML that istiod could read")
+    serde_yaml::from_slice(text).map_err(|_| "its kubeconfig is not YAML that istiod can read")
 }
 
 fn read_kubeconfig(kubeconfig: &Kubeconfig, found: &mut RegisteredCluster) {
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn what_istiod_refuses_is_told() {
+    fn what_istiod_refuses_is_reported() {
         assert_eq!(changed("    token: abc", "    exec: {command: aws}"), ["istiod refuses a kubeconfig with exec"]);
         assert_eq!(changed("token: abc", "tokenFile: /var/token"), ["istiod refuses a kubeconfig with tokenFile"]);
         assert_eq!(
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_lead_to_the_cluster_is_told() {
+    fn what_cannot_lead_to_the_cluster_is_reported() {
         assert_eq!(
             changed("https://10.0.0.1:6443", "https://127.0.0.1:6443"),
             ["https://127.0.0.1:6443 leads a pod to itself"]
@@ -295,11 +295,11 @@ mod tests {
             changed("current-context: east", "current-context: west"),
             ["its kubeconfig has no current context"]
         );
-        assert_eq!(changed("kind: Config", "kind: [Config"), ["its kubeconfig is no YAML that istiod could read"]);
+        assert_eq!(changed("kind: Config", "kind: [Config"), ["its kubeconfig is not YAML that istiod can read"]);
     }
 
     #[test]
-    fn a_secret_that_istiod_does_not_see_is_told() {
+    fn a_secret_that_istiod_does_not_see_is_reported() {
         let (mut secret, _) = ours();
         secret.metadata.labels = None;
         secret.metadata.annotations.as_mut().unwrap().insert(CLUSTER_ANNOTATION.into(), "west\u{1b}[2J".into());
