@@ -107,7 +107,7 @@ fn drilled(kit: &Kit, fault: &str, more: &[&str]) -> (Ended, Value) {
     (ended, report)
 }
 
-/// Nothing of any drill is left: replicas as ever, no record, no lease, no filter.
+/// Nothing is left of any drill: replicas as before, no record, no lease, no filter.
 #[track_caller]
 fn assert_put_back(kit: &Kit) {
     assert_eq!(replicas(kit), 1);

@@ -1,4 +1,4 @@
-//! Services become reachable from the other cluster one by one, and nothing of a user's is taken or broken.
+//! Services become reachable from the other cluster one by one, and nothing of a user is taken over or broken.
 //!
 //! Run: `meshlab with --clusters east,west -- cargo test -p mesh-tests --test expose`
 
@@ -22,7 +22,7 @@ const CLUSTERS: [&str; 2] = ["east", "west"];
 const SECOND: &str = "second.sample.svc.cluster.local";
 const GATEWAY: [&str; 4] = ["gateway.networking.istio.io", "-n", "istio-system", "cross-network-gateway"];
 
-/// The home of the test that made the mesh, while it stands.
+/// The home of the test that made the mesh, while the mesh exists.
 static MESH: Mutex<Option<PathBuf>> = Mutex::new(None);
 
 /// The mesh that the tests of this file look at, with nothing exposed; the first that needs it makes it.
@@ -55,7 +55,7 @@ fn second() -> Value {
     })
 }
 
-/// Somebody's Gateway on the east-west gateway.
+/// A user's Gateway on the east-west gateway.
 fn users_gateway(name: &str, host: &str) -> Value {
     let mut gateway = exposure();
     gateway["metadata"]["name"] = name.into();

@@ -21,7 +21,7 @@ use support::{Kit, ca_folder, until};
 
 const CLUSTERS: [&str; 2] = ["east", "west"];
 
-/// The home of the test that made the mesh, while it stands.
+/// The home of the test that made the mesh, while the mesh exists.
 static MESH: Mutex<Option<PathBuf>> = Mutex::new(None);
 
 /// The mesh that the tests of this file look at; the first that needs it makes it.

@@ -1,4 +1,4 @@
-//! The program `mesh-e2e`: runs a command on clusters that stand already, as `meshlab with` runs one on a lab.
+//! The program `mesh-e2e`: runs a command on clusters that exist already, as `meshlab with` runs one on a lab.
 //!
 //! It looks at all of them before anything is written to any, refuses those that are not bare, and whatever becomes of
 //! the command removes what tests make and proves that the clusters are as they were.

@@ -1,4 +1,4 @@
-//! What stands in a cluster that tests are to run on, and whether they may.
+//! What exists in a cluster that tests are to run on, and whether they may.
 
 use jiff::Timestamp;
 use mesh_shared::plugin::error::{Error, Result};
@@ -20,7 +20,7 @@ const GRACE: i64 = 60;
 /// What was found in a cluster.
 #[derive(Debug, Default)]
 struct Standing {
-    /// UID of kube-system, by which two contexts of one cluster are told.
+    /// UID of kube-system, which shows that two contexts lead to one cluster.
     uid: String,
     namespaces: Vec<String>,
     /// Kinds of the Sail API that are served, as `istios.sailoperator.io`.
@@ -56,7 +56,7 @@ impl Standing {
 /// Looks at all clusters, without a write to any.
 ///
 /// # Errors
-/// A refusal that names every cluster that is not bare or has no operator, and what stands there or is missing.
+/// A refusal that names every cluster that is not bare or has no operator, and what exists there or is missing.
 pub(crate) fn must_be_bare(kit: &Kit, contexts: &[String]) -> Result<()> {
     let mut objections = Vec::new();
     let mut seen: Vec<(String, &String)> = Vec::new();

@@ -135,7 +135,7 @@ impl Processes {
         self.failed.send_replace(Some((component, how)));
     }
 
-    /// Waits until a component ends that nobody asked to.
+    /// Waits until a component ends without having been asked to.
     pub async fn first_failure(&self) -> (Component, String) {
         let mut failed = self.failed.subscribe();
         loop {
@@ -148,7 +148,7 @@ impl Processes {
         }
     }
 
-    /// Stops a component where it stands: connections to it stay open and nothing answers.
+    /// Freezes a component: connections to it stay open and nothing answers.
     pub fn pause(&self, component: Component) -> Result<()> {
         self.signal(component, Signal::STOP, Condition::Paused)
     }
