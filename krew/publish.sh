@@ -25,7 +25,7 @@ raw_digest() {
     skopeo inspect --raw "${@:2}" "$1" | sha256sum | sed 's/ .*//; s/^/sha256:/'
 }
 
-# A name that already refers to another image is left alone: a release keeps its image for ever.
+# A name that already refers to another image is left alone: whoever installed a release keeps its image for ever.
 image() {
     local archive=$1 to=${2:-} options=() sources=() public=() digest there why
     to=${to:-$(name_of "$archive")}

@@ -79,9 +79,9 @@ fn clusters_that_are_not_bare_are_refused_by_name_with_what_stands_there() {
     let said = refusal(&kit, "one,two");
     for line in [
         "error: the tests cannot run on these clusters",
-        "one: istio.sailoperator.io/theirs stands",
-        "two: namespace istio-system stands",
-        "two: namespace sample stands",
+        "one: istio.sailoperator.io/theirs exists",
+        "two: namespace istio-system exists",
+        "two: namespace sample exists",
         "Nothing was written.",
     ] {
         assert!(said.contains(line), "no {line:?} in {said}");

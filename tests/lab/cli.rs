@@ -34,14 +34,14 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Build everything that clusters are made of; earlier builds are reused.
+    /// Build everything that clusters are made of; earlier builds are kept and reused.
     Build,
     /// Write the image of the product's probe as an OCI archive, for any registry or node.
     Image {
         /// The archive.
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
-        /// The platform of the nodes; given several times, the archive holds an image for each under one name.
+        /// The platforms of the nodes; the archive holds an image for each, all under one name.
         #[arg(long, value_name = "PLATFORM", value_delimiter = ',', default_value = "linux/amd64")]
         platforms: Vec<Platform>,
     },

@@ -71,7 +71,7 @@ fn run(arguments: &Arguments) -> Result<u8> {
     if left.is_err() {
         return Err(Error::failed("the clusters are not as they were before")
             .at(format!("context {}", contexts.join(", ")))
-            .because("what the tests made could not be removed, or somebody else changed something; it is said above")
+            .because("what the tests made could not be removed, or someone else changed something; see above")
             .fix("remove what is left: istios, istiocnis, then namespaces istio-system, istio-cni, sample, shop"));
     }
     eprintln!("{} are bare again", contexts.join(", "));

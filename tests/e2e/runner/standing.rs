@@ -43,12 +43,12 @@ impl Standing {
             match self.locked_until {
                 Some(until) if until.as_second() + GRACE >= now.as_second() => {}
                 Some(until) => all.push(format!("the Sail operator does not run: its lease {LOCK} ended at {until}")),
-                None => all.push(format!("the Sail operator does not run: nobody holds a lease {LOCK}")),
+                None => all.push(format!("the Sail operator does not run: no one holds a lease {LOCK}")),
             }
         }
         let namespaces = self.namespaces.iter().filter(|name| is_made_by_tests(name));
-        all.extend(namespaces.map(|name| format!("namespace {name} stands")));
-        all.extend(self.resources.iter().map(|name| format!("{name} stands")));
+        all.extend(namespaces.map(|name| format!("namespace {name} exists")));
+        all.extend(self.resources.iter().map(|name| format!("{name} exists")));
         all
     }
 }
@@ -85,7 +85,7 @@ fn observe(kit: &Kit, cluster: &str, context: &str) -> Result<Standing> {
         if ended.code == 0 {
             return Ok(ended.stdout);
         }
-        Err(Error::refused(format!("{context} does not say what stands there"))
+        Err(Error::refused(format!("{context} does not say what exists there"))
             .at(format!("context {context}"))
             .because(ended.stderr.trim().to_owned())
             .fix(format!("try: kubectl --context {context} get namespaces")))
@@ -149,9 +149,9 @@ mod tests {
         assert_eq!(
             standing.objections(at(100)),
             [
-                "namespace istio-system stands",
-                "namespace mesh-probe-beef stands",
-                "istio.sailoperator.io/default stands"
+                "namespace istio-system exists",
+                "namespace mesh-probe-beef exists",
+                "istio.sailoperator.io/default exists"
             ]
         );
     }
@@ -169,7 +169,7 @@ mod tests {
             ["the Sail operator does not run: its lease sail-operator-lock ended at 1970-01-01T00:01:40Z"]
         );
         let never = Standing { locked_until: None, ..bare() }.objections(at(100));
-        assert_eq!(never, ["the Sail operator does not run: nobody holds a lease sail-operator-lock"]);
+        assert_eq!(never, ["the Sail operator does not run: no one holds a lease sail-operator-lock"]);
     }
 
     #[test]

@@ -190,7 +190,7 @@ impl Processes {
     /// Drops what comes from outside to a component, or everything from and to the node.
     pub fn cut(&self, cut: Cut) -> Result<()> {
         if let (Some(component), _) = cut {
-            ensure!(component.outside_port().is_some(), "nobody outside the node reaches {component}");
+            ensure!(component.outside_port().is_some(), "{component} is not reachable from outside the node");
         }
         let mut cuts = self.cuts();
         if !cuts.contains(&cut) {
