@@ -15,7 +15,7 @@ meshlab := $(CARGO_TARGET_DIR)/debug/meshlab
 demo: prepare ## Two real clusters become one mesh, and a request crosses it; the lab stays up
 	@tests/demo.sh up
 
-down: ## End the demo's lab and leave nothing of it
+down: ## End the demo's lab and remove all of it
 	@tests/demo.sh down
 
 test: prepare ## Lint, unit tests and lab tests, with what each tier took
@@ -44,7 +44,7 @@ lab: prepare ## What needs clusters, in the lab
 advisories: prepare ## Known weaknesses of what we depend on: asks a database in the network
 	@tests/tiers.sh advisories
 
-reference: prepare ## Write docs/reference, docs/man, docs/findings.md and the snapshots of help anew, from the sources
+reference: prepare ## Regenerate docs/reference, docs/man, docs/findings.md and the snapshots of help from the sources
 	@MESH_REFERENCE_WRITE=1 INSTA_UPDATE=always cargo test --workspace --lib --bins --no-fail-fast cli::tests
 	@INSTA_UPDATE=always cargo test --workspace --no-fail-fast --test help
 	@MESH_REFERENCE_WRITE=1 cargo test --workspace --lib the_page_of_findings

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Packages of both plugins for krew, in steps that a release takes one by one:
 #   krew/dist.sh build          archives and SBOMs of the platforms in PLATFORMS
-#   krew/dist.sh manifests      krew's manifests and the sums of what stands in OUT
+#   krew/dist.sh manifests      krew's manifests and the checksums of what is in OUT
 #   krew/dist.sh all            both
 #   krew/dist.sh again          the archives once more, from nothing and in another folder: they must be those in OUT
 #   krew/dist.sh pack PLATFORM FOLDER
-#                               archives and manifests of the plugins that stand compiled in FOLDER: to be tried, not released
+#                               archives and manifests of the plugins compiled in FOLDER: to try, not to release
 # By environment: VERSION (v1.2.3), OUT, PLATFORMS, BASE_URL; without git also COMMIT and SOURCE_DATE_EPOCH.
 # Made so that it runs in bash 3.2, which macOS has.
 set -euo pipefail
@@ -110,7 +110,7 @@ compile() {
     # Before the paths of the registry are looked for.
     cargo fetch --quiet --locked
     forget_other_folder "$1"
-    # Compilers of C are told a time that never changes: for another, cargo would compile all C anew, and what is built on it.
+    # C compilers get a time that never changes: if it did, cargo would recompile all C and everything built on it.
     env -u RUSTFLAGS CARGO_ENCODED_RUSTFLAGS="$(remap)" MESH_VERSION="$VERSION" MESH_COMMIT="${COMMIT:-}" \
         SOURCE_DATE_EPOCH=0 MACOSX_DEPLOYMENT_TARGET=11.0 CARGO_INCREMENTAL=0 \
         cargo auditable "${builder[@]}" --locked --release --target-dir "$target_dir" \
@@ -137,7 +137,7 @@ check_binary() {
 # What a plugin's program is called, by kubectl's rule.
 program() { echo "kubectl-${1/-/_}"; }
 
-# archive PLUGIN PLATFORM FOLDER: of the program that stands in the folder.
+# archive PLUGIN PLATFORM FOLDER: of the program in the folder.
 archive() {
     local name=$1-$VERSION-$2 folder page
     folder=$(mktemp -d)
@@ -183,7 +183,7 @@ build() {
     done
 }
 
-# From a copy that knows nothing of git, and with nothing that was compiled before.
+# From a copy without git, and with nothing compiled before.
 again() {
     local file
     commit
@@ -206,7 +206,7 @@ sum() {
     { sha256sum "$1" 2>/dev/null || shasum -a 256 "$1"; } | cut -d ' ' -f 1
 }
 
-# manifest PLUGIN: the template, whose last part, the platform, stands once for each archive that there is.
+# manifest PLUGIN: the template, with its last part, the platform, once for each archive.
 manifest() {
     local template platform archive found="" file=krew/$1.template.yaml
     template=$(sed '/^  - selector:/,$d' "$file")

@@ -20,12 +20,12 @@ name_of() {
         grep --only-matching '"io.containerd.image.name":"[^"]*"' | cut --delimiter '"' --fields 4
 }
 
-# raw_digest REFERENCE [OPTION…]: of what stands there, as a registry counts it.
+# raw_digest REFERENCE [OPTION…]: the digest of what is there, as a registry computes it.
 raw_digest() {
     skopeo inspect --raw "${@:2}" "$1" | sha256sum | sed 's/ .*//; s/^/sha256:/'
 }
 
-# A name that stands for another image already is left alone: who installed a release has its image, for ever.
+# A name that already refers to another image is left alone: whoever installed a release keeps its image for ever.
 image() {
     local archive=$1 to=${2:-} options=() sources=() public=() digest there why
     to=${to:-$(name_of "$archive")}
@@ -41,7 +41,7 @@ image() {
                 "  do: raise the version in Cargo.toml, from which the image takes its name"
         echo "$to is there already"
     elif ! grep --quiet --ignore-case 'manifest unknown\|name unknown\|not found\|denied' "$why"; then
-        # What cannot be read may well stand there.
+        # What cannot be read may well exist.
         fail "whether $to stands already cannot be told" "  $(cat "$why")" "  do: try again"
     else
         skopeo copy --all --preserve-digests "${options[@]/#/--dest-}" "oci-archive:$archive" "docker://$to"
@@ -104,7 +104,7 @@ index() {
     fi
     git -c user.name=release -c user.email=release@users.noreply.github.com commit --quiet \
         --message "Offer $version in the custom krew index"
-    # Somebody may have pushed meanwhile.
+    # Someone may have pushed in the meantime.
     git push --quiet origin HEAD || { git pull --quiet --rebase && git push --quiet origin HEAD; }
     echo "the index has $version now"
 }

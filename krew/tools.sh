@@ -36,7 +36,7 @@ zig_environment() {
     export ZIG_GLOBAL_CACHE_DIR=$MESHLAB_CACHE/dist/zig/cache ZIG_LOCAL_CACHE_DIR=$MESHLAB_CACHE/dist/zig/cache
 }
 
-# fetch_zig FOLDER: whole or not at all.
+# fetch_zig FOLDER: completely or not at all.
 fetch_zig() {
     local making
     mkdir -p "$(dirname "$1")"
@@ -50,7 +50,7 @@ fetch_zig() {
     rm -r "$making"
 }
 
-# GNU's tar, whose output depends on nothing but what it is told; macOS calls it gtar.
+# GNU's tar, whose output depends on its arguments alone; macOS calls it gtar.
 gnu_tar() {
     local tar
     for tar in gtar tar; do

@@ -48,7 +48,7 @@ packages() {
 
 install() {
     local plugin
-    # krew wants its own index first; this one stands in its place and is empty, so that nothing is asked of the internet.
+    # krew wants its own index first; this empty one takes its place, so that nothing is fetched from the internet.
     export KREW_DEFAULT_INDEX_URI=$data/index KREW_NO_UPGRADE_CHECK=1
     mkdir -p "$data/index/plugins"
     quiet git -C "$data/index" init --initial-branch main

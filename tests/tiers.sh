@@ -14,7 +14,7 @@ passed=0 failed=0 skipped=0
 # What each command said, while it is being counted.
 outputs=$(mktemp --directory)
 
-# Nothing that was started outlives this: a lab takes itself down when its command is told to end.
+# Nothing that was started outlives this: a lab takes itself down when its command is asked to end.
 ended() {
     local running
     running=$(jobs -p)
@@ -133,7 +133,7 @@ lab() {
         --tls-front=front --connect-proxy=proxied
     e2e stand_in meshlab with --clusters east
     e2e completion meshlab with --clusters east,west --api-only
-    # It compiles, which nobody beside it should be timed by.
+    # It compiles, which would disturb the timing of anything beside it.
     e2e krew
     if [ -n "${MESH_TEST_EVERY_KILL:-}" ]; then
         # They use the machine up while they start.
@@ -154,7 +154,7 @@ lab() {
     return $code
 }
 
-# The same tests on clusters that stand already: two contexts of $KUBECONFIG or three, which MESH_E2E_CONTEXTS names.
+# The same tests on clusters that exist already: two contexts of $KUBECONFIG or three, which MESH_E2E_CONTEXTS names.
 contexts() {
     ran=() code=0 lanes=1
     # What is refused is said once, and soon.

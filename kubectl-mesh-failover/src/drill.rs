@@ -1,8 +1,9 @@
 //! A drill: an experiment with a hypothesis about a steady state.
 //!
-//! [`experiment`] is what is asked, [`recording`] what happened; [`measure`] makes a report of the two. All three are values.
+//! [`experiment`] is what is to be shown, [`recording`] what happened; [`measure`] turns both into a report. All are
+//! values.
 //!
-//! Public is what puts back: another program may call it too.
+//! What puts changes back is public: another program may call it too.
 
 pub(crate) mod arguments;
 pub mod changed;

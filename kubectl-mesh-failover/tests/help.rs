@@ -1,12 +1,13 @@
-//! What the program itself says to a person who asks it for help, or types it wrong. All pages of help: `reference/plugin_tests.rs`.
+//! What the program itself prints when asked for help, or when mistyped. All pages of help:
+//! `reference/plugin_tests.rs`.
 //!
-//! A change that is meant is accepted by `make reference`.
+//! Accept an intended change by `make reference`.
 
 #![allow(clippy::unwrap_used)]
 
 use std::process::Command;
 
-/// What a run of the plugin gave: its exit code, and what it wrote where.
+/// The result of a run of the plugin: its exit code, stdout and stderr.
 fn run(arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_kubectl-mesh_failover"))
         .args(arguments)

@@ -26,12 +26,12 @@ const EXAMPLES: &str = "\
 # Make one mesh of two clusters
 kubectl mesh-mc join --contexts east,west
 
-# All about a verb
+# Help for a verb
 kubectl mesh-mc help join";
 
 const ENVIRONMENT: &str = "\
-KUBECONFIG     kubeconfig files, where --kubeconfig names none
-XDG_DATA_HOME  where mesh-mc/MESH keeps a mesh's root, else ~/.local/share
+KUBECONFIG     kubeconfig files, unless --kubeconfig is given
+XDG_DATA_HOME  data folder, with the root in mesh-mc/MESH; else ~/.local/share
 NO_COLOR       no colours";
 
 const HELP_EXAMPLES: &str = "\

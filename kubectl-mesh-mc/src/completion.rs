@@ -1,4 +1,4 @@
-//! What `kubectl mesh-mc` completes of values.
+//! Completion of argument values of `kubectl mesh-mc`.
 
 use mesh_shared::plugin::completion::line::{Line, Wanted};
 use mesh_shared::plugin::completion::subject::{Names, Subject};
@@ -10,7 +10,7 @@ pub fn meshes() -> Vec<String> {
     ca_folder::meshes().unwrap_or_default()
 }
 
-/// What the value of an argument is, by its id.
+/// What to complete for the value of an argument, by the argument's id.
 pub fn subject(line: &Line) -> Option<Subject> {
     let Wanted::Value(argument) = &line.wanted else { return None };
     Some(match argument.as_str() {

@@ -1,4 +1,4 @@
-//! What this plugin keeps and reads on this machine: the CA folder, the locks of runs, the user's files of values.
+//! What this plugin keeps and reads on this machine: the CA folder, run locks, the user's values files.
 
 pub mod ca_folder;
 pub mod run_lock;

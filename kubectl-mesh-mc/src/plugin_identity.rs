@@ -1,4 +1,4 @@
-//! Who this plugin is to clusters and to users.
+//! How this plugin identifies itself to clusters and users.
 
 use mesh_shared::model::kube::managed_by::MESH_MC;
 use mesh_shared::plugin::release::Build;

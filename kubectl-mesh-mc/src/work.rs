@@ -1,4 +1,4 @@
-//! What the steps of this plugin do, and what they are done with.
+//! The steps of this plugin: what they do and what they work with.
 
 mod certificates;
 pub mod environment;

@@ -1,4 +1,4 @@
-//! A credential plugin that fails: what the program itself says to a person, and that no secret of the kubeconfig is in it.
+//! A credential plugin that fails: what the program prints, and that it prints no secret of the kubeconfig.
 
 #![allow(clippy::unwrap_used)]
 
@@ -24,7 +24,7 @@ fn a_plugin_that_fails_at_first_shows_nothing_that_is_secret() {
     exit code 1
     error: no credentials for east
       where: context east
-      why:   the credential plugin sh ended with exit code 3; what it said stands above
+      why:   the credential plugin sh ended with exit code 3; its output is above
       do:    log in again, or correct the user's exec in the kubeconfig
              then try: kubectl --context east version
     Nothing was written.
@@ -45,7 +45,7 @@ fn a_plugin_that_fails_when_its_token_is_renewed_shows_nothing_that_is_secret() 
     exit code 1
     error: no credentials for east
       where: context east
-      why:   the credential plugin sh ended with exit code 3; what it said stands above
+      why:   the credential plugin sh ended with exit code 3; its output is above
       do:    log in again, or correct the user's exec in the kubeconfig
              then try: kubectl --context east version
     Nothing was written.

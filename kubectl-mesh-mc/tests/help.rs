@@ -1,16 +1,17 @@
-//! What the program itself says to a person who asks it for help, or types it wrong. All pages of help: `reference/plugin_tests.rs`.
+//! What the program prints for requests for help and wrong command lines. All pages of help:
+//! `reference/plugin_tests.rs`.
 //!
-//! A change that is meant is accepted by `make reference`.
+//! Accept an intended change with `make reference`.
 
 #![allow(clippy::unwrap_used)]
 
 use std::process::Command;
 
-/// What a run of the plugin gave: its exit code, and what it wrote where.
+/// The exit code, stdout and stderr of a run of the plugin.
 fn run(arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_kubectl-mesh_mc"))
         .args(arguments)
-        // Neither the machine's own clusters nor the width of somebody's window decide what is printed.
+        // The output must not depend on the machine's own clusters or on the width of a window.
         .env("KUBECONFIG", "/dev/null")
         .env_remove("COLUMNS")
         .output()

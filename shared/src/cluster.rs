@@ -1,7 +1,7 @@
-//! The edge to Kubernetes: the only place where a cluster is asked or changed.
+//! The edge to Kubernetes: the only place where a cluster is read or changed.
 //!
-//! A [`context::Cluster`] is made once and passed down. Every request goes through [`request`], so that deadlines, retries
-//! of reads and the cleaning of text that comes from a cluster are the same everywhere.
+//! A [`context::Cluster`] is made once and passed down. Every request goes through [`request`], so that deadlines,
+//! retries of reads and the cleaning of text that comes from a cluster are the same everywhere.
 
 pub mod access_review;
 pub mod api_fault;

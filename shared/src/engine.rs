@@ -1,5 +1,5 @@
-//! The steps of a plan, and how they are executed: what is done in which order, what goes from one step to another, and what is told
-//! of it. It knows no cluster and no terminal: a plugin says what its steps are, and does one.
+//! The steps of a plan and their execution: what is done in which order, what one step passes to another, and what is
+//! reported. It knows no cluster and no terminal: a plugin says what its steps are, and performs one.
 
 pub mod event;
 pub mod execute;

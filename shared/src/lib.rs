@@ -1,5 +1,5 @@
-//! What both kubectl plugins need. It names a command in one place alone: the codes in `plugin::finding` say which refuse on
-//! them. Which room may know which is said in ARCHITECTURE.md, and held by a test.
+//! What both kubectl plugins need. It names commands in one place only: the codes in `plugin::finding` say which
+//! commands refuse on them. ARCHITECTURE.md says which room may know which, and a test holds it.
 
 pub mod cluster;
 pub mod engine;

@@ -1,4 +1,4 @@
-//! What a run of a command has from its begin to its end.
+//! What a command has from its start to its end.
 
 use crate::cluster::connection_arguments::ConnectionArguments;
 use crate::cluster::context::Connection;

@@ -81,7 +81,7 @@ async fn prepare(kubeconfig: &Path, servers: &BTreeMap<String, String>, manifest
     Ok(places)
 }
 
-/// The manifests of one cluster: they stand one cluster after the other, and each cluster's begin with its namespace.
+/// The manifests of one cluster: one cluster after the other, each cluster's beginning with its namespace.
 fn of_cluster(manifests: &Value, name: &str) -> Result<Vec<Value>> {
     let items = manifests["items"].as_array().context("a List")?;
     let half = items.len() / 2;

@@ -25,7 +25,7 @@ pub(crate) fn run(command: &mut Command) -> Result<Run> {
         while let Ok(text) = fs::read_to_string(&status) {
             match high_water_mark(&text) {
                 Some(seen) => peak = seen.max(peak),
-                // It has ended and nobody has taken its end yet.
+                // It has ended and has not been reaped yet.
                 None if peak > 0 => break,
                 None => {}
             }

@@ -13,7 +13,7 @@ pub(crate) struct Arguments {
     /// How often each figure is taken.
     #[arg(long, default_value_t = 3)]
     pub(crate) runs: usize,
-    /// The page whose table is written anew.
+    /// The page whose table is rewritten.
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
     /// Cargo says so to every benchmark.

@@ -185,7 +185,7 @@ struct Typing {
 }
 
 impl Typing {
-    /// None where the shell, or what its completion stands on, is not on this machine.
+    /// None where the shell, or what its completion depends on, is not on this machine.
     fn start(kit: &Kit, folder: &Path, (needed, line, begin): (&str, &str, &str)) -> Option<Self> {
         if !Path::new(needed).exists() {
             eprintln!("not run: there is no {needed}");

@@ -1,4 +1,4 @@
-//! The tests run on clusters that stand already: contexts of any kubeconfig, whatever they are called. Those that are not
+//! The tests run on existing clusters: contexts of any kubeconfig, whatever they are called. Those that are not
 //! bare are refused before anything is written, and those that are bare are bare again at the end.
 //!
 //! Run: `meshlab with --clusters one,two -- cargo test -p mesh-tests --test contexts`
@@ -26,7 +26,7 @@ fn clusters() -> Option<Kit> {
     Some(kit)
 }
 
-/// `mesh-e2e … -- COMMAND` as somebody runs it who has a kubeconfig and no lab.
+/// `mesh-e2e … -- COMMAND` as run by someone who has a kubeconfig and no lab.
 fn mesh_e2e(kit: &Kit, contexts: &str, words: &[&str]) -> Ended {
     let mut command = kit.command(target_folder().join("mesh-e2e"));
     command.args(["--contexts", contexts, "--"]).args(words);
@@ -79,9 +79,9 @@ fn clusters_that_are_not_bare_are_refused_by_name_with_what_stands_there() {
     let said = refusal(&kit, "one,two");
     for line in [
         "error: the tests cannot run on these clusters",
-        "one: istio.sailoperator.io/theirs stands",
-        "two: namespace istio-system stands",
-        "two: namespace sample stands",
+        "one: istio.sailoperator.io/theirs exists",
+        "two: namespace istio-system exists",
+        "two: namespace sample exists",
         "Nothing was written.",
     ] {
         assert!(said.contains(line), "no {line:?} in {said}");

@@ -1,4 +1,4 @@
-//! What README and docs tell a reader to type works as it stands there, in the order in which it stands there.
+//! What README and docs tell a reader to type works as written, in the order in which it is written.
 //!
 //! Run: `meshlab with --clusters east,west -- cargo test -p mesh-tests --test documented`
 

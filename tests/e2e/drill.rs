@@ -107,7 +107,7 @@ fn drilled(kit: &Kit, fault: &str, more: &[&str]) -> (Ended, Value) {
     (ended, report)
 }
 
-/// Nothing of any drill is left: replicas as ever, no record, no lease, no filter.
+/// Nothing is left of any drill: replicas as before, no record, no lease, no filter.
 #[track_caller]
 fn assert_put_back(kit: &Kit) {
     assert_eq!(replicas(kit), 1);
@@ -244,7 +244,7 @@ fn a_drill_that_was_killed_is_put_back_by_another() {
     let again = run(&mut drill(&kit, "scale-to-zero", &["--yes", "--no-report"]));
     assert_eq!(again.code, 1, "{again}");
     assert!(again.stderr.contains(&format!("drill recover {SERVICE} --contexts east")), "{again}");
-    assert!(again.stderr.contains("runs already"), "its lock is still alive: {again}");
+    assert!(again.stderr.contains("is already running"), "its lock is still alive: {again}");
     let list = kit.mesh_failover(&["drill", "list", "--contexts", "east,west"]).ok();
     assert!(list.contains(SERVICE) && list.contains("scale-to-zero"), "{list}");
     let recover = ["drill", "recover", SERVICE, "--contexts", "east", "--yes"];
@@ -275,7 +275,7 @@ fn what_somebody_else_changed_meanwhile_is_left_and_said() {
     kit.kubectl("east", &["scale", "deployment/helloworld-v1", "-n", NAMESPACE, "--replicas=2"]).ok();
     let ended = running.end();
     assert_eq!(ended.code, 4, "{ended}");
-    assert!(ended.stderr.contains("somebody scaled Deployment helloworld-v1 to 2 meanwhile"), "{ended}");
+    assert!(ended.stderr.contains("someone scaled Deployment helloworld-v1 to 2 in the meantime"), "{ended}");
     assert!(ended.stderr.contains(&format!("drill recover {SERVICE} --contexts east")), "{ended}");
     assert_eq!(replicas(&kit), 2);
     let recover = ["drill", "recover", SERVICE, "--contexts", "east", "--yes"];
@@ -296,7 +296,7 @@ fn two_drills_of_one_service_do_not_run_at_once() {
     let second = kit.mesh_failover(&[&["drill", SERVICE, "--contexts", "east,west"], &west[..]].concat());
     assert_eq!(second.code, 1, "{second}");
     assert!(
-        second.stderr.contains("a drill of helloworld.sample runs already") && second.stderr.contains('@'),
+        second.stderr.contains("a drill of helloworld.sample is already running") && second.stderr.contains('@'),
         "{second}"
     );
     assert_eq!(first.end().code, 0);
@@ -327,10 +327,10 @@ fn what_must_not_begin_is_refused_before_anything_is_written() {
         (SERVICE, "--from deploy/crul", "did you mean curl?", 1),
         (SERVICE, "--from dep/curl", "did you mean deploy/curl?", 2),
         (SERVICE, "--from deploy/curl --from-cluster esat", "did you mean east?", 2),
-        (SERVICE, "--from deploy/curl --contexts east", "no context is named for west", 1),
+        (SERVICE, "--from deploy/curl --contexts east", "no context is named for part of the mesh: west", 1),
         (SERVICE, "--from deploy/helloworld-v1", "has no curl that a drill can use", 1),
         (SERVICE, "--from deploy/curl --port 1", "has no port 1", 1),
-        (SERVICE, "--from curl", "names no workload", 2),
+        (SERVICE, "--from curl", "is not a workload", 2),
         (SERVICE, "--from deploy/curl --from-cluster north", "no cluster of the mesh", 2),
     ] {
         let mut more: Vec<&str> = more.split(' ').collect();
@@ -350,7 +350,7 @@ fn what_must_not_begin_is_refused_before_anything_is_written() {
         &["annotate", "deployment/helloworld-v1", "-n", NAMESPACE, "argocd.argoproj.io/tracking-id=shop:x"],
     )
     .ok();
-    refused(&kit, &good, "Argo CD application shop keeps", 1);
+    refused(&kit, &good, "Argo CD application shop manages", 1);
     kit.kubectl("east", &["annotate", "deployment/helloworld-v1", "-n", NAMESPACE, "argocd.argoproj.io/tracking-id-"])
         .ok();
 
@@ -401,7 +401,7 @@ fn what_others_hold_or_an_earlier_drill_left_is_refused() {
     }});
     let labels = json!({"scaledobject.keda.sh/name": "helloworld"});
     kit.apply("east", &[named("HorizontalPodAutoscaler", "autoscaling/v2", "keda-hpa-helloworld", labels, scaler)]);
-    refused(SERVICE, "deploy/curl", "KEDA ScaledObject helloworld keeps");
+    refused(SERVICE, "deploy/curl", "KEDA ScaledObject helloworld manages");
     kit.kubectl("east", &["delete", "hpa", "-n", NAMESPACE, "keda-hpa-helloworld"]).ok();
 
     let left = json!({"data": {"record": "{}"}});

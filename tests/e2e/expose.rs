@@ -1,4 +1,4 @@
-//! Services become reachable from the other cluster one by one, and nothing of a user's is taken or broken.
+//! Services become reachable from the other cluster one by one, and nothing of a user is taken over or broken.
 //!
 //! Run: `meshlab with --clusters east,west -- cargo test -p mesh-tests --test expose`
 
@@ -22,7 +22,7 @@ const CLUSTERS: [&str; 2] = ["east", "west"];
 const SECOND: &str = "second.sample.svc.cluster.local";
 const GATEWAY: [&str; 4] = ["gateway.networking.istio.io", "-n", "istio-system", "cross-network-gateway"];
 
-/// The home of the test that made the mesh, while it stands.
+/// The home of the test that made the mesh, while the mesh exists.
 static MESH: Mutex<Option<PathBuf>> = Mutex::new(None);
 
 /// The mesh that the tests of this file look at, with nothing exposed; the first that needs it makes it.
@@ -55,7 +55,7 @@ fn second() -> Value {
     })
 }
 
-/// Somebody's Gateway on the east-west gateway.
+/// A user's Gateway on the east-west gateway.
 fn users_gateway(name: &str, host: &str) -> Value {
     let mut gateway = exposure();
     gateway["metadata"]["name"] = name.into();
@@ -202,7 +202,7 @@ fn somebody_elses_gateway_of_that_name_is_left_as_it_is() {
     insta::assert_snapshot!(kit.plain(&refused.stderr), @r"
     error: Gateway istio-system/cross-network-gateway in east is not ours
       where: context east, Gateway istio-system/cross-network-gateway
-      why:   it lacks the label app.kubernetes.io/managed-by=kubectl-mesh-failover, so that somebody else keeps it
+      why:   it lacks the label app.kubernetes.io/managed-by=kubectl-mesh-failover, so someone else manages it
       do:    add helloworld.sample.svc.cluster.local to its hosts yourself
              or hand it over: kubectl --context east -n istio-system label gateways.networking.istio.io cross-network-gateway app.kubernetes.io/managed-by=kubectl-mesh-failover --overwrite
     Nothing was written.
@@ -267,7 +267,7 @@ fn a_peer_without_a_context_is_refused_and_nobody_else_is_asked() {
     insta::assert_snapshot!(said, @r"
     error: no context is known for west
       where: context east, Secret istio-remote-secret-west
-      why:   west is registered at ADDRESS, authority FINGERPRINT no cluster of the kubeconfig has that address or that authority
+      why:   west is registered at ADDRESS, authority FINGERPRINT no cluster in the kubeconfig has that address or authority
       do:    name the mesh's clusters: --contexts east,CONTEXT-OF-WEST
     Nothing was written.
     ");

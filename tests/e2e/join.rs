@@ -21,7 +21,7 @@ use support::{Kit, ca_folder, until};
 
 const CLUSTERS: [&str; 2] = ["east", "west"];
 
-/// The home of the test that made the mesh, while it stands.
+/// The home of the test that made the mesh, while the mesh exists.
 static MESH: Mutex<Option<PathBuf>> = Mutex::new(None);
 
 /// The mesh that the tests of this file look at; the first that needs it makes it.
@@ -312,7 +312,7 @@ fn kubectl_reads_the_manifests_and_nothing_is_written_meanwhile() {
     assert!(ca_folder::tree(&kit.data()).is_empty());
     // Applied without cacerts they would make a mesh of two roots.
     assert_eq!(
-        yaml.matches("stage 1: apply when the Secret that is left out here stands").count(),
+        yaml.matches("stage 1: apply once the Secret that is left out here exists").count(),
         CLUSTERS.len(),
         "{yaml}"
     );

@@ -44,7 +44,7 @@ fn a_join_killed_after_any_of_its_writes_is_finished_by_the_next() {
         if every { (1..writes).collect() } else { (1..=5).map(|part| part * writes / 6).collect() };
     drop(kit);
     for after in moments {
-        // Every run has a home of its own, and with it a CA folder.
+        // Every run has its own home, and with it a CA folder.
         let Some(kit) = clusters() else { return };
         let killed = end_after(&kit, after, Signal::KILL);
         assert_eq!(killed.code, 128 + 9, "{killed}");
@@ -71,7 +71,7 @@ fn a_join_killed_after_any_of_its_writes_is_finished_by_the_next() {
 fn a_join_that_is_interrupted_says_what_stands_and_is_finished_by_the_next() {
     let Some(kit) = clusters() else { return };
     // The first writes are the probes' own, and they go again.
-    let early = "nothing was written but the probe's namespaces, which are gone again; the same command starts anew";
+    let early = "nothing was written but the probe's namespaces, now removed; the same command starts from scratch";
     for (signal, after, said) in [(Signal::INT, 3, early), (Signal::TERM, 14, "run the same command again")] {
         let interrupted = end_after(&kit, after, signal);
         assert_eq!(interrupted.code, 128 + signal.as_raw(), "{interrupted}");
@@ -208,7 +208,7 @@ fn end_state(kit: &Kit) -> BTreeMap<String, Value> {
             }
         }
     }
-    // Helm counts its releases anew after each thing that it meets.
+    // Helm's release numbers depend on what it met on the way.
     state.retain(|name, _| !name.contains("sh.helm.release"));
     state
 }

@@ -1,6 +1,6 @@
 //! Packages built here are taken, installed, upgraded and removed by the real krew.
 //!
-//! Run: `cargo test -p mesh-tests --test krew`, as root, who may have missing tools installed.
+//! Run: `cargo test -p mesh-tests --test krew`, as root, so that missing tools can be installed.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
@@ -31,7 +31,7 @@ struct Packages {
 fn packages() -> &'static Packages {
     static PACKAGES: OnceLock<Packages> = OnceLock::new();
     PACKAGES.get_or_init(|| {
-        // Those of an earlier run go: nobody drops what is static.
+        // Those of an earlier run go: a static is never dropped.
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("packages");
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
@@ -152,7 +152,7 @@ struct User {
 impl User {
     fn new() -> Self {
         let user = Self { home: tempfile::tempdir().unwrap() };
-        // krew uninstalls nothing before it has an index; this one stands in the place of its own and is empty.
+        // krew uninstalls nothing before it has an index; this empty one takes the place of its own.
         let index = user.index("default", None);
         user.krew(&["index", "add", "default", &format!("file://{}", index.display())]);
         user

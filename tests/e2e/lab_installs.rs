@@ -58,7 +58,7 @@ fn cluster(name: &str) -> Option<Kit> {
     Some(kit)
 }
 
-/// Runs a line as somebody types it whose current context is a cluster.
+/// Runs a line as typed by someone whose current context is a cluster.
 #[track_caller]
 fn typed(kit: &Kit, cluster: &str, line: &str) -> String {
     let text = std::fs::read_to_string(&kit.ground.kubeconfig).unwrap();
@@ -75,7 +75,7 @@ fn release() -> PathBuf {
     std::env::var_os("MESHLAB_ISTIO").expect("meshlab with sets it").into()
 }
 
-/// The status with which a gateway's health is answered to somebody in another cluster.
+/// The status that another cluster gets when it asks for a gateway's health.
 fn health(kit: &Kit, from: &str, address: &str) -> String {
     let curl = ["curl", "-s", "-m", "5", "-o", "/dev/null", "-w", "%{http_code}"];
     let mut command = kit.command(kit::target_folder().join("meshlab"));

@@ -1,4 +1,4 @@
-//! A lab comes and goes without a trace, and no end of it, however rude, stands in the way of the next.
+//! A lab comes and goes without a trace, and no end of it, however rude, gets in the way of the next.
 //!
 //! Run: `cargo test -p mesh-tests --test lab_leaves_nothing`
 

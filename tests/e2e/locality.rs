@@ -238,7 +238,7 @@ fn a_rule_of_the_users_keeps_what_is_in_it_and_gets_it_back() {
     kit.locality("apply", &["--yes"]).ok();
     kit.assert_nothing_written(again);
 
-    // What somebody adds meanwhile outlives the removal, and what they change is told.
+    // What someone adds in the meantime outlives the removal, and what they change is reported.
     let patch = r#"[{"op": "add", "path": "/spec/trafficPolicy/tls", "value": {"mode": "ISTIO_MUTUAL"}},
         {"op": "replace", "path": "/spec/trafficPolicy/outlierDetection/maxEjectionPercent", "value": 50}]"#;
     kit.kubectl("east", &["patch", "destinationrule", "-n", NAMESPACE, "helloworld", "--type=json", "-p", patch]).ok();
@@ -342,7 +342,10 @@ fn the_seeds_own_rule_never_fails_over_on_errors_and_lacks_one_field() {
     let Some(kit) = mesh() else { return };
     let before = kit.users_rule("east", &seed(&kit));
     let shown = kit.locality("show", &[]).ok();
-    assert!(shown.contains("maxEjectionPercent 10 (default) of 2 hosts is none: it never ejects"), "{shown}");
+    assert!(
+        shown.contains("maxEjectionPercent 10 (default) of 2 hosts is less than one: nothing is ever ejected"),
+        "{shown}"
+    );
 
     kit.apply("east", &[fault()]);
     // What the fault answers has no line ends.
@@ -448,7 +451,7 @@ fn a_damaged_annotation_is_refused_by_what_writes_and_told_by_what_reads() {
     assert_eq!(kit.rule("east").unwrap()["spec"], before["spec"]);
     assert_eq!(kit.rule("west"), None);
 
-    // Taken away, all that stands is the user's.
+    // Once it is removed, only the user's own remains.
     kit.locality("apply", &["--take-over", "--yes"]).ok();
     let written = kit.rule("east").unwrap()["spec"].clone();
     annotate("=rubbish");

@@ -88,7 +88,7 @@ fn all() -> Option<(Kit, Vec<Done>)> {
     Some((kit, done))
 }
 
-/// Where each command is done by the one who may.
+/// Where each command is run by the user who is allowed to.
 struct Office {
     kit: Kit,
     done: Vec<Done>,
@@ -394,7 +394,7 @@ fn who_has_one_file_too_few_is_told_which_before_anything_is_written() {
     insta::assert_snapshot!("drill_recover_without_its_file", in_one(&recover));
     let unnamed = refusal(&kit, "viewer", "mesh-failover list, without --contexts", &["list"]);
     insta::assert_snapshot!("clusters_that_are_not_named_without_the_file_for_peers", unnamed);
-    // Of several reads that are forbidden the one that is answered first is told.
+    // Of several forbidden reads, the one answered first is reported.
     let all = refusal(&kit, "developer", "mesh-failover list", &["list"]);
     assert!(
         all.starts_with("error[permissions/missing]: not allowed in ") && all.contains("/mesh-failover-view.yaml\n"),
@@ -414,7 +414,7 @@ fn who_has_one_file_too_few_is_told_which_before_anything_is_written() {
     );
 }
 
-/// Both clusters refuse it, and the one that answers first is told.
+/// Both clusters refuse it, and the one that answers first is reported.
 fn in_one(said: &str) -> String {
     said.replace("west", "east")
 }

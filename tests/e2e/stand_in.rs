@@ -182,7 +182,7 @@ fn nothing_of_istio_was_written_but_its_status(kit: &Kit) {
 }
 
 /// For about a second after a change: observedGeneration is the new one, Ready is True, and nothing has been rolled out.
-/// Returns when the truth is told.
+/// Returns once the truth is reported.
 fn claims_to_be_ready_before_anything_was_touched(recorder: &Recorder, kind: &str) -> Instant {
     let claim = recorder.until(kind, "falsely ready", |seen| seen.observed == Some(2));
     assert!(claim.holds("Ready") && claim.state() == "Healthy", "{}", claim.line());

@@ -1,4 +1,4 @@
-//! Joins that stop midway, for reasons that no look beforehand can see: they say what stands and how to go on.
+//! Joins that stop midway, for reasons that no check beforehand can see: they say what exists and how to go on.
 //!
 //! Run: `meshlab with --clusters east,west --balancer west=pending -- cargo test -p mesh-tests --test stopped`
 

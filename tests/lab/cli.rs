@@ -25,7 +25,7 @@ use crate::{Lab, balancer, enter, node, registry, supervisor, tls_front, wan};
 #[derive(Parser)]
 #[command(name = "meshlab", version, max_term_width = 100)]
 struct Cli {
-    /// Which lab: several may run at once, each under a name of its own.
+    /// Which lab: several can run at once, each under its own name.
     #[arg(long, global = true, env = "MESHLAB_ID", default_value = "lab", hide_env_values = true)]
     id: String,
     #[command(subcommand)]
@@ -34,14 +34,14 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Build everything that clusters are made of; what was built before is kept.
+    /// Build everything that clusters are made of; earlier builds are kept and reused.
     Build,
     /// Write the image of the product's probe as an OCI archive, for any registry or node.
     Image {
         /// The archive.
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
-        /// What its nodes run on; with several it holds an image for each, under one name.
+        /// The platforms of the nodes; the archive holds an image for each, all under one name.
         #[arg(long, value_name = "PLATFORM", value_delimiter = ',', default_value = "linux/amd64")]
         platforms: Vec<Platform>,
     },
@@ -49,27 +49,27 @@ enum Command {
     Up {
         #[command(flatten)]
         knobs: Knobs,
-        /// Leave a lab that does not become Ready as it is, to be looked at.
+        /// Keep a lab that does not become Ready, for inspection.
         #[arg(long)]
         keep: bool,
     },
-    /// End a lab and leave nothing of it.
+    /// End a lab and remove all of it.
     Down,
-    /// Bring clusters up, run a command with KUBECONFIG set, take them down however it ends.
+    /// Bring clusters up, run a command with KUBECONFIG set, and take them down however it ends.
     ///
-    /// The lab is one of its own, called with-NUMBER unless --id is given here.
+    /// It gets a lab of its own, called with-NUMBER unless --id is given.
     With {
         #[command(flatten)]
         knobs: Knobs,
-        /// The command and its arguments; its exit code is that of this one.
+        /// The command and its arguments; its exit code is passed on.
         #[arg(last = true, required = true)]
         words: Vec<String>,
     },
-    /// Say how the clusters and their components are.
+    /// Show the state of the clusters and their components.
     Status,
     /// Print the path of the kubeconfig.
     Kubeconfig {
-        /// Put the contexts into ~/.kube/config (or the first file of $KUBECONFIG) too.
+        /// Also add the contexts to ~/.kube/config (or the first file of $KUBECONFIG).
         #[arg(long)]
         merge_into_home: bool,
     },
@@ -90,24 +90,24 @@ enum Command {
     },
     /// Count the requests to a cluster's API server, by who asked and how.
     Requests(Requests),
-    /// Stop a component where it stands: connections stay open, nothing answers.
+    /// Freeze a component: connections stay open, nothing answers.
     Pause(OfOne),
-    /// Let a paused component go on.
+    /// Resume a paused component.
     Resume(OfOne),
     /// End a component and start it again.
     Restart(OfOne),
-    /// Destroy a cluster and make it again behind its old address: nothing in it is left, and its authority is another.
+    /// Destroy a cluster and make it again behind its old address: empty, and with another authority.
     Rebuild {
         /// The cluster.
         cluster: String,
     },
-    /// Drop what comes to a component from outside its node, or everything from and to the node.
+    /// Drop traffic to a component from outside its node, or all traffic from and to the node.
     Cut {
         /// The cluster.
         cluster: String,
-        /// The component (kube-apiserver or kubelet); without one the whole node.
+        /// The component (kube-apiserver or kubelet); without one, the whole node.
         component: Option<Component>,
-        /// Only for other clusters: kubectl on this machine still comes through.
+        /// Only for other clusters: kubectl on this machine still gets through.
         #[arg(long)]
         peers: bool,
     },
@@ -115,20 +115,20 @@ enum Command {
     Uncut {
         /// The cluster.
         cluster: String,
-        /// The component; without one everything.
+        /// The component; without one, everything.
         component: Option<Component>,
     },
-    /// Print a kubeconfig for a user with few rights; its only context is called as the cluster.
+    /// Print a kubeconfig for a user with few rights; its only context has the cluster's name.
     User {
         /// The cluster.
         cluster: String,
-        /// What the user is called.
+        /// The user's name.
         #[arg(long)]
         name: String,
-        /// A YAML list of rules as in a ClusterRole, which hold in the whole cluster.
+        /// A YAML list of rules as in a ClusterRole, which apply to the whole cluster.
         #[arg(long, value_name = "FILE")]
         rules: Option<PathBuf>,
-        /// With a client certificate whose time is over.
+        /// With an expired client certificate.
         #[arg(long)]
         expired: bool,
     },
@@ -172,7 +172,7 @@ enum Command {
     },
 }
 
-/// What clusters are to be. A knob holds for all clusters, or for one as `east=VALUE`; it may be given several times.
+/// What the clusters are like. A knob applies to all clusters, or to one as `east=VALUE`; it can be repeated.
 #[derive(Args)]
 struct Knobs {
     /// The clusters, which are also the contexts of the kubeconfig.
@@ -197,16 +197,16 @@ struct Knobs {
     /// An external address for the node.
     #[arg(long, value_name = "CLUSTER", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     external_ip: Vec<String>,
-    /// What names of Services end with, in place of cluster.local.
+    /// The domain of Services' names, instead of cluster.local.
     #[arg(long, value_name = "[CLUSTER=]DOMAIN")]
     cluster_domain: Vec<Choice<Domain>>,
-    /// A front before the API server that ends TLS, with a certificate of a public authority; its user has a token.
+    /// A front before the API server that terminates TLS, with a public authority's certificate; its user has a token.
     #[arg(long, value_name = "CLUSTER", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     tls_front: Vec<String>,
     /// The API server's own address in the kubeconfig, and a proxy on this machine that leads there.
     #[arg(long, value_name = "CLUSTER", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     connect_proxy: Vec<String>,
-    /// How many seconds a cluster may take until it is Ready.
+    /// How many seconds a cluster may take to become Ready.
     #[arg(long, default_value_t = 90)]
     timeout: u64,
 }
@@ -223,16 +223,16 @@ struct OfOne {
 struct Requests {
     /// The cluster.
     cluster: String,
-    /// Only what came since then: 30s, 5m, or 2026-11-24T20:00:00Z.
+    /// Only requests since then: 30s, 5m, or 2026-11-24T20:00:00Z.
     #[arg(long)]
     since: Option<String>,
-    /// Only requests of programs whose User-Agent begins so.
+    /// Only requests of programs whose User-Agent begins with this.
     #[arg(long, value_name = "PREFIX")]
     user_agent: Option<String>,
-    /// Only requests that were to change something (dry runs, access reviews, exec and port-forward do not).
+    /// Only requests to change something (dry runs, access reviews, exec and port-forward do not).
     #[arg(long)]
     mutating: bool,
-    /// One JSON object a line for each request, instead of counts.
+    /// One JSON object per line for each request, instead of counts.
     #[arg(long)]
     json: bool,
 }

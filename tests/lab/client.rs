@@ -20,9 +20,9 @@ pub(crate) async fn connect(kubeconfig: &Path, context: Option<&str>) -> Result<
     let options = KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
     let mut config = kube::Config::from_custom_kubeconfig(config, &options).await?;
     config.connect_timeout = Some(Duration::from_secs(5));
-    // By the kubeconfig alone: what stands in the surroundings is for others.
+    // By the kubeconfig alone: the environment's settings are not for the lab.
     config.proxy_url = proxy;
-    // Who waits asks again by itself, and sooner.
+    // Callers that wait ask again by themselves, and sooner.
     config.default_retry = false;
     config.headers.push((USER_AGENT, HeaderValue::from_static(NAME)));
     Ok(Client::try_from(config)?)
@@ -36,7 +36,7 @@ fn proxy_of(config: &Kubeconfig, context: Option<&str>) -> Option<http::Uri> {
     cluster.cluster.as_ref()?.proxy_url.as_ref()?.parse().ok()
 }
 
-/// Reads what stands at a path; none where nothing does.
+/// Reads the object at a path; none where there is none.
 pub(crate) async fn get(client: &Client, path: &str) -> Result<Option<Value>> {
     let request = Request::builder().method(Method::GET).uri(path).body(Vec::new())?;
     match client.request::<Value>(request).await {
@@ -58,7 +58,7 @@ pub(crate) async fn apply(client: &Client, object: &Value) -> Result<()> {
     Ok(())
 }
 
-/// Where an object of the few kinds that the lab itself makes stands.
+/// The path of an object of the few kinds that the lab itself creates.
 fn path_of(object: &Value) -> Result<String> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let (version, kind, name) = (text(&object["apiVersion"]), text(&object["kind"]), text(&object["metadata"]["name"]));

@@ -36,7 +36,7 @@ pub enum What {
         /// What went wrong.
         why: String,
     },
-    /// A component ended that nobody had asked to end.
+    /// A component ended without having been asked to.
     Ended {
         /// Which.
         component: Component,
@@ -60,7 +60,7 @@ impl Events {
         Ok(Self { file, cluster: cluster.map(str::to_owned) })
     }
 
-    /// Appends one event. A lab never fails because nobody can read how it goes.
+    /// Appends one event. A lab never fails because its events cannot be written.
     pub fn say(&self, what: What) {
         let event = Event { at: now(), cluster: self.cluster.clone(), what };
         if let Ok(mut line) = serde_json::to_vec(&event) {

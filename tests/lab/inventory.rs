@@ -1,6 +1,6 @@
 //! What a lab could leave on a machine, listed, so that two lists can be compared.
 //!
-//! Other work may go on meanwhile: of processes, control groups and folders only what could be the lab's is listed; of
+//! Other work may be going on: of processes, control groups and folders only what could be the lab's is listed; of
 //! what hardly anybody changes (mounts, addresses, packet filters, kernel settings) everything is. A namespace lives by
 //! a process or a mount, and both are listed.
 
@@ -80,7 +80,7 @@ impl Inventory {
             differences.extend(after.difference(before).map(|thing| format!("{kind} came: {thing}")));
             differences.extend(before.difference(after).map(|thing| format!("{kind} went: {thing}")));
         }
-        // A setting that came with a kernel module is nobody's.
+        // A setting that came with a kernel module is not the lab's.
         for (setting, before) in &self.settings {
             match later.settings.get(setting) {
                 Some(after) if after != before => {

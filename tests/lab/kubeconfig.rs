@@ -16,7 +16,7 @@ use crate::pki::{self, Identity};
 use crate::spec::{API_PORT, Cluster, Spec};
 use crate::state::State;
 
-/// Users of a cluster that are components; each gets a kubeconfig of its own inside the node.
+/// Users of a cluster that are components; each gets its own kubeconfig inside the node.
 pub(crate) const COMPONENT_USERS: [&str; 5] =
     ["admin", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy"];
 
@@ -89,7 +89,7 @@ impl Entry {
     }
 }
 
-/// Writes the kubeconfig of a lab, whole at every instant.
+/// Writes the kubeconfig of a lab, complete at every instant.
 pub(crate) fn write_for_people(state: &State, spec: &Spec) -> Result<()> {
     let ports = Ports::read(state)?;
     let entry = |cluster: &Cluster| Entry::admin(cluster, &ports, &state.cluster(&cluster.name).join("pki"));
@@ -97,7 +97,7 @@ pub(crate) fn write_for_people(state: &State, spec: &Spec) -> Result<()> {
     replace(&state.kubeconfig(), &render(&entries)?)
 }
 
-/// Writes a file that is whole at every instant and never readable by others.
+/// Writes a file that is complete at every instant and never readable by others.
 pub(crate) fn replace(path: &Path, text: &str) -> Result<()> {
     let folder = path.parent().context("a file in a folder")?;
     fs::create_dir_all(folder)?;

@@ -1,4 +1,4 @@
-//! The keys and certificates of a cluster, made anew for every lab.
+//! The keys and certificates of a cluster, new for every lab.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};

@@ -34,7 +34,7 @@ pub enum SailVersion {
 }
 
 impl SailVersion {
-    /// As it stands in an apiVersion.
+    /// As written in an apiVersion.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::V1 => "v1",
@@ -43,7 +43,7 @@ impl SailVersion {
     }
 }
 
-/// The domain that clusters have unless they are told another.
+/// The domain that clusters have unless another is given.
 pub const DOMAIN: &str = "cluster.local";
 /// How many addresses a cluster's load balancer gives out; those above, up to [`LAST`], lead to its node as well.
 pub const BALANCED: u8 = 99;

@@ -26,7 +26,7 @@ pub(crate) struct Started {
 }
 
 impl Started {
-    /// Ends the lab and removes what is left of it. One of the same id that somebody else began is not touched.
+    /// Ends the lab and removes what is left of it. One of the same id that someone else began is not touched.
     pub(crate) fn end(mut self, state: &State) -> Result<()> {
         if self.supervisor.try_wait()?.is_none() {
             Holder { pid: Some(Pid::from_child(&self.supervisor)) }.end(Duration::from_secs(30))?;
@@ -202,7 +202,7 @@ fn line(event: &Event, since: u64, spec: &Spec) -> Option<String> {
 fn explain(state: &State, since: u64, error: anyhow::Error) -> anyhow::Error {
     let mut events = events::read(&state.events()).into_iter().filter(|event| event.at >= since).peekable();
     if events.peek().is_none() {
-        // The lab never began; what stands there is another's.
+        // The lab never began; what is there belongs to another.
         return error;
     }
     let failed = events.find_map(|event| match event.what {

@@ -19,7 +19,7 @@ pub struct User {
     /// What it is called.
     pub name: String,
     /// Its rights in the whole cluster: rules as in a ClusterRole. Where there are none it may do what every authenticated user
-    /// may, and what somebody binds to its name.
+    /// may, and whatever is bound to its name.
     pub rules: Vec<Value>,
     /// Its certificate is over.
     pub expired: bool,

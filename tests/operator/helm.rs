@@ -57,7 +57,7 @@ struct Installed {
     workload: Option<i64>,
 }
 
-/// The helm binary with a home, charts and a memory of its own.
+/// The helm binary with its own home, charts and memory.
 pub(crate) struct Helm {
     program: PathBuf,
     kubeconfig: PathBuf,

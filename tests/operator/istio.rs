@@ -137,7 +137,7 @@ async fn owned_revisions(operator: &Operator, istio: &DynamicObject) -> Result<V
     Ok(revisions)
 }
 
-/// Deletes revisions that nobody uses any more, and says when the next is due.
+/// Deletes revisions that are no longer in use, and says when the next is due.
 ///
 /// Rule: sail-operator pkg/revision/prune.go; the grace period is at least 30 s.
 async fn prune(

@@ -16,7 +16,7 @@ use crate::{operator::OPERATOR_NAMESPACE, sail::MANAGER};
 const NAME: &str = "sail-operator-lock";
 const SECONDS: i64 = 15;
 
-/// Holds the lock as long as the operator lives. Nobody else wants it.
+/// Holds the lock as long as the operator lives. Nothing else wants it.
 pub(crate) async fn hold(client: Client) {
     let leases: Api<Lease> = Api::namespaced(client, OPERATOR_NAMESPACE);
     loop {

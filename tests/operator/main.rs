@@ -80,7 +80,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     crds::install(&patient, arguments.api, arguments.crds.as_deref(), &arguments.charts).await?;
     Operator::prepare_namespace(patient).await?;
     if arguments.crds_only {
-        tracing::info!(api = %arguments.api, "the Sail API is served and nobody acts on it");
+        tracing::info!(api = %arguments.api, "the Sail API is served and nothing acts on it");
         return std::future::pending().await;
     }
     let client = sail::client(&arguments.kubeconfig, false).await?;

@@ -81,7 +81,7 @@ async fn install_charts(operator: &Operator, revision: &DynamicObject, values: &
     Ok(())
 }
 
-/// The passing error of a first install. Helm is at work meanwhile; the real operator would be between two tries.
+/// The transient error of a first install. Helm is at work at that time; the real operator would be between two tries.
 async fn mislead(operator: &Operator, revision: &DynamicObject) {
     tokio::time::sleep(traps::HELM_RACE).await;
     let race = traps::helm_mapping_race(spec_text(revision, "/namespace"));

@@ -151,8 +151,8 @@ fn manager() -> PatchParams {
     PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() }
 }
 
-/// A client that names itself, so that audit logs tell the stand-in from the product. While a server starts, `patient`
-/// waits as long as it is told to; controllers had better try again by themselves.
+/// A client that names itself, so that audit logs tell the stand-in from the product. With `patient` it waits
+/// while a server starts; controllers had better retry by themselves.
 pub(crate) async fn client(kubeconfig: &Path, patient: bool) -> anyhow::Result<Client> {
     let file = Kubeconfig::read_from(kubeconfig).with_context(|| format!("cannot read {}", kubeconfig.display()))?;
     let mut config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await?;

@@ -1,4 +1,4 @@
-//! IstioRevisionTag: a second name for a revision, by webhooks of its own.
+//! IstioRevisionTag: a second name for a revision, with its own webhooks.
 
 use std::time::Duration;
 

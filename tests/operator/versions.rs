@@ -2,7 +2,7 @@
 
 use crate::{fault::Fault, sail::Served};
 
-/// The version that a name stands for.
+/// The version that a name refers to.
 ///
 /// # Errors
 /// A version past its end of life is in the CRD's enum, so that old resources stay valid, but is refused here. The

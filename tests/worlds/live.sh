@@ -54,10 +54,10 @@ END
     ready "$1"
 }
 
-# ready CONTEXT: every Istio, by the operator's word and by its Deployment's.
+# ready CONTEXT: every Istio, according to the operator and to its Deployment.
 ready() {
     kubectl --context "$1" wait --for=condition=Ready istio --all --timeout=3m
-    # Ready is said of the control plane as it was a moment ago.
+    # Ready describes the control plane as it was a moment ago.
     kubectl --context "$1" get deployments -A -l app=istiod -o jsonpath='{range .items[*]}{.metadata.namespace} {.metadata.name}{"\n"}{end}' |
         while read -r namespace name; do
             kubectl --context "$1" rollout status -n "$namespace" "deployment/$name" --timeout=3m </dev/null
@@ -98,7 +98,7 @@ END
     fi
 }
 
-# lay RECORDING CONTEXT NUMBER [SED…]: what was recorded is made again.
+# lay RECORDING CONTEXT NUMBER [SED…]: recreates what was recorded.
 lay() {
     local context=$2 number=$3
     shift 3

@@ -4,7 +4,7 @@
 # shellcheck source=steps.sh
 . "$WORLDS/steps.sh"
 
-# quick_root FOLDER NAME: a root by openssl, with a key that is made in no time.
+# quick_root FOLDER NAME: a root by openssl, with a key that is quick to make.
 quick_root() {
     mkdir -p "$1"
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj "/O=Istio/CN=$2" \
@@ -101,7 +101,7 @@ registered() {
     wait "$first"
 }
 
-# configured CONTEXT ISTIO PATCH: another spec, which the operator has seen.
+# configured CONTEXT ISTIO PATCH: another spec, already observed by the operator.
 configured() {
     kubectl --context "$1" patch istio "$2" --type=merge -p "$3"
     kubectl --context "$1" patch istio "$2" --subresource=status --type=merge -p '{"status":{"observedGeneration":2}}'
@@ -113,7 +113,7 @@ address() {
         -p "{\"status\":{\"loadBalancer\":{\"ingress\":[{\"ip\":\"$4\"}]}}}"
 }
 
-# no_address CONTEXT NAMESPACE SERVICE: it is of no load balancer any more.
+# no_address CONTEXT NAMESPACE SERVICE: it no longer has a load balancer.
 no_address() {
     kubectl --context "$1" patch service -n "$2" "$3" --subresource=status --type=merge -p '{"status":{"loadBalancer":null}}'
 }

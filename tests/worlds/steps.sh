@@ -91,7 +91,7 @@ push_cacerts() {
         --from-file="$certificates/$2/cert-chain.pem"
 }
 
-# remote_secrets: each cluster reads the other. As on kind, the kubeconfig's own address is no use to the other cluster.
+# remote_secrets: each cluster reads the other. As on kind, the kubeconfig's own address is of no use to the other cluster.
 remote_secrets() {
     istioctl create-remote-secret --context="$CTX_CLUSTER1" --name=cluster1 --server="$API_CLUSTER1" |
         kubectl apply -f - --context="$CTX_CLUSTER2"
@@ -114,8 +114,8 @@ answers() {
         'i=0; while [ $i -lt 20 ]; do curl -sS http://helloworld.sample:5000/hello; i=$((i + 1)); done'
 }
 
-# answered_by_peer: what the client in cluster 1 is answered by helloworld in cluster 2, over the gateway. The one in its own
-# cluster is scaled down meanwhile: the rule in the world by-hand keeps requests at home while it runs.
+# answered_by_peer: what helloworld in cluster 2 answers the client in cluster 1, over the gateway. The one in its own
+# cluster is scaled down for that time: the rule in the world by-hand keeps requests at home while it runs.
 answered_by_peer() {
     kubectl --context "$CTX_CLUSTER1" scale -n sample deployment/helloworld-v1 --replicas=0 >/dev/null
     kubectl --context "$CTX_CLUSTER1" wait -n sample --for=delete pods -l app=helloworld --timeout=60s >/dev/null

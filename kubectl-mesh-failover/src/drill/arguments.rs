@@ -1,4 +1,4 @@
-//! What a drill is told on the command line.
+//! Command-line arguments of a drill.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -27,32 +27,32 @@ pub struct RunArguments {
         long_help = format!("{}\n\n{}", faults::usage(), faults::help())
     )]
     pub fault: Fault,
-    /// Cluster whose endpoints are failed
+    /// Cluster in which to fail the service
     #[arg(long, value_name = "CLUSTER")]
     pub cluster: String,
     /// Client workload, such as deploy/curl
     ///
-    /// Its own container sends the requests: it needs curl.
+    /// The requests are sent from its container, which needs curl.
     #[arg(long, value_name = "WORKLOAD")]
     pub from: String,
     /// Namespace of the client
     ///
-    /// By default the service's.
+    /// Defaults to the service's namespace.
     #[arg(long, value_name = "NAMESPACE")]
     pub from_namespace: Option<String>,
     /// Cluster of the client
     ///
-    /// By default the one that is failed.
+    /// Defaults to the cluster that is failed.
     #[arg(long, value_name = "CLUSTER")]
     pub from_cluster: Option<String>,
     /// Container of the client that has curl
     ///
-    /// By default its first one.
+    /// Defaults to its first container.
     #[arg(long, value_name = "NAME")]
     pub from_container: Option<String>,
-    /// Port of the service, where it has several
+    /// Port of the service, by number or name
     ///
-    /// By number or name.
+    /// Required if the service has several.
     #[arg(long, value_name = "PORT")]
     pub port: Option<String>,
     #[command(flatten)]
@@ -65,84 +65,85 @@ pub struct RunArguments {
     pub report: ReportArguments,
 }
 
-/// The requests.
+/// The requests to send.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Traffic")]
 pub struct TrafficArguments {
-    /// Path that is asked for
+    /// Path to request
     #[arg(long, value_name = "PATH", default_value = "/", value_parser = parse_path)]
     pub path: String,
-    /// Pattern whose match in an answer tells who answered
+    /// Pattern that shows who answered
     ///
-    /// Without it the client proxy's counters tell, more coarsely.
+    /// Without it, the client proxy's counters are used, which are coarser.
     #[arg(long = "match", value_name = "REGEX", value_parser = parse_pattern)]
     pub pattern: Option<Regex>,
     /// Requests per second
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=500))]
     pub rate: u32,
-    /// How long is watched before the fault
+    /// How long to watch before the fault
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
     pub baseline: Duration,
-    /// How long the failover is held
+    /// How long to hold the failover
     ///
-    /// So long the fault stays once traffic has failed over.
+    /// The fault stays this long once traffic has failed over.
     #[arg(long, value_name = "DURATION", default_value = "20s", value_parser = parse_duration)]
     pub hold: Duration,
 }
 
-/// What has to hold.
+/// What has to hold for the drill to pass.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Hypothesis")]
 pub struct HypothesisArguments {
-    /// Success before the fault
+    /// Success rate before the fault
     ///
-    /// The least share of the baseline's requests that has to be answered.
+    /// Percentage of the baseline's requests that must at least succeed.
     #[arg(long, value_name = "PERCENT", default_value_t = 99.0, value_parser = parse_percent)]
     pub min_success: f64,
-    /// Share of the failover's target
+    /// Share of the failover target
     ///
-    /// The least of the traffic that it has to answer once that has failed over.
+    /// Percentage of the requests that it must at least answer once traffic has failed over.
     #[arg(long, value_name = "PERCENT", default_value_t = 99.0, value_parser = parse_percent)]
     pub min_failover: f64,
-    /// Time to fail over
+    /// Maximum time to fail over
     ///
     /// Counted from the first effect of the fault.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
     pub failover_within: Duration,
-    /// Time to fall back after the fault
+    /// Maximum time to fail back after the fault
     ///
-    /// Until traffic is split as in the baseline. By default the longest time that an ejection can last; 1m at least after scaling to zero, since pods have to start.
+    /// Until traffic is split as in the baseline. Defaults to the longest time that an ejection can last; to at least 1m
+    /// after scaling to zero, since pods have to start.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub failback_within: Option<Duration>,
-    /// End when so many requests have failed
+    /// Stop after this many failed requests
     ///
-    /// Everything is put back then too.
+    /// Everything is put back in this case, too.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub max_errors: Option<u64>,
 }
 
-/// Whether it may begin.
+/// Whether the drill may begin, and how far it may go.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Write")]
 pub struct BeginArguments {
     #[command(flatten)]
     pub consent: ConsentArguments,
-    /// The service's name, in place of typing it
+    /// The service's name, instead of typing it
     #[arg(long, value_name = "SERVICE")]
     pub confirm: Option<String>,
-    /// Scale in spite of a controller that scales
+    /// Scale workloads that a controller manages
     ///
-    /// KEDA or a GitOps controller may put its replicas back during the drill.
+    /// KEDA or a GitOps controller may restore the replicas during the drill.
     #[arg(long)]
     pub allow_owner: bool,
-    /// How long putting back is tried
+    /// How long to retry putting back
     ///
-    /// Where the cluster does not answer.
+    /// If the cluster does not answer.
     #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = parse_duration)]
     pub restore_timeout: Duration,
 }
 
-/// What is told at the end.
+/// What is written at the end.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub struct ReportArguments {
@@ -151,9 +152,9 @@ pub struct ReportArguments {
     /// How the result is printed; docs/drills.md describes every field of the JSON.
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = ReportFormat::Text, hide_possible_values = true)]
     pub output: ReportFormat,
-    /// Where the HTML page goes
+    /// File for the HTML page
     ///
-    /// By default drill-SERVICE-TIME.html in this folder.
+    /// Defaults to drill-SERVICE-TIME.html in the current directory.
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
     /// Write no HTML page
@@ -161,19 +162,19 @@ pub struct ReportArguments {
     pub no_report: bool,
 }
 
-/// How the kinds of clients are written in short.
+/// Short names of the kinds that a client may have.
 const KINDS: [&str; 5] = ["deploy", "sts", "ds", "rs", "pod"];
 
-/// A client workload: kind as Kubernetes writes it, and name.
+/// Kind of a client workload, as Kubernetes writes it, and its name.
 ///
 /// # Errors
-/// A usage error where it is written otherwise than kubectl does.
+/// A usage error if it is not written as kubectl does.
 pub fn workload(text: &str) -> Result<(&'static str, &str)> {
     let wrong = || {
         let (kind, name) = text.split_once('/').unwrap_or((text, "NAME"));
-        // Of two short words with a long name behind them, that name would make any two near.
+        // The kind alone: a long name behind it would make any two texts similar.
         let meant: Vec<String> = near(kind, KINDS).iter().map(|short| format!("{short}/{name}")).collect();
-        Error::usage(format!("--from {text:?} names no workload"))
+        Error::usage(format!("--from {text:?} is not a workload"))
             .asking(&meant)
             .fix("write it as deploy/NAME, sts/NAME, ds/NAME, rs/NAME or pod/NAME")
     };
@@ -190,31 +191,31 @@ pub fn workload(text: &str) -> Result<(&'static str, &str)> {
 }
 
 fn parse_path(text: &str) -> Result<String> {
-    let wrong = |why: &str| Error::usage(format!("{text:?} is no path")).because(why);
+    let wrong = |why: &str| Error::usage(format!("{text:?} is not a path")).because(why);
     match text {
         text if !text.starts_with('/') => Err(wrong("it does not begin with /").fix(format!("write it as /{text}"))),
-        text if text.contains('#') => Err(wrong("a fragment is never sent").fix("leave out # and what is behind it")),
+        text if text.contains('#') => Err(wrong("a fragment is never sent").fix("leave out # and what follows")),
         text if text.chars().any(|c| c.is_whitespace() || c.is_control()) => {
-            Err(wrong("it has a space or a control character in it").fix("write a space as %20"))
+            Err(wrong("it contains a space or a control character").fix("write a space as %20"))
         }
         text => Ok(text.to_owned()),
     }
 }
 
 fn parse_pattern(text: &str) -> Result<Regex> {
-    let wrong = |why: String| Error::usage(format!("{text:?} tells nobody apart")).because(why);
+    let wrong = |why: String| Error::usage(format!("{text:?} cannot identify who answered")).because(why);
     match Regex::new(text) {
-        Ok(pattern) if pattern.is_match("") => Err(wrong("it matches an empty text as well".into())
-            .fix("write what stands in every answer, such as 'version: v[0-9]'")),
+        Ok(pattern) if pattern.is_match("") => Err(wrong("it also matches an empty text".into())
+            .fix("write what every answer contains, such as 'version: v[0-9]'")),
         Ok(pattern) => Ok(pattern),
-        Err(error) => Err(wrong(error.to_string()).fix("correct it; what is meant as itself has a \\ before it")),
+        Err(error) => Err(wrong(error.to_string()).fix("correct it; escape special characters with \\")),
     }
 }
 
 fn parse_percent(text: &str) -> Result<f64> {
     match text.trim_end_matches('%').parse::<f64>() {
         Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(percent),
-        _ => Err(Error::usage(format!("{text:?} is no percentage"))
+        _ => Err(Error::usage(format!("{text:?} is not a percentage"))
             .because("it is not between 0 and 100")
             .fix("write it as 99 or 99.9")),
     }

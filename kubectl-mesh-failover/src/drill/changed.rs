@@ -1,5 +1,5 @@
-//! What a drill changes, as its record keeps it. Each kind of change says how it is made and what putting it back means; a fault
-//! is made of such changes.
+//! What a drill changes, as its record stores it. Each kind of change defines how it is made and put back; a fault
+//! consists of such changes.
 
 pub mod filter;
 pub mod replicas;
@@ -13,7 +13,7 @@ use self::filter::Filter;
 use self::replicas::Replicas;
 use self::reversible::Reversible;
 
-/// Something that is changed. A record holds it by these names for as long as there are records of version 1.
+/// A change. A record stores it under these names for as long as there are records of version 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "kebab-case")]
 pub enum Changed {
@@ -27,7 +27,7 @@ impl Changed {
     /// The names of all kinds in a record.
     pub const KINDS: [&str; 2] = ["replicas", "filter"];
 
-    /// What this change says of itself.
+    /// The behaviour of this change.
     pub fn reversible(&self) -> &dyn Reversible {
         match self {
             Self::Replicas(replicas) => replicas,
@@ -38,7 +38,7 @@ impl Changed {
     /// The object.
     ///
     /// # Errors
-    /// Where a record names a kind of object that is not known to this program.
+    /// If a record names a kind of object that this program does not know.
     pub fn target(&self) -> Result<Target> {
         let key = self.reversible().object();
         Target::new(&key.kind, &key.namespace, &key.name)

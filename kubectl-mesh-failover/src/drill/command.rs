@@ -1,4 +1,4 @@
-//! `kubectl mesh-failover drill`, and what belongs to it: `drill recover`, `drill list`.
+//! `kubectl mesh-failover drill` and its verbs, `drill recover` and `drill list`.
 
 use clap::{ArgMatches, Args, Command, FromArgMatches, Subcommand};
 use mesh_shared::plugin::error::{Error, Result};
@@ -11,11 +11,11 @@ use super::recover_command::RecoverArguments;
 use crate::mesh::arguments::MeshArguments;
 
 const EXAMPLES: &str = "\
-# Scale helloworld of east to zero, and back
+# Scale helloworld in east to zero, and back
 kubectl mesh-failover drill helloworld.sample --fault scale-to-zero \\
     --cluster east --from deploy/curl --path /hello
 
-# All answers of east become errors; the answers' own text tells who answered
+# Turn all answers of east into errors; their text shows who answered
 kubectl mesh-failover drill helloworld.sample --fault upstream-errors \\
     --cluster east --from deploy/curl --match 'version: v[0-9]'
 
@@ -23,11 +23,11 @@ kubectl mesh-failover drill helloworld.sample --fault upstream-errors \\
 kubectl mesh-failover drill helloworld.sample --fault upstream-errors=30 \\
     --cluster east --from deploy/curl --dry-run
 
-# In a pipeline: the exit code says whether it held
+# In a pipeline: the exit code says whether the hypothesis held
 kubectl mesh-failover drill helloworld.sample --fault scale-to-zero \\
     --cluster east --from deploy/curl --yes -o json
 
-# Put back what a drill left whose client was killed
+# Put back what a killed drill left behind
 kubectl mesh-failover drill recover helloworld.sample --contexts east";
 
 const EXIT_CODES: &str = "\
@@ -35,15 +35,15 @@ const EXIT_CODES: &str = "\
 1        refused or failed
 2        wrong command line
 3        the hypothesis did not hold
-4        what was changed is not put back
+4        not everything was put back
 128 + N  interrupted by signal N, and put back";
 
 /// Fail a service in one cluster, measure, put everything back
 ///
-/// An experiment with a hypothesis: in the baseline requests succeed, after the fault the failover target answers them, and
-/// after the fault's end traffic comes back. What is changed is recorded in the cluster first and put back on success, failure
-/// and Ctrl-C alike; if this client is killed, `drill recover` puts it back from any machine. docs/drills.md explains the
-/// figures and the report.
+/// An experiment with a hypothesis: requests succeed in the baseline, the failover target answers them during the
+/// fault, and traffic comes back once the fault ends. Every change is recorded in the cluster first and put back on
+/// success, failure and Ctrl-C alike; if this client is killed, `drill recover` puts it back from any machine.
+/// docs/drills.md explains the figures and the report.
 #[derive(Debug, Args)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -57,8 +57,8 @@ pub struct DrillArguments {
     run: MaybeRun,
 }
 
-/// A drill's own arguments, absent where one of its verbs is named. clap's own `Option` of a group does not look into the groups
-/// that are flattened into it.
+/// A drill's own arguments, absent if one of its verbs is given. clap's `Option` of a group ignores groups flattened
+/// into it.
 #[derive(Debug)]
 struct MaybeRun(Option<RunArguments>);
 
@@ -90,10 +90,10 @@ enum DrillVerb {
     List(ListArguments),
 }
 
-/// Runs a drill, or one of its verbs; the exit code.
+/// Runs a drill or one of its verbs. Returns the exit code.
 ///
 /// # Errors
-/// A refusal before anything was changed; what could not be put back.
+/// A refusal before anything was changed, or changes that could not be put back.
 pub async fn drill(arguments: DrillArguments, mesh: &MeshArguments, session: &Session) -> Result<u8> {
     match (arguments.verb, arguments.run.0) {
         (Some(DrillVerb::Recover(arguments)), _) => super::recover_command::recover(&arguments, mesh, session).await,

@@ -1,10 +1,10 @@
-//! The commands that a drill's errors, displays and reports tell to run.
+//! The commands that a drill's errors, displays and reports suggest.
 
 use std::fmt::Display;
 
 use mesh_shared::model::names::service::ServiceName;
 
-/// Puts back what a drill left in the cluster of a context, from any machine.
+/// Puts back what a drill left behind in the cluster of a context, from any machine.
 pub fn recover(service: impl Display, context: &str) -> String {
     format!("kubectl mesh-failover drill recover {service} --contexts {context}")
 }

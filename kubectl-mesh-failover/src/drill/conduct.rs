@@ -1,5 +1,5 @@
-//! Conducts a drill whose preflight is done, whose locks are held and whose record stands: drives the machine by what happens,
-//! and does what it says. Whatever ends it, what was changed is put back first.
+//! Conducts a drill whose preflight has passed, whose locks are held and whose record is written: feeds the state
+//! machine events and carries out its effects. However it ends, the changes are put back first.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,12 +21,12 @@ use super::recording::{Left, Mark, PutBack, Reading, Recording, Sample, Stop, Tr
 use super::setup::Drill;
 use super::traffic::Reader;
 
-/// How often the machine is told that time has passed.
+/// How often the machine gets an [`Event::Tick`].
 const TICK: Duration = Duration::from_millis(50);
-/// curl is to have told of its first request by then.
+/// How long to wait for curl to report its first request.
 const FIRST_REQUEST: Duration = Duration::from_secs(20);
 
-/// What a drill tells while it runs.
+/// What a drill reports while it runs.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Told {
     /// A moment.
@@ -35,11 +35,11 @@ pub enum Told {
     Sample(Sample, Option<Origin>),
     /// The proxy's counters.
     Reading(Reading),
-    /// In a sentence.
+    /// A sentence.
     Note(String),
 }
 
-/// What comes in from outside while a drill runs.
+/// What can happen from outside while a drill runs.
 pub struct Outside {
     /// Signals, by number.
     pub signals: mpsc::UnboundedReceiver<i32>,
@@ -54,9 +54,9 @@ struct Course<'a> {
     begun: Instant,
     machine: Option<Machine>,
     origins: Origins,
-    /// Requests whose side only the next reading tells: there is no pattern.
+    /// Requests whose side only the next reading shows, for lack of a pattern.
     uncounted: Vec<bool>,
-    /// Tells when the fault was accepted.
+    /// Yields the moment at which the fault was accepted.
     injecting: Option<AbortOnDropHandle<Result<Instant, String>>>,
     restoring: Option<AbortOnDropHandle<Vec<PutBack>>>,
     recording: Recording,
@@ -134,7 +134,7 @@ pub async fn conduct(
     course.recording
 }
 
-/// The next piece of the traffic; never, once it has ended.
+/// The next piece of the traffic's output; pends forever once it has ended.
 async fn next(traffic: &mut Option<mpsc::Receiver<(Instant, Output)>>) -> Option<(Instant, Output)> {
     match traffic {
         Some(traffic) => traffic.recv().await,
@@ -142,8 +142,8 @@ async fn next(traffic: &mut Option<mpsc::Receiver<(Instant, Output)>>) -> Option
     }
 }
 
-/// The result of a task that runs; never, where none does. A task that panicked has done no one knows what, which the default
-/// of its result says.
+/// Waits for the task's result; pends forever if there is no task. A panicked task yields its pessimistic `unfinished`
+/// value, since its effect is unknown.
 async fn joined<T: Unfinished>(task: &mut Option<AbortOnDropHandle<T>>) -> T {
     match task {
         Some(task) => task.await.unwrap_or_else(|error| T::unfinished(&error.to_string())),
@@ -151,7 +151,7 @@ async fn joined<T: Unfinished>(task: &mut Option<AbortOnDropHandle<T>>) -> T {
     }
 }
 
-/// What a task that panicked is taken to have returned.
+/// A result to assume for a task that panicked.
 trait Unfinished {
     fn unfinished(why: &str) -> Self;
 }
@@ -181,7 +181,7 @@ impl Course<'_> {
     fn tick(&mut self) {
         let late = self.machine.is_none() && self.begun.elapsed() >= FIRST_REQUEST;
         let event =
-            if late { Event::Stop(Stop::Traffic("no request was told of in time".into())) } else { Event::Tick };
+            if late { Event::Stop(Stop::Traffic("no request was reported in time".into())) } else { Event::Tick };
         if late || self.machine.is_some() {
             self.event(event);
         }
@@ -196,15 +196,13 @@ impl Course<'_> {
         self.event(Event::Stop(Stop::Signal(number)));
     }
 
-    /// Takes a piece of the traffic in; whether it was its end.
+    /// Takes a piece of the traffic's output. Returns whether it was the last.
     fn traffic(&mut self, piece: Option<(Instant, Output)>, reader: &mut Reader) -> bool {
         let (samples, end) = match piece {
             Some((_, Output::Out(bytes))) => (reader.out(&bytes), None),
             Some((at, Output::Err(bytes))) => (reader.err(&bytes, at.saturating_duration_since(self.begun)), None),
-            Some((_, Output::Ended(end))) => {
-                (Vec::new(), Some(end.err().unwrap_or_else(|| "it came to its end".into())))
-            }
-            None => (Vec::new(), Some("nothing more was told of it".into())),
+            Some((_, Output::Ended(end))) => (Vec::new(), Some(end.err().unwrap_or_else(|| "it ended".into()))),
+            None => (Vec::new(), Some("nothing more was reported".into())),
         };
         for sample in samples {
             self.sample(sample);
@@ -234,7 +232,7 @@ impl Course<'_> {
         }
     }
 
-    /// The first request was told of: the baseline begins.
+    /// Begins the baseline when the first request is reported.
     fn begin(&mut self, at: Duration) {
         let (timing, hypothesis) = (self.drill.timing.clone(), self.drill.experiment.hypothesis.clone());
         self.machine = Some(Machine::new(timing, hypothesis, at));
@@ -250,7 +248,7 @@ impl Course<'_> {
         if self.drill.pattern.is_some() {
             events.push(Event::Origins(self.origins.table()));
         } else {
-            // Without a text in the answers, as many of them are a side's as its hosts counted.
+            // Answers without a text are attributed to the sides in proportion to what their hosts counted.
             events.push(Event::Origins(vec![Origin::Failed, Origin::Elsewhere]));
             let total = (counted.failed + counted.elsewhere).max(1);
             let all = self.uncounted.len() as u64;
@@ -300,7 +298,8 @@ impl Course<'_> {
         let _ = self.told.send(Told::Note(note));
     }
 
-    /// Makes the fault, if every lock is still held: a client that slept must not begin again what others may have seen end.
+    /// Injects the fault, if every lock is still held: a client that slept must not start what others may have seen
+    /// end.
     fn inject(&mut self) {
         let (locks, cluster) = (self.locks.clone(), self.drill.failed.clone());
         let (makings, fence) = (self.drill.makings.clone(), self.drill.fence.clone());
@@ -310,7 +309,7 @@ impl Course<'_> {
         })));
     }
 
-    /// Puts back what was changed, once nothing more is being changed.
+    /// Puts back the changes, once no more are being made.
     fn restore(&mut self) {
         let (injecting, fence) = (self.injecting.take(), self.drill.fence.clone());
         let (cluster, record) = (self.drill.failed.clone(), self.drill.record.clone());

@@ -1,4 +1,5 @@
-//! The record: what a drill is about to change, written into the cluster before it does. `drill recover` needs nothing else.
+//! The record: what a drill is about to change, written into the cluster before it does. `drill recover` needs nothing
+//! else.
 
 use jiff::Timestamp;
 use mesh_shared::model::kube::managed_by::MANAGED_BY;
@@ -16,45 +17,44 @@ use super::object_names;
 use super::object_names::RUN_LABEL;
 use crate::plugin_identity::BUILD;
 
-/// Version of the record. Within it, fields are added that putting back does not need, and faults and kinds of change: a plugin
-/// that does not know one refuses the record as a whole and puts back nothing of it. What else a plugin must know to put back
-/// makes another version, which older ones refuse as well.
+/// Version of the record. Within a version only fields that putting back does not need are added, and faults and kinds
+/// of change: a plugin that does not know one of these refuses the whole record and puts back nothing of it. Anything
+/// else that putting back needs makes a new version, which older plugins refuse as well.
 const SCHEMA: &str = "mesh-failover/record/v1";
 /// Label of every record, by which `drill list` finds them.
 pub const LABEL: &str = "mesh-failover/record";
 const KEY: &str = "record";
 
-/// What a drill changes and what stood before.
+/// What a drill changes, and the values before.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Record {
     /// [`SCHEMA`].
     pub schema: String,
-    /// Version of the plugin that wrote it; absent where that was before records said it.
+    /// Version of the plugin that wrote it; absent in records of plugins that did not write it yet.
     #[serde(default)]
     pub written_by: Option<String>,
-    /// Tells this run from others.
+    /// Identifies this run.
     pub run: String,
     /// Who runs it, as the leases name it.
     pub holder: String,
-    /// The service.
     pub service: ServiceName,
     /// Name of the cluster that is failed.
     pub cluster: String,
-    /// Namespace of istiod, where the leases lie.
+    /// Namespace of istiod, where the leases are.
     pub system_namespace: String,
-    /// What is done.
+    /// The fault.
     pub fault: Fault,
     /// When it began.
     pub started: Timestamp,
-    /// When it ends at the latest, if its client lives.
+    /// The latest time at which it ends, if its client stays alive.
     pub deadline: Timestamp,
     /// Everything that is changed.
     pub changed: Vec<Changed>,
 }
 
 impl Record {
-    /// A record of this version that names neither run nor place yet.
+    /// A record of this version, without run or place yet.
     pub fn empty(service: ServiceName, fault: Fault, started: Timestamp, changed: Vec<Changed>) -> Self {
         Self {
             schema: SCHEMA.into(),
@@ -87,7 +87,7 @@ impl Record {
         })
     }
 
-    /// How its changes are made, one for each.
+    /// How its changes are made, one making for each.
     pub fn makings(&self, managed_by: &str) -> Vec<Making> {
         self.changed.iter().map(|changed| changed.reversible().making(&self.run, managed_by)).collect()
     }
@@ -95,8 +95,8 @@ impl Record {
     /// The record in a ConfigMap of a context's cluster, and the ConfigMap's UID.
     ///
     /// # Errors
-    /// Where this program does not know its version, its fault or one of its changes, or cannot read it: then nothing is guessed,
-    /// and nothing of it is put back.
+    /// If this program does not know its version, its fault or one of its changes, or cannot read it: then nothing is
+    /// guessed, and nothing of it is put back.
     pub fn read(object: &Value, context: &str) -> Result<(Self, String)> {
         let place = format!("context {context}, {}", ObjectKey::of(object));
         let broken = |why: String| {
@@ -123,16 +123,16 @@ impl Record {
     }
 }
 
-/// Whether a text is such as versions are, and nothing else that a person might run.
+/// Whether a text looks like a version, and not like anything that a person might run.
 fn is_version(text: &str) -> bool {
     let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+');
     text.len() <= 64 && text.contains(|c: char| c.is_ascii_digit()) && text.chars().all(is_part)
 }
 
-/// What of a record this program does not know, such as `its fault is "resets"`.
+/// What this program does not know in a record, such as `its fault is "resets"`.
 fn unknown(record: &Value) -> Option<String> {
     if let Some(schema) = record["schema"].as_str().filter(|schema| *schema != SCHEMA) {
-        return Some(format!("it is of version {schema:?}"));
+        return Some(format!("its version is {schema:?}"));
     }
     if let Some(fault) = record["fault"]["kind"].as_str().filter(|word| !faults::is_known(word)) {
         return Some(format!("its fault is {fault:?}"));

@@ -1,8 +1,9 @@
-//! The fence between the fault and putting it back: which injecting requests may still be sent, and which of those that were sent
-//! may still be carried out by the API server.
+//! The fence between the fault and putting it back: which injecting requests may still be sent, and which of those sent
+//! the API server may still carry out.
 //!
-//! Every injecting request passes it. Once it is shut, none does, so that nothing of the fault is asked for after the first request
-//! of putting back. A request that was sent and not answered stays under way until the API server must have given it up.
+//! Every injecting request passes it. Once it is shut, none does, so that no part of the fault is requested after the
+//! first request of putting back. A request that was sent and not answered stays pending until the API server must have
+//! dropped it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,8 +11,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-/// The longest that an API server works on a request: its flag `--request-timeout`, 1 minute by default (kubernetes/apiserver
-/// pkg/server/config.go, `RequestTimeout`).
+/// The longest that an API server works on a request: its flag `--request-timeout`, 1 minute by default
+/// (kubernetes/apiserver pkg/server/config.go, `RequestTimeout`).
 pub const API_SERVER_LIMIT: Duration = Duration::from_mins(1);
 
 /// What is known of one change.
@@ -19,13 +20,13 @@ pub const API_SERVER_LIMIT: Duration = Duration::from_mins(1);
 pub enum ChangeState {
     /// It was not made and will not be: no request was sent, or each was refused.
     NotMade,
-    /// It was made, in part at least.
+    /// It was made, at least in part.
     Made,
-    /// A request was sent and not answered: the change may have been made, or may be until then.
+    /// A request was sent and not answered: the change may have been made, or may be made until then.
     MayBeMade {
         /// The last moment at which the API server can carry the request out.
         until: Instant,
-        /// How long it works on a request: it may take one up when it answers again, if it did not answer in between.
+        /// How long it works on a request: if it was unavailable, it may start on one when it answers again.
         limit: Duration,
     },
 }
@@ -34,11 +35,11 @@ pub enum ChangeState {
 #[derive(Debug, Clone)]
 pub struct Fence {
     state: Arc<Mutex<State>>,
-    /// The client gives a request up after this.
+    /// The client gives up on a request after this.
     request_timeout: Duration,
-    /// The API server gives a request up after this.
+    /// The API server gives up on a request after this.
     limit: Duration,
-    /// Nothing passes after this time by this machine's clock, which goes on while the machine sleeps.
+    /// Nothing passes after this time of this machine's clock, which keeps running while the machine sleeps.
     deadline: Timestamp,
 }
 
@@ -51,26 +52,28 @@ struct State {
 #[derive(Debug, Clone, Copy)]
 struct Change {
     known: ChangeState,
-    /// When the request that is under way was sent.
+    /// When the pending request was sent.
     sent: Option<Instant>,
 }
 
 impl Fence {
-    /// A fence that is open until a time, over so many changes. The client gives each request up after `request_timeout`.
+    /// A fence over this many changes that is open until `deadline`. The client gives up on each request after
+    /// `request_timeout`.
     pub fn new(changes: usize, request_timeout: Duration, deadline: Timestamp) -> Self {
         let change = Change { known: ChangeState::NotMade, sent: None };
         let state = State { shut: false, changes: vec![change; changes] };
         Self { state: Arc::new(Mutex::new(state)), request_timeout, limit: API_SERVER_LIMIT, deadline }
     }
 
-    /// The same before an API server that works on a request for so long.
+    /// The same for an API server that works on a request for this long.
     #[cfg(test)]
     #[must_use]
     pub fn with_limit(self, limit: Duration) -> Self {
         Self { limit, ..self }
     }
 
-    /// Whether a request for a change may be sent now: the fence is open, and the deadline is not over. If so, it counts as under way until [`Self::settle`].
+    /// Whether a request for a change may be sent now: the fence is open, and the deadline has not passed. If so, it
+    /// counts as pending until [`Self::settle`].
     pub fn pass(&self, change: usize) -> bool {
         self.with(|state| {
             if state.shut || Timestamp::now() > self.deadline {
@@ -81,22 +84,22 @@ impl Fence {
         })
     }
 
-    /// The request that is under way for a change has come to a known end.
+    /// The pending request for a change has come to a known end.
     pub fn settle(&self, change: usize, end: ChangeState) {
         self.with(|state| state.changes[change] = Change { known: end, sent: None });
     }
 
-    /// The request that is under way for a change was not carried out, and nothing else of the change is different.
+    /// The pending request for a change was not carried out; what was known of the change still holds.
     pub fn turned_away(&self, change: usize) {
         self.with(|state| state.changes[change].sent = None);
     }
 
-    /// No injecting request passes from now on.
+    /// Closes the fence: no injecting request passes from now on.
     pub fn shut(&self) {
         self.with(|state| state.shut = true);
     }
 
-    /// What is known of each change, in their order.
+    /// What is known of each change, in order.
     pub fn changes(&self) -> Vec<ChangeState> {
         let known = |change: &Change| match change.sent {
             Some(sent) => ChangeState::MayBeMade { until: sent + self.request_timeout + self.limit, limit: self.limit },

@@ -1,4 +1,4 @@
-//! What governs one client, as a drill asks for it.
+//! Finds the rule that governs a client.
 
 use std::collections::BTreeMap;
 
@@ -16,17 +16,14 @@ use crate::drill::governing_rule::Rule;
 /// A client of a service.
 #[derive(Debug, Clone, Copy)]
 pub struct ClientOf<'a> {
-    /// Its cluster.
     pub cluster: &'a ClusterName,
-    /// Its namespace.
     pub namespace: &'a str,
-    /// Its region.
     pub region: &'a str,
     /// Labels of its pod, by which a rule may pick it.
     pub labels: &'a BTreeMap<String, String>,
 }
 
-/// What Envoy is told in a client's proxy of a port of a service, and which rule says so; none where the cluster is unknown.
+/// The policy of a client's proxy for a port of a service, and the rule it comes from; none if the cluster is unknown.
 pub fn governing(
     observed: &[&ObservedTraffic],
     client: ClientOf<'_>,
@@ -43,8 +40,8 @@ pub fn governing(
     Some((rule.map(|rule| rule.policy_rule().key().to_string()), effective))
 }
 
-/// The rule that governs a client for a port of a service; none where no DestinationRule does. A 503 counts by the smaller one of
-/// `consecutive5xxErrors` and `consecutiveGatewayErrors`, and that is given.
+/// The rule that governs a client for a port of a service; none if no DestinationRule does. A 503 counts toward both
+/// `consecutive5xxErrors` and `consecutiveGatewayErrors`; the smaller one is returned.
 pub fn rule(observed: &[&ObservedTraffic], client: ClientOf<'_>, service: &ServiceName, port: u16) -> Option<Rule> {
     let (name, effective) = governing(observed, client, service, port)?;
     let name = name?;

@@ -1,5 +1,5 @@
-//! Makes the fault: one request at a time for each change, each through the fence, none sent again unless the API server surely
-//! did nothing.
+//! Injects the fault: one request at a time for each change, each through the fence, none sent again unless the API
+//! server certainly did nothing.
 
 use std::time::Duration;
 
@@ -16,18 +16,18 @@ use super::changed::reversible::Making;
 use super::fence::{ChangeState, Fence};
 use crate::plugin_identity::MANAGER;
 
-/// So often a request is sent that was turned away.
+/// How often a request that was turned away is sent in all.
 const ATTEMPTS: u32 = 3;
 /// The pause before it is sent again.
 const PAUSE: Duration = Duration::from_millis(200);
-/// How long the answer of a request that is under way is awaited before putting back begins.
+/// How long to wait for the answer to a pending request before putting back begins.
 pub const GRACE: Duration = Duration::from_secs(3);
 
-/// Makes every change, all at once, and returns when the last one was accepted. The first that fails keeps all others from sending
-/// anything more; what they have sent already is awaited.
+/// Makes all changes at once and returns when the last one was accepted. The first failure keeps the others from
+/// sending anything more; what they have already sent is awaited.
 ///
 /// # Errors
-/// Why one was not made. The fence knows what became of each.
+/// Why a change was not made. The fence knows the outcome of each.
 pub async fn inject(cluster: &Cluster, makings: &[Making], fence: &Fence) -> Result<Instant, Error> {
     let all = makings.iter().enumerate().map(|(change, making)| make(cluster, making, change, fence));
     let failed: Vec<NotMade> = join_all(all).await.into_iter().filter_map(Result::err).collect();
@@ -42,7 +42,7 @@ pub async fn inject(cluster: &Cluster, makings: &[Making], fence: &Fence) -> Res
     }
 }
 
-/// A change that was not made, and why; none where the fence was shut.
+/// A change that was not made, and why; none if the fence was shut.
 struct NotMade {
     why: Option<Error>,
 }
@@ -52,7 +52,7 @@ async fn make(cluster: &Cluster, making: &Making, change: usize, fence: &Fence) 
         let object = send(cluster, &making.first, change, fence).await?;
         let Some(effect) = making.then(&object) else { return Ok(()) };
         send(cluster, &effect, change, fence).await.map(|_| ()).inspect_err(|_| {
-            // The object exists. Putting back deletes it, and with its UID goes what may still be under way.
+            // The object exists. Putting back deletes it, and with its UID any request still pending becomes void.
             fence.settle(change, ChangeState::Made);
         })
     };
@@ -80,7 +80,7 @@ async fn send(cluster: &Cluster, write: &Write, change: usize, fence: &Fence) ->
                 fence.turned_away(change);
                 return Err(NotMade { why: Some(error) });
             }
-            // It stays under way.
+            // It stays pending.
             Ok(Sent::Unknown(error)) => return Err(NotMade { why: Some(error) }),
         };
         sleep(wait.max(PAUSE * attempt)).await;
@@ -88,13 +88,13 @@ async fn send(cluster: &Cluster, write: &Write, change: usize, fence: &Fence) ->
     }
 }
 
-/// Ends an injection: nothing more of it is sent, and when this returns nothing more can be. What was sent and not answered within
-/// `grace` may still be made, as the fence says.
+/// Ends an injection: once this returns, nothing more of it can be sent. What was sent and not answered within `grace`
+/// may still be made, as the fence records.
 pub async fn end(injecting: Option<AbortOnDropHandle<Result<Instant, String>>>, fence: &Fence, grace: Duration) {
     fence.shut();
     let Some(mut injecting) = injecting else { return };
     if timeout(grace, &mut injecting).await.is_err() {
-        // A request that waits for its connection has passed the fence; it is not sent any more.
+        // A request that waits for its connection has passed the fence; aborting keeps it from being sent.
         injecting.abort();
         let _ = injecting.await;
     }

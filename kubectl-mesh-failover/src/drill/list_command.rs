@@ -1,4 +1,4 @@
-//! `kubectl mesh-failover drill list`: drills that run, and what earlier ones left.
+//! `kubectl mesh-failover drill list`: running drills, and what earlier ones left behind.
 
 use clap::Args;
 use futures::future::try_join_all;
@@ -23,21 +23,21 @@ const EXAMPLES: &str = "\
 # In every cluster of the mesh
 kubectl mesh-failover drill list --contexts east,west";
 
-/// List drills that run, and what earlier ones left
+/// List running drills, and what earlier ones left behind
 #[derive(Debug, Args)]
 #[command(after_long_help = help::ending(EXAMPLES, help::EXIT_CODES))]
 pub struct ListArguments {
-    /// Look in one namespace alone [default: all]
+    /// Look in one namespace only [default: all]
     #[arg(short, long, value_name = "NAMESPACE")]
     namespace: Option<String>,
     #[command(flatten)]
     table: TableArguments,
 }
 
-/// Reads every record of the mesh's clusters and whether its client lives. The exit code.
+/// Reads every record of the mesh's clusters and whether its client is running. Returns the exit code.
 ///
 /// # Errors
-/// Where a cluster does not answer.
+/// If a cluster does not answer.
 pub(super) async fn list(arguments: &ListArguments, mesh: &MeshArguments, session: &Session) -> Result<u8> {
     let clusters = clusters(mesh, &session.connection).await.map_err(Error::before_any_write)?;
     let namespace = arguments.namespace.as_deref().unwrap_or_default();
@@ -47,7 +47,7 @@ pub(super) async fn list(arguments: &ListArguments, mesh: &MeshArguments, sessio
     Ok(0)
 }
 
-/// Where a permission is missing, the file that grants it; and that one namespace needs less than all.
+/// Adds to a missing permission the file that grants it, and that one namespace needs less than all.
 fn explained(error: Error, namespace: &str) -> Error {
     let all_is_forbidden = error.kind == Kind::Forbidden && namespace.is_empty();
     let error = DRILL_LIST.explain(error);

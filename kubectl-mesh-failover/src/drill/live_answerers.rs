@@ -1,15 +1,15 @@
-//! Which side answered, as far as it can be told while a drill runs: the phases go by this. The report looks at everything once
-//! more when all is known.
+//! Which side answered, as far as is known while a drill runs: the phases are decided by this. The report looks at
+//! everything again when all is known.
 
 use super::phase::Origin;
 use super::recording::{Reading, Sample};
 use super::request_outcome::Outcome;
 
-/// Learns whose answers are whose from what the user's pattern matched and from what the client's proxy counted meanwhile.
+/// Learns which side gave which answers, from what the user's pattern matched and what the client's proxy counted.
 #[derive(Debug)]
 pub struct Origins {
     failed_region: String,
-    /// Texts that were matched, and how much speaks for the failed side and for elsewhere.
+    /// Texts that were matched, and the evidence for the failed side and for elsewhere.
     answerers: Vec<(String, f64, f64)>,
     /// How often each text was seen since the last reading.
     seen: Vec<u32>,
@@ -26,12 +26,12 @@ pub struct Counted {
 }
 
 impl Origins {
-    /// Nothing is known yet but which region is failed.
+    /// A state in which only the failed region is known.
     pub fn new(failed_region: &str) -> Self {
         Self { failed_region: failed_region.to_owned(), answerers: Vec::new(), seen: Vec::new(), last: None }
     }
 
-    /// The answerer's place in the table, where the request was answered and its answer matched.
+    /// The answerer's index in the table, if the request was answered and its answer matched.
     pub fn answerer(&mut self, sample: &Sample) -> Option<usize> {
         let text = sample.answered_by.as_deref().filter(|_| matches!(sample.outcome, Outcome::Answered(_)))?;
         let place = self.answerers.iter().position(|(known, ..)| known == text).unwrap_or_else(|| {
@@ -43,7 +43,7 @@ impl Origins {
         Some(place)
     }
 
-    /// Takes a reading in; what was counted since the one before.
+    /// Takes a reading. Returns what was counted since the one before.
     pub fn read(&mut self, reading: &Reading) -> Counted {
         let counted = self.last.as_ref().map(|last| self.between(last, reading)).unwrap_or_default();
         self.last = Some(reading.clone());
@@ -61,7 +61,7 @@ impl Origins {
         counted
     }
 
-    /// The table: an answerer of whom nothing was counted yet is unknown.
+    /// The side of each answerer; unknown if nothing was counted of it yet.
     pub fn table(&self) -> Vec<Origin> {
         let side = |(_, failed, elsewhere): &(String, f64, f64)| match failed.total_cmp(elsewhere) {
             std::cmp::Ordering::Greater => Origin::Failed,

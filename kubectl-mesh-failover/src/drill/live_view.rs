@@ -1,4 +1,4 @@
-//! A drill while it runs: what is shown of it, from what has happened so far. [`Live`] is values only; `terminal::live_lines` draws.
+//! What is shown of a drill while it runs. [`Live`] is values only; `terminal::live_lines` draws.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,25 +17,25 @@ use crate::drill::phase::Timing;
 use crate::drill::recording::{Mark, Recording, Sample};
 use crate::drill::report::wording::{seconds, share};
 
-/// How many lines [`Live::lines`] gives at most.
+/// Maximum number of lines of [`Live::lines`].
 pub const LINES: usize = 4 + NOTES;
 
-/// How many notes are shown, the latest.
+/// How many of the latest notes are shown.
 const NOTES: usize = 3;
 
-/// Shares are those of so long.
+/// Shares of a running phase are those of this last period.
 const RECENT: Duration = Duration::from_secs(1);
 
-/// How often the lines on a terminal are drawn.
+/// How often the lines are redrawn on a terminal.
 const DRAWN: Duration = Duration::from_millis(100);
 
-/// How often something is said where nothing can be drawn.
+/// How often progress is reported if nothing can be drawn.
 const REMINDER: Duration = Duration::from_secs(5);
 
-/// Letters of a bar.
+/// Characters of a bar.
 const BAR: usize = 20;
 
-/// The widest line, and the widest name of a region in it.
+/// Maximum width of a line, and of a region's name in it.
 const COLUMNS: usize = 100;
 const NAME: usize = 14;
 
@@ -49,7 +49,7 @@ pub async fn follow(terminal: Terminal, experiment: &Experiment, timing: &Timing
         tokio::select! {
             told = events.recv() => {
                 let Some(told) = told else { break };
-                // An event comes at the earliest when it happens: the earliest begin that any of them speaks for is the nearest.
+                // Events arrive late, never early, so the earliest start that any of them implies is the best estimate.
                 if let Some(at) = live.take(told)
                     && let Some(earlier) = Instant::now().checked_sub(at)
                 {
@@ -71,7 +71,7 @@ pub async fn follow(terminal: Terminal, experiment: &Experiment, timing: &Timing
     }
 }
 
-/// What a drill has told so far.
+/// What a drill has reported so far.
 #[derive(Debug)]
 pub struct Live {
     so_far: Recording,
@@ -90,13 +90,13 @@ pub struct Live {
 struct Phase {
     name: &'static str,
     from: Duration,
-    /// From when times count: from the accepted write, where there is one.
+    /// Zero of its times: the accepted write, if there is one.
     counts_from: Duration,
     planned: Duration,
     first_sample: usize,
 }
 
-/// Who answered how often, in the order in which it is shown.
+/// Number of answers by who gave them, in the order shown.
 type Answers<'a> = Vec<(&'a str, u64)>;
 
 impl Live {
@@ -114,7 +114,7 @@ impl Live {
         }
     }
 
-    /// Takes in what was told; when it happened, where that was told as well.
+    /// Takes an event. Returns when it happened, if it says so.
     pub fn take(&mut self, told: Told) -> Option<Duration> {
         match told {
             Told::Mark(mark, at) => {
@@ -147,7 +147,7 @@ impl Live {
             Mark::Baseline => ("baseline", self.timing.baseline),
             Mark::FaultAsked => ("fault", hypothesis.failover_within),
             Mark::Hold => ("hold", self.timing.hold),
-            // Before the fault there is nothing to be put back.
+            // Before the fault there is nothing to put back.
             Mark::RestoreAsked | Mark::RestoreAccepted if self.phases.len() < 2 => return,
             Mark::RestoreAsked => ("after", hypothesis.failback_within.max(self.timing.longest_ejection)),
             Mark::FaultAccepted => return self.accepted(at, "fault: accepted by the API server"),
@@ -170,7 +170,7 @@ impl Live {
         self.due.push(line.to_owned());
     }
 
-    /// Says how the phase that ends now was.
+    /// Reports on the phase that ends now.
     fn close(&mut self, at: Duration) {
         if let (Some(index), None) = (self.phases.len().checked_sub(1), self.over) {
             let line = self.plain_line(index, at, true);
@@ -186,7 +186,7 @@ impl Live {
         phases.chain(notes).map(|line| shortened(&line, COLUMNS)).collect()
     }
 
-    /// The lines that are due where nothing can be drawn: one where a phase ends or something is to be known, and one every five
+    /// The lines that are due if nothing can be drawn: one for each phase that ends and each note, and one every five
     /// seconds.
     pub fn plain(&mut self, now: Duration) -> Vec<String> {
         let mut lines = std::mem::take(&mut self.due);
@@ -249,7 +249,7 @@ impl Live {
         &samples[samples.len() - older..]
     }
 
-    /// Percent by who answered: of all requests, so that what failed is missing to the hundred.
+    /// Percent by who answered, of all requests: failed ones are missing to a hundred.
     fn shares(&self, samples: &[Sample], running: bool) -> Vec<(String, f64)> {
         if samples.is_empty() {
             return Vec::new();
@@ -264,7 +264,7 @@ impl Live {
         answers.iter().map(|(region, number)| (self.named(region), share(*number, all) * 100.0)).collect()
     }
 
-    /// Answers by region, the two sides first; of an answer whose region is not known yet its own text.
+    /// Answers by region, the two sides first; an answer whose region is not known yet counts under its own text.
     fn answers<'s>(&'s self, samples: &'s [Sample]) -> Answers<'s> {
         let sides = [self.so_far.experiment.failed.region.as_str(), self.so_far.experiment.target.region.as_str()];
         let mut answers: Answers<'s> = sides.into_iter().map(|side| (side, 0)).collect();
@@ -281,7 +281,7 @@ impl Live {
         answers
     }
 
-    /// Successes by region between the last two readings, where answers have no text.
+    /// Successes by region between the last two readings, if answers have no text.
     fn counted(&self) -> Answers<'_> {
         let sides = [self.so_far.experiment.failed.region.as_str(), self.so_far.experiment.target.region.as_str()];
         let mut answers: Answers<'_> = sides.into_iter().map(|side| (side, 0)).collect();
@@ -295,14 +295,15 @@ impl Live {
         answers
     }
 
-    /// The cluster of one of the two sides, else the region itself.
+    /// The cluster, if the region is one of the two sides', else the region itself.
     fn named(&self, region: &str) -> String {
         let sides = [&self.so_far.experiment.failed, &self.so_far.experiment.target];
         let side = sides.into_iter().find(|side| side.region == region);
         shortened(side.map_or(region, |side| side.cluster.as_str()), NAME)
     }
 
-    /// What is notable in a phase: the first answer from elsewhere under the fault, and the first of the failed region after it.
+    /// What is notable in a phase: the first answer from elsewhere during the fault, or the failed region's first
+    /// answer after it.
     fn moment(&self, index: usize) -> Option<String> {
         let phase = &self.phases[index];
         let failed_region = self.so_far.experiment.failed.region.as_str();
@@ -322,7 +323,7 @@ impl Live {
     }
 }
 
-/// How much of the planned time is over; a phase that ended sooner was done sooner.
+/// How much of the planned time has passed; full for a phase that has ended.
 fn bar(elapsed: Duration, planned: Duration, running: bool) -> String {
     let part = if planned.is_zero() { 1.0 } else { (elapsed.as_secs_f64() / planned.as_secs_f64()).min(1.0) };
     let filled = if running { (1..=20_u8).take_while(|step| f64::from(*step) <= part * 20.0).count() } else { BAR };

@@ -1,5 +1,5 @@
-//! One drill for a service in the whole mesh: a lease in every cluster, taken in the order of the clusters' UIDs, so that two
-//! who begin at once do not hold one each, and renewed for as long as the drill lives.
+//! One drill per service in the whole mesh: a lease in every cluster, acquired in the order of the clusters' UIDs, so
+//! that two drills that begin at once do not hold one each, and renewed for as long as the drill runs.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ const HOST: &str = "mesh-failover/host";
 /// The lease of a service in one cluster.
 ///
 /// # Errors
-/// Where its name cannot be one of Kubernetes'.
+/// If its name is not a valid Kubernetes name.
 pub fn place(service: &ServiceName, system_namespace: &str) -> Result<Target> {
     let key = object_names::lease(service, system_namespace);
     Target::new(&key.kind, &key.namespace, &key.name)
@@ -36,23 +36,22 @@ pub struct Locks {
     renewals: JoinHandle<()>,
 }
 
-/// A cluster that a lease is taken in.
+/// A cluster in which a lease is acquired.
 #[derive(Debug, Clone)]
 pub struct Place {
-    /// The cluster.
     pub cluster: Cluster,
-    /// UID of its kube-system namespace, which gives the order.
+    /// UID of its kube-system namespace, which determines the order.
     pub uid: String,
     /// Namespace of istiod.
     pub system_namespace: String,
 }
 
 impl Locks {
-    /// Takes all leases, or none: what was taken is given back where one is held by somebody else. From then on they are
-    /// renewed; the first that is lost is told to `lost`.
+    /// Acquires all leases, or none: if someone else holds one, those acquired are released. From then on they are
+    /// renewed; the first loss is sent to `lost`.
     ///
     /// # Errors
-    /// A refusal that names who drills, since when, and in which cluster it was seen.
+    /// A refusal that names the holder, since when, and the cluster.
     pub async fn acquire(
         mut places: Vec<Place>,
         service: &ServiceName,
@@ -73,17 +72,17 @@ impl Locks {
         Ok(Self { held, holder: holder.to_owned(), renewals })
     }
 
-    /// Makes sure, by the clusters' own word, that every lease is still ours and alive: a client that slept may have lost them.
+    /// Asks the clusters whether every lease is still ours and alive: a client that slept may have lost them.
     ///
     /// # Errors
-    /// Where one is not, or cannot be read.
+    /// If one is not, or cannot be read.
     pub async fn still_ours(&self) -> Result<()> {
         try_join_all(self.held.iter().map(|(cluster, target)| async move {
             match lease::read(cluster, target).await? {
                 Some(seen) if seen.holder == self.holder && seen.is_alive(Timestamp::now()) => Ok(()),
-                _ => Err(Error::failed(format!("{} is not ours any more", target.key))
+                _ => Err(Error::failed(format!("{} is no longer ours", target.key))
                     .at(format!("context {}, {}", cluster.context, target.key))
-                    .because("it was not renewed in time, or somebody took it over")
+                    .because("it was not renewed in time, or someone took it over")
                     .fix("run the drill again")),
             }
         }))
@@ -91,7 +90,7 @@ impl Locks {
         .map(|_| ())
     }
 
-    /// Gives all of them back; one that cannot be reached ends by itself.
+    /// Releases all of them; one that cannot be reached expires.
     pub async fn release(&self) {
         self.renewals.abort();
         release_all(&self.held, &self.holder).await;
@@ -112,21 +111,21 @@ fn refusal(error: Error, service: &ServiceName) -> Error {
     if error.kind != Kind::Conflict {
         return error;
     }
-    let what = format!("a drill of {service} runs already");
+    let what = format!("a drill of {service} is already running");
     Error { kind: Kind::Refused, code: Some(&RUNS_ALREADY), what, remedy: Vec::new(), ..error }
-        .fix("wait for its end, or see it: kubectl mesh-failover drill list")
+        .fix("wait for it to end, or see it: kubectl mesh-failover drill list")
 }
 
-/// Renews every lease until one is lost: taken by somebody else, or not renewed for as long as it lives.
+/// Renews every lease until one is lost: taken over by someone else, or not renewed within its duration.
 async fn renew(held: Vec<(Cluster, Target)>, holder: String, lost: mpsc::UnboundedSender<String>) {
     let renewals = held.iter().map(|(cluster, target)| async {
-        // Both clocks count: the one of this process stands still while the machine sleeps, the machine's own may be set back.
+        // Both clocks count: the monotonic one stops while the machine sleeps, the wall clock may be set back.
         let (mut renewed, mut renewed_at) = (Instant::now(), Timestamp::now());
         loop {
             sleep(lease::RENEWAL).await;
             match lease::renew(cluster, target, &holder).await {
                 Ok(_) => (renewed, renewed_at) = (Instant::now(), Timestamp::now()),
-                Err(error) if error.kind == Kind::Conflict => return format!("somebody took the lock over: {error}"),
+                Err(error) if error.kind == Kind::Conflict => return format!("someone took over the lock: {error}"),
                 Err(error) => {
                     let slept = Duration::try_from(Timestamp::now().duration_since(renewed_at)).unwrap_or_default();
                     if renewed.elapsed().max(slept) >= lease::DURATION {
@@ -156,7 +155,7 @@ mod tests {
         let service = ServiceName { namespace: "sample".into(), name: "helloworld".into() };
         let error = Error::of(Kind::Conflict, "Lease x is held by ada").because("ada took it 12 s ago").fix("wait");
         let refusal = refusal(error, &service);
-        assert_eq!(refusal.what, "a drill of helloworld.sample runs already");
+        assert_eq!(refusal.what, "a drill of helloworld.sample is already running");
         assert_eq!((refusal.kind, refusal.why.as_deref()), (Kind::Refused, Some("ada took it 12 s ago")));
     }
 }

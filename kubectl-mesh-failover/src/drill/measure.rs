@@ -1,4 +1,4 @@
-//! From what was recorded to what is reported: a pure function. docs/drills.md defines each figure.
+//! Turns a recording into a report: a pure function. docs/drills.md defines each figure.
 
 pub mod answerers;
 
@@ -23,7 +23,7 @@ mod timeline;
 #[cfg(test)]
 pub mod tests;
 
-/// The report of a drill, also of one that is still under way: what has not happened yet is absent.
+/// The report of a drill, also of an unfinished one: what has not happened yet is absent.
 pub fn measure(recording: &Recording) -> Document {
     let experiment = &recording.experiment;
     let mut ordered = OrderedRecording::of(recording);
@@ -55,7 +55,7 @@ pub fn measure(recording: &Recording) -> Document {
     }
 }
 
-/// The region of each text that the pattern matched, as far as it can be told yet; for the display while a drill runs.
+/// The region of each text that the pattern matched, as far as is known yet; for the display while a drill runs.
 pub fn owners(recording: &Recording) -> BTreeMap<String, String> {
     let ordered = OrderedRecording::of(recording);
     let windows = counters::windows(&recording.readings);

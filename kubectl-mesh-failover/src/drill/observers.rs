@@ -1,4 +1,4 @@
-//! What a drill watches: its own requests, and the counters of the client's proxy.
+//! What a drill watches: its own requests and the counters of the client's proxy.
 
 use std::time::Duration;
 
@@ -13,17 +13,17 @@ use super::recording::{HostCounters, Reading};
 use super::setup::Drill;
 use super::traffic::Requests;
 
-/// How often the client's proxy is asked for its counters.
+/// How often the counters of the client's proxy are read.
 const READING: Duration = Duration::from_millis(500);
 /// The longest that one request may take.
 const LONGEST_REQUEST: Duration = Duration::from_secs(2);
-/// Requests that a curl without a rate may send in a second: more than one connection takes.
+/// Requests that a curl without a rate may send per second: more than one connection can take.
 const MOST_PER_SECOND: u64 = 2000;
 
 /// Starts the requests in the client's container.
 ///
 /// # Errors
-/// Where they do not start.
+/// If they do not start.
 pub async fn start_traffic(drill: &Drill) -> Result<mpsc::Receiver<(Instant, Output)>> {
     let client = &drill.experiment.client;
     let per_second = drill.experiment.rate.map_or(MOST_PER_SECOND, u64::from);
@@ -43,14 +43,14 @@ pub async fn start_traffic(drill: &Drill) -> Result<mpsc::Receiver<(Instant, Out
     exec::start(&drill.client, &command).await
 }
 
-/// The longest that a drill can last: so long the traffic must last, and no longer.
+/// The longest that a drill can last: the traffic must last that long, and no longer.
 fn longest(drill: &Drill) -> Duration {
     let hypothesis = &drill.experiment.hypothesis;
     let after = hypothesis.failback_within.max(drill.timing.longest_ejection);
     drill.timing.baseline + hypothesis.failover_within + drill.timing.hold + after + Duration::from_mins(1)
 }
 
-/// Reads the counters of the client's proxy again and again; a connection that broke is made anew.
+/// Reads the counters of the client's proxy periodically; a broken connection is reopened.
 pub fn watch_counters(drill: &Drill, begun: Instant) -> mpsc::Receiver<Reading> {
     let (sender, receiver) = mpsc::channel(16);
     let (cluster, client) = (drill.client.clone(), drill.experiment.client.clone());
@@ -73,7 +73,7 @@ pub fn watch_counters(drill: &Drill, begun: Instant) -> mpsc::Receiver<Reading> 
                 }
                 None => stats = None,
             }
-            // A proxy with very many clusters is not kept busy by being asked.
+            // So that reading does not keep a proxy with very many clusters busy.
             sleep(READING.max(asked.elapsed() * 9).saturating_sub(asked.elapsed())).await;
         }
     });

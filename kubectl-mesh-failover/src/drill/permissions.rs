@@ -1,11 +1,11 @@
-//! What a drill's user must be allowed to do: the file docs/permissions/mesh-failover-drill.yaml grants it.
+//! Permissions that a drill needs; docs/permissions/mesh-failover-drill.yaml grants them.
 
 use mesh_shared::model::kube::rbac::Access;
 use mesh_shared::model::names::service::ServiceName;
 
 use super::changed::Changed;
 
-/// In every cluster of the mesh: the lock, what istiod tells of its peers, and whether a record was left.
+/// In every cluster of the mesh: the lock, what istiod reports about its peers, and whether a record was left.
 pub fn everywhere(system_namespace: &str, service: &ServiceName) -> Vec<Access> {
     let mut all = locking(system_namespace);
     all.extend(stream("portforward", system_namespace));
@@ -18,7 +18,7 @@ pub fn recording(service: &ServiceName) -> Vec<Access> {
     ["get", "create", "delete"].map(|verb| Access::new(verb, "", "configmaps", &service.namespace)).into()
 }
 
-/// What making the changes needs, and putting them back.
+/// To make the changes, and to put them back.
 pub fn changing(changed: &[Changed]) -> Vec<Access> {
     changed.iter().flat_map(|changed| changed.reversible().needed_to_make()).collect()
 }
@@ -44,8 +44,8 @@ fn lease(verb: &str, system_namespace: &str) -> Access {
     Access::new(verb, "coordination.k8s.io", "leases", system_namespace)
 }
 
-/// What connects to a pod: a GET that becomes a WebSocket, of which newer API servers ask for create as well (Kubernetes 1.35,
-/// `AuthorizePodWebsocketUpgradeCreatePermission`).
+/// To connect to a pod: a GET that becomes a WebSocket, for which newer API servers require create as well (Kubernetes
+/// 1.35, `AuthorizePodWebsocketUpgradeCreatePermission`).
 fn stream(subresource: &str, namespace: &str) -> Vec<Access> {
     ["get", "create"].map(|verb| Access::new(verb, "", "pods", namespace).subresource(subresource)).into()
 }

@@ -1,4 +1,4 @@
-//! The drill's machine: what happens decides what is done next. Pure: events with their times in, effects out.
+//! The drill's state machine. Pure: timed events in, effects out.
 //!
 //! baseline → inject → fault → hold → restore → after → end. Whatever goes wrong leads to restore.
 
@@ -8,15 +8,15 @@ use std::time::Duration;
 use super::experiment::Hypothesis;
 use super::recording::{Mark, Stop};
 
-/// Whether traffic has failed over or come back is judged over so long.
+/// Period over which it is judged whether traffic has failed over or come back.
 const WINDOW: Duration = Duration::from_secs(2);
-/// The baseline's split must have been back for so long before the drill ends early.
+/// How long the baseline's split must have been back before the drill ends early.
 const SETTLED: Duration = Duration::from_secs(3);
-/// The first effect is awaited for so long, besides the time for the failover itself.
+/// How long to wait for the first effect, in addition to the time for the failover itself.
 const EFFECT: Duration = Duration::from_secs(15);
-/// The baseline is judged by so many requests at least.
+/// Minimum number of requests to judge the baseline by.
 const FEWEST: usize = 10;
-/// How far the split after the fault may lie from the baseline's.
+/// How far the split after the fault may be from the baseline's.
 const TOLERANCE: f64 = 0.05;
 
 /// Who answered a request.
@@ -26,7 +26,7 @@ pub enum Origin {
     Failed,
     /// Any other.
     Elsewhere,
-    /// It cannot be told.
+    /// Unknown.
     Unknown,
 }
 
@@ -39,40 +39,40 @@ pub enum Event {
     Request {
         /// Whether it succeeded.
         success: bool,
-        /// Who answered it, as a place in the table of [`Event::Origins`]; none where it cannot be told.
+        /// Who answered it, as an index into the table of [`Event::Origins`]; none if unknown.
         answerer: Option<usize>,
     },
-    /// Which side each answerer belongs to, as far as it is known by now.
+    /// Which side each answerer belongs to, as far as is known by now.
     Origins(Vec<Origin>),
-    /// Whether a host is ejected now, by the client's proxy.
+    /// Whether the client's proxy has a host ejected now.
     Ejected(bool),
     /// The fault's writes were accepted.
     Injected,
-    /// One was not, and why.
+    /// One of the fault's writes was not accepted, and why.
     NotInjected(String),
-    /// What was changed is put back, or it is settled that it cannot be.
+    /// The changes are put back, or it is certain that they cannot be.
     Restored {
         /// Whether all of it is put back.
         whole: bool,
     },
-    /// The drill is to end before its time.
+    /// The drill is to end early.
     Stop(Stop),
 }
 
-/// What is to be done.
+/// What to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
     /// Note the moment.
     Mark(Mark),
     /// Inject the fault.
     Inject,
-    /// Put back what was changed. Asked for once.
+    /// Put back the changes. Requested once.
     Restore,
     /// End.
     Finish,
 }
 
-/// Where the drill stands.
+/// The phase a drill is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     /// The steady state is watched.
@@ -81,13 +81,13 @@ pub enum Phase {
     Injecting,
     /// Traffic is to fail over.
     Fault,
-    /// It has, or its time is over.
+    /// Traffic has failed over, or the time for it is over.
     Hold,
     /// What was changed is being put back.
     Restoring,
     /// Traffic is to come back.
     After,
-    /// Nothing more is done.
+    /// The drill is over.
     Done,
 }
 
@@ -98,7 +98,7 @@ pub struct Timing {
     pub baseline: Duration,
     /// Of the hold.
     pub hold: Duration,
-    /// The longest that an ejection can last: as long as one does, the failback is awaited.
+    /// The longest that an ejection can last, which is how long the failback is awaited while one does.
     pub longest_ejection: Duration,
 }
 
@@ -109,12 +109,12 @@ pub struct Machine {
     hypothesis: Hypothesis,
     phase: Phase,
     since: Duration,
-    /// Requests of the last [`WINDOW`], and in the baseline all of them: when, whether it succeeded, who answered.
+    /// Requests of the last [`WINDOW`], in the baseline all of them: when, whether it succeeded, who answered.
     recent: VecDeque<(Duration, bool, Option<usize>)>,
     origins: Vec<Origin>,
     /// The baseline's share of answers from elsewhere.
     baseline_elsewhere: f64,
-    /// When the fault was asked for.
+    /// When the fault was requested.
     asked: Duration,
     first_effect: Option<Duration>,
     failed: u64,
@@ -125,7 +125,7 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// A drill whose first request was told of `now`.
+    /// A drill whose first request was reported `now`.
     pub fn new(timing: Timing, hypothesis: Hypothesis, now: Duration) -> Self {
         Self {
             timing,
@@ -145,17 +145,17 @@ impl Machine {
         }
     }
 
-    /// Where it stands.
+    /// The current phase.
     pub fn phase(&self) -> Phase {
         self.phase
     }
 
-    /// What ended it before its time.
+    /// Why it ended early, if it did.
     pub fn stopped(&self) -> Option<&Stop> {
         self.stopped.as_ref()
     }
 
-    /// Takes an event in. Times never run backwards: an earlier one counts as the latest.
+    /// Takes an event. Time never runs backwards: an earlier time counts as the latest.
     pub fn on(&mut self, event: Event, now: Duration) -> Vec<Effect> {
         let now = now.max(self.since);
         match event {
@@ -172,7 +172,7 @@ impl Machine {
             Event::NotInjected(why) if self.phase == Phase::Injecting => return self.stop(Stop::Failed(why), now),
             Event::Restored { whole } if self.phase == Phase::Restoring => return self.restored(whole, now),
             Event::Stop(stop) => return self.stop(stop, now),
-            // The others are writes that came to their end when the drill had gone on already.
+            // The others are writes that ended after the drill had moved on.
             Event::Tick | Event::Injected | Event::NotInjected(_) | Event::Restored { .. } => {}
         }
         self.time(now)
@@ -187,7 +187,7 @@ impl Machine {
         self.look_for_an_effect();
     }
 
-    /// The first failed request after the fault was asked for, or the first answer from elsewhere where the baseline had none.
+    /// Looks for the first failed request since the fault, or the first answer from elsewhere if the baseline had none.
     fn look_for_an_effect(&mut self) {
         if self.first_effect.is_some() || !matches!(self.phase, Phase::Injecting | Phase::Fault) {
             return;
@@ -246,7 +246,7 @@ impl Machine {
         self.hypothesis.max_errors.is_some_and(|most| self.failed >= most)
     }
 
-    /// The target has answered its share for a whole window.
+    /// Whether the target has answered its share for a whole window.
     fn has_failed_over(&self, now: Duration) -> bool {
         self.first_effect.is_some_and(|effect| now >= effect + WINDOW)
             && self.share(|success, origin| success && origin == Origin::Elsewhere) >= self.hypothesis.failover_share
@@ -268,12 +268,12 @@ impl Machine {
         vec![Effect::Mark(Mark::RestoreAccepted)]
     }
 
-    /// The failback is watched for as long as the hypothesis gives it, and as an ejection can last.
+    /// How long the failback is watched: as long as the hypothesis allows, and as an ejection can last.
     fn longest_after(&self) -> Duration {
         self.hypothesis.failback_within.max(self.timing.longest_ejection) + SETTLED
     }
 
-    /// The baseline's split is there and stays, and nothing is ejected that would come back only later.
+    /// Whether the baseline's split is back for good, and no ejected host is yet to come back.
     fn has_come_back(&mut self, now: Duration) -> bool {
         let elsewhere = self.share(|success, origin| success && origin == Origin::Elsewhere);
         let good = self.share(|success, _| success) >= self.hypothesis.baseline_success;
@@ -298,7 +298,7 @@ impl Machine {
         return matching as f64 / self.recent.len() as f64;
     }
 
-    /// Ends before its time: what was changed is put back at once, and only the first reason counts.
+    /// Ends early: the changes are put back at once, and only the first reason counts.
     fn stop(&mut self, stop: Stop, now: Duration) -> Vec<Effect> {
         if self.stopped.is_none() && self.phase != Phase::Done {
             self.stopped = Some(stop);

@@ -10,8 +10,8 @@ pub fn behind<'a>(at: &'a ObservedTraffic, service: &ServiceName) -> Vec<&'a Pod
     endpoints.iter().filter_map(|endpoint| at.pod(&service.namespace, endpoint.pod.as_deref()?)).collect()
 }
 
-/// Other services that are served by some of these pods of the namespace, by their selector or by an EndpointSlice that somebody
-/// else keeps, in the order of their names.
+/// Other services of the namespace that some of these pods serve, by selector or by an EndpointSlice that someone else
+/// manages, ordered by name.
 pub fn also_served(at: &ObservedTraffic, service: &ServiceName, pods: &[&PodSeen]) -> Vec<ServiceName> {
     let serves = |seen: &ServiceSeen| {
         pods.iter().any(|pod| {

@@ -1,4 +1,4 @@
-//! What must be so before a drill may begin, and who takes part: decided on what was observed, before anything is written.
+//! What must hold before a drill may begin, and who takes part. Decided from what was observed; nothing is written.
 
 use std::collections::BTreeSet;
 
@@ -17,11 +17,11 @@ use super::side::Side;
 use crate::mesh::selection::no_service;
 use mesh_shared::model::istio::exposure::openings;
 
-/// Every cluster of the mesh has a context here: a peer that was left out could run a drill of its own, or be the one that
-/// traffic goes to. `known` are the clusters that the istiods know.
+/// Checks that every cluster of the mesh has a context here: a peer left out could run a drill of its own, or receive
+/// the traffic. `known` are the clusters that the istiods know.
 ///
 /// # Errors
-/// A refusal that names those that are missing.
+/// A refusal that names the missing ones.
 pub fn whole_mesh(seen: &[&ObservedTraffic], known: &BTreeSet<String>) -> Result<(), Finding> {
     let here: BTreeSet<&str> = seen.iter().map(|cluster| cluster.membership.name.as_str()).collect();
     let missing: Vec<&str> = known.iter().map(String::as_str).filter(|name| !here.contains(name)).collect();
@@ -29,15 +29,15 @@ pub fn whole_mesh(seen: &[&ObservedTraffic], known: &BTreeSet<String>) -> Result
         return Ok(());
     }
     Err(codes::MESH_INCOMPLETE
-        .found(format!("no context is named for {}, which the mesh has too", list(&missing)))
-        .because("a drill could run there unseen, or traffic go there")
+        .found(format!("no context is named for part of the mesh: {}", list(&missing)))
+        .because("a drill could run there unnoticed, or traffic could go there")
         .fix("name the contexts of all clusters: --contexts A,B,…"))
 }
 
 /// The cluster that is failed, by its name in the mesh or by its context.
 ///
 /// # Errors
-/// A usage error with those that there are.
+/// A usage error that lists the existing ones.
 pub fn cluster<'a>(seen: &[&'a ObservedTraffic], wanted: &str, flag: &str) -> Result<&'a ObservedTraffic> {
     let found =
         seen.iter().find(|cluster| cluster.membership.name.as_str() == wanted || cluster.identity.context == wanted);
@@ -49,10 +49,10 @@ pub fn cluster<'a>(seen: &[&'a ObservedTraffic], wanted: &str, flag: &str) -> Re
     })
 }
 
-/// The service as the cluster has it.
+/// The service in a cluster.
 ///
 /// # Errors
-/// A refusal where it is not there, with where it is.
+/// A refusal if it does not exist there; it says where it does.
 fn service<'a>(
     seen: &[&ObservedTraffic],
     at: &'a ObservedTraffic,
@@ -75,10 +75,10 @@ fn service<'a>(
     })
 }
 
-/// The port that is asked: the one that is named by number or name, else the only one.
+/// The port to send requests to: the wanted one, by number or name, else the only one.
 ///
 /// # Errors
-/// A refusal with those that there are.
+/// A refusal that lists the existing ones.
 fn port<'a>(service: &'a ServiceSeen, name: &ServiceName, wanted: Option<&str>) -> Result<&'a ServicePort, Finding> {
     let told = || {
         let all: Vec<String> = service.ports.iter().map(|port| format!("{} ({})", port.port, port.name)).collect();
@@ -107,12 +107,12 @@ fn port<'a>(service: &'a ServiceSeen, name: &ServiceName, wanted: Option<&str>) 
 /// The pods' own port behind a service's.
 ///
 /// # Errors
-/// Where the target port is a name that no pod has.
+/// If the target port is a name that no pod has.
 pub fn target_port(port: &ServicePort, pods: &[&PodSeen]) -> Result<u16, Finding> {
     let named = || pods.iter().find_map(|pod| pod.ports.get(&port.target)).copied();
     port.target.parse().ok().or_else(named).ok_or_else(|| {
         codes::TARGET_PORT_UNKNOWN
-            .found(format!("the service's target port {:?} is no port of its pods", port.target))
+            .found(format!("the service's target port {:?} is not a port of its pods", port.target))
             .fix("give the container's port this name")
     })
 }
@@ -120,7 +120,7 @@ pub fn target_port(port: &ServicePort, pods: &[&PodSeen]) -> Result<u16, Finding
 /// The side that is failed.
 ///
 /// # Errors
-/// A refusal where it has no ready endpoint.
+/// A refusal if it has no ready endpoint.
 fn failed_side(at: &ObservedTraffic, service: &ServiceName) -> Result<Side, Finding> {
     side(at, service).ok_or_else(|| {
         codes::NO_ENDPOINT
@@ -131,10 +131,10 @@ fn failed_side(at: &ObservedTraffic, service: &ServiceName) -> Result<Side, Find
     })
 }
 
-/// The side that takes over: where the rule sends the failed region's traffic, else any other cluster with ready endpoints.
+/// The side that takes over: in the region the rule fails over to, else in any other cluster with ready endpoints.
 ///
 /// # Errors
-/// A refusal where nothing healthy is left elsewhere, or nothing in the region that the rule names.
+/// A refusal if nothing healthy is left elsewhere, or nothing in the region that the rule names.
 fn target_side(
     seen: &[&ObservedTraffic],
     failed: &Side,
@@ -173,7 +173,7 @@ fn side(at: &ObservedTraffic, service: &ServiceName) -> Option<Side> {
     Some(Side { cluster: at.membership.name.clone(), context: at.identity.context.clone(), region, endpoints })
 }
 
-/// A rule governs the client.
+/// Checks that a rule governs the client.
 ///
 /// # Errors
 /// A refusal: without a rule, traffic goes to every endpoint at once, and nothing fails over.
@@ -188,7 +188,7 @@ fn governed(rule: Option<&Rule>, service: &ServiceName, (from, to): (&str, &str)
         .fix(command_lines::apply_locality(service, from, to)))
 }
 
-/// The client's pod: ready, with a sidecar.
+/// The client's pod, which must be ready and have a sidecar.
 ///
 /// # Errors
 /// A refusal that says what the pods lack.
@@ -208,7 +208,7 @@ pub fn client<'a>(pods: &[&'a PodSeen], workload: &str, at: &ObservedTraffic) ->
     })
 }
 
-/// The target's cluster exposes the service, where it lies in another network than the client.
+/// Checks that the target's cluster exposes the service, if it is in another network than the client's.
 ///
 /// # Errors
 /// A refusal with the command that exposes it.
@@ -220,7 +220,7 @@ fn exposed(target: &ObservedTraffic, client: &ObservedTraffic, service: &Service
     Err(codes::TARGET_NOT_EXPOSED
         .found(format!("{service} is not exposed in {}, where its traffic would go", target.membership.name))
         .context(&target.identity.context)
-        .because("its east-west gateway does not know the host, so that every request would fail")
+        .because("its east-west gateway does not know the host, so every request would fail")
         .fix(format!(
             "kubectl mesh-failover expose {service} --contexts {},{}",
             client.identity.context, target.identity.context
@@ -238,7 +238,7 @@ pub struct Served<'a> {
     pub side: Side,
 }
 
-/// What is failed; none where something is found that refuses the drill.
+/// The service that is failed; none if a finding refuses the drill.
 pub fn served<'a>(
     seen: &[&ObservedTraffic],
     at: &'a ObservedTraffic,
@@ -252,7 +252,7 @@ pub fn served<'a>(
     Some(Served { service, port: port?, side: side? })
 }
 
-/// Where the client's traffic goes when the side fails; none where something is found that refuses the drill.
+/// Where the client's traffic goes when the side fails; none if a finding refuses the drill.
 pub fn destination(
     seen: &[&ObservedTraffic],
     client: &ObservedTraffic,

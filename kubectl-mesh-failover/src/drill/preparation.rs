@@ -1,4 +1,4 @@
-//! Everything that is asked and decided before a drill may begin. Nothing is written.
+//! Everything that is read and decided before a drill may begin. Nothing is written.
 
 use mesh_shared::session::Session;
 use std::collections::BTreeSet;
@@ -46,10 +46,10 @@ use crate::mesh::observe::{Facets, Member, Wanted, observe};
 use crate::mesh::permissions::DRILL;
 use crate::plugin_identity::MANAGER;
 
-/// Asks and checks.
+/// Reads the clusters and checks whether the drill may begin.
 ///
 /// # Errors
-/// All that speaks against the drill; what could not be asked.
+/// Every finding against the drill, or a failed read.
 pub async fn prepare(arguments: &RunArguments, mesh: &MeshArguments, session: &Session) -> Result<Prepared> {
     let service = arguments.service.name()?;
     let from_namespace = arguments.from_namespace.clone().unwrap_or_else(|| service.namespace.clone());
@@ -69,7 +69,7 @@ pub async fn prepare(arguments: &RunArguments, mesh: &MeshArguments, session: &S
     ];
     let mut findings = Findings::default();
     kept(&mut findings, &permission_codes::MISSING, allowed(&members, &service, &single).await)?;
-    // Who lacks permissions cannot ask for the rest: what was observed is judged all the same.
+    // Without permissions the rest cannot be read; what was observed is judged all the same.
     let may_ask = findings.is_empty();
     seen.iter()
         .flat_map(|seen| damaged(&service, MANAGER, seen))
@@ -99,7 +99,7 @@ pub async fn prepare(arguments: &RunArguments, mesh: &MeshArguments, session: &S
     let (Some(served), Some(failed_pods), Some((owners, changed)), Some(asker), Some(target)) =
         (served, failed_pods, changing, asker, target)
     else {
-        return Err(Error::failed("there is no plan for the drill, and nothing that speaks against one").report());
+        return Err(Error::failed("there is no plan for the drill, but no finding against it either").report());
     };
     let (port, failed_side) = (served.port, served.side);
     let also = pods::also_served(at, &service, &failed_pods);
@@ -151,7 +151,8 @@ pub async fn prepare(arguments: &RunArguments, mesh: &MeshArguments, session: &S
     })
 }
 
-/// The value of a check; where it refused, that is kept with this code, or with its own. What could not be asked is an error.
+/// The value of a check. A refusal becomes a finding with its own code, or else with this one. A failed read stays an
+/// error.
 fn kept<T>(findings: &mut Findings, code: &'static Code, checked: Result<T>) -> Result<Option<T>> {
     match checked {
         Ok(value) => Ok(Some(value)),
@@ -163,7 +164,7 @@ fn kept<T>(findings: &mut Findings, code: &'static Code, checked: Result<T>) -> 
     }
 }
 
-/// What is changed, and the workloads behind the service; none where something is found that refuses the drill.
+/// What is changed, and the workloads behind the service; none if a finding refuses the drill.
 async fn changing(
     arguments: &RunArguments,
     service: &ServiceName,
@@ -198,7 +199,7 @@ fn client_of<'a>(at: &'a ObservedTraffic, asker: &'a Asker<'_>) -> ClientOf<'a> 
     }
 }
 
-/// Where a member's lease lies.
+/// Where a member's lease is.
 fn place(member: &Member) -> Place {
     Place {
         cluster: member.cluster.clone(),
@@ -207,7 +208,7 @@ fn place(member: &Member) -> Place {
     }
 }
 
-/// The clusters that the istiods know, by their own word: no Secret is read for it.
+/// The clusters that the istiods report to know. No Secret is read.
 async fn known_clusters(members: &[Member]) -> Result<BTreeSet<String>> {
     let deadline = |cluster: &Cluster| Instant::now() + cluster.request_timeout();
     let asked = members.iter().map(|member| {
@@ -221,7 +222,7 @@ fn edge<'a>(members: &'a [Member], seen: &ObservedTraffic) -> Result<&'a Cluster
     let found = members.iter().find(|member| member.seen.identity.uid == seen.identity.uid);
     found
         .map(|member| &member.cluster)
-        .ok_or_else(|| Error::failed(format!("{} is no member", seen.membership.name)).report())
+        .ok_or_else(|| Error::failed(format!("{} is not a member", seen.membership.name)).report())
 }
 
 fn hypothesis(arguments: &RunArguments, longest_ejection: Duration) -> Hypothesis {
@@ -235,7 +236,7 @@ fn hypothesis(arguments: &RunArguments, longest_ejection: Duration) -> Hypothesi
     }
 }
 
-/// The longest time that a host stays out because of this fault.
+/// The longest time that this fault keeps a host out.
 fn longest_ejection(arguments: &RunArguments, rule: &Rule) -> Duration {
     arguments.fault.kind().back_within(rule, arguments.hypothesis.failover_within + arguments.traffic.hold)
 }
@@ -246,7 +247,7 @@ fn deadline(started: Timestamp, experiment: &Experiment, timing: &Timing) -> Tim
     SignedDuration::try_from(all).ok().and_then(|all| started.checked_add(all).ok()).unwrap_or(started)
 }
 
-/// No earlier drill of the service left its record in any cluster.
+/// Checks that no earlier drill of the service left its record in any cluster.
 async fn nothing_left_over(members: &[Member], service: &ServiceName) -> Result<()> {
     let key = object_names::record(service);
     let target = Target::new(&key.kind, &key.namespace, &key.name)?;
@@ -257,17 +258,17 @@ async fn nothing_left_over(members: &[Member], service: &ServiceName) -> Result<
     }
 }
 
-/// Nothing has the name of an object that the drill makes.
+/// Checks that no object has the name of one that the drill creates.
 async fn nothing_of_its_name(cluster: &Cluster, changed: &[Changed]) -> Result<()> {
     for made in changed.iter().filter(|changed| changed.reversible().is_created()) {
         let target = made.target()?;
         if write::get(cluster, &target).await?.is_some() {
             let ObjectKey { kind, namespace, name } = &target.key;
             let kind = kind.to_ascii_lowercase();
-            return Err(Error::refused(format!("{} exists already in {}", target.key, cluster.context))
+            return Err(Error::refused(format!("{} already exists in {}", target.key, cluster.context))
                 .at(format!("context {}, {}", cluster.context, target.key))
-                .because("the drill makes one of this name, and no record says that it belongs to one")
-                .fix("look at it, and delete it where it is not needed:")
+                .because("the drill creates one of this name, and no record says that this one belongs to a drill")
+                .fix("inspect it, and delete it if it is not needed:")
                 .fix(format!("kubectl --context {} -n {namespace} delete {kind} {name}", cluster.context)));
         }
     }
@@ -275,15 +276,14 @@ async fn nothing_of_its_name(cluster: &Cluster, changed: &[Changed]) -> Result<(
 }
 
 /// # Errors
-/// Refused at once where another drill is at work or left something: what it changed is not how things are, so that nothing
-/// else can be judged.
+/// Refuses at once if another drill is running or left changes behind: nothing can be judged while those are in place.
 async fn no_other_drill(members: &[Member], service: &ServiceName, findings: &mut Findings) -> Result<()> {
     let alone = kept(findings, &codes::RUNS_ALREADY, nobody_drills(members, service).await)?;
     let clean = kept(findings, &codes::LEFT_OVER, nothing_left_over(members, service).await)?;
     if alone.and(clean).is_some() { Ok(()) } else { findings.refuse(Verb::Drill) }
 }
 
-/// No drill of the service runs anywhere in the mesh. The leases settle it; this says so before anything is asked.
+/// Checks that no drill of the service is running anywhere in the mesh. The leases decide; this only reports it early.
 async fn nobody_drills(members: &[Member], service: &ServiceName) -> Result<()> {
     let now = clock::now();
     for member in members {
@@ -295,7 +295,7 @@ async fn nobody_drills(members: &[Member], service: &ServiceName) -> Result<()> 
     Ok(())
 }
 
-/// Who asks, and by what means.
+/// Who sends the requests, and with what.
 struct Asker<'a> {
     client: Client,
     pod: &'a PodSeen,
@@ -347,7 +347,7 @@ fn container(pod: &PodSeen, wanted: Option<&str>, at: &ObservedTraffic) -> Resul
     })
 }
 
-/// What the client's curl can do, and whether a shell is there to look after it.
+/// What the client's curl can do, and whether a shell is there to supervise it.
 async fn curl(cluster: &Cluster, pod: &PodSeen, container: &str) -> Result<(Curl, bool)> {
     let refused = |why: String| {
         codes::CLIENT_WITHOUT_CURL
@@ -371,8 +371,8 @@ async fn curl(cluster: &Cluster, pod: &PodSeen, container: &str) -> Result<(Curl
     Ok((curl, shell))
 }
 
-/// The user may do all that the drill does, and above all may put it back: what it does in all of the mesh's clusters, and in
-/// single ones.
+/// Checks that the user may do all that the drill does, in every cluster and in single ones, and above all may put it
+/// back.
 async fn allowed(
     members: &[Member],
     service: &ServiceName,

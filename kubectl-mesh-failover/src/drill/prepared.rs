@@ -1,4 +1,4 @@
-//! A drill that may begin once it is agreed to.
+//! A drill that may begin once the user agrees.
 
 use super::experiment::Experiment;
 use super::fault_record::Record;
@@ -13,7 +13,7 @@ use mesh_shared::cluster::context::Cluster;
 use mesh_shared::model::names::service::ServiceName;
 use mesh_shared::model::seen::workload::Workload;
 
-/// A drill that may begin once it is agreed to.
+/// A drill that may begin once the user agrees.
 pub struct Prepared {
     /// What is to be shown.
     pub experiment: Experiment,
@@ -21,7 +21,7 @@ pub struct Prepared {
     pub timing: Timing,
     /// What is changed.
     pub record: Record,
-    /// Where the leases lie.
+    /// Where the leases go.
     pub places: Vec<Place>,
     /// The cluster that is failed.
     pub failed: Cluster,
@@ -62,7 +62,7 @@ impl Prepared {
         self.experiment.service.clone()
     }
 
-    /// What conducting it needs.
+    /// The drill, ready to be conducted.
     pub fn drill(self) -> Drill {
         Drill {
             makings: self.record.makings(MANAGER),

@@ -1,4 +1,4 @@
-//! Puts back what a record says was changed: by the drill itself, and by `drill recover` from anywhere.
+//! Puts back what a record says was changed. Used by the drill itself, and by `drill recover` from anywhere.
 
 use std::time::Duration;
 
@@ -24,12 +24,12 @@ use crate::plugin_identity::MANAGER;
 /// The first pause after a failure; each further one is twice as long, up to [`LONGEST_PAUSE`].
 const PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// No two clocks are taken to differ by more, and no request to take longer.
+/// Assumed bound on the difference of two clocks, and on the duration of a request.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(10);
 
-/// Puts back every change that is still the drill's, and reads back what is there then; all of them at once. `states` says of each
-/// what is known of it: what was not made is left out, and what may still be made is read until it cannot be. A cluster that cannot be reached is tried again until the deadline. `told` is called with what is in the
-/// way.
+/// Puts back every change that is still the drill's, all at once, and reads back the result. `states` is what is known
+/// of each: changes that were not made are left out, those that may still be made are read until they no longer can be.
+/// An unreachable cluster is retried until the deadline. `told` is called with what is in the way.
 pub async fn put_back(
     cluster: &Cluster,
     record: &Record,
@@ -41,9 +41,9 @@ pub async fn put_back(
     join_all(made.map(|(changed, state)| one(cluster, record, changed, *state, deadline, told))).await
 }
 
-/// The changes of a record whose client is gone, at a time by this machine's clock. Nobody knows what became of its last requests:
-/// one that it sent is carried out within an API server's limit from now, or never. Long after the drill's deadline, past which it
-/// injects nothing, none can be left.
+/// The state of a record's changes when its client is gone. `now` is this machine's clock. The outcome of its last
+/// requests is unknown: a sent one is carried out within an API server's limit from now, or never. Long after the
+/// drill's deadline, past which it injects nothing, none can be left.
 pub fn abandoned(record: &Record, request_timeout: Duration, now: Timestamp) -> Vec<ChangeState> {
     let state = if now.duration_since(record.deadline) > CLOCKS_DIFFER {
         ChangeState::Made
@@ -75,7 +75,8 @@ async fn one(
     loop {
         let begun = Instant::now();
         match (attempt(cluster, record, changed).await, open) {
-            // Only what was read after the last moment at which a request of the fault could be carried out tells that none was.
+            // Only a read after the last moment at which a request of the fault could be carried out shows that none
+            // was.
             (Ok(Attempt::Unchanged(_)), Some((until, _))) if begun < until => {
                 let left = until.saturating_duration_since(Instant::now());
                 let rest = pause.min(left.max(PAUSE));
@@ -89,16 +90,19 @@ async fn one(
                         ..restore_outcome::told_as_before(record, changed)
                     };
                 }
-                say("a request of the drill may still be carried out: waiting until it cannot be, a minute or more"
-                    .into());
+                say(
+                    "a request of the drill may still be carried out: waiting until it no longer can, a minute or more"
+                        .into(),
+                );
                 sleep(rest).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
             (Ok(Attempt::Unchanged(done) | Attempt::PutBack(done)), _) => return done,
             (Err(error), _) if Instant::now() + pause < deadline => {
-                // It may have taken up nothing in between, and takes up what waits for it once it answers again.
+                // The API server may have processed nothing in between, and process what waits for it once it answers
+                // again.
                 open = open.map(|(until, limit)| (until.max(Instant::now() + limit), limit));
-                say(format!("putting back is tried again: {error}"));
+                say(format!("trying again to put back: {error}"));
                 sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
@@ -118,9 +122,9 @@ async fn one(
 
 /// What an attempt found and did.
 enum Attempt {
-    /// There was nothing to put back: it is as before.
+    /// Nothing to put back: it is as before.
     Unchanged(PutBack),
-    /// The change was there, and was put back or is somebody else's by now.
+    /// The change was there, and was put back or has been overwritten by someone else.
     PutBack(PutBack),
 }
 
@@ -132,7 +136,7 @@ async fn attempt(cluster: &Cluster, record: &Record, changed: &Changed) -> Resul
         Decision::Theirs { .. } => return Ok(Attempt::PutBack(restore_outcome::told(record, changed, live.as_ref()))),
         Decision::Restore(write) => write,
     };
-    // A conflict is somebody else's change just now: the next attempt sees it.
+    // A conflict means that someone else has just changed it: the next attempt sees that.
     carry_out(cluster, &write, MANAGER).await?;
     let live = get(cluster, &target).await?;
     if matches!(restore_outcome::decide(record, changed, live.as_ref()), Decision::Restore(_)) {
@@ -144,7 +148,7 @@ async fn attempt(cluster: &Cluster, record: &Record, changed: &Changed) -> Resul
 /// Deletes the record of a drill whose changes are settled.
 ///
 /// # Errors
-/// Where the API server does not answer, or another record stands there by now.
+/// If the API server does not answer, or another record has taken its place.
 pub async fn close(cluster: &Cluster, record: &Record, uid: &str) -> Result<()> {
     let key = object_names::record(&record.service);
     delete(cluster, &Target::new(&key.kind, &key.namespace, &key.name)?, Some(uid)).await.map(|_| ())

@@ -1,4 +1,4 @@
-//! What happened in a drill, as it was told: samples of the traffic, readings of the client proxy's counters, marks of the
+//! What happened in a drill, as reported: samples of the traffic, readings of the client proxy's counters, marks of the
 //! phases. Times count from the drill's start, by this machine's monotonic clock.
 
 use std::time::Duration;
@@ -12,28 +12,28 @@ use super::request_outcome::Outcome;
 /// Everything that a report is made of.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Recording {
-    /// What was asked.
+    /// What was to be shown.
     pub experiment: Experiment,
     /// When the drill began, by this machine's clock.
     pub started: Timestamp,
     /// When it ended.
     pub ended: Timestamp,
-    /// What happened when, in the order of time.
+    /// What happened when, in chronological order.
     pub marks: Vec<(Mark, Duration)>,
-    /// Requests in the order of their numbers; a number that is missing was lost on the way to us.
+    /// Requests in the order of their numbers; a missing number was lost in transit.
     pub samples: Vec<Sample>,
     /// How the traffic ended.
     pub traffic: TrafficEnd,
-    /// Counters of the client's proxy, in the order of time; empty where they could not be read.
+    /// Counters of the client's proxy, in chronological order; empty if they could not be read.
     pub readings: Vec<Reading>,
     /// Every field that was changed, and what became of it.
     pub put_back: Vec<PutBack>,
-    /// What ended the drill before its time.
+    /// Why the drill ended early, if it did.
     pub stopped: Option<Stop>,
 }
 
 impl Recording {
-    /// Of a drill that begins: nothing has happened yet.
+    /// The recording of a drill in which nothing has happened yet.
     pub fn begin(experiment: Experiment, started: Timestamp) -> Self {
         Self {
             experiment,
@@ -55,17 +55,17 @@ impl Recording {
 pub enum Mark {
     /// The first request was sent: the baseline begins.
     Baseline,
-    /// The fault was asked for: its write was sent.
+    /// The fault was requested: its write was sent.
     FaultAsked,
     /// The API server accepted it.
     FaultAccepted,
-    /// Traffic was seen to have failed over, or the time for that was over: the hold begins.
+    /// Traffic has failed over, or the time for that is over: the hold begins.
     Hold,
-    /// Putting back was asked for.
+    /// Putting back was requested.
     RestoreAsked,
     /// The API server accepted it.
     RestoreAccepted,
-    /// The end of what was watched.
+    /// The end of observation.
     End,
 }
 
@@ -74,9 +74,9 @@ pub enum Mark {
 pub struct Sample {
     /// Its number, from 1.
     pub number: u64,
-    /// When its end was told to us.
+    /// When its end was reported to us.
     pub at: Duration,
-    /// How long it took, by curl.
+    /// How long it took, by curl's measurement.
     pub took: Duration,
     /// How it ended.
     pub outcome: Outcome,
@@ -88,23 +88,23 @@ pub struct Sample {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TrafficEnd {
-    /// Its end marker was seen, or we ended it ourselves once all was watched.
+    /// Its end marker was seen, or we ended it ourselves when everything had been watched.
     Whole,
     /// It broke off.
     Broken(String),
 }
 
-/// The counters of the client's proxy for the service, at one moment.
+/// The client proxy's counters for the service, at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reading {
-    /// When.
     pub at: Duration,
-    /// Per host of the cluster that the service's port makes (`outbound|port||host`).
+    /// Per host of the Envoy cluster of the service's port (`outbound|port||host`).
     pub hosts: Vec<HostCounters>,
 }
 
 impl Reading {
-    /// Successes of each host since an earlier reading, with its region. A host that counts less than before began at zero again.
+    /// Successes of each host since an earlier reading, with its region. A host that counts less than before started
+    /// from zero.
     pub fn successes_since<'a>(&'a self, earlier: &'a Self) -> impl Iterator<Item = (&'a str, u64)> {
         self.hosts.iter().map(|host| {
             let before = earlier.hosts.iter().find(|one| one.address == host.address).map_or(0, |one| one.success);
@@ -113,8 +113,8 @@ impl Reading {
     }
 }
 
-/// One host as the client's proxy counts. Counters are attempts, not requests: a retried one counts twice; they vanish with
-/// a host that EDS removes and begin at zero when it comes back.
+/// The client proxy's counters of one host. They count attempts, not requests: a retried one counts twice. They vanish
+/// with a host that EDS removes and start from zero when it comes back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HostCounters {
     /// `address:port`.
@@ -138,39 +138,40 @@ pub struct PutBack {
     pub object: String,
     /// Such as `replicas`, or `the EnvoyFilter itself`.
     pub field: String,
-    /// What stood before.
+    /// The value before.
     pub before: String,
-    /// What the drill wrote.
+    /// The value that the drill wrote.
     pub during: String,
-    /// What stands after, read back.
+    /// The value after, read back.
     pub after: String,
-    /// Whether that is what stood before.
+    /// Whether that is the value before.
     pub restored: bool,
-    /// Why not, and what to do, where it is not.
+    /// If not, why, and what to do.
     pub fault: Option<String>,
-    /// What it is in that case.
+    /// If not, in which state it was left.
     pub left: Option<Left>,
 }
 
-/// How a change stands that is not put back.
+/// State of a change that is not put back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Left {
-    /// Somebody else has changed it since, and it is left as they have it.
+    /// Someone else has changed it since, and that is kept.
     Theirs,
-    /// It is as before, and a request of the drill may still change it.
+    /// It is as before, but a request of the drill may still change it.
     Open,
-    /// It is as the drill made it, or nobody knows how it is.
+    /// It is as the drill made it, or unknown.
     Unknown,
 }
 
 impl PutBack {
-    /// Whether it is as before and yet not settled: a request of the drill may still be carried out.
+    /// Whether it is as before but not settled: a request of the drill may still be carried out.
     pub fn is_open(&self) -> bool {
         self.left == Some(Left::Open)
     }
 
-    /// In a sentence without its end, such as `Deployment sample/web in east: replicas was 3, is 0: it could not be put back in time`.
+    /// A sentence without a full stop, such as
+    /// `Deployment sample/web in east: replicas was 3, is 0: it could not be put back in time`.
     pub fn unrestored(&self) -> String {
         let Self { object, field, before, after, fault, .. } = self;
         let fault = fault.as_deref().unwrap_or("it is not as it was");
@@ -182,17 +183,17 @@ impl PutBack {
     }
 }
 
-/// Why a drill ended before its time.
+/// Why a drill ended early.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stop {
     /// The baseline was below what the hypothesis asks for: no fault was injected.
     Baseline,
-    /// The stop condition was met: so many requests had failed.
+    /// The stop condition was met: this many requests had failed.
     MaxErrors(u64),
     /// The client's traffic broke off.
     Traffic(String),
-    /// Somebody else took the lock, or it could not be renewed.
+    /// Someone else took the lock, or it could not be renewed.
     LockLost(String),
     /// A signal.
     Signal(i32),

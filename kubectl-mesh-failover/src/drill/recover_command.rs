@@ -1,4 +1,4 @@
-//! `kubectl mesh-failover drill recover`: puts back what a drill left whose client died, from any machine.
+//! `kubectl mesh-failover drill recover`: puts back what a drill left behind when its client died, from any machine.
 
 use mesh_shared::plugin::arguments::ConsentArguments;
 use mesh_shared::session::Session;
@@ -38,21 +38,21 @@ kubectl mesh-failover drill recover helloworld.sample --contexts east
 kubectl mesh-failover drill recover helloworld.sample --contexts east \\
     --dry-run
 
-# Somebody scaled the workload meanwhile: leave that, and close the record
+# Someone scaled the workload in the meantime: keep that, and close the record
 kubectl mesh-failover drill recover helloworld.sample --contexts east \\
     --keep-current";
 
 const EXIT_CODES: &str = "\
-0        put back, or nothing was left
+0        put back, or nothing to put back
 1        refused or failed
 2        wrong command line
-4        a difference stays
+4        not everything was put back
 128 + N  interrupted by signal N";
 
-/// Put back what a drill left whose client died
+/// Put back what a drill left behind when its client died
 ///
-/// Needs the failed cluster alone: its context is named by --contexts, or is the current one. What somebody else has changed
-/// meanwhile is reported and left.
+/// Needs only the failed cluster: its context is given by --contexts, or is the current one. What others have changed
+/// in the meantime is reported and left as it is.
 #[derive(Debug, Args)]
 #[command(after_long_help = help::ending(EXAMPLES, EXIT_CODES))]
 pub struct RecoverArguments {
@@ -60,25 +60,25 @@ pub struct RecoverArguments {
     service: ServiceArguments,
     #[command(flatten)]
     consent: ConsentArguments,
-    /// Take over from a client that still lives
+    /// Take over from a client that still runs
     #[arg(long, help_heading = "Write")]
     force: bool,
-    /// Close it although another's change stays
+    /// Keep others' changes and close the record
     ///
-    /// What somebody else has changed meanwhile is left as it is, and the drill's record is taken away.
+    /// What others have changed in the meantime stays as it is, and the drill's record is deleted.
     #[arg(long, help_heading = "Write")]
     keep_current: bool,
-    /// How long putting back is tried
+    /// How long to retry putting back
     ///
-    /// Where the cluster does not answer.
+    /// If the cluster does not answer.
     #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = parse_duration, help_heading = "Write")]
     restore_timeout: Duration,
 }
 
-/// Finds the record, shows what is put back, asks, puts it back, closes the record. The exit code.
+/// Finds the record, shows what will be put back, asks, puts it back and closes the record. Returns the exit code.
 ///
 /// # Errors
-/// A refusal while the drill's client lives; what could not be put back.
+/// A refusal while the drill's client is running, or changes that could not be put back.
 pub(super) async fn recover(arguments: &RecoverArguments, mesh: &MeshArguments, session: &Session) -> Result<u8> {
     let found = find_and_ask(arguments, mesh, session).await.map_err(Error::before_any_write)?;
     let Some(LeftOver { clusters, cluster, record, uid, states, alive }) = found else { return Ok(0) };
@@ -91,7 +91,7 @@ pub(super) async fn recover(arguments: &RecoverArguments, mesh: &MeshArguments, 
     finish(arguments, &clusters, &cluster, (&record, &uid), &all, session.terminal).await
 }
 
-/// What a drill left that is to be put back.
+/// What a drill left behind, to be put back.
 struct LeftOver {
     clusters: Vec<Cluster>,
     /// The one that was failed.
@@ -100,11 +100,11 @@ struct LeftOver {
     /// The record's.
     uid: String,
     states: Vec<ChangeState>,
-    /// The lease of a client that still lives.
+    /// The lease of a client that is still running.
     alive: Option<LeaseSeen>,
 }
 
-/// What is to be put back, and to which the user said yes; none where there is nothing or it was only to be shown. Writes nothing.
+/// What to put back, with the user's consent; none if there is nothing, or it was only to be shown. Writes nothing.
 async fn find_and_ask(
     arguments: &RecoverArguments,
     mesh: &MeshArguments,
@@ -116,7 +116,7 @@ async fn find_and_ask(
     let Some((cluster, record, uid)) = found else {
         nothing_elsewhere(&clusters, mesh, &service).await.map_err(|error| DRILL.explain(error))?;
         let all: Vec<&str> = clusters.iter().map(|cluster| cluster.context.as_str()).collect();
-        session.terminal.say(&format!("No drill of {service} left anything in {}.", all.join(", ")));
+        session.terminal.say(&format!("No drill of {service} left anything behind in {}.", all.join(", ")));
         return Ok(None);
     };
     let accesses = permissions::recovering(&service, &record.system_namespace, &record.changed);
@@ -135,7 +135,7 @@ async fn find_and_ask(
     if may_be_made && standing.iter().any(|one| one.restored) {
         session
             .terminal
-            .say("A request of the drill may still change what is as before: it is read for a minute or more.");
+            .say("A request of the drill may still be carried out: what is as before is watched for a minute or more.");
     }
     if arguments.consent.only_shows() {
         session.terminal.say("Nothing was changed: --dry-run=client.");
@@ -157,7 +157,7 @@ async fn finish(
 ) -> Result<u8> {
     terminal.data(&words::put_back(all));
     let whole = all.iter().all(|one| one.restored);
-    // What is not settled is nobody's to keep: the record is all that knows of it.
+    // A change that is not settled is never dropped: only the record knows of it.
     let theirs = all.iter().all(|one| matches!(one.left, None | Some(Left::Theirs)));
     let may_close = whole || (theirs && arguments.keep_current);
     if !may_close {
@@ -168,15 +168,15 @@ async fn finish(
     close(cluster, record, uid).await?;
     for cluster in clusters {
         let target = lock::place(&record.service, &record.system_namespace)?;
-        // One that cannot be deleted ends by itself.
+        // A lease that cannot be deleted expires.
         if let Ok(Some(lease)) = lease::read(cluster, &target).await {
             let _ = write::delete(cluster, &target, Some(&lease.uid)).await;
         }
     }
     terminal.say(if whole {
-        "All is as it was before the drill."
+        "Everything is as it was before the drill."
     } else {
-        "The record is closed; what others changed stays."
+        "The record is closed; others' changes are kept."
     });
     Ok(0)
 }
@@ -208,13 +208,13 @@ async fn find(clusters: &[Cluster], service: &ServiceName) -> Result<Option<(Clu
     Ok(None)
 }
 
-/// A lease without a record says that the record lies in another cluster: then it is not said that nothing was left.
+/// Fails if there is a lease without a record: the record is in another cluster, so "nothing was left" would be wrong.
 async fn nothing_elsewhere(clusters: &[Cluster], mesh: &MeshArguments, service: &ServiceName) -> Result<()> {
     let target = lock::place(service, &mesh.istio_namespace)?;
     for cluster in clusters {
         if lease::read(cluster, &target).await?.is_some() {
             return Err(Error::refused(format!(
-                "a drill of {service} is known in {}, and failed another cluster",
+                "a drill of {service} has a lock in {}, but failed another cluster",
                 cluster.context
             ))
             .at(format!("context {}, {}", cluster.context, target.key))
@@ -224,7 +224,7 @@ async fn nothing_elsewhere(clusters: &[Cluster], mesh: &MeshArguments, service: 
     Ok(())
 }
 
-/// What stands now of what the drill changed.
+/// The current state of what the drill changed.
 async fn standing(cluster: &Cluster, record: &Record) -> Result<Vec<PutBack>> {
     let mut all = Vec::new();
     for changed in &record.changed {

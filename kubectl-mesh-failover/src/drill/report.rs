@@ -1,4 +1,4 @@
-//! Reports of a drill: one document, rendered in several ways. All are functions of the document alone.
+//! Reports of a drill: one document, rendered in several formats. Each is a function of the document alone.
 
 pub mod document;
 mod figure_rows;

@@ -1,4 +1,4 @@
-//! How a request of a drill ended, and which count as failed.
+//! How requests of a drill end, and which count as failed.
 
 use serde::Serialize;
 
@@ -8,13 +8,13 @@ use serde::Serialize;
 pub enum Outcome {
     /// An answer with this status.
     Answered(u16),
-    /// None, in curl's words.
+    /// No answer, in curl's words.
     Failed(String),
 }
 
 impl Outcome {
-    /// Whether the request failed: no answer, or one of status 500 and above. Every other answer counts as a success, since what
-    /// is tested is who answers.
+    /// Whether the request failed: no answer, or a status of 500 or above. Every other answer counts as a success,
+    /// since the test is about who answers.
     pub fn is_failure(&self) -> bool {
         !matches!(self, Self::Answered(status) if *status < 500)
     }

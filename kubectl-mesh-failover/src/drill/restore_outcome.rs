@@ -1,4 +1,4 @@
-//! What putting back means for each change: compare and set, never overwriting what somebody else has done.
+//! What putting back means for each change: compare and set, never overwriting someone else's change.
 
 use mesh_shared::model::kube::object_key::ObjectKey;
 use serde_json::Value;
@@ -8,18 +8,18 @@ use super::changed::reversible::{Decision, Words};
 use super::fault_record::Record;
 use super::recording::{Left, PutBack};
 
-/// Decides by the live object, none where it is gone.
+/// Decides by the live object, which is none if it is gone.
 pub fn decide(record: &Record, changed: &Changed, live: Option<&Value>) -> Decision {
     changed.reversible().decide(&record.run, live)
 }
 
-/// What is told of a change whose object is as it was before.
+/// The outcome of a change whose object is as it was before.
 pub fn told_as_before(record: &Record, changed: &Changed) -> PutBack {
     let back = told_of(record, changed, None);
     PutBack { after: back.before.clone(), ..back }
 }
 
-/// What is told of a change whose object stands as `live` now.
+/// The outcome of a change whose object is `live` now.
 pub fn told(record: &Record, changed: &Changed, live: Option<&Value>) -> PutBack {
     let decision = decide(record, changed, live);
     let (left, found, fault) = match decision {
@@ -32,7 +32,7 @@ pub fn told(record: &Record, changed: &Changed, live: Option<&Value>) -> PutBack
     PutBack { after: if restored { told.before.clone() } else { told.after }, restored, fault, left, ..told }
 }
 
-/// A change that is not put back, with what was found in place of what the drill wrote.
+/// A change that was not put back, with what was found in place of what the drill wrote.
 fn told_of(record: &Record, changed: &Changed, found: Option<String>) -> PutBack {
     let ObjectKey { kind, namespace, name } = changed.reversible().object();
     let Words { field, before, during } = changed.reversible().words();
@@ -65,7 +65,7 @@ mod tests {
         assert_eq!(tell(3), ("3".into(), true, None));
         assert_eq!(
             tell(5),
-            ("5".into(), false, Some("somebody scaled Deployment helloworld-v1 to 5 meanwhile".into()))
+            ("5".into(), false, Some("someone scaled Deployment helloworld-v1 to 5 in the meantime".into()))
         );
         assert!(!tell(0).1);
     }

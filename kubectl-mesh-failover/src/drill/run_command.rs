@@ -32,10 +32,10 @@ use crate::mesh::arguments::MeshArguments;
 use crate::plugin_identity::MANAGER;
 use mesh_shared::plugin::arguments::ReportFormat;
 
-/// Prepares, asks, runs, reports. The exit code.
+/// Prepares, asks, runs and reports. Returns the exit code.
 ///
 /// # Errors
-/// A refusal before anything was changed; what could not be put back.
+/// A refusal before anything was changed, or changes that could not be put back.
 pub async fn run(arguments: &RunArguments, mesh: &MeshArguments, session: &Session) -> Result<u8> {
     let page = reserve(arguments)?;
     let prepared = prepare(arguments, mesh, session).await.map_err(Error::before_any_write)?;
@@ -64,7 +64,7 @@ pub async fn run(arguments: &RunArguments, mesh: &MeshArguments, session: &Sessi
         && let Err(error) = close(&drill.failed, &drill.record, &uid).await
     {
         let line = command_lines::recover(&drill.record.service, &context);
-        session.terminal.say(&format!("The record of the drill still stands ({error}). This closes it:\n  {line}"));
+        session.terminal.say(&format!("The record of the drill still exists ({error}). This closes it:\n  {line}"));
     }
     locks.release().await;
     let recording = outcome?;
@@ -99,7 +99,7 @@ fn consent(arguments: &RunArguments, prepared: &Prepared, terminal: Terminal) ->
     if said { Ok(()) } else { Err(refusal()) }
 }
 
-/// Writes the record, before anything is changed. Its UID.
+/// Writes the record, before anything is changed. Returns its UID.
 async fn keep_record(prepared: &Prepared) -> Result<String> {
     let manifest = prepared.record.manifest(MANAGER);
     match write::create(&prepared.failed, &manifest, MANAGER).await? {
@@ -108,7 +108,7 @@ async fn keep_record(prepared: &Prepared) -> Result<String> {
     }
 }
 
-/// Runs the drill in a task of its own: should that panic, what was changed is put back all the same.
+/// Runs the drill in a task of its own: even if that panics, the changes are put back.
 async fn watched(drill: Arc<Drill>, locks: Arc<Locks>, outside: Outside, terminal: Terminal) -> Result<Recording> {
     let (told, events) = mpsc::unbounded_channel();
     let task = {
@@ -136,7 +136,7 @@ async fn watched(drill: Arc<Drill>, locks: Arc<Locks>, outside: Outside, termina
 /// Prints the report and writes the page.
 ///
 /// # Errors
-/// Where something was not put back; where the page cannot be written.
+/// If something was not put back, or the page cannot be written.
 fn tell(
     document: &Document,
     drill: &Drill,

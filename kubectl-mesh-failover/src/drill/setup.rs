@@ -1,4 +1,4 @@
-//! What a drill is conducted with.
+//! What conducting a drill needs.
 
 use super::changed::reversible::Making;
 use super::experiment::Experiment;
@@ -16,11 +16,11 @@ pub struct Drill {
     pub experiment: Experiment,
     /// How long its phases take.
     pub timing: Timing,
-    /// What is changed, as it stands in the cluster.
+    /// The record of what is changed, as it is in the cluster.
     pub record: Record,
     /// How the fault is made, for each change of the record.
     pub makings: Vec<Making>,
-    /// What every request that makes it has to pass.
+    /// The fence that every injecting request has to pass.
     pub fence: Fence,
     /// The cluster that is failed.
     pub failed: Cluster,

@@ -1,4 +1,4 @@
-//! One side of a failover.
+//! A side of a failover.
 
 use mesh_shared::model::names::ClusterName;
 use serde::Serialize;
@@ -6,12 +6,10 @@ use serde::Serialize;
 /// The side that is failed, or the one that takes over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Side {
-    /// The cluster.
     pub cluster: ClusterName,
-    /// Its context.
     pub context: String,
     /// The region in which it has the service's endpoints.
     pub region: String,
-    /// How many of them are ready.
+    /// How many endpoints are ready.
     pub endpoints: usize,
 }

@@ -1,4 +1,4 @@
-//! A service of one cluster, as it is observed, for the tests of what a drill decides.
+//! A service observed in one cluster, for the tests of what a drill decides.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +20,7 @@ pub fn name() -> ServiceName {
     ServiceName { namespace: "sample".into(), name: "helloworld".into() }
 }
 
-/// A cluster whose one pod of the service runs in a region, ready or not.
+/// A cluster with one pod of the service in a region, ready or not.
 pub fn seen(cluster: &str, region: &str, ready: bool) -> ObservedTraffic {
     let pod = format!("helloworld-{cluster}");
     let endpoint = EndpointSeen { address: "10.0.0.1".into(), ready, pod: Some(pod.clone()), node: None };
@@ -85,7 +85,7 @@ pub fn labelled(name: &str, namespace: &str, labels: &[(&str, &str)]) -> PodSeen
     }
 }
 
-/// Two pods of helloworld, one with other labels, and one of another namespace with the same.
+/// Two pods of helloworld, one with other labels, and one in another namespace with the same labels.
 pub fn with_pods() -> ObservedTraffic {
     let mut at = seen("east", "east-1", true);
     at.services.pods = vec![

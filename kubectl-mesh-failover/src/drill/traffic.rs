@@ -1,6 +1,6 @@
-//! The drill's own requests: one long run of curl in the client's container, with a finite number of requests, so that it ends
-//! by itself whatever happens to us, and at once where the container has a shell that can look after it. Here is how it is called and how what it writes is read; a probe of our own can take its
-//! place by giving the same [`Sample`]s.
+//! The drill's own requests: one long run of curl in the client's container. Its number of requests is finite, so that
+//! it ends by itself whatever happens to us, and at once if the container has a shell to supervise it. This is how curl
+//! is called and its output parsed; a probe of our own could replace it by producing the same [`Sample`]s.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -10,46 +10,46 @@ use regex_lite::Regex;
 use super::recording::Sample;
 use super::request_outcome::Outcome;
 
-/// Runs a command that ends with its stdin, which is open for as long as the one who started it lives. POSIX shell; stdin is
-/// kept as 3, since what runs in the background has none.
+/// Runs a command that ends when its stdin is closed, which is open for as long as its starter lives. POSIX shell;
+/// stdin is kept as descriptor 3, since background jobs have none.
 const ENDS_WITH_STDIN: &str =
     r#"exec 3<&0; { read -r end; kill $$; } <&3 3<&- >/dev/null 2>&1 & exec "$0" "$@" </dev/null 3<&-"#;
 
-/// What begins each line that is ours: curl may write others.
+/// Prefix of our own lines: curl may write others.
 const MARK: &str = "drill#";
-/// The answer of one request is looked at as far as this.
+/// How many bytes of an answer are searched.
 const LONGEST_ANSWER: usize = 256 << 10;
 
 /// What a curl can do, by its version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Curl {
-    /// From 7.63: tells every request, as fast as one connection takes them.
+    /// From 7.63: reports every request, as fast as one connection takes them.
     Plain,
     /// From 7.84: holds a rate, and says why a request failed.
     Rated,
 }
 
-/// The requests that are to be sent.
+/// The requests to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Requests<'a> {
     /// Without a fragment.
     pub url: &'a str,
     /// How many.
     pub count: u64,
-    /// Per second, where curl can hold a rate.
+    /// Per second, if curl can hold a rate.
     pub rate: u32,
-    /// The longest that one may take.
+    /// The longest that one request may take.
     pub longest: Duration,
-    /// Stands in the servers' access logs.
+    /// Appears in the servers' access logs.
     pub user_agent: &'a str,
     /// Whether the answers are wanted.
     pub answers: bool,
-    /// Whether the container has a shell, which then ends the requests as soon as nobody reads them any more.
+    /// Whether the container has a shell, which then ends the requests as soon as they are no longer read.
     pub shell: bool,
 }
 
 impl Curl {
-    /// What the first line of `curl --version` says; none where it is too old or no curl.
+    /// Parses the first line of `curl --version`; none if it is too old, or not curl.
     pub fn of(version: &str) -> Option<Self> {
         let number = version.trim_start().strip_prefix("curl ")?.split_whitespace().next()?;
         let mut parts = number.split('.').map(|part| part.parse::<u32>().ok());
@@ -61,8 +61,8 @@ impl Curl {
         }
     }
 
-    /// The command. The requests are numbered by the URL's fragment, which is never sent (RFC 9110 section 4.2.5) and which
-    /// curl tells again; what it tells goes to stderr, which it does not buffer.
+    /// The command. The requests are numbered by the URL's fragment, which is never sent (RFC 9110 section 4.2.5) but
+    /// which curl reports; its reports go to stderr, which it does not buffer.
     pub fn argv(self, requests: &Requests<'_>) -> Vec<String> {
         let told = match self {
             Self::Rated => "%{http_code} %{time_total} %{size_download} %{url_effective} %{errormsg}",
@@ -97,7 +97,7 @@ impl Curl {
     }
 }
 
-/// Brackets and braces of the user's own are no ranges.
+/// Escapes the user's own brackets and braces, which are not ranges.
 fn escaped(url: &str) -> String {
     let mut out = String::with_capacity(url.len());
     for character in url.chars() {
@@ -109,7 +109,7 @@ fn escaped(url: &str) -> String {
     out
 }
 
-/// Reads what the command writes, in whatever pieces it arrives.
+/// Parses the command's output, in whatever pieces it arrives.
 #[derive(Debug)]
 pub struct Reader {
     pattern: Option<Regex>,
@@ -127,12 +127,12 @@ struct Told {
 }
 
 impl Reader {
-    /// A reader; `pattern` is looked for in each answer, where there is one.
+    /// A reader that searches each answer for `pattern`, if there is one.
     pub fn new(pattern: Option<Regex>) -> Self {
         Self { pattern, answers: Vec::new(), line: Vec::new(), told: VecDeque::new() }
     }
 
-    /// Takes a piece of stdout, which holds the answers one after another: the requests that are whole by it.
+    /// Takes a piece of stdout, which has the answers one after another. Returns the requests that it completes.
     pub fn out(&mut self, bytes: &[u8]) -> Vec<Sample> {
         if self.pattern.is_some() {
             self.answers.extend_from_slice(bytes);
@@ -140,7 +140,7 @@ impl Reader {
         self.whole()
     }
 
-    /// Takes a piece of stderr, which arrived at `at`: the requests that are whole by it.
+    /// Takes a piece of stderr, which arrived at `at`. Returns the requests that it completes.
     pub fn err(&mut self, bytes: &[u8], at: Duration) -> Vec<Sample> {
         self.line.extend_from_slice(bytes);
         while let Some(end) = self.line.iter().position(|byte| *byte == b'\n') {
@@ -152,13 +152,13 @@ impl Reader {
         self.whole()
     }
 
-    /// What was told of requests whose answers never came whole.
+    /// The requests that were reported but whose answers never arrived completely.
     pub fn end(mut self) -> Vec<Sample> {
         let rest = std::mem::take(&mut self.told);
         rest.into_iter().map(|(told, at)| told.sample(at, None)).collect()
     }
 
-    /// stdout and stderr are not in step: a request is whole once as much as it told of has arrived.
+    /// stdout and stderr are not in step: a request is complete once as many bytes as it reported have arrived.
     fn whole(&mut self) -> Vec<Sample> {
         let mut samples = Vec::new();
         while let Some((told, _)) = self.told.front() {
@@ -180,7 +180,7 @@ impl Reader {
 
 impl Told {
     fn of(line: &str) -> Option<Self> {
-        // Another's unfinished line may stand before ours.
+        // Someone else's unfinished line may precede ours.
         let (_, line) = line.trim_end().rsplit_once(MARK)?;
         let mut parts = line.splitn(5, ' ');
         let status: u16 = parts.next()?.parse().ok()?;
@@ -190,7 +190,7 @@ impl Told {
         let said = visible(parts.next().unwrap_or_default());
         let outcome = match (status, said.is_empty()) {
             (0, true) => Outcome::Failed("no answer".into()),
-            // Where a status came and the rest did not, what was answered is not whole.
+            // A status came and the rest did not: the answer is incomplete.
             (_, false) => Outcome::Failed(said),
             (status, true) => Outcome::Answered(status),
         };

@@ -1,4 +1,4 @@
-//! What a drill says before it begins, and what its other verbs say.
+//! Texts that a drill prints before it begins, and those of its other verbs.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -22,13 +22,13 @@ use crate::drill::traffic::Curl;
 use crate::drill::{command_lines, object_names};
 use mesh_shared::plugin::arguments::TableFormat;
 
-/// What is done and for how long go in two lines where the former is longer.
+/// What is done and for how long go on two lines if the former is longer.
 const LONG: usize = 64;
 
 /// A drill that may begin.
 #[derive(Debug, Clone, Copy)]
 pub struct Overview<'a> {
-    /// What is to be shown.
+    /// The experiment.
     pub experiment: &'a Experiment,
     /// Names of the pods that are failed.
     pub pods: &'a [String],
@@ -40,7 +40,7 @@ pub struct Overview<'a> {
     pub curl: Curl,
 }
 
-/// What was found and what will be done, in one screen.
+/// What was found and what will be done, on one screen.
 pub fn overview(overview: &Overview<'_>) -> String {
     let Overview { experiment, pods, also, workloads: behind, curl } = *overview;
     let (failed, target, client) = (&experiment.failed, &experiment.target, &experiment.client);
@@ -65,14 +65,14 @@ pub fn overview(overview: &Overview<'_>) -> String {
     ));
     of_fault.notes.iter().for_each(|note| line(format!("Note: {note}")));
     line(format!("Will: {}", will(&of_fault.will, &text::duration(experiment.hold))));
-    line(format!("      if I am killed it stays so until: {}", command_lines::recover(service, &failed.context)));
+    line(format!("      if this process is killed, run: {}", command_lines::recover(service, &failed.context)));
     text.trim_end().to_owned()
 }
 
-/// What is done, for how long, and that it is put back, in lines that are not too long.
+/// What is done, for how long, and that it is put back, in lines of moderate length.
 fn will(what: &str, hold: &str) -> String {
     let (after_what, after_hold) = if what.chars().count() > LONG { (",\n      ", " ") } else { (", ", "\n      ") };
-    format!("{what}{after_what}for {hold} after the failover.{after_hold}While I live I put it back, also on Ctrl-C;")
+    format!("{what}{after_what}for {hold} after the failover.{after_hold}Put back when the drill ends, also on Ctrl-C;")
 }
 
 fn workloads(all: &[Workload], failed: &Side) -> String {
@@ -91,7 +91,7 @@ fn others(also: &[ServiceName]) -> String {
     if names.is_empty() {
         "no other service uses these pods".into()
     } else {
-        format!("{} fail with it, on the same pods", text::list(&names))
+        format!("also failed, on the same pods: {}", text::list(&names))
     }
 }
 
@@ -109,41 +109,41 @@ fn rate(curl: Curl, rate: Option<u32>) -> String {
     }
 }
 
-/// An earlier drill's record stands.
+/// The record of an earlier drill exists.
 pub fn left_over(service: &ServiceName, context: &str) -> Error {
     codes::LEFT_OVER
         .found(format!("an earlier drill of {service} was not put back"))
         .context(context)
         .object(object_names::record(service))
-        .because("its record still stands, which says what it changed")
+        .because("its record, which says what it changed, still exists")
         .fix(command_lines::recover(service, context))
         .into_error()
 }
 
-/// A drill of the service runs.
+/// A drill of the service is running.
 pub fn runs_already(service: &ServiceName, context: &str, holder: &str, age: Duration) -> Error {
     codes::RUNS_ALREADY
-        .found(format!("a drill of {service} runs already"))
+        .found(format!("a drill of {service} is already running"))
         .context(context)
-        .because(format!("{holder} began it {} ago", text::duration(age)))
-        .fix("wait for its end, or see it: kubectl mesh-failover drill list")
-        .fix("where its client died, half a minute later:")
+        .because(format!("{holder} started it {} ago", text::duration(age)))
+        .fix("wait for it to end, or see it: kubectl mesh-failover drill list")
+        .fix("if its client died, wait half a minute, then:")
         .fix(command_lines::recover(service, context))
         .into_error()
 }
 
-/// A drill is to be recovered whose client lives.
+/// The client of the drill to be recovered is running.
 pub fn lives(service: &ServiceName, context: &str, holder: &str, age: Duration) -> Error {
-    Error::refused(format!("the drill of {service} still runs"))
+    Error::refused(format!("the drill of {service} is still running"))
         .at(format!("context {context}"))
         .because(format!(
-            "{holder} began it {} ago and keeps its lock; it will put everything back itself",
+            "{holder} started it {} ago and holds its lock; it will put everything back itself",
             text::duration(age)
         ))
-        .fix("stop it there with Ctrl-C, or take it over: --force")
+        .fix("stop it there with Ctrl-C, or take over: --force")
 }
 
-/// What stays different, which counts before everything else.
+/// What stays different, which outweighs everything else.
 pub fn not_restored(all: &[PutBack], line: &str) -> Error {
     let unrestored = || all.iter().filter(|one| !one.restored);
     let stays: Vec<String> = unrestored().map(PutBack::unrestored).collect();
@@ -158,7 +158,7 @@ pub fn not_restored(all: &[PutBack], line: &str) -> Error {
 /// What recovery will do.
 pub fn recovery(record: &Record, standing: &[PutBack], context: &str) -> String {
     let mut text = format!(
-        "Drill of {} in {} ({context}), begun {} by {}:\n",
+        "Drill of {} in {} ({context}), started {} by {}:\n",
         record.service,
         record.cluster,
         record.started.strftime("%Y-%m-%d %H:%M:%S UTC"),
@@ -166,7 +166,7 @@ pub fn recovery(record: &Record, standing: &[PutBack], context: &str) -> String 
     );
     for one in standing {
         let what = match (&one.fault, one.restored) {
-            (_, true) => "stands as before already".to_owned(),
+            (_, true) => "already as before".to_owned(),
             (Some(fault), false) if one.after != one.during => format!("left: {fault}"),
             _ => format!("{} from {} back to {}", one.field, one.after, one.before),
         };
@@ -175,7 +175,7 @@ pub fn recovery(record: &Record, standing: &[PutBack], context: &str) -> String 
     text.trim_end().to_owned()
 }
 
-/// What was put back, a line each.
+/// What was put back, one line each.
 pub fn put_back(all: &[PutBack]) -> String {
     let mut text = String::new();
     for one in all {
@@ -186,7 +186,7 @@ pub fn put_back(all: &[PutBack]) -> String {
     text
 }
 
-/// A drill that runs or was left.
+/// A drill that is running or was left behind.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Listed {
@@ -197,12 +197,12 @@ pub struct Listed {
     started: Timestamp,
     age_seconds: u64,
     holder: String,
-    /// `running`, or `left` where its client does not keep the lock any more.
+    /// `running`, or `left` if its client no longer holds the lock.
     state: &'static str,
 }
 
 impl Listed {
-    /// A record of a cluster, and whether its client lives.
+    /// A record in a cluster, and whether its client is running.
     pub fn of(record: &Record, context: &str, alive: bool, now: Timestamp) -> Self {
         Self {
             service: record.service.to_string(),
@@ -217,13 +217,15 @@ impl Listed {
     }
 }
 
-/// All of them, with the line that puts back what was left.
+/// All drills, with the commands that put back what was left behind.
 pub fn list(all: &[Listed], output: TableFormat) -> String {
     let value = || serde_json::to_value(all).unwrap_or_default();
     match output {
         TableFormat::Json => serde_json::to_string_pretty(&value()).unwrap_or_default() + "\n",
         TableFormat::Yaml => yaml::document(&value()),
-        TableFormat::Table | TableFormat::Wide if all.is_empty() => "No drill runs, and none left anything.\n".into(),
+        TableFormat::Table | TableFormat::Wide if all.is_empty() => {
+            "No drill is running, and none left anything behind.\n".into()
+        }
         TableFormat::Table | TableFormat::Wide => {
             let rows = all.iter().map(|one| {
                 let age = text::duration(Duration::from_secs(one.age_seconds));

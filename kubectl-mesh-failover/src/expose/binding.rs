@@ -1,4 +1,4 @@
-//! By which labels and port an east-west gateway is told to open a service.
+//! The labels and the port by which a Gateway opens a service on an east-west gateway.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,8 @@ use mesh_shared::model::seen::services::PodSeen;
 use mesh_shared::plugin::finding::codes::exposure as codes;
 use mesh_shared::plugin::finding::{Claim, Code, Finding};
 
-/// The labels by which a Gateway selects the east-west gateways of a cluster, and the port that they take connections on.
+/// The labels by which a Gateway selects the east-west gateways of a cluster, and the port on which they accept
+/// connections.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Binding {
     /// `spec.selector`.
@@ -67,7 +68,7 @@ fn candidates(shared: &BTreeMap<String, String>, first: &EastWestGateway) -> Vec
         kept.map(|(key, value)| (key.clone(), value.clone())).collect()
     };
     let of_service = first.selector.keys().map(String::as_str).collect::<Vec<_>>();
-    // The hash goes with the next rollout.
+    // The hash changes with the next rollout.
     let lasting: Vec<&str> = shared.keys().map(String::as_str).filter(|key| *key != "pod-template-hash").collect();
     vec![only(&["istio"]), only(&["app"]), only(&["istio", "app"]), only(&of_service), only(&lasting)]
 }

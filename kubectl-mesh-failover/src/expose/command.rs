@@ -22,7 +22,7 @@ const EXAMPLES: &str = "\
 # In every cluster that has endpoints of it: failover is mutual
 kubectl mesh-failover expose helloworld.sample --contexts east,west
 
-# In one cluster alone: the others fail over to it
+# Only in one cluster: the others fail over to it
 kubectl mesh-failover expose helloworld.sample --clusters west
 
 # What would be written, as manifests
@@ -35,10 +35,10 @@ const UNEXPOSE_EXAMPLES: &str = "\
 # In every cluster
 kubectl mesh-failover unexpose helloworld.sample --contexts east,west
 
-# In one cluster alone
+# Only in one cluster
 kubectl mesh-failover unexpose helloworld.sample --clusters west";
 
-/// So often another run may be met that changes the same Gateway.
+/// How many conflicts with other runs that change the same Gateway are tolerated.
 const MOST_CONFLICTS: usize = 10;
 
 /// Let the other clusters reach a service
@@ -109,7 +109,7 @@ pub async fn unexpose(arguments: &UnexposeArguments, mesh: &MeshArguments, sessi
 
 type Planner = fn(&ExposeRequest<'_>, &[&ObservedTraffic]) -> Result<ExposePlan>;
 
-/// The plan that was carried out, or none where it was only to be shown.
+/// The plan that was carried out, or none if it was only shown.
 async fn settle(
     request: &ExposeRequest<'_>,
     planner: Planner,
@@ -119,7 +119,7 @@ async fn settle(
 ) -> Result<Option<ExposePlan>> {
     let (mut conflicts, mut first) = (0, None::<ExposePlan>);
     loop {
-        // A conflict in one cluster says nothing of the others: there something may be written by now.
+        // A conflict in one cluster says nothing about the others, where something may be written by now.
         let refusal = |error: Error| if first.is_none() { error } else { error.on_the_way() };
         let members =
             observe(mesh, session, &Wanted::service(request.service, Facets::EastWest)).await.map_err(refusal)?;
@@ -131,7 +131,7 @@ async fn settle(
             manifests: plan.manifests.clone(),
             granted_by: EXPOSE,
         };
-        // Who said yes once said it to this service in these clusters, however often another run comes first.
+        // One yes is valid for this service in these clusters, however often another run comes first.
         if first.is_none() && consent(&proposal, &members, arguments, session.terminal).await? == Consent::Shown {
             return Ok(None);
         }

@@ -1,4 +1,4 @@
-//! What stands in a cluster under the name of the Gateway that we keep.
+//! What exists in a cluster under the name of the Gateway that we keep.
 
 use std::collections::BTreeMap;
 
@@ -12,18 +12,18 @@ use serde_json::Value;
 
 use mesh_shared::model::istio::exposure::{is_ours, ours};
 
-/// What stands there.
+/// What exists there.
 #[derive(Debug, Clone)]
 pub(super) enum Standing<'a> {
     /// Nothing.
     Nothing,
     /// Ours.
     Ours(Own<'a>),
-    /// Somebody else's.
+    /// Someone else's.
     Foreign(ObjectKey),
 }
 
-/// Our Gateway as it stands.
+/// Our Gateway as it is.
 #[derive(Debug, Clone)]
 pub(super) struct Own<'a> {
     object: &'a Value,

@@ -23,25 +23,25 @@ use crate::mesh::selection::{chosen, no_service};
 use crate::plugin_identity::MANAGER;
 use mesh_shared::model::istio::exposure::{Opening, openings, without_sidecar};
 
-/// What is to be done, and in which of the clusters.
+/// What to do, and in which of the clusters.
 #[derive(Debug, Clone)]
 pub struct ExposeRequest<'a> {
     /// The service.
     pub service: &'a ServiceName,
-    /// `--clusters`; empty for all that matter.
+    /// `--clusters`; empty for all that are concerned.
     pub clusters: &'a [String],
 }
 
 /// What is written, and what becomes of the service in each cluster.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ExposePlan {
-    /// In the order of the members; those that are no business of this are left out.
+    /// In the order of the members, without those that are not concerned.
     pub clusters: Vec<InCluster>,
     /// The writes.
     pub changes: Writes,
     /// The Gateways as they would be.
     pub manifests: Vec<(ClusterName, Value)>,
-    /// What should be known besides.
+    /// What else the user should know.
     pub findings: Findings,
 }
 
@@ -51,7 +51,7 @@ impl ExposePlan {
         self.clusters.iter().any(|cluster| cluster.outcome.is_change())
     }
 
-    /// The same plan as what is left of one that was carried out in part: what that changed counts as changed.
+    /// The same plan as the rest of one that was carried out in part: what that one changed counts as changed.
     #[must_use]
     pub fn continuing(mut self, earlier: &Self) -> Self {
         for cluster in &mut self.clusters {
@@ -84,7 +84,7 @@ pub enum Outcome {
     Exposes,
     /// It is exposed already: nothing is written.
     Stands(Opening),
-    /// It is taken back; where another Gateway opens it too, it stays open by that.
+    /// It is taken back; if another Gateway opens it too, it stays open by that one.
     Unexposes {
         /// What still opens it.
         still: Option<Opening>,
@@ -129,7 +129,7 @@ pub fn expose(request: &ExposeRequest<'_>, seen: &[&ObservedTraffic]) -> Result<
 /// Takes the service out of our Gateways, and deletes those that open nothing else. The Service itself need not be there.
 ///
 /// # Errors
-/// A refusal where the service is neither known nor exposed anywhere.
+/// A refusal if the service neither exists nor is exposed anywhere.
 pub fn unexpose(request: &ExposeRequest<'_>, seen: &[&ObservedTraffic]) -> Result<ExposePlan> {
     let (mut plan, mut findings) = (ExposePlan::default(), Findings::default());
     let all = findings.keep_all(chosen(request.clusters, seen)).unwrap_or_default();
@@ -190,7 +190,8 @@ fn opened(cluster: &ObservedTraffic, service: &ServiceName) -> Result<(Write, Va
             Ok((Write::Create { manifest: manifest.clone() }, manifest))
         }
         Standing::Ours(own) => {
-            // A host that another Gateway opens meanwhile is left to it: twice on one gateway drops one of the servers.
+            // A host that another Gateway has since opened is left to it: twice on one gateway drops one of the
+            // servers.
             let others = mesh_shared::model::istio::exposure::all_hosts(cluster);
             let taken = |known: &String| others.iter().any(|other| !other.ours && covers(&other.host, known));
             let mut hosts: Vec<String> =
@@ -209,7 +210,7 @@ fn foreign(gateway: &ObjectKey, cluster: &ObservedTraffic, host: &str) -> Findin
     let context = &cluster.identity.context;
     codes::GATEWAY_FOREIGN
         .found(format!("{gateway} in {} is not ours", cluster.membership.name))
-        .because(format!("it does not have the label {MANAGED_BY}={MANAGER}, so someone else keeps it"))
+        .because(format!("it does not have the label {MANAGED_BY}={MANAGER}, so someone else manages it"))
         .fix(format!("add {host} to its hosts yourself"))
         .fix(format!(
             "or hand it over: kubectl --context {context} -n {} label gateways.networking.istio.io {} {MANAGED_BY}={MANAGER} \
@@ -245,7 +246,7 @@ fn serving<'a>(
         findings.push(no_service(service, seen));
     } else if serving.is_empty() {
         let claim = codes::NO_ENDPOINTS.found(format!("{service} has no endpoints in any cluster"));
-        let why = format!("its Service is in {}, and selects no pod there", known.join(", "));
+        let why = format!("its Service exists in {}, and selects no pod there", known.join(", "));
         findings.push(claim.because(why).fix("start its pods first"));
     } else if !request.clusters.is_empty() {
         let with: Vec<&str> = serving.iter().map(|cluster| cluster.membership.name.as_str()).collect();
@@ -296,7 +297,7 @@ fn worth_knowing(service: &ServiceName, seen: &[&ObservedTraffic], serving: &[&O
             && !cluster.east_west_gateways().is_empty()
         {
             let what = format!(
-                "{}: its east-west gateway has no address yet, so that nobody reaches it",
+                "{}: its east-west gateway has no address yet, so it cannot be reached",
                 cluster.membership.name
             );
             findings.push(of(codes::NO_GATEWAY_ADDRESS.found(what)).as_documented());
@@ -313,7 +314,7 @@ fn worth_knowing(service: &ServiceName, seen: &[&ObservedTraffic], serving: &[&O
         .collect();
     if !absent.is_empty() {
         let absent = absent.join(", ");
-        let what = format!("it does not resolve in {absent}, where no Service of that name stands");
+        let what = format!("it does not resolve in {absent}, where no Service of that name exists");
         findings.push(codes::NOT_RESOLVED.found(what).place(absent).as_documented());
     }
     findings

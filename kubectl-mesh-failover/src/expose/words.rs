@@ -1,4 +1,4 @@
-//! Exposing and taking back as a person reads it.
+//! Texts of expose and unexpose for people.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ fn words(outcome: &Outcome) -> (String, String) {
     }
 }
 
-/// What became of it, and what comes next.
+/// The result, and what comes next.
 pub fn exposed(plan: &ExposePlan, service: &ServiceName, took: Duration) -> String {
     let by_us = |cluster: &&InCluster| match &cluster.outcome {
         Outcome::Exposes => true,
@@ -56,7 +56,7 @@ pub fn exposed(plan: &ExposePlan, service: &ServiceName, took: Duration) -> Stri
     ended(lines, plan, took)
 }
 
-/// What became of it.
+/// The result of taking a service back.
 pub fn unexposed(plan: &ExposePlan, service: &ServiceName, took: Duration) -> String {
     let mut lines = Vec::new();
     let gone = names(plan.clusters.iter().filter(|cluster| cluster.outcome == Outcome::Unexposes { still: None }));

@@ -31,7 +31,7 @@ pub struct ListArguments {
     /// One service: NAME.NAMESPACE, its host, or NAME with -n
     #[arg(value_name = "SERVICE")]
     service: Option<String>,
-    /// One namespace alone
+    /// Only this namespace
     #[arg(short, long, value_name = "NAMESPACE")]
     namespace: Option<String>,
     #[command(flatten)]
@@ -41,7 +41,7 @@ pub struct ListArguments {
 /// Observes and shows.
 ///
 /// # Errors
-/// Where a cluster cannot be observed.
+/// If a cluster cannot be observed.
 pub async fn list(arguments: &ListArguments, mesh: &MeshArguments, session: &Session) -> Result<()> {
     let namespace = arguments.namespace.as_deref();
     let service = arguments.service.as_ref().map(|text| ServiceName::parse(text, namespace)).transpose()?;

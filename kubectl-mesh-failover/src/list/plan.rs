@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use mesh_shared::model::istio::exposure::{Opening, all_hosts, openings, without_sidecar};
 
-/// Hosts that istiod keeps inside of each cluster by itself (istio/istio pilot/pkg/model/cluster_local.go).
+/// Hosts that istiod always keeps inside each cluster (istio/istio pilot/pkg/model/cluster_local.go).
 const ALWAYS_LOCAL: [&str; 2] = ["*.kube-system.svc.cluster.local", "kubernetes.default.svc.cluster.local"];
 
 /// A service and where it is.
@@ -44,19 +44,19 @@ pub struct ListedCluster {
     pub total: usize,
     /// Endpoints without a sidecar, which other networks leave out.
     pub without_sidecar: usize,
-    /// Whether the Service stands there, so that its name resolves.
+    /// Whether the Service exists there, so that its name resolves.
     pub resolves: bool,
-    /// What exposes it; empty where nothing does.
+    /// What exposes it; empty if nothing does.
     pub exposed_by: Vec<Opening>,
     /// Clusters whose clients send it here although it is not exposed here: these connections are refused.
     pub refused_from: Vec<ClusterName>,
-    /// Ready endpoints by region; the empty text stands for none.
+    /// Ready endpoints by region; the empty string is no region.
     pub regions: BTreeMap<String, usize>,
     /// Its ports, as `5000/http`.
     pub ports: Vec<String>,
-    /// Those of them whose connections nothing tries again: neither HTTP by their protocol, nor sniffed.
+    /// Those of them whose connections nothing retries: neither HTTP by their protocol, nor sniffed.
     pub unretried_ports: Vec<u16>,
-    /// What should be known of it there.
+    /// What the user should know about it there.
     pub findings: Vec<Finding>,
 }
 
@@ -111,7 +111,7 @@ fn in_cluster(service: &ServiceName, cluster: &ObservedTraffic, seen: &[&Observe
     }
 }
 
-/// What should be known of a service in a cluster.
+/// What the user should know about a service in a cluster.
 fn findings(service: &ServiceName, headless: bool, cluster: &ListedCluster) -> Vec<Finding> {
     let mut found = Vec::new();
     if !cluster.refused_from.is_empty() {
@@ -148,8 +148,8 @@ fn findings(service: &ServiceName, headless: bool, cluster: &ListedCluster) -> V
     found
 }
 
-/// Whether clients of a cluster get endpoints of another cluster: the Service stands with them too, in another network, and is
-/// not kept at home.
+/// Whether clients of a cluster get endpoints of another cluster: the Service exists in theirs too, in another network,
+/// and is not cluster-local.
 ///
 /// Rule: discovery does not ask whether a host is exposed (istio/istio pilot/pkg/xds/endpoints/ep_filters.go).
 fn sends_to(client: &ObservedTraffic, server: &ObservedTraffic, service: &ServiceName) -> bool {
@@ -161,7 +161,7 @@ fn sends_to(client: &ObservedTraffic, server: &ObservedTraffic, service: &Servic
         && !local.into_iter().any(|pattern| covers(pattern, &host))
 }
 
-/// HTTP is tried again by default, which hides an endpoint that refuses; so is what Istio may find to be HTTP.
+/// HTTP is retried by default, which hides an endpoint that refuses; so is what Istio may detect as HTTP.
 fn is_retried(port: &ServicePort) -> bool {
     matches!(port.protocol.as_str(), "http" | "http2" | "http_proxy" | "grpc" | "grpc-web" | "")
 }

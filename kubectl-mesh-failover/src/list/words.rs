@@ -19,7 +19,7 @@ pub fn render(services: &[ListedService], format: TableFormat) -> String {
     }
 }
 
-/// A column: its heading, and what stands under it.
+/// A column: its heading, and its cells.
 type Column = (&'static str, fn(&ListedService, &ListedCluster) -> String);
 
 const SERVICE: Column = ("service", |service, _| service.service.to_string());
@@ -74,12 +74,12 @@ fn remark(cluster: &ListedCluster) -> String {
     cluster.findings.iter().map(|found| found.what.as_str()).collect::<Vec<_>>().join("; ")
 }
 
-/// The same with what scripts know it by.
+/// The same with the codes for scripts.
 fn remark_with_codes(cluster: &ListedCluster) -> String {
     cluster.findings.iter().map(|found| format!("{found} [{}]", found.code)).collect::<Vec<_>>().join("; ")
 }
 
-/// What to do about services that are discovered and not exposed; none where there is nothing to do.
+/// What to do about services that are discovered and not exposed; none if there is nothing to do.
 pub fn advice(services: &[ListedService]) -> Option<String> {
     let refused = |service: &&ListedService| service.clusters.iter().any(|cluster| !cluster.refused_from.is_empty());
     let all: Vec<String> = services.iter().filter(refused).map(|service| service.service.to_string()).collect();

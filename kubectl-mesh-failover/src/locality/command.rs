@@ -56,7 +56,7 @@ kubectl mesh-failover locality apply helloworld.sample \\
 kubectl mesh-failover locality apply helloworld.sample \\
     --consecutive-5xx-errors 3 --base-ejection-time 10s
 
-# A rule of somebody else's ejects too few hosts: change that field of it
+# Someone else's rule ejects too few hosts: change that field of it
 kubectl mesh-failover locality apply helloworld.sample \\
     --take-over=spec.trafficPolicy.outlierDetection.maxEjectionPercent
 
@@ -108,7 +108,7 @@ enum LocalityVerb {
     Remove(RemoveArguments),
 }
 
-/// What a rule is to say.
+/// What a rule should say.
 #[derive(Debug, Args)]
 struct RuleArguments {
     /// Which region takes over from which
@@ -118,7 +118,7 @@ struct RuleArguments {
     failover: Vec<String>,
     /// Errors in a row that eject a host
     ///
-    /// By default what stands, else 5.
+    /// By default the existing value, else 5.
     #[arg(long = "consecutive-5xx-errors", value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     consecutive_5xx: Option<u32>,
     /// How often Envoy looks at its hosts
@@ -128,20 +128,20 @@ struct RuleArguments {
     interval: Option<Duration>,
     /// How long a host is out the first time
     ///
-    /// By default what stands, else 30s.
+    /// By default the existing value, else 30s.
     #[arg(long, value_name = "DURATION", value_parser = at_least_a_millisecond)]
     base_ejection_time: Option<Duration>,
-    /// Of a hundred hosts, how many may be out
+    /// Percentage of hosts that may be out
     ///
-    /// By default what stands if it is enough for a failover, else 99: all but one.
+    /// By default the existing value if enough for a failover, else 99: all but one.
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u32).range(1..=100))]
     max_ejection_percent: Option<u32>,
 }
 
 /// Write the failover of a service into every cluster
 ///
-/// Into each that has the service's namespace. Shows what differs from what stands, asks once, and writes nothing where nothing differs. Fields of somebody else's are not
-/// changed but by --take-over; what stood there is noted in the rule, and remove gives it back.
+/// Into each that has the service's namespace. Shows the changes, asks once, and writes nothing if nothing differs.
+/// Fields that others own change only with --take-over; the rule keeps their old values, and remove restores them.
 #[derive(Debug, Args)]
 #[command(after_long_help = help::ending(APPLY_EXAMPLES, help::EXIT_CODES))]
 struct ApplyArguments {
@@ -149,9 +149,9 @@ struct ApplyArguments {
     service: ServiceArguments,
     #[command(flatten)]
     rule: RuleArguments,
-    /// Change fields of somebody else's
+    /// Change fields that others own
     ///
-    /// Those that are named, or all that have to change. What stood there is noted in the rule, and remove gives it back.
+    /// Those that are named, or all that have to change. The rule keeps the old values, and remove restores them.
     #[arg(long, value_name = "FIELD", num_args = 0.., require_equals = true, value_delimiter = ',')]
     take_over: Option<Vec<String>>,
     #[command(flatten)]
@@ -186,7 +186,7 @@ struct ShowArguments {
 /// Take the failover out of a service's rules again
 ///
 /// Rules that apply made go, unless others put something into them; rules that it edited are given back as they were. What others
-/// added or changed since stays, and is told.
+/// added or changed since stays, and is reported.
 #[derive(Debug, Args)]
 #[command(after_long_help = help::ending(REMOVE_EXAMPLES, help::EXIT_CODES))]
 struct RemoveArguments {
@@ -251,7 +251,7 @@ async fn remove(arguments: &RemoveArguments, mesh: &MeshArguments, session: &Ses
     let members = observe(mesh, session, &Wanted::service(&service, Facets::Rules)).await?;
     let plan = plan_removal(&service, MANAGER, &seen(&members))?;
     let proposal = proposal(&plan);
-    // What is given back was valid before.
+    // What is restored was valid before.
     if consent(&proposal, &members, &arguments.write, session.terminal).await? == Consent::Given {
         carry_out(&proposal.changes, &members).await?;
         session.terminal.say(&words::removed(&plan));
@@ -283,7 +283,7 @@ impl RuleArguments {
     }
 }
 
-/// Istio takes no shorter one.
+/// Istio accepts no shorter one.
 fn at_least_a_millisecond(text: &str) -> Result<Duration> {
     let short = || {
         Error::usage(format!("{text:?} is too short")).because("Istio takes no shorter one").fix("write 1ms or more")

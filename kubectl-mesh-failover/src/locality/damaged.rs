@@ -1,4 +1,5 @@
-//! Rules whose annotation no longer says what is ours in them: what writes refuses them, what reads goes on and says so.
+//! Rules whose annotation no longer says what is ours in them: verbs that write refuse them, verbs that read go on and
+//! say so.
 
 use mesh_shared::model::kube::object_key::ObjectKey;
 use mesh_shared::model::locality::annotation::{Damage, key, read};
@@ -9,7 +10,7 @@ use mesh_shared::plugin::error::Result;
 use mesh_shared::plugin::finding::codes::locality as codes;
 use mesh_shared::plugin::finding::{Claim, Finding, Findings, Verb};
 
-/// A rule of which nobody knows what in it is ours.
+/// A rule in which our part is unknown.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Damaged {
     /// The cluster.
@@ -36,7 +37,7 @@ impl Damaged {
         }
     }
 
-    /// What is to be known by somebody who only looks.
+    /// The finding for a verb that only reads.
     pub fn finding(&self) -> Finding {
         let what = format!(
             "{} in {}: its annotation {} cannot be read ({}), so that apply and remove refuse this rule",
@@ -45,7 +46,7 @@ impl Damaged {
         self.with_fixes(codes::RECORD_DAMAGED.found(what))
     }
 
-    /// What stops somebody who would write.
+    /// The finding that stops a verb that would write.
     fn refusal(&self) -> Finding {
         let what = format!("what we wrote into {} in {} cannot be told", self.rule, self.cluster);
         let why = format!("its annotation {} cannot be read: {}", self.annotation, self.why);
@@ -79,7 +80,7 @@ pub fn damaged(service: &ServiceName, manager: &str, seen: &ObservedTraffic) -> 
 }
 
 /// # Errors
-/// A refusal where what is ours in a rule cannot be told: nothing is written in any cluster.
+/// A refusal if what is ours in a rule is unknown: nothing is written in any cluster.
 pub fn refuse_damaged<'d>(damaged: impl Iterator<Item = &'d Damaged>, verb: Verb) -> Result<()> {
     damaged.map(Damaged::refusal).collect::<Findings>().refuse(verb)
 }

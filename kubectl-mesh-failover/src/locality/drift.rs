@@ -8,7 +8,7 @@ use mesh_shared::model::seen::observed_traffic::ObservedTraffic;
 
 use crate::mesh::selection::ports;
 
-/// What clients of the service's own namespace are told in one cluster.
+/// What clients of the service's own namespace are configured with in one cluster.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Told {
     /// The cluster.
@@ -21,7 +21,7 @@ pub struct Told {
     pub effective: Effective,
 }
 
-/// What each cluster says, for every port of which they do not all say the same; empty where they do.
+/// What each cluster says, for every port on which they differ; empty if they agree.
 pub fn drift(service: &ServiceName, observed: &[&ObservedTraffic]) -> Vec<Told> {
     let mut all = Vec::new();
     for port in ports(service, observed) {

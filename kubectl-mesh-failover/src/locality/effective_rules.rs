@@ -25,7 +25,7 @@ pub struct Report {
     pub host: String,
     /// Clients that are governed alike, by cluster.
     pub clients: Vec<Clients>,
-    /// What else should be known.
+    /// What else the user should know.
     #[serde(flatten)]
     pub findings: Findings,
 }
@@ -45,11 +45,11 @@ pub struct Clients {
     /// Labels by which the rule picks workloads; empty for all.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
-    /// The rule that governs them; none where no rule does.
+    /// The rule that governs them, if any.
     pub rule: Option<Governing>,
     /// Ports of the service for which this holds.
     pub ports: Vec<u16>,
-    /// What their proxies are told.
+    /// What their proxies are configured with.
     pub effective: Effective,
     /// What that does, by their region.
     pub verdicts: Vec<Verdict>,
@@ -59,7 +59,7 @@ pub struct Clients {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Governing {
-    /// Such as `DestinationRule sample/helloworld`: the one whose traffic policy stands.
+    /// Such as `DestinationRule sample/helloworld`: the one whose traffic policy counts.
     pub name: String,
     /// Its host, which may begin with `*`.
     pub host: String,
@@ -80,7 +80,7 @@ pub enum Ours {
     Edited,
     /// We made it.
     Made,
-    /// It cannot be told: the annotation that says so is damaged.
+    /// Unknown: the annotation that says so is damaged.
     Unknown,
 }
 
@@ -113,7 +113,7 @@ fn in_cluster(
             }
         }
     }
-    // Whom most are governed by comes first.
+    // What governs most clients comes first.
     groups.sort_by_key(|(_, namespaces)| std::cmp::Reverse(namespaces.len()));
     let seen_service = seen.services.by_name.get(service);
     let ports: Vec<u16> = seen_service.iter().flat_map(|service| service.ports.iter().map(|port| port.port)).collect();
@@ -123,7 +123,7 @@ fn in_cluster(
     let mut all = Vec::new();
     for (rule, namespaces) in groups {
         let mut alike: Vec<(Effective, Vec<u16>)> = Vec::new();
-        // Port 0 stands for a service that is not known here: it has no settings of its own.
+        // Port 0 means a service that is not known here: it has no settings of its own.
         for port in if ports.is_empty() { &[0][..] } else { &ports } {
             let told = effective(rule.as_ref(), *port, beside);
             match alike.iter_mut().find(|(known, _)| *known == told) {
@@ -181,7 +181,7 @@ fn needs_of_clients(service: &ServiceName, observed: &[&ObservedTraffic], seen: 
     regions.iter().map(|region| need(&all, region)).collect()
 }
 
-/// Rules that seem to mean the service and do not: a host with a dot is taken as it is written.
+/// Rules that seem to mean the service but do not: a host with a dot is taken literally.
 fn mistaken_hosts(service: &ServiceName, seen: &ObservedTraffic) -> Vec<Finding> {
     let meant = [service.to_string(), format!("{service}.svc")];
     let rules = seen.destination_rules().iter().filter(|rule| meant.contains(&rule.host));

@@ -11,10 +11,10 @@ use mesh_shared::plugin::finding::codes::locality as codes;
 /// The pairs that a user names, such as `east=west,west=east`.
 ///
 /// # Errors
-/// A refusal with the reason where Istio cannot express the order: of all regions but the client's own it knows one that comes
-/// first, then all others equally, and of several pairs with one `from` only the first counts (`applyLocalityFailover`,
-/// istio/istio pilot/pkg/networking/core/loadbalancer/loadbalancer.go). What its validation refuses is refused here
-/// (`ValidateLocalityLbSetting`, pkg/config/validation/agent/validation.go).
+/// A refusal with the reason if Istio cannot express the order: of all regions but the client's own it knows one that
+/// comes first, then all others equally, and of several pairs with one `from` only the first counts
+/// (`applyLocalityFailover`, istio/istio pilot/pkg/networking/core/loadbalancer/loadbalancer.go). What its validation
+/// refuses is refused here (`ValidateLocalityLbSetting`, pkg/config/validation/agent/validation.go).
 pub fn parse(texts: &[String]) -> Result<Vec<FailoverPair>> {
     let mut pairs: Vec<FailoverPair> = Vec::new();
     for text in texts {
@@ -59,7 +59,7 @@ fn refuse_wrong_region(pair: &FailoverPair) -> Result<()> {
     }
     for region in [&pair.from, &pair.to] {
         if region.contains(['/', '*']) {
-            return Err(Error::usage(format!("--failover names {region:?}, which is no region"))
+            return Err(Error::usage(format!("--failover names {region:?}, which is not a region"))
                 .because("Istio's failover knows whole regions, no zones and no patterns")
                 .fix("name the region alone, without its zone"));
         }
@@ -67,7 +67,7 @@ fn refuse_wrong_region(pair: &FailoverPair) -> Result<()> {
     Ok(())
 }
 
-/// Both directions between two regions; none where there are not just two.
+/// Both directions between two regions; none if there are not exactly two.
 pub fn mutual(regions: &BTreeSet<String>) -> Option<Vec<FailoverPair>> {
     let mut regions = regions.iter();
     match (regions.next(), regions.next(), regions.next()) {
@@ -78,7 +78,7 @@ pub fn mutual(regions: &BTreeSet<String>) -> Option<Vec<FailoverPair>> {
     }
 }
 
-/// What becomes of clients in regions that no pair names, such as those of `west` for `east=west` alone.
+/// Where clients go from regions that no pair begins at, such as those of `west` with only `east=west`.
 pub fn unnamed(pairs: &[FailoverPair], regions: &BTreeSet<String>) -> Vec<Finding> {
     let without = regions.iter().filter(|region| second(pairs, region).is_none());
     without

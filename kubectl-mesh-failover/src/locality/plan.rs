@@ -13,21 +13,21 @@ use super::rule_plan::LocalityPlan;
 use super::{rule_to_write, take_over};
 use crate::mesh::selection::{no_service, ports};
 
-/// Decides what the rules of a service are to say.
+/// Decides what the rules of a service should say.
 ///
 /// # Errors
-/// As [`compare`], and a refusal where what is ours in a rule cannot be told.
+/// As [`compare`], and a refusal if what is ours in a rule is unknown.
 pub fn apply(request: &LocalityRequest, observed: &[&ObservedTraffic]) -> Result<LocalityPlan> {
     let plan = compare(request, observed)?;
     refuse_damaged(plan.damaged(), Verb::LocalityApply).map(|()| plan)
 }
 
-/// What the rules of a service are to say, beside what they say. A rule of which it cannot be told what in it is ours is left as it
-/// is: who writes refuses it.
+/// What the rules of a service should say, beside what they say. A rule in which our part is unknown is left as it is:
+/// verbs that write refuse it.
 ///
 /// # Errors
-/// A refusal where no cluster has the service, where regions are not named and cannot be told, or do not exist, and where a rule
-/// that stands excludes failover. Fields of somebody else's are no refusal yet: see [`refuse_conflicts`].
+/// A refusal if no cluster has the service, if regions are not named and cannot be inferred, or do not exist, and if an
+/// existing rule excludes failover. Other people's fields are not refused yet: see [`refuse_conflicts`].
 pub fn compare(request: &LocalityRequest, observed: &[&ObservedTraffic]) -> Result<LocalityPlan> {
     let service = &request.service;
     known(service, observed)?;
@@ -68,8 +68,8 @@ pub fn compare(request: &LocalityRequest, observed: &[&ObservedTraffic]) -> Resu
 }
 
 /// # Errors
-/// A refusal with every field that belongs to somebody else and is not to be taken over: its owner, what stands and what is
-/// wanted.
+/// A refusal with every field that belongs to someone else and may not be taken over: its owner, its value and the
+/// wanted one.
 pub fn refuse_conflicts(plan: &LocalityPlan, take_over: &TakeOver) -> Result<()> {
     let conflicts = plan.conflicts(take_over);
     if conflicts.is_empty() {
@@ -83,16 +83,16 @@ pub fn refuse_conflicts(plan: &LocalityPlan, take_over: &TakeOver) -> Result<()>
         .collect();
     contexts.dedup();
     Err(codes::FIELDS_OF_OTHERS
-        .found(format!("for {} to fail over, fields of someone else's have to change", plan.service))
+        .found(format!("for {} to fail over, fields that others own have to change", plan.service))
         .place(format!("context {}", contexts.join(", ")))
         .because(conflicts.join("\n"))
         .fix("change these fields where they are kept, then run the same command again")
-        .fix("or take them over by adding --take-over: the rule records what was there, and remove gives it back")
+        .fix("or take them over by adding --take-over: the rule keeps the old values, and remove restores them")
         .into_error())
 }
 
 /// # Errors
-/// A refusal where no cluster has a Service of this name.
+/// A refusal if no cluster has a Service of this name.
 pub fn known(service: &ServiceName, observed: &[&ObservedTraffic]) -> Result<()> {
     if observed.iter().any(|seen| seen.services.by_name.contains_key(service)) {
         return Ok(());

@@ -1,4 +1,4 @@
-//! What is taken out of the rules of a service again.
+//! What is removed from the rules of a service.
 
 use mesh_shared::model::istio::destination_rule::DestinationRule;
 use mesh_shared::model::locality::governing::RuleIndex;
@@ -12,10 +12,10 @@ use mesh_shared::plugin::finding::{Finding, Findings, Verb};
 use super::damaged::{damaged, refuse_damaged};
 use super::rule_plan::{ClusterPlan, LocalityPlan, RulePlan};
 
-/// Gives back what was before: rules of ours go, rules of others are as they were, what others added or changed since stays.
+/// Restores what was before: our rules go, other people's are as they were, what others added or changed since stays.
 ///
 /// # Errors
-/// A refusal where what is ours in a rule cannot be told.
+/// A refusal if what is ours in a rule is unknown.
 pub fn remove(service: &ServiceName, manager: &str, observed: &[&ObservedTraffic]) -> Result<LocalityPlan> {
     let clusters = observed.iter().map(|seen| in_cluster(service, manager, seen));
     let clusters = clusters.filter(|plan| !plan.rules.is_empty() || !plan.damaged.is_empty()).collect();

@@ -9,7 +9,7 @@ use std::time::Duration;
 pub struct LocalityRequest {
     /// The service.
     pub service: ServiceName,
-    /// `--failover`; empty where it was not given.
+    /// `--failover`; empty if it was not given.
     pub failover: Vec<FailoverPair>,
     /// `--consecutive-5xx-errors`.
     pub consecutive_5xx: Option<u32>,
@@ -25,7 +25,7 @@ pub struct LocalityRequest {
     pub manager: &'static str,
 }
 
-/// Which fields of somebody else's may be changed.
+/// Which of other people's fields may be changed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum TakeOver {
     /// None.

@@ -21,7 +21,7 @@ pub struct LocalityPlan {
     pub pairs: Vec<FailoverPair>,
     /// What is done in each cluster.
     pub clusters: Vec<ClusterPlan>,
-    /// What should be known before saying yes.
+    /// What the user should know before saying yes.
     pub findings: Findings,
 }
 
@@ -34,9 +34,9 @@ pub struct ClusterPlan {
     pub context: String,
     /// The rules that are made, changed or left as they are.
     pub rules: Vec<RulePlan>,
-    /// Rules of which nobody knows what in them is ours, and which are left as they are.
+    /// Rules in which our part is unknown, and which are left as they are.
     pub damaged: Vec<Damaged>,
-    /// What should be known of this cluster before saying yes.
+    /// What the user should know about this cluster before saying yes.
     pub findings: Findings,
 }
 
@@ -45,7 +45,7 @@ pub struct ClusterPlan {
 pub struct RulePlan {
     /// The rule.
     pub key: ObjectKey,
-    /// From what stands to what will.
+    /// From the rule as it is to the rule as it will be.
     pub rewrite: Rewrite,
     /// Why it is written.
     pub why: String,
@@ -65,7 +65,7 @@ impl LocalityPlan {
         changes
     }
 
-    /// The rules of all clusters of which nobody knows what in them is ours.
+    /// The rules of all clusters in which our part is unknown.
     pub fn damaged(&self) -> impl Iterator<Item = &Damaged> {
         self.clusters.iter().flat_map(|plan| &plan.damaged)
     }
@@ -79,7 +79,7 @@ impl LocalityPlan {
             .collect()
     }
 
-    /// What of somebody else's would have to change, a line each: cluster, field, owner, old and new.
+    /// Other people's fields that would have to change, a line each: cluster, field, owner, old and new.
     pub fn conflicts(&self, take_over: &TakeOver) -> Vec<String> {
         let mut all = Vec::new();
         for plan in &self.clusters {

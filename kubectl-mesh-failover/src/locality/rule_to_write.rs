@@ -19,7 +19,7 @@ use super::damaged::damaged;
 use super::request::LocalityRequest;
 use super::rule_plan::{ClusterPlan, RulePlan};
 
-/// Namespaces that are named one by one in a note.
+/// How many namespaces a note names one by one.
 const NAMED: usize = 5;
 
 /// What is done in one cluster that has the service's namespace.
@@ -123,7 +123,7 @@ impl<'a> Place<'a> {
         let start = self.start(&json!({}), None, findings);
         let merged = merge(&start, self.wanted).map_err(|found| self.all_of(&found, &key))?;
         findings.extend(merged.findings.iter().map(|finding| self.of(finding, &key)));
-        let why = format!("no rule for exactly this host stands in namespace {}", service.namespace);
+        let why = format!("no rule for exactly this host exists in namespace {}", service.namespace);
         Ok(RulePlan { key: key.clone(), rewrite: made(&key, &merged, self.request.manager), why })
     }
 
@@ -136,7 +136,7 @@ impl<'a> Place<'a> {
         let others = self.seen.destination_rules().iter().filter(|rule| Some(*rule) != own);
         let index = RuleIndex::new(others, &self.seen.mesh_config);
         let at_home = index.governing(&service.namespace, &service.namespace, &host).all;
-        // A namespace that has no name has no rules of its own.
+        // The namespace without a name has no rules of its own.
         let elsewhere = index.governing("", &service.namespace, &host).all;
         let Some(source) = at_home.as_ref().or(elsewhere.as_ref()) else { return start };
         let key = source.policy_rule().key();
@@ -174,7 +174,7 @@ impl<'a> Place<'a> {
     }
 }
 
-/// Everything of a rule but whom it is for. Subsets of a rule for the same host count beside ours anyway.
+/// Everything in a rule except whom it applies to. Subsets of a rule for the same host count beside ours anyway.
 fn policy_of(source: &Consolidated<'_>, host: &str) -> Value {
     let mut spec = source.policy_rule().object["spec"].as_object().cloned().unwrap_or_default();
     for key in ["host", "exportTo", "workloadSelector", "subsets"] {
@@ -187,7 +187,7 @@ fn policy_of(source: &Consolidated<'_>, host: &str) -> Value {
     Value::Object(spec)
 }
 
-/// Namespaces whose clients will be governed by something else, with what that is.
+/// Namespaces whose clients something else will govern, and what.
 fn not_governed(seen: &ObservedTraffic, service: &ServiceName, rules: &[RulePlan]) -> Vec<Finding> {
     let after = after(seen, rules);
     let index = RuleIndex::new(&after, &seen.mesh_config);
@@ -215,7 +215,7 @@ fn after(seen: &ObservedTraffic, rules: &[RulePlan]) -> Vec<DestinationRule> {
     let standing = seen.destination_rules().iter().filter(|rule| !rules.iter().any(|plan| rule.key() == plan.key));
     let written = rules.iter().filter_map(|rule| rule.rewrite.after.as_ref()).map(|after| {
         let mut after = after.clone();
-        // One that is new is the youngest.
+        // A new rule is the youngest.
         if after["metadata"]["creationTimestamp"].is_null() {
             after["metadata"]["creationTimestamp"] = "9999".into();
         }

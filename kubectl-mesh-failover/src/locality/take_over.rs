@@ -71,7 +71,7 @@ pub fn pairs(request: &LocalityRequest, observed: &[&ObservedTraffic]) -> Result
     Err(codes::UNKNOWN_REGION.of_error(draft))
 }
 
-/// What stands in the way of these pairs, or goes without saying.
+/// What prevents these pairs from working, or follows from them.
 pub fn findings(pairs: &[FailoverPair], service: &ServiceName, observed: &[&ObservedTraffic]) -> Findings {
     let mut findings: Findings = unnamed(pairs, &service_regions(service, observed)).into_iter().collect();
     let mut ready: BTreeMap<String, Vec<&ObservedTraffic>> = BTreeMap::new();
@@ -83,7 +83,7 @@ pub fn findings(pairs: &[FailoverPair], service: &ServiceName, observed: &[&Obse
     let targets: BTreeSet<&String> = pairs.iter().map(|pair| &pair.to).collect();
     for region in targets {
         let Some(serving) = ready.get(region) else {
-            let what = format!("{region} has no ready endpoint of {service} now: nobody would take over there");
+            let what = format!("{region} has no ready endpoint of {service} now, so nothing there could take over");
             findings.push(codes::TARGET_NOT_READY.found(what).as_documented());
             continue;
         };

@@ -18,7 +18,7 @@ use crate::locality::rule_plan::{LocalityPlan, RulePlan};
 use crate::locality::rule_to_write::namespaces_in_words;
 use mesh_shared::plugin::arguments::TableFormat;
 
-/// What will be done, rule by rule, as what differs from what stands. Clusters in which it is the same are told together.
+/// What will be done, as a diff for each rule. Clusters with the same changes are shown together.
 pub fn overview(plan: &LocalityPlan) -> String {
     let mut lines = vec![headline(plan)];
     let mut told: Vec<(String, Vec<&ClusterName>)> = Vec::new();
@@ -46,7 +46,7 @@ pub fn overview(plan: &LocalityPlan) -> String {
     lines.join("\n")
 }
 
-/// What differs, for those who only want to know.
+/// The differences, for `diff`.
 pub fn differences(plan: &LocalityPlan, told: &[Told]) -> String {
     let mut parts = Vec::new();
     if !plan.changes().is_empty() {
@@ -54,7 +54,7 @@ pub fn differences(plan: &LocalityPlan, told: &[Told]) -> String {
     }
     let conflicts = plan.conflicts(&TakeOver::Nothing);
     if !conflicts.is_empty() {
-        parts.push(format!("Somebody else's, changed only by --take-over:\n{}", conflicts.join("\n")));
+        parts.push(format!("Owned by others, changed only by --take-over:\n{}", conflicts.join("\n")));
     }
     let damaged: Vec<String> = plan.damaged().map(|damaged| damaged.finding().what).collect();
     if !damaged.is_empty() {
@@ -69,7 +69,7 @@ pub fn differences(plan: &LocalityPlan, told: &[Told]) -> String {
     parts.join("\n\n") + "\n"
 }
 
-/// What became of it, and what comes next.
+/// The result, and what comes next.
 pub fn applied(plan: &LocalityPlan) -> String {
     let changes = plan.changes().len();
     let done = match changes {
@@ -78,7 +78,7 @@ pub fn applied(plan: &LocalityPlan) -> String {
     };
     let mut lines = vec![format!("{} {done}", headline(plan))];
     if changes == 0 {
-        // Nothing was asked, so that nothing was told before.
+        // Without a question, nothing was shown before.
         let clusters = plan.clusters.iter().flat_map(|cluster| &cluster.findings);
         lines.extend(plan.findings.iter().chain(clusters).map(Finding::line));
     }
@@ -89,7 +89,7 @@ pub fn applied(plan: &LocalityPlan) -> String {
     lines.join("\n")
 }
 
-/// What became of a removal.
+/// The result of a removal.
 pub fn removed(plan: &LocalityPlan) -> String {
     match plan.changes().len() {
         0 => format!("No rule of {} has anything of ours. Nothing to change.", plan.service),
@@ -109,7 +109,7 @@ fn headline(plan: &LocalityPlan) -> String {
     format!("{} fails over {}.", plan.service, pairs.join(", "))
 }
 
-/// What differs in a rule; none where nothing is written.
+/// What differs in a rule; none if nothing is written.
 fn rule(rule: &RulePlan) -> Option<String> {
     rule.rewrite.write.as_ref()?;
     let (live, after) = (rule.rewrite.live.as_ref(), rule.rewrite.after.as_ref());
@@ -128,7 +128,7 @@ fn spec(object: Option<&Value>) -> String {
     object.map(|object| yaml::document(&json!({ "spec": in_order(&object["spec"]) }))).unwrap_or_default()
 }
 
-/// Keys in the order in which an API server gives them, so that only what differs is told to differ.
+/// Keys in the order in which an API server returns them, so that only real differences show.
 fn in_order(value: &Value) -> Value {
     match value {
         Value::Object(map) => {
@@ -140,7 +140,7 @@ fn in_order(value: &Value) -> Value {
     }
 }
 
-/// Where clusters do not say the same of a service, a line each.
+/// What each cluster says where they do not all say the same about a service, a line each.
 fn drift(told: &[Told]) -> String {
     let rows = told.iter().map(|told| {
         let rule = told.rule.clone().unwrap_or_else(|| "none".into());
@@ -149,7 +149,7 @@ fn drift(told: &[Told]) -> String {
     format!("The clusters do not say the same:\n{}", table::render(["cluster", "port", "rule", "says"], rows))
 }
 
-/// What a client's proxy is told, in one line.
+/// What a client's proxy is configured with, in one line.
 fn in_short(effective: &Effective) -> String {
     let detection = match &effective.detection {
         None => "no outlier detection".to_owned(),

@@ -20,7 +20,7 @@ impl ServiceArguments {
     /// The service's name.
     ///
     /// # Errors
-    /// A usage error where the text names none.
+    /// A usage error if the text does not name one.
     pub fn name(&self) -> Result<ServiceName> {
         ServiceName::parse(&self.service, self.namespace.as_deref())
     }
@@ -35,9 +35,10 @@ pub struct MeshArguments {
     /// By default the current context and its peers, which are found from its remote secrets.
     #[arg(long, value_name = "A,B,…", value_delimiter = ',', global = true)]
     pub contexts: Vec<String>,
-    /// One of them, whose peers are found
+    /// Context to discover the mesh from
     ///
-    /// From its remote secrets, where --contexts is not given. By default the kubeconfig's current context.
+    /// Its peers are found through its remote secrets; not with --contexts. By default the kubeconfig's current
+    /// context.
     #[arg(long, value_name = "NAME", global = true, conflicts_with = "contexts")]
     pub context: Option<String>,
     /// Namespace of istiod
@@ -45,7 +46,7 @@ pub struct MeshArguments {
     pub istio_namespace: String,
 }
 
-/// What every verb takes that writes to clusters.
+/// The arguments of every verb that writes to clusters.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Write")]
 pub struct WriteArguments {

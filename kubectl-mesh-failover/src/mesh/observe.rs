@@ -32,18 +32,18 @@ pub struct Wanted {
     pub service: Option<ServiceName>,
     /// Further namespaces whose pods are wanted, such as the client's.
     pub namespaces: Vec<String>,
-    /// What of the mesh is wanted beside services and where they run.
+    /// What is wanted of the mesh beside services and where they run.
     pub facets: Facets,
 }
 
-/// What of the mesh a command needs beside services and where they run. What it does not need it does not ask for, so that no right
-/// is wanted for it.
+/// What a command needs of the mesh beside services and where they run. It requests nothing else, so that it needs no
+/// permission for more.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Facets {
     /// Nothing.
     #[default]
     None,
-    /// How other networks enter.
+    /// How traffic from other networks enters.
     EastWest,
     /// That, and which rules govern.
     Rules,
@@ -65,9 +65,9 @@ pub fn seen(members: &[Member]) -> Vec<&ObservedTraffic> {
 /// may not read all namespaces, that is said.
 ///
 /// # Errors
-/// A refusal, since nothing is written before it: where a context cannot be used or its API server not reached; where two
-/// contexts are one cluster or two clusters have one
-/// name; without `--contexts`, where a peer cannot be matched to a context, with the flag that names it.
+/// A refusal, since nothing is written before it: if a context cannot be used or its API server not reached; if two
+/// contexts are one cluster or two clusters have one name; without `--contexts`, if a peer cannot be matched to a
+/// context, with the flag that names it.
 pub async fn observe(arguments: &MeshArguments, session: &Session, wanted: &Wanted) -> Result<Vec<Member>> {
     ask(arguments, session, wanted).await.map_err(Error::before_any_write)
 }
@@ -98,7 +98,7 @@ async fn ask(arguments: &MeshArguments, session: &Session, wanted: &Wanted) -> R
     Ok(clusters.into_iter().zip(seen).map(|(cluster, seen)| Member { cluster, seen }).collect())
 }
 
-/// Makes sure that nothing is missing of what was asked for.
+/// Makes sure that nothing requested is missing.
 fn whole(seen: Vec<ObservedTraffic>) -> Result<Vec<ObservedTraffic>> {
     for cluster in &seen {
         cluster.east_west.must_be_known()?;

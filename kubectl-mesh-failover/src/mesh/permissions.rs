@@ -22,8 +22,8 @@ pub const DRILL: RoleFile = RoleFile("mesh-failover-drill.yaml");
 /// Grants `drill list`.
 pub const DRILL_LIST: RoleFile = RoleFile("mesh-failover-drill-list.yaml");
 
-/// The permissions that the changes in one cluster need, each once. An apply needs that to create as well: what exists now may be gone
-/// when it is written.
+/// The permissions that the changes in one cluster need, each once. An apply also needs the one to create: what exists
+/// now may be gone when it is written.
 pub fn needed(changes: &Writes, cluster: &ClusterName) -> Vec<Access> {
     let here = changes.iter().filter(|(_, change)| change.cluster.as_ref() == Some(cluster));
     let all: BTreeSet<Access> = here.flat_map(|(_, change)| permissions(change.write(), Existence::Unknown)).collect();

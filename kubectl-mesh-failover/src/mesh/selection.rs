@@ -9,7 +9,7 @@ use mesh_shared::plugin::error::Error;
 use mesh_shared::plugin::finding::codes::mesh as codes;
 use mesh_shared::plugin::finding::{Finding, Findings};
 
-/// The clusters of these names in the order of the mesh, or all of them where none is named.
+/// The clusters of these names in the order of the mesh, or all of them if none is named.
 ///
 /// # Errors
 /// Every name that is not a cluster of the mesh.

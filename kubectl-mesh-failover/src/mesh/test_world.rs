@@ -63,7 +63,7 @@ pub fn cluster(name: &str) -> ObservedTraffic {
     seen
 }
 
-/// A place of which only the region is known.
+/// A locality of which only the region is known.
 pub fn region(region: &str) -> Locality {
     Locality { region: region.into(), ..Locality::default() }
 }
@@ -87,7 +87,7 @@ pub fn pod(seen: &ObservedTraffic, namespace: &str, name: &str) -> PodSeen {
     }
 }
 
-/// The same cluster with a Service of one port, and so many pods behind it.
+/// The same cluster with a Service of one port, and this many pods behind it.
 pub fn with_service(mut seen: ObservedTraffic, name: &str, protocol: &str, pods: usize) -> ObservedTraffic {
     let service = service(name);
     let mut endpoints = Vec::new();
@@ -115,7 +115,7 @@ pub fn service(name: &str) -> ServiceName {
     ServiceName::parse(name, None).unwrap()
 }
 
-/// A Gateway on the east-west gateway, made by somebody.
+/// A Gateway on the east-west gateway, made by the given manager.
 pub fn gateway(name: &str, managed_by: &str, hosts: &[&str]) -> Value {
     json!({
         "apiVersion": "networking.istio.io/v1", "kind": "Gateway",

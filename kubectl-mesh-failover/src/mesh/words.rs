@@ -6,7 +6,7 @@ use mesh_shared::model::seen::known::Known;
 use mesh_shared::model::seen::observed_traffic::ObservedTraffic;
 use mesh_shared::plugin::text::list;
 
-/// That only some namespaces were looked at, and where; none where all were.
+/// Says that only some namespaces were looked at, and where; none if all were.
 pub fn narrowed(seen: &[ObservedTraffic]) -> Option<String> {
     let narrowed: Vec<&ObservedTraffic> = seen.iter().filter(|cluster| !cluster.narrowed_to().is_empty()).collect();
     let contexts: Vec<&str> = narrowed.iter().map(|cluster| cluster.identity.context.as_str()).collect();

@@ -19,20 +19,20 @@ use crate::mesh::permissions;
 use crate::mesh::write_words;
 use crate::plugin_identity::MANAGER;
 
-/// Whether a verb may go on.
+/// Whether a verb may proceed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Consent {
-    /// The writes are to be made.
+    /// Make the writes.
     Given,
-    /// The plan was shown, or the manifests printed: that was all.
+    /// The plan was shown, or the manifests printed: nothing else is wanted.
     Shown,
 }
 
-/// Refuses what the user may not do; prints manifests or the plan where that is wanted; else shows the plan and asks, once.
-/// A proposal without changes needs no question.
+/// Refuses what the user may not do; prints manifests or the plan if that is wanted; else shows the plan and asks,
+/// once. A proposal without changes needs no question.
 ///
 /// # Errors
-/// A refusal where permissions are missing, where nobody can be asked, and where the answer is no.
+/// A refusal if permissions are missing, if there is no terminal to ask on, and if the answer is no.
 pub async fn consent(
     proposal: &Proposal,
     members: &[Member],
@@ -43,8 +43,8 @@ pub async fn consent(
     ask(proposal, members, arguments, terminal)
 }
 
-/// As [`consent`], and before the question every object that will stand is looked at by its API server, strictly. Needs the right
-/// to create such objects.
+/// As [`consent`], and before the question each API server strictly validates every object that will exist. Needs the
+/// right to create such objects.
 ///
 /// # Errors
 /// A refusal as of [`consent`], and one with the API server's own words.
@@ -84,8 +84,8 @@ fn ask(proposal: &Proposal, members: &[Member], arguments: &WriteArguments, term
 /// Makes the writes: those of one cluster in their order up to the first that fails, those of several clusters at once.
 ///
 /// # Errors
-/// The first failure, with what was written in spite of it. [`Kind::Conflict`] where nothing but this came in the way: somebody else
-/// changed an object since it was read, so observe and plan again.
+/// The first failure, with what was written in spite of it. [`Kind::Conflict`] if the only cause is that someone else
+/// changed an object since it was read: then observe and plan again.
 pub async fn carry_out(changes: &Writes, members: &[Member]) -> Result<()> {
     let perform = async |doing: Doing<'_, WritesAlone>| {
         let of_step = |member: &&Member| doing.step.cluster.as_ref() == Some(&member.seen.membership.name);
@@ -99,7 +99,7 @@ pub async fn carry_out(changes: &Writes, members: &[Member]) -> Result<()> {
 
 fn failure(changes: &Writes, outcome: Outcome) -> Option<Error> {
     let mut failures = outcome.failures;
-    // A conflict may pass when it is tried again; what else there is may not.
+    // A retry may get past a conflict, but not past any other failure.
     let worst = failures.iter().position(|error| error.kind != Kind::Conflict).unwrap_or_default();
     if failures.is_empty() {
         return None;

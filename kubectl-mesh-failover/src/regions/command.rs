@@ -78,7 +78,7 @@ pub struct SetArguments {
 /// Observes and shows, or sets.
 ///
 /// # Errors
-/// Where a cluster cannot be observed, or labels cannot be set.
+/// If a cluster cannot be observed, or labels cannot be set.
 pub async fn regions(arguments: &RegionsArguments, mesh: &MeshArguments, session: &Session) -> Result<()> {
     let begun = Instant::now();
     let members = observe(mesh, session, &Wanted::default()).await?;

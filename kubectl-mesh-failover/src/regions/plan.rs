@@ -11,7 +11,7 @@ use mesh_shared::plugin::finding::codes::regions as codes;
 use mesh_shared::plugin::text;
 use serde::Serialize;
 
-/// So many pods or nodes are named before the rest is counted.
+/// How many pods or nodes are named before the rest is counted.
 const NAMED: usize = 5;
 
 /// Regions of one cluster.
@@ -22,7 +22,7 @@ pub struct ClusterRegions {
     pub cluster: ClusterName,
     /// Every place with what is there; a region or zone that is not known is empty.
     pub places: Vec<Place>,
-    /// How many of a hundred injected pods have a region, rounded down; none where there is no such pod.
+    /// Percentage of injected pods that have a region, rounded down; none if there is no such pod.
     pub coverage_percent: Option<usize>,
     /// Injected pods without a region, as `namespace/pod`.
     pub pods_without_region: Vec<String>,
@@ -117,7 +117,7 @@ fn of_cluster(cluster: &ObservedTraffic, seen: &[&ObservedTraffic]) -> ClusterRe
     }
 }
 
-/// Pods with a sidecar beside containers of their own: a gateway is none.
+/// Pods with a sidecar beside containers of their own: not a gateway.
 fn workloads(cluster: &ObservedTraffic) -> impl Iterator<Item = &PodSeen> {
     cluster.services.pods.iter().filter(|pod| pod.sidecar && !pod.containers.is_empty())
 }

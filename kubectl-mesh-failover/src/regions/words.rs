@@ -58,13 +58,13 @@ fn columns(cluster: &ClusterRegions, place: &Place) -> [String; 6] {
     ]
 }
 
-/// What is missing and what that costs; none where nothing is.
+/// What is missing and what that costs; none if nothing is.
 pub fn advice(clusters: &[ClusterRegions]) -> Option<String> {
     let lines: Vec<String> = clusters.iter().flat_map(|cluster| &cluster.findings).map(Finding::line).collect();
     (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
-/// What will be labelled, and what has to restart then, in one screen.
+/// What will be labelled, and what must then restart, in one screen.
 pub fn overview(plan: &SetPlan) -> String {
     let rows = plan.clusters.iter().map(|cluster| {
         let others = cluster.others.iter().map(|(region, count)| format!("{count} in {region}"));
@@ -86,7 +86,7 @@ pub fn overview(plan: &SetPlan) -> String {
     lines.join("\n")
 }
 
-/// What became of it. What has to be restarted was said before.
+/// The result. What must restart was said before.
 pub fn set(plan: &SetPlan, took: Duration) -> String {
     let took = text::duration(took);
     if plan.changes.is_empty() {

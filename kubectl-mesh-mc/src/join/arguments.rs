@@ -1,4 +1,4 @@
-//! What a join may be told, and the request that it makes.
+//! The arguments of a join, and the request made from them.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -42,9 +42,9 @@ kubectl mesh-mc join --contexts east,west \\
 
 /// Bring two or more clusters into one mesh
 ///
-/// Looks at all clusters before it writes to any, shows in one screen what it will do, asks once, and proves at the end that
-/// every control plane sees every other. It can be interrupted anywhere and run again: it goes on from what stands. On a
-/// finished mesh it changes nothing. docs/join.md tells what each phase writes.
+/// Looks at all clusters before it writes to any, shows its plan on one screen, asks once, and proves at the end that
+/// every control plane sees every other. It can be interrupted at any time and run again: it goes on from what exists.
+/// On a finished mesh it changes nothing. docs/join.md describes what each phase writes.
 #[derive(Debug, Args)]
 #[command(after_long_help = help::ending(EXAMPLES, help::EXIT_CODES))]
 pub struct JoinArguments {
@@ -53,7 +53,7 @@ pub struct JoinArguments {
     pub contexts: Vec<String>,
     /// Name of the mesh
     ///
-    /// By default that of a control plane that stands, else mesh1.
+    /// By default that of an existing control plane, else mesh1.
     #[arg(long, value_name = "NAME", value_parser = named(MeshId::new), help_heading = "Mesh")]
     pub mesh_id: Option<MeshId>,
     /// Name of a cluster in the mesh
@@ -63,10 +63,10 @@ pub struct JoinArguments {
     pub cluster_names: Vec<String>,
     /// Network of a cluster
     ///
-    /// By default network-NAME, or the one that it is in already. May be repeated.
+    /// By default the one that it is already in, else network-NAME. May be repeated.
     #[arg(long = "network", value_name = "NAME=NETWORK", help_heading = "Mesh")]
     pub networks: Vec<String>,
-    /// API server of a cluster as peers reach it
+    /// API server address that peers use
     ///
     /// By default found in the cluster, and proved from the others. May be repeated.
     #[arg(long = "api-server", value_name = "NAME=URL", help_heading = "Mesh")]
@@ -76,9 +76,9 @@ pub struct JoinArguments {
     /// The intermediates are kept there too. By default $XDG_DATA_HOME/mesh-mc/MESH, else ~/.local/share/mesh-mc/MESH.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Certificates")]
     pub ca_dir: Option<PathBuf>,
-    /// Kind of the keys
+    /// Algorithm of the keys
     ///
-    /// Those of the root and of the intermediates: rsa-4096, rsa-2048 or ecdsa-p256.
+    /// For the root and the intermediates: rsa-4096, rsa-2048 or ecdsa-p256.
     #[arg(long, value_name = "ALGORITHM", default_value = "rsa-4096", value_parser = ["rsa-4096", "rsa-2048", "ecdsa-p256"],
         hide_possible_values = true, help_heading = "Certificates")]
     pub key_algorithm: String,
@@ -89,12 +89,12 @@ pub struct JoinArguments {
     pub istio_version: Option<String>,
     /// Value for Istio, such as pilot.replicaCount=2
     ///
-    /// Written as helm's --set takes it. May be repeated, and wins over --values.
+    /// In the syntax of helm's --set. May be repeated; overrides --values.
     #[arg(long = "set", value_name = "PATH=VALUE", help_heading = "Istio")]
     pub set: Vec<String>,
-    /// Value for Istio that stays text
+    /// Value for Istio, always a string
     ///
-    /// Such as pilot.env.KEY=true. May be repeated, and wins over --set.
+    /// Such as pilot.env.KEY=true. May be repeated; overrides --set.
     #[arg(long = "set-string", value_name = "PATH=TEXT", help_heading = "Istio")]
     pub set_string: Vec<String>,
     /// File with values for Istio
@@ -107,9 +107,9 @@ pub struct JoinArguments {
     /// May be repeated.
     #[arg(long = "gateway-annotation", value_name = "KEY=VALUE", help_heading = "Gateways")]
     pub gateway_annotations: Vec<String>,
-    /// Reach them in the cloud's network alone
+    /// Give the gateways internal addresses
     ///
-    /// Gives the gateways' Services the annotations by which the clouds that are known do so.
+    /// Adds the load balancer annotation for the cloud of the cluster's nodes.
     #[arg(long, help_heading = "Gateways")]
     pub gateway_internal: bool,
     /// Start no probe pods, prove no address
@@ -118,9 +118,9 @@ pub struct JoinArguments {
     #[arg(long, value_name = "IMAGE", default_value = ProbeImage::DEFAULT, hide_default_value = true, help_heading = "Probe",
         help = "Image of the probe pods", long_help = format!("Image of the probe pods\n\nBy default {}.", ProbeImage::DEFAULT))]
     pub probe_image: String,
-    /// Secret by which the probe's image is pulled
+    /// Pull Secret for the probe's image
     ///
-    /// It has to stand in every cluster; named as NAMESPACE/NAME.
+    /// Given as NAMESPACE/NAME; it must exist in every cluster.
     #[arg(long, value_name = "SECRET", help_heading = "Probe")]
     pub image_pull_secret: Option<PullSecret>,
     #[command(flatten)]
@@ -131,16 +131,16 @@ pub struct JoinArguments {
     /// Print Secrets too, with their keys
     #[arg(long, requires = "output", help_heading = "Write")]
     pub show_secrets: bool,
-    /// How long the whole join may take
+    /// How long the join may take in total
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = parse_duration, help_heading = "Write")]
     pub timeout: Duration,
 }
 
 impl JoinArguments {
-    /// What the user wants, with every name and value checked.
+    /// The request, with every name and value checked.
     ///
     /// # Errors
-    /// A usage error for what can not be meant.
+    /// A usage error for an invalid name or value.
     pub fn request(&self, managed_by: &'static str) -> Result<JoinRequest> {
         if self.contexts.len() < 2 {
             return Err(Error::usage("a mesh needs two clusters or more")
@@ -180,7 +180,7 @@ impl JoinArguments {
         pairs("--api-server", "NAME=https://HOST:PORT", &self.api_servers, |url| {
             let host = url.strip_prefix("https://").unwrap_or_default().trim_end_matches('/');
             if host.is_empty() || host.contains(['/', ' ', '@', '?']) {
-                return Err(Error::usage(format!("--api-server {url:?} is no address of an API server"))
+                return Err(Error::usage(format!("--api-server {url:?} is not the address of an API server"))
                     .fix("write it as NAME=https://HOST:PORT"));
             }
             Ok(url.trim_end_matches('/').to_owned())
@@ -188,7 +188,7 @@ impl JoinArguments {
     }
 }
 
-/// Puts an address given by `--api-server` before those that were found, with every authority that is known.
+/// Replaces the addresses found by the one given with `--api-server`, once with every known authority.
 pub(super) fn add_given_address(request: &JoinRequest, cluster: &Cluster, seen: &mut ObservedCluster) {
     let Ok(name) = members::name(request, seen) else { return };
     let Some(url) = request.api_servers.get(name.as_str()) else { return };
@@ -208,7 +208,8 @@ fn named<T: Clone + Send + Sync + 'static>(
     move |text| parse(text.to_owned())
 }
 
-/// `KEY=VALUE` arguments; the last `=` parts them where the key is a context, since contexts may hold one.
+/// Parses `KEY=VALUE` arguments. If the key is a context, they are split at the last `=`, since contexts may contain
+/// one.
 fn pairs<T>(
     flag: &str,
     form: &str,

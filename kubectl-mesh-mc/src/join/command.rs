@@ -32,7 +32,7 @@ use crate::work::environment::{Environment, MemberCluster};
 use crate::work::opened_ca_folder::KeptCertificates;
 use crate::work::run::run;
 
-/// Brings the contexts into one mesh: observe, plan, show, confirm, execute, tell.
+/// Brings the contexts into one mesh: observe, plan, show, confirm, execute, report.
 ///
 /// # Errors
 /// A refusal before anything was written, or a failure with what was written and how to go on.
@@ -47,11 +47,11 @@ struct Join {
     plan: JoinPlan,
     observed: Vec<ObservedCluster>,
     environment: Environment,
-    /// When it began for the user: after the answer, or where nothing is asked with the first request.
+    /// When it began for the user: with the answer, or with the first request if nothing is asked.
     begun: Instant,
 }
 
-/// Observes, plans, shows and asks; none where the plan was only to be shown. Writes nothing.
+/// Observes, plans, shows and asks. Returns none if the plan was only to be shown. Writes nothing.
 async fn prepare(arguments: &JoinArguments, session: &Session) -> Result<Option<Join>> {
     let terminal = session.terminal;
     let request = arguments.request(session.manager)?;
@@ -84,7 +84,7 @@ async fn prepare(arguments: &JoinArguments, session: &Session) -> Result<Option<
     Ok(Some(Join { plan, observed, environment, begun }))
 }
 
-/// The CA folder: the one that is named, else that of the mesh; none where it is not known which mesh that is.
+/// The CA folder: the one given, else that of the mesh; none if the mesh is unknown.
 fn ca_folder(
     arguments: &JoinArguments,
     request: &JoinRequest,

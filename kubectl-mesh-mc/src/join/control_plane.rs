@@ -1,4 +1,4 @@
-//! What the control plane of one cluster is and will be.
+//! The control plane of one cluster: what it is and what it will be.
 
 use mesh_shared::model::istio::sail;
 use mesh_shared::model::istio::sail::{Membership, RESERVED_VALUES};
@@ -24,20 +24,20 @@ pub struct ControlPlanePlan {
     pub api: String,
     /// The Istio version as the plan shows it.
     pub version: String,
-    /// The revision that injects the gateway, where it is not the default one.
+    /// The revision that injects the gateway, unless it is the default one.
     pub revision: Option<String>,
     /// Where the CNI plugin runs.
     pub cni_namespace: String,
-    /// The manifest `Istio`, where it is not there yet.
+    /// The manifest `Istio`, if it does not exist yet.
     pub istio: Option<Value>,
-    /// The manifest `IstioCNI`, where it is not there yet.
+    /// The manifest `IstioCNI`, if it does not exist yet.
     pub cni: Option<Value>,
 }
 
 /// Name of the resource that a join creates: the default revision, which the chart of the reader account belongs to.
 const NAME: &str = "default";
 
-/// What is found where a value of the user's is one that the join sets itself.
+/// The finding for a user's value that the join sets itself.
 pub(super) fn reserved_value(request: &JoinRequest) -> Option<Finding> {
     let path = values::first_set(&request.values, &RESERVED_VALUES)?;
     let found = codes::RESERVED_VALUE
@@ -51,8 +51,7 @@ pub(super) fn reserved_value(request: &JoinRequest) -> Option<Finding> {
     }))
 }
 
-/// What the control plane of a cluster will be; none where something is found that refuses the join, or where it is not known
-/// which mesh it is of.
+/// What the control plane of a cluster will be; none if a finding refuses the join or the mesh is unknown.
 pub(super) fn control_plane(
     request: &JoinRequest,
     mesh: Option<&MeshId>,
@@ -70,8 +69,8 @@ pub(super) fn control_plane(
     };
     let asked = request.istio_version.as_deref().map(|version| offered(version, sail, member)).transpose();
     let (standing, version) = (standing?, findings.keep(asked)?);
-    // The operator's CRD asks for a version and gives it a default: written out, manifests also pass readers that know no
-    // defaults, such as kubectl's own validation.
+    // The operator's CRD requires a version and has a default for it. Written out, manifests also pass validation that
+    // knows no defaults, such as kubectl's own.
     let written = version
         .clone()
         .or_else(|| standing?.spec_text(&["version"]).map(ToOwned::to_owned))
@@ -135,7 +134,7 @@ fn cni(
             .object(format!("IstioCNI {}", standing.name))
             .field(".spec.version")
             .because("a join does not upgrade what runs")
-            .fix(format!("leave out --istio-version, or say --istio-version {live}")));
+            .fix(format!("leave out --istio-version, or use --istio-version {live}")));
     }
     Ok((None, standing.spec_text(&["namespace"]).unwrap_or("istio-cni").to_owned()))
 }
@@ -144,7 +143,7 @@ fn cni(
 fn offered(version: &str, sail: &SailApi, member: &Member) -> Result<String, Finding> {
     let named =
         if version.starts_with(|c: char| c.is_ascii_digit()) { format!("v{version}") } else { version.to_owned() };
-    // Where the CRD may not be read, the strict dry run tells.
+    // If the CRD may not be read, the strict dry run decides.
     if sail.istio_versions.is_empty() || sail.istio_versions.contains(&named) {
         return Ok(named);
     }
@@ -182,7 +181,7 @@ fn misfit(
     Some(
         found
             .fix("change that resource yourself, or leave out the flag that wants another value")
-            .fix("a join never changes a control plane that stands"),
+            .fix("a join never changes an existing control plane"),
     )
 }
 
@@ -196,7 +195,7 @@ fn name_taken(observed: &ObservedCluster, member: &Member) -> Option<Finding> {
     Some(found.fix("joining a control plane in another namespace is not supported yet"))
 }
 
-/// An istiod that the operator did not make stops the join where it governs our namespace; elsewhere it is only noted.
+/// An istiod that the operator did not make refuses the join if it governs our namespace; elsewhere it is only a note.
 fn foreign_control_planes(
     observed: &ObservedCluster,
     member: &Member,

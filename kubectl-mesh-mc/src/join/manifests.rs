@@ -1,4 +1,4 @@
-//! The manifests of a plan, per cluster and stage, for those who apply them by other means.
+//! The manifests of a plan, per cluster and stage, for applying them by other means.
 
 use std::path::Path;
 
@@ -19,7 +19,8 @@ use crate::join::request::JoinRequest;
 use crate::keep::ca_folder::CaFolder;
 use crate::work::tasks::{Action, Step, Task, title};
 
-/// What one cluster gets: what can be applied at once, what only once istiod is available, and what no manifest can say yet.
+/// What one cluster gets: what can be applied at once, what only once istiod is available, and what no manifest can
+/// express yet.
 #[derive(Default)]
 struct Stages {
     first: Vec<Value>,
@@ -28,10 +29,11 @@ struct Stages {
     redacted: Vec<String>,
 }
 
-/// All manifests of a plan: a stream of YAML documents, or a JSON List. A Secret is a comment unless it is to be shown.
+/// All manifests of a plan: a stream of YAML documents, or a JSON List. Secrets are comments unless they are to be
+/// shown.
 ///
 /// # Errors
-/// Where Secrets are to be shown and the CA folder does not hold what they are made of.
+/// If Secrets are to be shown and the CA folder does not hold their content.
 pub fn render(plan: &JoinPlan, request: &JoinRequest, folder: &Path, arguments: &JoinArguments) -> Result<String> {
     let mut all = Vec::new();
     for member in &plan.members {
@@ -46,7 +48,7 @@ pub fn render(plan: &JoinPlan, request: &JoinRequest, folder: &Path, arguments: 
     let mut text = String::new();
     for (member, stages) in all {
         let place = format!("cluster {} (context {})", member.name, member.context);
-        let first = if stages.redacted.is_empty() { "at once" } else { "when the Secret that is left out here stands" };
+        let first = if stages.redacted.is_empty() { "at once" } else { "once the Secret that is left out here exists" };
         for (number, (when, manifests)) in
             [(first, &stages.first), ("when istiod is available", &stages.second)].into_iter().enumerate()
         {
@@ -76,14 +78,14 @@ fn stages(
     for (_, step) in plan.steps.iter().filter(|(_, step)| step.cluster.as_ref() == Some(cluster)) {
         match &step.action {
             Action::Write(write) => stages.add(write, step),
-            // Nothing is made by it.
+            // Leaves no object.
             Action::Wait(_) => {}
             Action::Task(task) => match task {
                 Task::CreateCacerts { namespace, .. } if show_secrets => {
                     let issued = kept_intermediate(folder, plan, cluster)?.ok_or_else(|| {
-                        Error::refused(format!("the intermediate of {cluster} is not there to be shown"))
+                        Error::refused(format!("there is no intermediate of {cluster} to show yet"))
                             .at(format!("CA folder {}", folder.display()))
-                            .because("keys printed once and kept nowhere would be a root that nobody has")
+                            .because("keys that are printed but not kept would make a root that no one has")
                             .fix("run the join first, or name the folder that has them: --ca-dir DIR")
                     })?;
                     let secret = cacerts::cacerts(&issued, namespace, request.managed_by);
@@ -91,13 +93,14 @@ fn stages(
                 }
                 Task::CreateCacerts { namespace, .. } => stages.redacted.push(format!(
                     "Secret {namespace}/cacerts is left out: --show-secrets prints it once the CA folder has its keys; \
-                     without it istiod makes a root of its own, which no join takes"
+                     without it istiod makes a root of its own, which no join accepts"
                 )),
                 Task::WriteRemoteSecret { peer, .. } => stages.pending.push(format!(
                     "Secret {}/istio-remote-secret-{peer}, from the token of {peer}, which does not exist before stage 2 there",
                     request.system_namespace
                 )),
-                // These leave no object: certificates of the CA folder are in cacerts, and probes go at the end of a run.
+                // These leave no object: the CA folder's certificates are in cacerts, and probes are removed at the end
+                // of a run.
                 Task::MakeKey { .. }
                 | Task::MakeRoot { .. }
                 | Task::IssueIntermediate { .. }
@@ -126,13 +129,13 @@ impl Stages {
             }
             Write::Create { manifest } | Write::Apply { manifest } => self.first.push(manifest.clone()),
             Write::Patch { .. } | Write::Delete { .. } => {
-                self.pending.push(format!("{}, which no manifest can say: {}", title(&step.action), step.why));
+                self.pending.push(format!("{}, which no manifest can express: {}", title(&step.action), step.why));
             }
         }
     }
 }
 
-/// The intermediate that the CA folder keeps for a member, where the folder is there at all.
+/// The intermediate that the CA folder keeps for a member, if the folder exists.
 fn kept_intermediate(folder: &Path, plan: &JoinPlan, cluster: &ClusterName) -> Result<Option<Issued>> {
     let uid = plan.members.iter().find(|member| member.name == *cluster).map_or("", |member| member.uid.as_str());
     if !folder.exists() {
@@ -162,6 +165,6 @@ mod tests {
         for (_, step) in steps.iter() {
             stages.add(&delete, step);
         }
-        assert_eq!(stages.pending, ["delete Secret istio-system/old, which no manifest can say: nobody reads it"]);
+        assert_eq!(stages.pending, ["delete Secret istio-system/old, which no manifest can express: nobody reads it"]);
     }
 }

@@ -1,4 +1,4 @@
-//! Who is a member of the mesh, under which name and in which network.
+//! The members of the mesh, their names and their networks.
 
 use std::collections::BTreeMap;
 
@@ -33,10 +33,10 @@ pub(super) struct Joining<'a> {
     pub(super) seen: &'a ObservedCluster,
 }
 
-/// The resource `Istio` that governs a namespace, where one does.
+/// The resource `Istio` that governs a namespace, if any.
 ///
 /// # Errors
-/// What was found where several do.
+/// A finding if several do.
 pub fn governing<'a>(observed: &'a ObservedCluster, namespace: &str) -> Result<Option<&'a ObservedResource>, Finding> {
     // The CRD's default of spec.namespace is istio-system.
     let governs = |istio: &&ObservedResource| istio.spec_text(&["namespace"]).unwrap_or("istio-system") == namespace;
@@ -52,10 +52,10 @@ pub fn governing<'a>(observed: &'a ObservedCluster, namespace: &str) -> Result<O
     }
 }
 
-/// The mesh id of a join: what the user says, else what the control planes that stand say, else `mesh1`.
+/// The mesh id of a join: the user's, else that of the existing control planes, else `mesh1`.
 ///
 /// # Errors
-/// What was found where control planes of two meshes stand, or where it cannot be told.
+/// A finding if control planes of two meshes exist, or if the id is unknown or invalid.
 pub fn mesh_id(request: &JoinRequest, observed: &[ObservedCluster]) -> Result<MeshId, Finding> {
     if let Some(mesh) = &request.mesh {
         return Ok(mesh.clone());
@@ -80,8 +80,7 @@ pub fn mesh_id(request: &JoinRequest, observed: &[ObservedCluster]) -> Result<Me
     MeshId::new(mesh).map_err(|error| codes::ID_INVALID.of_error(error))
 }
 
-/// The clusters of which it is known how they join: each once, under its name and in its network. Those are all of them where
-/// nothing is found that refuses the join.
+/// The clusters whose name and network are known, each once. These are all of them unless a finding refuses the join.
 pub(super) fn members<'a>(
     request: &JoinRequest,
     observed: &'a [ObservedCluster],
@@ -131,7 +130,7 @@ pub(super) fn members<'a>(
     joining
 }
 
-/// What is found where a flag names a cluster which is none of these.
+/// The finding for a flag that names a cluster that is not joined.
 fn not_joined(flag: &str, unknown: &str, joining: &[Joining<'_>]) -> Finding {
     let names: Vec<&str> = joining.iter().map(|one| one.member.name.as_str()).collect();
     let draft = Error::usage(format!("{flag} names cluster {unknown:?}, which is not joined"))
@@ -140,10 +139,10 @@ fn not_joined(flag: &str, unknown: &str, joining: &[Joining<'_>]) -> Finding {
     codes::UNKNOWN_CLUSTER.of_error(draft.fix("name one of these, or join that one too: --contexts"))
 }
 
-/// The name of a cluster: what the user says, else what its control plane says, else the context's name made a label.
+/// The name of a cluster: the user's, else its control plane's, else the context's name made a DNS label.
 ///
 /// # Errors
-/// What was found where several control planes govern the namespace, or no name can be made.
+/// A finding if several control planes govern the namespace, or no name can be made.
 pub fn name(request: &JoinRequest, cluster: &ObservedCluster) -> Result<ClusterName, Finding> {
     if let Some(name) = request.cluster_names.get(&cluster.identity.context) {
         return Ok(name.clone());
@@ -171,7 +170,7 @@ fn network(request: &JoinRequest, cluster: &ObservedCluster, name: &ClusterName)
             .cluster(name)
             .context(&cluster.identity.context)
             .object(format!("namespace {namespace}"))
-            .because("workloads that run know their network already, and peers send traffic by it")
+            .because("running workloads already know their network, and peers route traffic by it")
             .fix(format!("leave out --network {name}={wanted}"))),
         (Some(wanted), _) => Ok(wanted.clone()),
         (None, Some(standing)) => NetworkName::new(standing).map_err(|error| {

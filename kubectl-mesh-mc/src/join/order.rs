@@ -1,7 +1,7 @@
-//! The order of a join: only what is missing, each as soon as what it needs is done.
+//! The order of a join's steps: only what is missing, each as soon as the steps that it needs are done.
 //!
 //! Three barriers hold everything back: the clusters are observed before there is a plan at all; addresses are proved before
-//! anything but the probe's namespace is written; trust stands everywhere before any control plane is asked for.
+//! anything but the probe's namespace is written; trust is in place everywhere before any control plane is written.
 
 use std::collections::BTreeMap;
 
@@ -68,7 +68,7 @@ struct GatewayManifests {
 }
 
 impl PlannedCluster<'_> {
-    /// Whether an object stands as it is wanted.
+    /// Whether an object exists as wanted.
     fn stands(&self, manifest: &Value) -> bool {
         self.observed.objects.get(&ObjectKey::of(manifest)).is_some_and(|live| covers(live, manifest))
     }
@@ -77,7 +77,7 @@ impl PlannedCluster<'_> {
 /// The annotations of a cluster's east-west gateway.
 ///
 /// # Errors
-/// What was found where it is to be an internal one, and it is not known how in the cluster's cloud.
+/// A finding if the gateway has to be internal and the annotation for the cluster's cloud is unknown.
 pub(super) fn gateway_annotations(
     request: &JoinRequest,
     member: &Member,
@@ -128,7 +128,7 @@ struct Builder<'a> {
     steps: Steps,
 }
 
-/// Steps of one cluster that others wait for, or take something of.
+/// Steps of one cluster that others wait for or take a result from.
 #[derive(Default, Clone)]
 struct Milestones {
     probe: Option<Made<Probe>>,
@@ -165,7 +165,7 @@ impl Builder<'_> {
         self.remove_probes(&marks)
     }
 
-    /// Whether anything but a leftover of a killed run is to be written.
+    /// Whether anything has to be written, apart from removing what killed runs left.
     fn anything_missing(&self) -> bool {
         !self.access.missing.is_empty()
             || !self.trust.issue.is_empty()
@@ -199,7 +199,7 @@ impl Builder<'_> {
         self.steps.push(Some(&cluster.member.name), phase, action.into(), why, needs)
     }
 
-    /// As [`Self::push`], of a step that makes something for others.
+    /// Like [`Self::push`], for a step that makes something for others.
     fn push_making<T: 'static>(
         &mut self,
         cluster: Option<&PlannedCluster<'_>>,
@@ -218,7 +218,7 @@ impl Builder<'_> {
         let mut cleared = BTreeMap::new();
         for cluster in self.clusters.iter().filter(|cluster| !cluster.observed.probes.leftover.is_empty()) {
             let task = Task::RemoveLeftoverProbes { namespaces: cluster.observed.probes.leftover.clone() };
-            let id = self.push(cluster, Phase::Probe, task, "a run that was killed left it", [])?;
+            let id = self.push(cluster, Phase::Probe, task, "left by a killed run", [])?;
             cleared.insert(cluster.member.name.clone(), id);
         }
         Ok(cleared)
@@ -234,7 +234,7 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// The barrier that no write but the probe's passes before every address is proved.
+    /// The barrier: no write but the probe's passes it before every address is proved.
     fn addresses(&mut self, marks: &Marks) -> Result<Option<Made<Settled>>> {
         if self.access.missing.is_empty() {
             return Ok(None);
@@ -340,7 +340,7 @@ impl Builder<'_> {
             };
             let cni_ready = self.push(cluster, Phase::ControlPlane, Wait::Cni, "pods start only with it", cni)?;
             let wait = Wait::ControlPlane { name: plan.name.clone() };
-            // Ready alone is no proof that dependencies are healthy, so that this waits for the CNI as well.
+            // Ready alone does not prove that dependencies are healthy, so this waits for the CNI as well.
             let needs = istio.into_iter().chain(cni);
             let istio_ready = self.push(cluster, Phase::ControlPlane, wait, "ready is proved, not believed", needs)?;
             let marks = mark(marks, cluster);
@@ -355,7 +355,7 @@ impl Builder<'_> {
             let after_namespace = mark(marks, cluster).namespace.or(proved);
             let GatewayManifests { account, service, deployment } = &cluster.gateway;
             let account = self.unless_it_stands(cluster, account, "the gateway runs as it", after_namespace)?;
-            let why = "peers reach this network by its address";
+            let why = "peers reach this network at its address";
             let service = self.unless_it_stands(cluster, service, why, after_namespace)?;
             let deployment = if cluster.stands(deployment) {
                 None
@@ -365,11 +365,11 @@ impl Builder<'_> {
                 let why = "a gateway's pod created earlier would never start";
                 let injected = self.push(cluster, Phase::Gateway, wait, why, after)?;
                 let needs = account.into_iter().chain([injected]);
-                let why = "traffic of peers enters by it";
+                let why = "traffic from peers enters through it";
                 Some(self.push(cluster, Phase::Gateway, apply(deployment), why, needs)?)
             };
             let available =
-                self.push(cluster, Phase::Gateway, Wait::Gateway, "traffic of peers enters by it", deployment)?;
+                self.push(cluster, Phase::Gateway, Wait::Gateway, "traffic from peers enters through it", deployment)?;
             let why = "peers send traffic to it";
             let addresses = self.push_making(Some(cluster), Phase::Gateway, Wait::GatewayAddress, why, service)?;
             mark(marks, cluster).gateway = Some(GatewayMilestones { available, addresses });
@@ -377,7 +377,7 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// Applies an object of the gateway, unless it stands as it is wanted.
+    /// Applies an object of the gateway, unless it exists as wanted.
     fn unless_it_stands(
         &mut self,
         cluster: &PlannedCluster<'_>,
@@ -405,7 +405,7 @@ impl Builder<'_> {
             let written = if cluster.observed.access.reader_token {
                 there
             } else {
-                let why = format!("peers read {} by it", cluster.member.name);
+                let why = format!("peers read {} with it", cluster.member.name);
                 self.push(cluster, Phase::Access, apply(&to_manifest("v1", "Secret", &secret)), why, [there])?
             };
             let wait = Wait::Token { secret: remote_secret::reader_token_name(&account) };
@@ -447,7 +447,7 @@ impl Builder<'_> {
                 others.map(|name| Ok((name, gateway(name)?))).collect::<Result<_>>()?;
             let peers: Vec<_> = gateways.iter().map(|(name, gateway)| ((*name).clone(), gateway.addresses)).collect();
             let needs = own.ready.iter().chain(&own.secrets).copied();
-            // The address alone makes a gateway known to a peer's istiod.
+            // A peer's istiod knows a gateway by its address alone.
             let task = Task::VerifyDiscovery { peers: peers.clone() };
             self.push(cluster, Phase::Verify, task, "every istiod has to see every peer", needs)?;
             if let Some(probe) = own.probe {

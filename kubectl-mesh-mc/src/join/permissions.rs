@@ -1,4 +1,4 @@
-//! What a user must be allowed to do in a cluster for a plan, and which file of docs/permissions grants it.
+//! The permissions a user needs in a cluster for a plan, and the files of docs/permissions that grant them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ use crate::work::tasks::{Action, Task};
 pub const JOIN: RoleFile = RoleFile("mesh-mc-join.yaml");
 /// Grants the probe.
 pub const PROBE: RoleFile = RoleFile("mesh-mc-probe.yaml");
-/// Grants the copy of the Secret by which the probe's image is pulled.
+/// Grants copying the pull Secret of the probe's image.
 pub const PULL_SECRET: RoleFile = RoleFile("mesh-mc-pull-secret.yaml");
 
 /// The permissions that the steps of one cluster need, each once, by the file that grants them.

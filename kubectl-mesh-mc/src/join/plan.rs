@@ -1,5 +1,5 @@
-//! What a join decides: who is a member under which name, which root all share, what each cluster lacks, and in which order
-//! that is done.
+//! What a join decides: the members and their names, the root that all share, what each cluster lacks, and the order of
+//! the steps.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,16 +33,16 @@ pub struct JoinPlan {
     pub trust: TrustPlan,
     /// Per member, what its control plane is and will be.
     pub control_planes: BTreeMap<ClusterName, ControlPlanePlan>,
-    /// What should be known before saying yes.
+    /// What the user should know before saying yes.
     pub findings: Findings,
     /// What is done.
     pub steps: Steps,
 }
 
-/// Decides a join. Where the mesh is not known, there is no CA folder either.
+/// Decides a join. If the mesh is unknown, there is no CA folder either.
 ///
 /// # Errors
-/// All that does not fit, where, and what to do. Nothing was written then.
+/// Everything that does not fit, where, and what to do. Nothing has been written.
 pub fn plan(
     request: &JoinRequest,
     observed: &[ObservedCluster],
@@ -56,7 +56,7 @@ pub fn plan(
     plan.map(|plan| JoinPlan { findings, ..plan })
 }
 
-/// Judges all that can be judged; a plan comes of it where nothing is missing for one.
+/// Judges everything that can be judged. Returns a plan if nothing is missing for one.
 fn decide(
     request: &JoinRequest,
     observed: &[ObservedCluster],
@@ -74,7 +74,7 @@ fn decide(
         let plane = control_plane::control_plane(request, mesh.as_ref(), one, findings);
         control_planes.extend(plane.map(|plane| (one.member.name.clone(), plane)));
     }
-    // Who reads whom is told by names: it can be judged where all are known, and each is there once.
+    // Remote secrets name clusters: they can be judged only if every name is known and unique.
     let named: BTreeSet<&ClusterName> = joining.iter().map(|one| &one.member.name).collect();
     if named.len() < observed.len() {
         return Ok(None);

@@ -1,5 +1,5 @@
-//! What is asked of the clusters before the plan is shown: that they accept the user's values, that the user may do all of it,
-//! and that what the plan takes from them is there.
+//! What is checked in the clusters before the plan is shown: that they accept the user's values, that the user has
+//! every permission, and that the pull Secret exists.
 
 use futures::future::join_all;
 use mesh_shared::cluster::access_review::{Needed, lacking};
@@ -20,10 +20,10 @@ use crate::join::request::JoinRequest;
 use crate::plugin_identity::MANAGER;
 use crate::work::tasks::{Action, Task};
 
-/// All that speaks against a plan in the clusters.
+/// Everything in the clusters that speaks against a plan.
 ///
 /// # Errors
-/// Where an API server does not answer what the user may do.
+/// If an API server does not say what the user may do.
 pub(super) async fn findings(
     plan: &JoinPlan,
     clusters: &[Cluster],
@@ -41,7 +41,7 @@ pub(super) async fn findings(
     };
     let (dry_runs, lacking, missing) = futures::join!(dry_runs, allowed, missing);
     let lacking = lacking?;
-    // Whoever lacks permissions is told of all of them at once, and of none twice.
+    // Missing permissions are reported all at once, and none twice.
     let is_told = lacking.is_some();
     let is_new = |error: &Error| !is_told || error.kind != Kind::Forbidden;
     let dry_runs = dry_runs.into_iter().filter(is_new);
@@ -53,14 +53,14 @@ pub(super) async fn findings(
         .collect())
 }
 
-/// What an API server said, as a finding with this code; where it said that it is forbidden, with the file that allows it.
+/// An API server's error as a finding with this code; if it says forbidden, with the file that grants the permission.
 fn finding(code: &'static Code, file: RoleFile, error: Error) -> Finding {
     let error = file.explain(error);
     error.code.unwrap_or(code).of_error(error)
 }
 
-/// Sends every Istio and IstioCNI that the plan would write as a strict create that is not carried out: server-side apply would
-/// answer a wrong value with an internal error only. What the API servers say against them.
+/// Sends every Istio and IstioCNI that the plan would write as a strict create in a dry run, and returns the errors.
+/// Server-side apply would answer a wrong value with an internal error only.
 async fn strict_dry_run(plan: &JoinPlan, clusters: &[Cluster]) -> Vec<Error> {
     let checks = plan.members.iter().zip(clusters).flat_map(|(member, cluster)| {
         let plane = plan.control_planes.get(&member.name);
@@ -70,7 +70,7 @@ async fn strict_dry_run(plan: &JoinPlan, clusters: &[Cluster]) -> Vec<Error> {
     join_all(checks).await.into_iter().filter_map(Result::err).collect()
 }
 
-/// What the user may not do of the plan's actions.
+/// The permissions for the plan's actions that the user lacks.
 async fn missing_permissions(
     plan: &JoinPlan,
     clusters: &[Cluster],
@@ -92,7 +92,7 @@ async fn missing_permissions(
     lacking(&needed, "the join").await
 }
 
-/// In which clusters that get a probe the Secret by which its image is pulled is missing.
+/// An error for each cluster that gets a probe but lacks the pull Secret for its image.
 async fn missing_pull_secrets(plan: &JoinPlan, clusters: &[Cluster], secret: &PullSecret) -> Vec<Error> {
     let starts = |member: &Member| {
         let starts = |action: &Action| matches!(action, Action::Task(Task::StartProbe));

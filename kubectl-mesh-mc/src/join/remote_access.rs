@@ -1,4 +1,4 @@
-//! Which cluster still has to be given access to which other's API server, and at which addresses that is tried.
+//! Which clusters still need access to which peers' API servers, and whether an address of each is known.
 
 use mesh_shared::model::names::ClusterName;
 use mesh_shared::model::seen::access::{ApiAddress, RemoteSecretFound};
@@ -11,26 +11,26 @@ use super::members::{Joining, Member};
 /// Access that is missing.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RemoteAccessPlan {
-    /// Reader and the peer that it is to read.
+    /// Each a reader and the peer that it has to read.
     pub missing: Vec<(ClusterName, ClusterName)>,
 }
 
 impl RemoteAccessPlan {
-    /// The peers that a cluster is still to read.
+    /// The peers that a cluster does not read yet.
     pub fn peers_of(&self, reader: &ClusterName) -> Vec<&ClusterName> {
         self.missing.iter().filter(|(of, _)| of == reader).map(|(_, peer)| peer).collect()
     }
 
-    /// The clusters that are still to read a peer.
+    /// The clusters that do not read a peer yet.
     pub fn readers_of(&self, peer: &ClusterName) -> Vec<&ClusterName> {
         self.missing.iter().filter(|(_, of)| of == peer).map(|(reader, _)| reader).collect()
     }
 }
 
-/// Every ordered pair of members between which no remote secret stands.
+/// Every ordered pair of members without a remote secret.
 ///
-/// Found: a member's name is registered for another API server; a remote secret stands that istiod does not use; no address of a
-/// cluster is known.
+/// Findings: a member's name is registered for another API server; istiod does not use an existing remote secret; no
+/// address of a cluster is known.
 pub(super) fn remote_access(joining: &[Joining<'_>], findings: &mut Findings) -> RemoteAccessPlan {
     let mut plan = RemoteAccessPlan::default();
     for Joining { member: reader, seen } in joining {
@@ -67,7 +67,7 @@ fn misfit(secret: &RemoteSecretFound, reader: &Member, peer: &Member, peer_seen:
     let object = format!("Secret {}", secret.secret);
     if let Some(fault) = &secret.fault {
         let found = codes::SECRET_UNUSABLE
-            .found(format!("the remote secret by which {} reads {} is not usable", reader.name, peer.name))
+            .found(format!("the remote secret with which {} reads {} is unusable", reader.name, peer.name))
             .cluster(&reader.name)
             .context(&reader.context)
             .object(object)
@@ -93,7 +93,7 @@ fn misfit(secret: &RemoteSecretFound, reader: &Member, peer: &Member, peer_seen:
     Some(
         found
             .fix(format!("give the new cluster another name: --cluster-name '{}=NAME'", peer.context))
-            .fix("or delete that Secret where the old cluster is gone"),
+            .fix("or delete that Secret if the old cluster is gone"),
     )
 }
 

@@ -33,6 +33,6 @@ pub struct JoinRequest {
     pub probe: bool,
     /// The control plane's namespace.
     pub system_namespace: String,
-    /// The CNI plugin's namespace where no IstioCNI stands yet.
+    /// The CNI plugin's namespace if no IstioCNI exists yet.
     pub cni_namespace: String,
 }

@@ -13,7 +13,7 @@ use super::members::{Joining, Member};
 use super::request::JoinRequest;
 use crate::keep::ca_folder::CaFolderState;
 
-/// Where the root comes from and who needs an intermediate.
+/// Where the root comes from and which clusters need an intermediate.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TrustPlan {
     /// Where the root comes from.
@@ -32,26 +32,26 @@ pub struct TrustPlan {
 pub enum RootSource {
     /// Every cluster has its intermediate already.
     Clusters {
-        /// Of the root that they share.
+        /// Fingerprint of the root that they share.
         root: Fingerprint,
     },
     /// The CA folder holds it with its key.
     Folder {
-        /// Of the root.
+        /// Fingerprint of the root.
         root: Fingerprint,
     },
     /// There is none yet.
     New,
 }
 
-/// The root that the mesh will have: the one its clusters share, else the CA folder's, else a new one. None where something is
-/// found that refuses the join, or where a cluster or the folder is not known.
+/// The root that the mesh will have: the one its clusters share, else the CA folder's, else a new one. None if a
+/// finding refuses the join, or a cluster or the folder is unknown.
 ///
-/// Found: clusters trust different roots; a cluster's root is not from `cacerts`, so that it can not be shared; `cacerts` is
-/// unusable; a root in use whose key is not in the CA folder while a cluster needs an intermediate; a CA folder that is broken
-/// or signed only for clusters of another mesh.
+/// Findings: clusters trust different roots; a cluster's root is not from `cacerts`, so it cannot be shared; `cacerts`
+/// is unusable; a cluster needs an intermediate of the root in use, whose key is not in the CA folder; the CA folder is
+/// broken or has signed only for clusters of another mesh.
 ///
-/// Rule: istiod takes its root from `cacerts` where that Secret stands (istio/istio pilot/pkg/bootstrap/istio_ca.go).
+/// Rule: istiod takes its root from `cacerts` if that Secret exists (istio/istio pilot/pkg/bootstrap/istio_ca.go).
 pub(super) fn trust(
     request: &JoinRequest,
     mesh: Option<&MeshId>,
@@ -60,7 +60,7 @@ pub(super) fn trust(
     findings: &mut Findings,
 ) -> Option<TrustPlan> {
     let namespace = &request.system_namespace;
-    // Of a cluster whose root is of no use nothing else is asked.
+    // A cluster with an unusable root is not judged any further.
     let mut good = Vec::new();
     for one in joining {
         match unusable(&one.member, &one.seen.trust.root, namespace) {
@@ -113,13 +113,13 @@ fn root(
                 .found(format!("the key of root {used}, which is in use, is not here"))
                 .place(needing.join(", "))
                 .because(why)
-                .fix("name the folder in which that root is kept: --ca-dir DIR"))
+                .fix("name the folder that keeps that root: --ca-dir DIR"))
         }
         (None, Some(kept)) => Ok(RootSource::Folder { root: kept }),
         (None, None) if folder.root.is_some() => Err(codes::KEY_MISSING
             .found("the CA folder holds a root without its key")
             .place(shown)
-            .because("nothing can be signed by it, and a second root beside it would be taken for it")
+            .because("nothing can be signed with it, and a second root beside it would be taken for it")
             .fix("put its root-key.pem back, or name another folder: --ca-dir DIR")),
         (None, None) => Ok(RootSource::New),
     }
@@ -131,25 +131,25 @@ fn unusable(member: &Member, trust: &TrustRoot, namespace: &str) -> Option<Findi
         TrustRoot::Unusable { fault } => {
             return Some(
                 codes::CACERTS_UNUSABLE
-                    .found(format!("the certificates of {} can not be used", member.name))
+                    .found(format!("the certificates of {} cannot be used", member.name))
                     .cluster(&member.name)
                     .context(&member.context)
                     .object(format!("Secret {namespace}/cacerts"))
                     .because(fault.clone())
-                    .fix("mend or remove that Secret; a join never changes one that stands"),
+                    .fix("correct or remove that Secret; a join never changes one that exists"),
             );
         }
         TrustRoot::SelfSigned { root } => {
-            (&codes::SELF_SIGNED, root, "istiod made that root for itself, and other clusters can not share it")
+            (&codes::SELF_SIGNED, root, "istiod made that root for itself, and other clusters cannot share it")
         }
         TrustRoot::Published { root } => (
             &codes::OTHER_ISSUER,
             root,
-            "only ConfigMap istio-ca-root-cert tells it: another issuer, such as istio-csr, signs here",
+            "only ConfigMap istio-ca-root-cert holds it: another issuer, such as istio-csr, signs here",
         ),
     };
     let found = code
-        .found(format!("{} trusts root {root}, which nothing here can sign by", member.name))
+        .found(format!("{} trusts root {root}, which nothing here can sign with", member.name))
         .cluster(&member.name)
         .context(&member.context)
         .object(format!("namespace {namespace}"))

@@ -1,4 +1,4 @@
-//! A join as a person reads it: what was found, what will be done, how it ended.
+//! The texts of a join: what was found, what will be done, how it ended.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use crate::join::plan::JoinPlan;
 use crate::join::trust::RootSource;
 use crate::work::tasks::{Action, Phase, Step, Steps, Task, title};
 
-/// The place of what is written on this machine.
+/// The place shown for steps that write on this machine.
 const CA_FOLDER: &str = "CA folder";
 
-/// What was found and what will be done, in one screen.
+/// What was found and what will be done, on one screen.
 pub fn overview(plan: &JoinPlan, observed: &[ObservedCluster]) -> String {
     let mut lines = vec![found(plan, observed), String::new(), mesh(plan)];
     let named = Named::of(&plan.steps);
@@ -37,7 +37,7 @@ pub fn overview(plan: &JoinPlan, observed: &[ObservedCluster]) -> String {
     lines.join("\n")
 }
 
-/// The question that is asked once.
+/// The question that asks for consent.
 pub fn question(changes: usize) -> String {
     format!("Make {}?", if changes == 1 { "this 1 change".into() } else { format!("these {changes} changes") })
 }
@@ -93,7 +93,7 @@ fn mesh(plan: &JoinPlan) -> String {
     format!("Mesh {}: {root}", plan.mesh)
 }
 
-/// What the overview names of a plan's steps. Each step is looked at, so that none is left out unseen.
+/// What the overview says about a plan's steps. Every kind of step is matched, so that none is left out unnoticed.
 #[derive(Default)]
 struct Named {
     probed: Vec<String>,
@@ -102,7 +102,7 @@ struct Named {
     namespaces: Vec<String>,
     gateways: Vec<String>,
     reads: Vec<String>,
-    /// Writes that no sentence of a phase speaks for.
+    /// Writes that no sentence of a phase covers.
     others: Vec<(Phase, String)>,
 }
 
@@ -124,21 +124,21 @@ impl Named {
             Action::Write(write) => match (step.part, write.object().kind.as_str()) {
                 (Phase::Trust, "Namespace") => once(&mut self.namespaces, cluster),
                 (Phase::Gateway, _) => once(&mut self.gateways, cluster),
-                // Said by the plan of each control plane, and by who reads whom.
+                // Covered by the control planes' lines and by `reads`.
                 (Phase::ControlPlane, "Namespace" | "IstioCNI" | "Istio") | (Phase::Access, "Secret") => {}
                 (phase, _) => self.others.push((phase, format!("{} in {cluster}", title(&step.action)))),
             },
-            // Nothing is changed by it.
+            // Changes nothing.
             Action::Wait(_) => {}
             Action::Task(task) => match task {
                 Task::StartProbe => once(&mut self.probed, cluster),
                 Task::RemoveLeftoverProbes { namespaces } => self
                     .leftovers
-                    .push(format!("in {cluster} remove {}, which a killed run left", text::list(namespaces))),
+                    .push(format!("remove {} from {cluster}, left by a killed run", text::list(namespaces))),
                 Task::CreateCacerts { .. } => once(&mut self.issued, cluster),
                 Task::WriteRemoteSecret { peer, .. } => self.reads.push(format!("{cluster} reads {peer}")),
-                // The line of the mesh names the root; an intermediate is named with its Secret, a probe's end with its beginning.
-                // The others change nothing.
+                // The mesh's line names the root; an intermediate is named with its Secret, a probe's removal with its
+                // start. The others change nothing.
                 Task::MakeRoot { .. }
                 | Task::IssueIntermediate { .. }
                 | Task::RemoveProbe { .. }
@@ -152,7 +152,7 @@ impl Named {
         }
     }
 
-    /// What is said of a phase, a line each.
+    /// The lines about a phase.
     fn lines(&self, phase: Phase, plan: &JoinPlan) -> Vec<String> {
         let mut lines = Vec::new();
         let mut say = |names: &[String], line: &dyn Fn(String) -> String| {
@@ -162,7 +162,7 @@ impl Named {
         };
         match phase {
             Phase::Probe => {
-                say(&self.probed, &|all| format!("a pod in a namespace of its own in {all}, gone at the end"));
+                say(&self.probed, &|all| format!("a pod in a namespace of its own in {all}, removed at the end"));
                 lines.extend(self.leftovers.iter().cloned());
             }
             Phase::Trust => {
@@ -214,14 +214,14 @@ pub fn end(plan: &JoinPlan, observed: &[ObservedCluster], took: Duration) -> Str
     let changed = plan.steps.changes() > 0;
     let probed = plan.steps.iter().any(|(_, step)| matches!(step.action, Action::Task(Task::VerifyGateways { .. })));
     let mut lines = vec![if !changed {
-        format!("Mesh {} is whole: {members}. Nothing to change. {took}", plan.mesh)
+        format!("Mesh {} is complete: {members}. Nothing to change. {took}", plan.mesh)
     } else if probed {
         format!(
-            "Mesh {} is whole: {members}, every control plane sees every other, gateways answer from the other side. {took}",
+            "Mesh {} is complete: {members}, every control plane sees every other, gateways answer from the other side. {took}",
             plan.mesh
         )
     } else {
-        format!("Mesh {} is whole: {members}, every control plane sees every other. {took}", plan.mesh)
+        format!("Mesh {} is complete: {members}, every control plane sees every other. {took}", plan.mesh)
     }];
     for (member, seen) in plan.members.iter().zip(observed) {
         if !seen.trust.stale_workloads.is_empty() {
@@ -229,7 +229,7 @@ pub fn end(plan: &JoinPlan, observed: &[ObservedCluster], took: Duration) -> Str
             let more = seen.trust.stale_workloads.len().saturating_sub(shown.len());
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
             lines.push(format!(
-                "Restart in {}, they run without this mesh's certificates: {}{more}",
+                "Restart in {}, since they run without this mesh's certificates: {}{more}",
                 member.name,
                 shown.join(", ")
             ));
@@ -245,9 +245,9 @@ pub fn end(plan: &JoinPlan, observed: &[ObservedCluster], took: Duration) -> Str
     lines.join("\n")
 }
 
-/// The error with what stands because of this run, and how to go on. `written` are the steps that wrote something.
+/// The error with what this run has written, and how to go on. `written` are the steps that wrote something.
 pub fn with_what_was_written(error: Error, steps: &Steps, written: &[StepId]) -> Error {
-    // What stands says more than that something may.
+    // The list of what was written says more than the remedy that something may have been.
     let remedy = if matches!(error.kind, Kind::Interrupted(_)) { Vec::new() } else { error.remedy };
     let error = Error { remedy, ..error };
     let written: Vec<&Step> = written.iter().filter_map(|id| steps.get(*id)).collect();
@@ -255,8 +255,8 @@ pub fn with_what_was_written(error: Error, steps: &Steps, written: &[StepId]) ->
         written.iter().copied().filter(|step| !matches!(step.action, Action::Task(Task::StartProbe))).collect();
     let passing = written.len() > lasting.len();
     if lasting.is_empty() {
-        let but = if passing { " but the probe's namespaces, which are gone again" } else { "" };
-        return error.fix(format!("nothing was written{but}; the same command starts anew"));
+        let but = if passing { " but the probe's namespaces, now removed" } else { "" };
+        return error.fix(format!("nothing was written{but}; the same command starts from scratch"));
     }
     let mut places: Vec<String> = Vec::new();
     for step in &lasting {
@@ -276,7 +276,7 @@ pub fn with_what_was_written(error: Error, steps: &Steps, written: &[StepId]) ->
     let again = if matches!(error.kind, Kind::Interrupted(_)) {
         "it goes on from there"
     } else {
-        "when that is mended, it goes on from there"
+        "once that is fixed, it goes on from there"
     };
     let error = listed.into_iter().fold(error, Error::fix);
     error.fix(format!("run the same command again: {again}"))

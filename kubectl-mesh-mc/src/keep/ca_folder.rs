@@ -4,10 +4,10 @@
 //! <mesh>/root-cert.pem  root-key.pem  clusters.json
 //!        <cluster>/ca-cert.pem  ca-key.pem  cert-chain.pem  root-cert.pem
 //! ```
-//! Nothing in it is ever overwritten but `clusters.json`. What cannot be used and is in the way is put aside as
+//! Nothing in it but `clusters.json` is ever overwritten. What cannot be used and is in the way is moved aside to
 //! `<name>.unused-<number>`. Whatever a store returns is on disk before it is returned: the root's key before its
-//! certificate, and an intermediate's folder whole or not at all, so that a run that was killed anywhere is followed by one
-//! with the same root.
+//! certificate, and an intermediate's folder all or nothing. So wherever a run is killed, the next one has the same
+//! root.
 
 mod files;
 mod private_dir;
@@ -43,15 +43,15 @@ const LOCK: &str = ".lock";
 /// `~/.local/share/mesh-mc/<mesh>`.
 ///
 /// # Errors
-/// A usage error where neither is known.
+/// A usage error if neither is known.
 pub fn default_path(mesh: &MeshId) -> Result<PathBuf> {
     Ok(of_all_meshes()?.join(mesh.as_str()))
 }
 
-/// Names of the meshes that have a folder there.
+/// Names of the meshes that have a folder at the default place.
 ///
 /// # Errors
-/// Where the place is not known or cannot be read.
+/// If the place is not known or cannot be read.
 pub fn meshes() -> Result<Vec<String>> {
     let folder = of_all_meshes()?;
     let entries = match std::fs::read_dir(&folder) {
@@ -60,7 +60,7 @@ pub fn meshes() -> Result<Vec<String>> {
         Err(error) => {
             return Err(Error::failed(format!("{} cannot be read", folder.display()))
                 .because(error.to_string())
-                .fix("let its owner be you: chown -R \"$(id -u)\" FOLDER"));
+                .fix("make yourself its owner: chown -R \"$(id -u)\" FOLDER"));
         }
     };
     let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
@@ -68,7 +68,7 @@ pub fn meshes() -> Result<Vec<String>> {
 }
 
 fn of_all_meshes() -> Result<PathBuf> {
-    // The specification has relative paths ignored.
+    // The XDG specification says to ignore relative paths.
     let data = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     let data = data.or_else(|| std::env::home_dir().map(|home| home.join(".local/share")));
     let data = data.filter(|path| path.is_absolute()).ok_or_else(|| {
@@ -87,10 +87,10 @@ pub struct CaFolder {
 }
 
 impl CaFolder {
-    /// Takes the folder, making it where it is not there. Blocks while another process has it.
+    /// Locks the folder, creating it if missing. Blocks while another process has it.
     ///
     /// # Errors
-    /// Refused where the folder cannot be used, or another process still has it at the deadline.
+    /// Refused if the folder cannot be used, or another process still has it at the deadline.
     pub fn lock(path: &Path, deadline: Instant) -> Result<Self> {
         let folder = match PrivateDir::open(path)? {
             Some(folder) => folder,
@@ -118,10 +118,11 @@ impl CaFolder {
         Ok(Self { folder, writing: Mutex::new(()), _lock: lock })
     }
 
-    /// The folder's root, or none where there is none yet.
+    /// The folder's root, or none if there is none yet.
     ///
     /// # Errors
-    /// Refused where its key is missing, where the certificate is but has signed, or the two do not make a root at this time.
+    /// Refused if its key is missing, if its certificate is missing but has signed, or if the two make no valid root at
+    /// this time.
     pub fn load_root(&self, at: Timestamp) -> Result<Option<Root>> {
         let Some(certificate) = read_certificate(&self.folder, ROOT_CERT)? else {
             return refuse_lost_root(&self.folder).map(|()| None);
@@ -140,10 +141,10 @@ impl CaFolder {
         })
     }
 
-    /// Keeps a new root. Where one is kept already, that one is returned and the new one dropped.
+    /// Keeps a new root. If one is kept already, that one is returned and the new one dropped.
     ///
     /// # Errors
-    /// As [`CaFolder::load_root`], and where the disk fails.
+    /// As [`CaFolder::load_root`], and if the disk fails.
     pub fn store_root(&self, root: Root, at: Timestamp) -> Result<Root> {
         let _writing = self.begin()?;
         if let Some(kept) = self.load_root(at)? {
@@ -156,21 +157,21 @@ impl CaFolder {
         Ok(root)
     }
 
-    /// The intermediate that is kept for a cluster, or none where there is none or it was made for another cluster of the
+    /// The intermediate that is kept for a cluster, or none if there is none or it was made for another cluster of the
     /// same name. What is returned is recorded as signed for this UID.
     ///
     /// # Errors
-    /// Refused where it does not verify under the folder's root at this time.
+    /// Refused if it does not verify under the folder's root at this time.
     pub fn load_intermediate(&self, cluster: &ClusterName, uid: &str, at: Timestamp) -> Result<Option<Issued>> {
         let _writing = self.begin()?;
         self.kept_intermediate(cluster, uid, at)
     }
 
-    /// Keeps a new intermediate and records for whom it was made. Where one is kept for this cluster already, that one is
+    /// Keeps a new intermediate and records for whom it was made. If one is kept for this cluster already, that one is
     /// returned and the new one dropped.
     ///
     /// # Errors
-    /// As [`CaFolder::load_intermediate`], and where the disk fails.
+    /// As [`CaFolder::load_intermediate`], and if the disk fails.
     pub fn store_intermediate(
         &self,
         cluster: &ClusterName,
@@ -220,7 +221,7 @@ impl CaFolder {
         issued.verify(at).map_err(|error| {
             error
                 .at(place)
-                .fix("put it aside and run again, and another is made:")
+                .fix("move it aside and run again to make another:")
                 .fix(format!("mv {0} {0}.old", folder.path().display()))
         })?;
         for (name, text) in [(CERT_CHAIN, issued.chain_pem()), (ROOT_CERT, issued.root.pem())] {

@@ -1,5 +1,5 @@
-//! The runs of our commands on this machine. Each holds a lock for as long as it lives, so that the next at once tells what a
-//! killed run left in a cluster from what one that lives still uses.
+//! The runs of our commands on this machine. Each holds a lock while it is alive, so that the next run can tell at
+//! once what a killed run left in a cluster from what a living one still uses.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
@@ -13,13 +13,13 @@ use rustix::process::geteuid;
 use mesh_shared::machine::random;
 use mesh_shared::plugin::error::Result;
 
-/// By then a cluster's own clock has told long ago that a run is over.
+/// How long the file of an ended run stays. By then a cluster's own clock has long shown that the run is over.
 const KEPT: Duration = Duration::from_hours(24);
 
-/// A run of a command, from here to the end of this value or of the process, whatever ends that.
+/// A run of a command. It ends when this value is dropped or the process ends, for whatever reason.
 pub struct Run {
     id: String,
-    /// None where this machine has no place for it: then others go by the time that the run said it may take.
+    /// None if this machine has no place for it: others then go by the time limit that the run declared.
     _lock: Option<File>,
 }
 
@@ -27,7 +27,7 @@ impl Run {
     /// Begins a run under an id that no other run of this user on this machine has.
     ///
     /// # Errors
-    /// Where this machine gives no random bytes.
+    /// If this machine gives no random bytes.
     pub fn begin() -> Result<Self> {
         begin_in(&folder())
     }
@@ -38,12 +38,14 @@ impl Run {
     }
 }
 
-/// Whether the run of this id was one of this user's on this machine and lives no more. Of a run elsewhere nothing is known.
+/// Whether the run with this id was this user's on this machine and has ended. False for runs elsewhere, of which
+/// nothing is known.
 pub fn has_ended(id: &str) -> bool {
     has_ended_in(&folder(), id)
 }
 
-/// What goes with the user's session, else with the machine's next start. The specification has relative paths ignored.
+/// A folder that goes away with the user's session, else with the next boot. The XDG specification says to ignore
+/// relative paths.
 fn folder() -> PathBuf {
     let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_absolute());
     runtime.map_or_else(
@@ -61,14 +63,14 @@ fn begin_in(folder: &Path) -> Result<Run> {
                 sweep(folder);
                 return Ok(Run { id, _lock: Some(file) });
             }
-            // Another run has this id, or somebody asks after it just now.
+            // Another run has this id, or is checking it just now.
             Err(Errno::WOULDBLOCK) => {}
             Err(_) => return Ok(Run { id, _lock: None }),
         }
     }
 }
 
-/// The file of a run, made where it is not there, in a folder that is ours alone.
+/// The file of a run, created if missing, in a folder that is ours alone.
 fn take(folder: &Path, id: &str) -> Option<File> {
     if !folder.exists() {
         DirBuilder::new().mode(0o700).create(folder).ok()?;
@@ -92,12 +94,12 @@ fn open(folder: &Path, id: &str, make: bool) -> std::io::Result<File> {
     OpenOptions::new().read(true).write(make).create(make).mode(0o600).custom_flags(flags).open(folder.join(id))
 }
 
-/// Shared, so that two who ask at once do not take each other for the run itself.
+/// Takes a shared lock, so that two checks at once do not take each other for the run itself.
 fn is_free(file: &File) -> bool {
     flock(file, FlockOperation::NonBlockingLockShared).is_ok()
 }
 
-/// Removes the files of runs that ended long ago. What cannot be removed is as good as not there.
+/// Removes the files of runs that ended long ago. Those that cannot be removed do no harm.
 fn sweep(folder: &Path) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let age = entry.metadata().and_then(|status| status.modified()).ok().and_then(|time| time.elapsed().ok());
@@ -119,7 +121,7 @@ mod tests {
         (home, folder)
     }
 
-    /// A test beside this one may start a program, which has the lock as well until it has become that program.
+    /// Waits for the lock: a parallel test may start a program, which shares it between fork and exec.
     fn end(folder: &Path, run: Run) -> String {
         let id = run.id().to_owned();
         drop(run);

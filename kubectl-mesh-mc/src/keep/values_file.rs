@@ -1,4 +1,4 @@
-//! Files of Istio values that a user names.
+//! The user's files of Istio values.
 
 use std::io::Read;
 use std::path::Path;
@@ -7,17 +7,17 @@ use serde_json::Value;
 
 use mesh_shared::plugin::error::{Error, Result};
 
-/// No file of values is longer; what is, is another file.
+/// Most bytes that are read: anything longer is not a values file.
 const LIMIT: u64 = 1 << 20;
 
 /// The map in a YAML or JSON file; an empty file is an empty map. `-` is standard input.
 ///
 /// # Errors
-/// A usage error with the file and what is wrong in it: not there, too long, no YAML, a key twice, no map.
+/// A usage error with the file and what is wrong with it: missing, too long, not YAML, a duplicate key, not a map.
 pub fn read(path: &Path) -> Result<Value> {
     let place = path.display().to_string();
     let fault = |why: String| {
-        Error::usage("the values can not be read")
+        Error::usage("the values cannot be read")
             .at(place.clone())
             .because(why)
             .fix("name a file with a YAML map of Istio's values, such as `pilot: {replicaCount: 2}`: --values FILE")
@@ -38,12 +38,12 @@ pub fn read(path: &Path) -> Result<Value> {
 }
 
 fn parse(bytes: &[u8]) -> Result<Value, String> {
-    // Read as YAML's own value first: it refuses a key that stands twice, which a JSON value would silently drop.
+    // Read as YAML's own value first: it refuses a duplicate key, which a JSON value would silently drop.
     let value: serde_yaml::Value = serde_yaml::from_slice(bytes).map_err(|error| error.to_string())?;
     match serde_json::to_value(value).map_err(|error| error.to_string())? {
         Value::Null => Ok(Value::Object(serde_json::Map::new())),
         map @ Value::Object(_) => Ok(map),
-        other => Err(format!("it holds no map of values, but {other}")),
+        other => Err(format!("it holds {other} instead of a map of values")),
     }
 }
 

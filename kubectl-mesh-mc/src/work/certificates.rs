@@ -21,7 +21,7 @@ pub(super) async fn make_key(algorithm: KeyAlgorithm) -> Result<PrivateKey> {
     blocking(move || random::new_key(algorithm)).await
 }
 
-/// Makes and keeps the root; one that is kept by now is used. And whether it is new.
+/// Makes and keeps the root, or takes the one that is kept by now. Also returns whether it is new.
 pub(super) async fn make_root(
     kept: &KeptCertificates,
     key: Option<PrivateKey>,
@@ -48,8 +48,8 @@ pub(super) struct WantedIntermediate<'a> {
     pub(super) algorithm: KeyAlgorithm,
 }
 
-/// Makes and keeps a cluster's intermediate; one that is kept by now is used. And whether it is new. Without a root, that of the CA
-/// folder signs; without a key, one is made.
+/// Makes and keeps a cluster's intermediate, or takes the one that is kept by now. Also returns whether it is new.
+/// Without a root, the CA folder's signs; without a key, one is made.
 pub(super) async fn issue_intermediate(
     kept: &KeptCertificates,
     wanted: WantedIntermediate<'_>,
@@ -75,7 +75,8 @@ pub(super) async fn issue_intermediate(
     .await
 }
 
-/// Creates the Secret `cacerts`. One that came to stand meanwhile is left alone; it must hold the same root. Whether it is new.
+/// Creates the Secret `cacerts`. One created in the meantime is left alone, but must hold the same root. Returns
+/// whether it is new.
 pub(super) async fn create_cacerts(
     environment: &Environment,
     name: &ClusterName,
@@ -89,7 +90,7 @@ pub(super) async fn create_cacerts(
         Created::Exists => {
             let standing = write::get(&member.cluster, &Target::of(&manifest)).await?.unwrap_or_default();
             let standing = serde_json::from_value(standing).map_err(|error| {
-                Error::failed("Secret cacerts is not understood")
+                Error::failed("Secret cacerts cannot be parsed")
                     .at(format!("context {}, namespace {namespace}", member.cluster.context))
                     .because(error.to_string())
                     .fix("find out who made it; run the join again to see what differs")
@@ -98,9 +99,9 @@ pub(super) async fn create_cacerts(
             if roots.contains(&issued.root.fingerprint) {
                 return Ok(false);
             }
-            Err(Error::failed(format!("somebody else made the Secret cacerts of {name} meanwhile"))
+            Err(Error::failed(format!("someone else created Secret cacerts in {name} in the meantime"))
                 .at(format!("context {}, namespace {namespace}", member.cluster.context))
-                .because("it holds another root than this mesh's")
+                .because("its root is not this mesh's")
                 .fix("find out who did; run the join again to see what differs"))
         }
     }

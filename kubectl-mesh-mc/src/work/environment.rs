@@ -14,7 +14,7 @@ use crate::keep::run_lock::Run;
 /// A cluster that a plan names.
 #[derive(Debug, Clone)]
 pub struct MemberCluster {
-    /// The edge to it.
+    /// The connection to it.
     pub cluster: Cluster,
     /// Its network in the mesh.
     pub network: NetworkName,
@@ -34,7 +34,7 @@ pub struct Environment {
     pub manager: String,
     /// The probe's image.
     pub probe_image: ProbeImage,
-    /// This run, which tells its probes from others and is seen to live.
+    /// This run: its id tells its probes from others, its lock shows that it is alive.
     pub run: Run,
     /// When waiting ends.
     pub deadline: Instant,
@@ -44,10 +44,10 @@ impl Environment {
     /// The cluster of this name.
     ///
     /// # Errors
-    /// Where a plan names a cluster that is not among the members, which is a fault of ours.
+    /// If a plan names a cluster that is not a member, which is a bug.
     pub fn member(&self, name: &ClusterName) -> Result<&MemberCluster> {
         self.members
             .get(name)
-            .ok_or_else(|| Error::failed(format!("the plan names {name}, which is no member")).report())
+            .ok_or_else(|| Error::failed(format!("the plan names {name}, which is not a member")).report())
     }
 }

@@ -1,4 +1,4 @@
-//! The CA folder of a run, and what of it was read.
+//! The CA folder of a run, and the root read from it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::keep::ca_folder::CaFolder;
 
-/// The CA folder, and the root that it had: each taken by the first step that needs it, and held to the end of the run.
+/// The CA folder and its root, each taken by the first step that needs it and held to the end of the run.
 pub struct KeptCertificates {
     path: PathBuf,
     deadline: Instant,
@@ -20,7 +20,7 @@ pub struct KeptCertificates {
 }
 
 impl KeptCertificates {
-    /// The folder at this path, which is not taken yet. It is waited for until the deadline where another run has it.
+    /// The folder at this path, not locked yet. If another run has it, locking waits until the deadline.
     pub fn at(path: PathBuf, deadline: Instant) -> Self {
         Self { path, deadline, folder: OnceCell::new(), root: OnceCell::new() }
     }
@@ -38,7 +38,7 @@ impl KeptCertificates {
             let folder = self.folder().await?;
             let root = blocking(move || folder.load_root(clock::now())).await?;
             root.map(Arc::new).ok_or_else(|| {
-                Error::failed("the CA folder has no root any more")
+                Error::failed("the CA folder no longer has a root")
                     .at(self.path.display().to_string())
                     .fix("find out what removed it, and restore the folder from a backup")
             })
@@ -47,7 +47,7 @@ impl KeptCertificates {
     }
 }
 
-/// Keys take a second of pure computing, which must not hold up what waits for clusters.
+/// Runs work on a thread for blocking: a key takes a second of computing, which must not hold up waits for clusters.
 pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,

@@ -1,4 +1,4 @@
-//! Does one step: a single exhaustive match.
+//! Performs one step: a single exhaustive match.
 
 use std::sync::Arc;
 
@@ -21,10 +21,10 @@ use super::remote_access::Credential;
 use super::tasks::{Action, GatewayAddresses, NewKey, Probe, Step, Task, Wait, Work};
 use super::verify;
 
-/// Does a step.
+/// Performs a step.
 ///
 /// # Errors
-/// What the step met, with the cluster's context in its place.
+/// The step's error, with the cluster's context in its place.
 pub async fn perform(doing: Doing<'_, Work>, environment: &Environment) -> Result<Done> {
     match &doing.step.action {
         Action::Write(write) => {
@@ -158,7 +158,7 @@ fn own<'a>(step: &'a Step, environment: &'a Environment) -> Result<(&'a ClusterN
     Ok((name, environment.member(name)?))
 }
 
-/// Where the gateways of peers are, by what the steps made that found it out.
+/// The peers, with the gateway addresses that earlier steps found.
 fn gateways<'a>(
     peers: &'a [(ClusterName, Made<GatewayAddresses>)],
     given: &Given,

@@ -1,4 +1,4 @@
-//! How far a run is: one line per cluster on a terminal, plain lines elsewhere.
+//! The progress of a run: one line per cluster on a terminal, plain lines elsewhere.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::tasks::{Phase, Steps, title};
 
-/// How often what is still waited for is told where nothing can be drawn.
+/// How often pending waits are printed if nothing can be drawn.
 const REMINDER: Duration = Duration::from_secs(10);
 
 /// Shows a run until its events end.
@@ -43,7 +43,7 @@ pub async fn show(terminal: Terminal, steps: &Steps, mut events: UnboundedReceiv
     }
 }
 
-/// What of each cluster's phases is done: values only.
+/// How far each cluster's phases are: values only.
 struct Board<'a> {
     steps: &'a Steps,
     width: usize,
@@ -91,7 +91,7 @@ impl<'a> Board<'a> {
         seen
     }
 
-    /// Takes an event in; the plain lines that it makes due.
+    /// Takes in an event. Returns the plain lines that are due with it.
     fn take(&mut self, event: &Event) -> Vec<String> {
         let (Event::Started(id) | Event::Waiting(id, _) | Event::Done(id, _) | Event::Failed(id)) = event;
         let key = self.steps.get(*id).and_then(|step| Some((step.cluster.clone()?, step.part)));

@@ -20,7 +20,7 @@ use super::tasks::{PeerAddresses, Probe, Settled, Tried, Tries, WantedAddress};
 /// How long a probe tries one address.
 const PER_ADDRESS: Duration = Duration::from_secs(5);
 
-/// Tries every address of every peer at once, and returns what came of each.
+/// Tries every address of every peer at once, and returns the result of each.
 pub(super) async fn prove_addresses(
     environment: &Environment,
     member: &MemberCluster,
@@ -43,11 +43,10 @@ pub(super) async fn prove_addresses(
     Ok(Tries(tried.collect()))
 }
 
-/// The first address of each cluster that everybody who needs it has proved. Where nobody proved anything (`--no-probe`), the
-/// first that is known.
+/// The first address of each cluster that every reader has proved; if none was tried (`--no-probe`), the first known.
 ///
 /// # Errors
-/// Where no address of a cluster was proved by all, with what came of each.
+/// If no address of a cluster was proved by all, with each failure.
 pub(super) fn settle(wanted: &[WantedAddress], proofs: &[(&ClusterName, Arc<Tries>)]) -> Result<Settled> {
     let mut settled = BTreeMap::new();
     for want in wanted {
@@ -76,7 +75,7 @@ pub(super) fn settle(wanted: &[WantedAddress], proofs: &[(&ClusterName, Arc<Trie
                     "name the address at which peers reach it: --api-server {}=https://HOST:PORT",
                     want.cluster
                 ))
-                .fix("or open the way: istiod of every peer watches that API server"));
+                .fix("or allow that traffic: istiod of every peer watches that API server"));
         };
         settled.insert(want.cluster.clone(), chosen.clone());
     }
@@ -92,10 +91,10 @@ pub(super) struct Credential<'a> {
 }
 
 impl<'a> Credential<'a> {
-    /// The peer's, from what was settled for all.
+    /// The credential of a peer, with the address settled for it.
     ///
     /// # Errors
-    /// Where nothing was settled for the peer, which is a fault of ours.
+    /// If no address was settled for the peer, which is a bug.
     pub(super) fn of(peer: &'a ClusterName, settled: &'a Settled, reader: &'a ReaderCredential) -> Result<Self> {
         let address = settled.0.get(peer).ok_or_else(|| {
             Error::failed(format!("no API address of {peer} was settled, and the plan reads it")).report()
@@ -123,7 +122,7 @@ pub(super) async fn prove_token(
     Err(Error::failed(format!("the reader's token of {peer} does not work from {name}"))
         .at(format!("{} ({})", address.url, address.source))
         .because(fault)
-        .fix("istiod would be held back by it for 30 s at every start, so that it was not written; run the join again"))
+        .fix("it would hold istiod back for 30 s at every start, so it was not written; run the join again"))
 }
 
 /// Writes the Secret by which istiod of `member` reads the peer.
@@ -187,7 +186,7 @@ mod tests {
         }
     }
 
-    /// What came of both of east's addresses: whether each was reached.
+    /// Tries of east's two addresses, by whether each was reached.
     fn tries(reached: [bool; 2]) -> Arc<Tries> {
         let tried = wanted().addresses.into_iter().zip(reached).map(|(address, reached)| {
             (name("east"), Tried { address, fault: (!reached).then(|| "connect: refused".to_owned()) })

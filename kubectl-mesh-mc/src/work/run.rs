@@ -1,4 +1,4 @@
-//! Executes a plan: shows how far it is, and leaves no probe behind, however it ends.
+//! Executes a plan: shows its progress, and leaves no probe behind, however it ends.
 
 use futures::future::join_all;
 use mesh_shared::cluster::probe;
@@ -16,12 +16,12 @@ use super::perform::perform;
 use super::progress;
 use super::tasks::{Action, Steps, Task, Work};
 
-/// Runs all steps. A failure or a signal stops what waits, lets writes that are under way end, and removes the probes; what was
-/// written stays, and a later run goes on from there. Where the plan changes nothing, nothing is shown.
+/// Runs all steps. A failure or a signal stops what waits, lets writes in flight finish, and removes the probes; what
+/// was written stays, and a later run goes on from there. Shows nothing if the plan changes nothing.
 pub async fn run(steps: &Steps, environment: &Environment, terminal: Terminal) -> Outcome {
     let (sender, receiver) = mpsc::unbounded_channel();
     let events = move |event: Event| {
-        // Nobody may be there to take it.
+        // The receiver may be gone.
         let _ = sender.send(event);
     };
     let work = async move {
@@ -40,7 +40,7 @@ pub async fn run(steps: &Steps, environment: &Environment, terminal: Terminal) -
     outcome
 }
 
-/// Best effort: what can not be removed now, the next run removes.
+/// Best effort: what cannot be removed now, the next run removes.
 async fn remove_probes(steps: &Steps, outcome: &Outcome, environment: &Environment) {
     let namespace = &probe::namespace(environment.run.id());
     let left = probes(steps, |id| outcome.begun.contains(&id), |id| outcome.done.contains(&id));

@@ -1,4 +1,4 @@
-//! What a user must be allowed to do for a step.
+//! The permissions a user needs for a step.
 
 use mesh_shared::model::istio::sail::DAEMON_SET;
 use mesh_shared::model::istio::{east_west_gateway, sail};
@@ -19,7 +19,7 @@ pub struct Site<'a> {
     pub observed: &'a ObservedCluster,
 }
 
-/// What one action needs.
+/// The permissions that an action needs.
 pub fn needed(action: &Action, site: Site<'_>) -> Vec<Access> {
     match action {
         Action::Write(write) => {

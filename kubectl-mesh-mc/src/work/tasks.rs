@@ -1,4 +1,4 @@
-//! What the steps of this plugin consist of besides writes: what is waited for, what is done, and what they make for each other.
+//! The waits and tasks of this plugin's steps, and what they make for each other.
 
 use std::any::TypeId;
 use std::collections::BTreeMap;
@@ -19,24 +19,24 @@ pub struct Work;
 
 /// A plan's steps.
 pub type Steps = steps::Steps<Work>;
-/// One of them.
+/// A step of a plan.
 pub type Step = steps::Step<Work>;
-/// What one does.
+/// What a step does.
 pub type Action = steps::Action<Work>;
 
 /// Something to wait for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Wait {
-    /// The CNI plugin that was asked for is the one that runs.
+    /// The requested CNI plugin is the one that runs.
     Cni,
-    /// The control plane that was asked for is the one that runs.
+    /// The requested control plane is the one that runs.
     ControlPlane {
         /// Name of the resource `Istio`.
         name: String,
     },
-    /// A pod that is created now comes back injected: earlier a gateway's pod would never recover.
+    /// A pod created now is injected: a gateway's pod created earlier would never recover.
     Injection {
-        /// The revision that injects, where it is not the default one.
+        /// The revision that injects, unless it is the default one.
         revision: Option<String>,
     },
     /// The gateway's Deployment is available.
@@ -72,14 +72,14 @@ pub enum Task {
         /// Peers and the addresses to try.
         peers: Vec<PeerAddresses>,
     },
-    /// Settles, when every peer has proved them, which address each cluster is reached at. Makes [`Settled`].
+    /// Settles the address at which each cluster is reached, once every peer has tried them. Makes [`Settled`].
     SettleAddresses {
         /// The clusters whose address is wanted, and by whom.
         wanted: Vec<WantedAddress>,
-        /// What came of the proofs, by the cluster that proved; nothing without probes.
+        /// The results, by the cluster that tried; empty without probes.
         proofs: Vec<(ClusterName, Made<Tries>)>,
     },
-    /// Makes a key for what the CA folder lacks: it takes a second of computing, which the probes' way to their images hides.
+    /// Makes a key for what the CA folder lacks: a second of computing, hidden behind the pull of the probes' images.
     /// Makes a [`NewKey`].
     MakeKey {
         /// Kind and size of the key.
@@ -94,16 +94,16 @@ pub enum Task {
     },
     /// Makes this cluster's intermediate, signed by the root, and keeps it in the CA folder. Makes an [`Issued`].
     IssueIntermediate {
-        /// The root; none for the one that the CA folder has.
+        /// The root; none for the CA folder's.
         root: Option<Made<Root>>,
-        /// Its key; none where the CA folder has the intermediate already.
+        /// Its key; none if the CA folder already has the intermediate.
         key: Option<Made<NewKey>>,
         /// Kind and size of the key.
         algorithm: KeyAlgorithm,
         /// UID of the cluster's kube-system namespace, which the CA folder records.
         uid: String,
     },
-    /// Creates the Secret `cacerts`; one that stands is never touched.
+    /// Creates the Secret `cacerts`; an existing one is never touched.
     CreateCacerts {
         /// The intermediate in it.
         intermediate: Made<Issued>,
@@ -159,7 +159,7 @@ pub struct PeerAddresses {
 pub struct WantedAddress {
     /// The cluster that is to be reached.
     pub cluster: ClusterName,
-    /// Who must reach it.
+    /// The clusters that must reach it.
     pub by: Vec<ClusterName>,
     /// Where it may be reached.
     pub addresses: Vec<ApiAddress>,
@@ -177,11 +177,11 @@ pub struct PeerAccess {
 /// The namespace of a probe that runs.
 pub struct Probe(pub String);
 
-/// The addresses of peers that a cluster's probe tried, and what came of each.
+/// The addresses of peers that a cluster's probe tried, and the result of each.
 pub struct Tries(pub Vec<(ClusterName, Tried)>);
 
 impl Tries {
-    /// Those of one peer.
+    /// The tries of one peer's addresses.
     pub fn of<'a>(&'a self, peer: &'a ClusterName) -> impl Iterator<Item = &'a Tried> {
         self.0.iter().filter(move |(of, _)| of == peer).map(|(_, tried)| tried)
     }
@@ -192,7 +192,7 @@ impl Tries {
 pub struct Tried {
     /// The address.
     pub address: ApiAddress,
-    /// Why it failed, where it did.
+    /// Why it failed, if it did.
     pub fault: Option<String>,
 }
 
@@ -212,7 +212,7 @@ impl NewKey {
         Self(Mutex::new(Some(key)))
     }
 
-    /// The key, to whoever asks first.
+    /// The key, for the first caller only.
     pub fn take(&self) -> Option<PrivateKey> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -231,7 +231,7 @@ pub enum Phase {
     Gateway,
     /// Remote secrets.
     Access,
-    /// What was built is asked whether it works.
+    /// Whether what was built works.
     Verify,
 }
 
@@ -240,7 +240,7 @@ impl Phase {
     pub const ALL: [Self; 6] =
         [Self::Probe, Self::Trust, Self::ControlPlane, Self::Gateway, Self::Access, Self::Verify];
 
-    /// As a person reads it.
+    /// Its name in texts.
     pub fn name(self) -> &'static str {
         match self {
             Self::Probe => "probe",

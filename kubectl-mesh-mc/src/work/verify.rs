@@ -1,4 +1,4 @@
-//! Asks what was built whether it works.
+//! Verifies that the mesh works.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::environment::{Environment, MemberCluster};
 use super::remote_access::ask;
 use super::tasks::{GatewayAddresses, Probe};
 
-/// How often istiod is asked while it still gathers.
+/// The pause before istiod or a gateway is asked again.
 const PAUSE: Duration = Duration::from_millis(150);
 
 /// Peers, and where their gateways are.
@@ -38,7 +38,7 @@ pub(super) async fn discovery(
             return Err(Error::failed(format!("the control plane of {name} does not see every peer"))
                 .at(format!("context {}, istiod in {system_namespace}", member.cluster.context))
                 .because(missing)
-                .fix("look into istiod's log for the peer's name, then run the join again"));
+                .fix("search istiod's log for the peer's name, then run the join again"));
         }
         tokio::time::sleep(PAUSE).await;
     }
@@ -68,16 +68,16 @@ fn first_missing(environment: &Environment, replicas: &[Replica], peers: Peers<'
     Ok(None)
 }
 
-/// The names among a gateway's addresses: istiod knows a gateway that has one only once it has resolved it, by the name service
-/// of its own pod (istio/istio pilot/pkg/model/network.go).
+/// Names the host names among a gateway's addresses: istiod knows such a gateway only once it has resolved them,
+/// through its own pod's DNS (istio/istio pilot/pkg/model/network.go).
 fn to_resolve(addresses: &[String]) -> String {
     let names: Vec<&str> =
         addresses.iter().map(String::as_str).filter(|address| address.parse::<IpAddr>().is_err()).collect();
-    if names.is_empty() { String::new() } else { format!(", and has to resolve {} for it", names.join(", ")) }
+    if names.is_empty() { String::new() } else { format!(", and has to resolve {} first", names.join(", ")) }
 }
 
-/// Asks each peer's gateway for its health from this cluster's network. Before anything is exposed 15443 is refused and that
-/// is right; 15021 answers.
+/// Asks each peer's gateway for its health from this cluster's network. Before anything is exposed, 15443
+/// refuses, as it should, and 15021 answers.
 pub(super) async fn gateways(
     environment: &Environment,
     name: &ClusterName,
@@ -124,7 +124,7 @@ pub(super) async fn gateways(
             return Err(Error::failed(format!("the gateway of {peer} does not answer from {name}"))
                 .at(format!("http://{address}:{STATUS_PORT}/healthz/ready"))
                 .because(why)
-                .fix(format!("open the way from the pods of {name} to that address: ports {STATUS_PORT} and 15443")));
+                .fix(format!("allow traffic from the pods of {name} to that address: ports {STATUS_PORT} and 15443")));
         }
         tokio::time::sleep(PAUSE).await;
     }
@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn a_gateway_that_has_a_name_is_said_to_wait_for_its_address() {
         let text = |addresses: &[&str]| to_resolve(&addresses.iter().map(ToString::to_string).collect::<Vec<_>>());
-        assert_eq!(text(&["lb.east.example.com"]), ", and has to resolve lb.east.example.com for it");
+        assert_eq!(text(&["lb.east.example.com"]), ", and has to resolve lb.east.example.com first");
         assert_eq!(text(&["10.0.0.1", "fd00::1"]), "");
     }
 }

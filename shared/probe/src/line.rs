@@ -1,13 +1,13 @@
-//! What a probe is asked and what it writes: one JSON object per line, and a last one that says how many there were.
+//! The request to a probe and its answers: one JSON object per line, and a last line with the number of answers.
 //!
-//! `kubectl exec` and its like sometimes lose output, so an answer without its end is no answer.
+//! `kubectl exec` and its like sometimes lose output, so answers without that last line are incomplete.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What a probe reads from its standard input. Credentials come this way and no other: a pod's arguments, environment
-/// and log are read by many.
+/// What a probe reads from its standard input. Credentials only come this way: a pod's arguments, environment and log
+/// are read by many.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
     /// All are tried at once.
@@ -17,13 +17,12 @@ pub struct Request {
 /// One address, and what is tried there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
-    /// Given back with the answer.
+    /// Repeated in the answer.
     pub id: String,
     /// `host:port`; an IPv6 address in brackets.
     pub address: String,
-    /// For everything together: the name's resolution, the connection and the answer.
+    /// Covers name resolution, connection and answer together.
     pub timeout_ms: u64,
-    /// What is tried.
     #[serde(flatten)]
     pub kind: Kind,
 }
@@ -34,35 +33,31 @@ pub struct Target {
 pub enum Kind {
     /// A connection is accepted.
     Tcp,
-    /// A certificate is shown that the given authorities signed for this name.
+    /// The server presents a certificate for this name, signed by one of the given authorities.
     Tls {
-        /// The authorities, and no others.
+        /// The only trusted authorities.
         ca_pem: String,
-        /// The name in the certificate, where it is not the host of the address.
+        /// The name in the certificate, if it is not the host of the address.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         server_name: Option<String>,
     },
-    /// [`Kind::Tls`], and a request is answered, with whatever status.
+    /// [`Kind::Tls`], and a request is answered, whatever the status.
     Https {
-        /// The authorities, and no others.
+        /// The only trusted authorities.
         ca_pem: String,
-        /// The name in the certificate, where it is not the host of the address.
+        /// The name in the certificate, if it is not the host of the address.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         server_name: Option<String>,
-        /// What is asked for.
         path: String,
-        /// Who asks.
+        /// Sent as `Authorization`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         bearer: Option<Bearer>,
     },
-    /// A request is answered, with whatever status.
-    Http {
-        /// What is asked for.
-        path: String,
-    },
+    /// A request is answered, whatever the status.
+    Http { path: String },
 }
 
-/// A token. It is written into a request and nowhere else.
+/// A token. It is only ever written into requests.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Bearer(String);
@@ -84,12 +79,11 @@ impl fmt::Debug for Bearer {
     }
 }
 
-/// What became of one target.
+/// The result for one target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
-    /// The target's.
+    /// The target's id.
     pub id: String,
-    /// What happened.
     #[serde(flatten)]
     pub outcome: Outcome,
 }
@@ -98,27 +92,26 @@ pub struct Answer {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
 pub enum Outcome {
-    /// As far as was asked.
+    /// It was, as far as was asked.
     Ok {
-        /// Of the answer, where a request was sent.
+        /// Status of the answer, if a request was sent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         http_status: Option<u16>,
-        /// SHA-256 of the certificate that was shown, in lower-case hexadecimal.
+        /// SHA-256 of the server's certificate, in lower-case hexadecimal.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         peer: Option<String>,
-        /// From the beginning to the answer.
+        /// Time until the answer.
         millis: u64,
     },
-    /// Not so far.
+    /// It was not, or not as far as was asked.
     Error {
-        /// Where it ended.
+        /// The step at which it failed.
         stage: Stage,
-        /// In words.
         reason: String,
     },
 }
 
-/// The steps towards an answer, in their order.
+/// The steps towards an answer, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stage {
@@ -157,17 +150,17 @@ enum Line {
     End(End),
 }
 
-/// An answer as a line, with its end.
+/// An answer as a line, with its line end.
 pub fn answer_line(answer: &Answer) -> String {
     line(&Line::Answer(answer.clone()))
 }
 
-/// The last line after so many answers, with its end.
+/// The last line after this many answers, with its line end.
 pub fn end_line(count: usize) -> String {
     line(&Line::End(End { end: true, count }))
 }
 
-/// Values of these types always serialise: they hold text and numbers only.
+/// Values of these types always serialise: they only hold text and numbers.
 fn line(line: &Line) -> String {
     let mut text = serde_json::to_string(line).unwrap_or_default();
     text.push('\n');
@@ -177,16 +170,16 @@ fn line(line: &Line) -> String {
 /// Why a probe's output cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReadError {
-    /// A line, counted from one, is none of ours.
+    /// A line is not one that a probe writes.
     Malformed {
-        /// Its number.
+        /// Its number, counted from one.
         line: usize,
     },
-    /// The last line is missing or counts otherwise: output was lost, and the probe is to be asked again.
+    /// The last line is missing or has another count: output was lost, and the probe has to be asked again.
     Incomplete {
         /// Answers that arrived.
         read: usize,
-        /// Answers that were written, where the last line says so.
+        /// Answers that were written, if the last line says so.
         written: Option<usize>,
     },
 }
@@ -194,7 +187,7 @@ pub enum ReadError {
 impl fmt::Display for ReadError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Malformed { line } => write!(formatter, "line {line} of the probe's output is no answer"),
+            Self::Malformed { line } => write!(formatter, "line {line} of the probe's output is not an answer"),
             Self::Incomplete { read, written: Some(written) } => {
                 write!(formatter, "{read} of the probe's {written} answers arrived")
             }
@@ -207,11 +200,11 @@ impl fmt::Display for ReadError {
 
 impl std::error::Error for ReadError {}
 
-/// Reads all that a probe wrote, in its order.
+/// Reads everything that a probe wrote, in order.
 ///
 /// # Errors
-/// [`ReadError`] where it is not whole. Control characters are taken out of every text: what comes from a cluster may
-/// want to write to the user's terminal.
+/// [`ReadError`] if it is malformed or incomplete. Control characters are removed from every text: whatever comes from
+/// a cluster may try to write to the user's terminal.
 pub fn read_answers(output: &str) -> Result<Vec<Answer>, ReadError> {
     let mut answers = Vec::new();
     for (at, text) in output.lines().enumerate().filter(|(_, text)| !text.trim().is_empty()) {

@@ -1,6 +1,6 @@
-//! The probe: runs in a pod, tries what it is told to on its standard input, writes what came of it.
+//! The probe: runs in a pod, tries the targets that it reads from standard input, and writes the results.
 //!
-//! `wait [--for SECONDS]` is what a pod of it does until someone asks; it ends by itself, so that a forgotten pod does.
+//! `wait [--for SECONDS]` is what its pod does until it is asked; it ends by itself, so that a forgotten pod ends too.
 //! `reach` reads a request and answers it: see the library, `mesh_probe`.
 
 use std::io::{self, Write};
@@ -40,7 +40,7 @@ fn wait(time: Duration) -> ExitCode {
 fn answer() -> ExitCode {
     let request: Request = match serde_json::from_reader(io::stdin().lock()) {
         Ok(request) => request,
-        // The error's own text may quote what was read, and that may be a token.
+        // The error's own text may quote what was read, which may be a token.
         Err(error) => {
             return refuse(&format!("no request on standard input: line {} column {}", error.line(), error.column()));
         }
@@ -54,7 +54,7 @@ fn answer() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Whoever reads has gone when this fails, and then nobody is left to tell.
+/// Ignores errors: if this fails the reader is gone, and there is no one left to tell.
 fn print(text: &str) {
     let mut output = io::stdout().lock();
     let _ = output.write_all(text.as_bytes()).and_then(|()| output.flush());
@@ -82,7 +82,7 @@ mod signals {
         unsafe { _exit(128 + number) }
     }
 
-    /// The first process of a container is ended by a signal only if it has a handler for it.
+    /// A signal ends a container's first process only if that has a handler for it.
     pub(crate) fn end_the_process() {
         // SAFETY: the handler calls only what a signal handler may.
         unsafe {

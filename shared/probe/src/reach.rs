@@ -1,4 +1,4 @@
-//! Tries targets, all at once, each within its time.
+//! Tries targets, all at once, each within its timeout.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -20,10 +20,10 @@ use crate::line::{Answer, Bearer, Kind, Outcome, Stage, Target};
 /// A status line is not longer than this.
 const STATUS_LINE: usize = 8 << 10;
 
-/// Tries every target and hands each answer over as soon as it is known; returns when all are.
+/// Tries every target and emits each answer as soon as it is known; returns when all are.
 ///
-/// A target that is still being tried when its time is over is answered with the stage it has come to: a name may take
-/// longer to resolve than anybody wants to wait, and nothing can stop that.
+/// A target that is still being tried when its time is over is answered with the stage that it has reached: a name may
+/// take longer to resolve than anyone wants to wait, and nothing can stop that.
 pub fn reach(targets: Vec<Target>, mut emit: impl FnMut(&Answer)) {
     let start = Instant::now();
     let (sender, news) = channel();
@@ -63,7 +63,7 @@ pub fn reach(targets: Vec<Target>, mut emit: impl FnMut(&Answer)) {
     }
 }
 
-/// A target without an answer so far.
+/// A target that has no answer yet.
 struct Open {
     id: String,
     timeout: Duration,
@@ -88,7 +88,7 @@ struct Progress {
 }
 
 impl Progress {
-    /// Nobody listens any more when the time is over, and that is right.
+    /// Ignores errors: when the time is over no one listens any more, as it should be.
     fn tell(&self, news: News) {
         let _ = self.sender.send((self.number, news));
     }
@@ -138,7 +138,7 @@ fn answered(target: &Target, deadline: Instant, progress: &Progress) -> Result<(
     }
 }
 
-/// The first address that takes the connection; where none does, why the last did not.
+/// Connects to the first address that accepts; if none does, returns the last one's error.
 fn connect(addresses: &[SocketAddr], deadline: Instant) -> Result<TcpStream, Failure> {
     let failed = at(Stage::Connect);
     let mut last = failed(&"the name has no address");
@@ -160,7 +160,7 @@ fn connect(addresses: &[SocketAddr], deadline: Instant) -> Result<TcpStream, Fai
     Err(last)
 }
 
-/// The host of the address, unless another name is to be in the certificate.
+/// The name expected in the certificate: `server_name`, else the host of the address.
 fn name<'a>(target: &'a Target, server_name: Option<&'a str>) -> &'a str {
     server_name.unwrap_or_else(|| host(&target.address))
 }
@@ -187,7 +187,7 @@ fn handshake(
     Ok(StreamOwned::new(tls, connection))
 }
 
-/// A client that trusts these authorities alone.
+/// A client that only trusts these authorities.
 fn trusting(ca_pem: &str) -> Result<ClientConfig, Failure> {
     let failed = at(Stage::Tls);
     let mut roots = RootCertStore::empty();
@@ -210,7 +210,7 @@ fn provider() -> CryptoProvider {
     aws_lc_rs::default_provider()
 }
 
-/// SHA-256 of the certificate that the peer showed, by the hash of a cipher suite: the probe stays small.
+/// SHA-256 of the peer's certificate, computed with the hash of a cipher suite to keep the probe small.
 fn fingerprint(connection: &ClientConnection) -> Option<String> {
     let certificate = connection.peer_certificates()?.first()?;
     let suite = aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256.tls13()?;
@@ -221,11 +221,11 @@ fn fingerprint(connection: &ClientConnection) -> Option<String> {
     }))
 }
 
-/// Sends one request and reads the status of its answer, whatever that is.
+/// Sends one request and returns the status of its answer, whatever that is.
 fn get(mut stream: impl Read + Write, host: &str, path: &str, bearer: Option<&Bearer>) -> Result<u16, Failure> {
     let failed = at(Stage::Http);
     let request = request(host, path, bearer)
-        .ok_or_else(|| failed(&"the path or the token holds a character that no request may"))?;
+        .ok_or_else(|| failed(&"the path or the token has a character that is not allowed in a request"))?;
     stream.write_all(request.as_bytes()).and_then(|()| stream.flush()).map_err(|error| failed(&error))?;
     let line = first_line(&mut stream).map_err(|error| failed(&error))?;
     status(&line).ok_or_else(|| failed(&"the answer is not HTTP"))

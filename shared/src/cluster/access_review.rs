@@ -1,4 +1,4 @@
-//! What the user may do, asked before anything is done.
+//! What the user may do, checked before anything is done.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,26 +16,25 @@ use crate::plugin::finding::codes::permissions as codes;
 /// What a command needs in one cluster, and the file that grants it.
 #[derive(Debug, Clone)]
 pub struct Needed<'a> {
-    /// The cluster.
     pub cluster: &'a Cluster,
     /// What has to be allowed there.
     pub accesses: Vec<Access>,
-    /// Where it is granted.
+    /// The file that grants it.
     pub file: RoleFile,
 }
 
-/// Makes sure that the user may do all of this, before any of it is done. `needing` is who needs it, such as `the drill`.
+/// Makes sure that the user may do all of this before any of it is done, for `needing`, such as `the drill`.
 ///
 /// # Errors
-/// A refusal with everything that is missing, and the files that grant it.
+/// A refusal with everything that is missing and the files that grant it.
 pub async fn must_be_allowed(needed: &[Needed<'_>], needing: &str) -> Result<()> {
     lacking(needed, needing).await?.map_or(Ok(()), |finding| Err(finding.into_error()))
 }
 
-/// What the user may not do of this, with everything that is missing and the files that grant it; none where all is allowed.
+/// The permissions that the user lacks, with the files that grant them; none if all is allowed.
 ///
 /// # Errors
-/// Where an API server does not answer.
+/// If an API server does not answer.
 pub async fn lacking(needed: &[Needed<'_>], needing: &str) -> Result<Option<Finding>> {
     let lacking = try_join_all(needed.iter().map(|needed| missing(needed.cluster, &needed.accesses))).await?;
     let all = needed.iter().zip(lacking).flat_map(|(needed, lacking)| {
@@ -54,7 +53,7 @@ struct Lacking<'a> {
 }
 
 fn finding(all: &[Lacking<'_>], needing: &str) -> Option<Finding> {
-    // What may not be done to any object need not be said of one of them.
+    // A permission that is missing for all objects need not be listed for one of them.
     let of_any = |one: &Lacking<'_>| {
         let access = one.access.clone().named("");
         all.iter().any(|other| other.context == one.context && other.access == access)
@@ -87,7 +86,7 @@ fn finding(all: &[Lacking<'_>], needing: &str) -> Option<Finding> {
     Some(commands.into_iter().fold(claim.fix(sentence), Finding::fix))
 }
 
-/// Those of the permissions that the user does not have, each asked once by a `SelfSubjectAccessReview`.
+/// The permissions that the user lacks, each checked once by a `SelfSubjectAccessReview`.
 async fn missing(cluster: &Cluster, wanted: &[Access]) -> Result<Vec<Access>> {
     let mut wanted = wanted.to_vec();
     wanted.sort();
@@ -114,7 +113,7 @@ fn review(access: &Access) -> Value {
 async fn is_allowed(cluster: &Cluster, access: &Access) -> Result<bool> {
     let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
     let call = Call::new(Method::POST, path.into()).with("application/json", &review(access));
-    // A review changes nothing, so that it may be sent again like a read.
+    // A review changes nothing, so it may be sent again like a read.
     let answer = cluster.must(call).await?;
     Ok(answer["status"]["allowed"].as_bool().unwrap_or(false))
 }

@@ -1,4 +1,4 @@
-//! What an API server or the way to it answers instead of what was asked, as one value, and how that becomes an error.
+//! How a request to an API server failed, as one value, and how that becomes an error.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::request::Call;
 use crate::model::kube::rbac::ASK_FOR_IT;
 use crate::plugin::error::{Error, Kind};
 
-/// Why a request was not answered as it was meant.
+/// Why a request failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Cause {
     /// No connection: refused, no route, no such name.
@@ -21,13 +21,13 @@ pub(crate) enum Cause {
     UnknownAuthority,
     /// Any other failure of TLS.
     Tls,
-    /// The credentials could not be made: a credential plugin failed, a token file is gone. With what to do.
+    /// No credentials could be obtained: a credential plugin failed, a token file is gone. Holds what to do.
     Credentials(String),
     /// The connection broke after the request may have been sent.
     Broken,
     /// The API server answered with this status.
     Status(u16),
-    /// The answer is no JSON or larger than it may be.
+    /// The answer is not JSON, or larger than it may be.
     Unreadable,
 }
 
@@ -54,7 +54,7 @@ impl Fault {
         Self { cause, reason: String::new(), message: clean(message.as_ref()), fields: Vec::new(), retry_after: None }
     }
 
-    /// The fault in an answer's body: a `Status`, or whatever stood in its place.
+    /// The fault in an answer's body: a `Status`, or whatever came in its place.
     pub(crate) fn from_answer(code: u16, body: &[u8], retry_after: Option<Duration>) -> Self {
         let status: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
         let text = |value: &Value| clean(value.as_str().unwrap_or_default());
@@ -79,8 +79,8 @@ impl Fault {
         }
     }
 
-    /// The fault of a connection, from the chain of errors that kube, hyper and rustls make. Where credentials are at fault,
-    /// nothing of that chain is shown: these say why.
+    /// The fault of a connection, from the chain of errors that kube, hyper and rustls make. If credentials are at
+    /// fault, nothing of that chain is shown: `credentials` says why.
     pub(crate) fn from_client(error: &kube::Error, credentials: &Credentials) -> Self {
         if let kube::Error::Api(status) = error {
             let body = serde_json::to_vec(status).unwrap_or_default();
@@ -95,7 +95,7 @@ impl Fault {
         let has = |needle: &str| whole.contains(needle);
         let connecting = ["client error (Connect)", "error trying to connect", "tcp connect error", "dns error"];
         let connecting = connecting.into_iter().any(has);
-        // A cluster that was made anew has an authority of the same name and another key: a bad signature, to a verifier.
+        // A recreated cluster has an authority of the same name with another key: to a verifier, a bad signature.
         let cause = if connecting && (has("UnknownIssuer") || has("BadSignature") || has("CaUsedAsEndEntity")) {
             Cause::UnknownAuthority
         } else if has("fatal alert")
@@ -125,30 +125,31 @@ impl Fault {
         self.code() == Some(403)
     }
 
-    /// Whether no credentials could be made for it.
+    /// Whether it failed for lack of credentials.
     pub(crate) fn lacks_credentials(&self) -> bool {
         matches!(self.cause, Cause::Credentials(_))
     }
 
-    /// 409 because the object stands already, as against a conflict of owners or versions.
+    /// 409 because the object already exists, as opposed to a conflict of owners or versions.
     pub(crate) fn already_exists(&self) -> bool {
         self.code() == Some(409) && self.reason == "AlreadyExists"
     }
 
-    /// Whether a read may be asked again. A server-side apply's 500 is the user's fault and never among these.
+    /// Whether a read may be tried again. A server-side apply's 500 is the user's fault and never among these.
     pub(crate) fn passes(&self) -> bool {
         matches!(self.cause, Cause::Unreachable | Cause::Broken | Cause::Status(429 | 503 | 504))
     }
 
-    /// Whether the server may have done what was asked although the answer did not arrive.
+    /// Whether the server may have done what was asked although no answer arrived.
     pub(crate) fn may_have_been_done(&self) -> bool {
         matches!(self.cause, Cause::Broken | Cause::TimedOut(_) | Cause::Unreadable | Cause::Status(503 | 504))
     }
 
-    /// Whether the server may have carried out the write, or may yet: everything but what shows that the request never reached it,
-    /// and a refusal. A 5xx that comes from storage (etcd's `request timed out`, reason `ServerTimeout`) leaves a proposal that may
-    /// still be committed; not so where a webhook failed, which is called before anything is stored (kubernetes/apiserver
-    /// pkg/admission/plugin/webhook). 408 and 499 are what proxies say of a request that they gave up.
+    /// Whether the server may have carried out the write, or still may: anything but a refusal and what shows that the
+    /// request never reached it. A 5xx that comes from storage (etcd's `request timed out`, reason `ServerTimeout`)
+    /// leaves a proposal that may still be committed; not so if a webhook failed, which is called before anything is
+    /// stored (kubernetes/apiserver pkg/admission/plugin/webhook). 408 and 499 are what proxies answer for a request
+    /// that they gave up.
     pub(crate) fn may_be_done_yet(&self) -> bool {
         match self.cause {
             Cause::TimedOut(_) | Cause::Tls | Cause::Broken | Cause::Unreadable | Cause::Status(408 | 499) => true,
@@ -157,12 +158,13 @@ impl Fault {
         }
     }
 
-    /// Whether the server surely did nothing: it was not reached, or said that there are too many requests.
+    /// Whether the server certainly did nothing: it was not reached, or said that there are too many requests.
     pub(crate) fn was_turned_away(&self) -> bool {
         matches!(self.cause, Cause::Unreachable | Cause::Status(429))
     }
 
-    /// The error for the one who meets it: what failed, why, and what to do. Whether anything was written before, the caller knows.
+    /// The error for the user: what failed, why, and what to do. Only the caller knows whether anything was written
+    /// before.
     pub(crate) fn into_error(self, cluster: &Cluster, call: &Call) -> Error {
         let place = format!("context {}{}", cluster.context, call.subject());
         let address = &cluster.server;
@@ -170,8 +172,8 @@ impl Fault {
             Cause::Unreachable => Error::failed(format!("cannot reach the API server of {}", cluster.context))
                 .at(format!("context {}, {address}", cluster.context))
                 .because(match self.message.as_str() {
-                    // What the connector says of its own limit.
-                    "deadline has elapsed" => format!("no connection came about in {}", seconds(cluster.patience)),
+                    // The connector's words for its own limit.
+                    "deadline has elapsed" => format!("no connection within {}", seconds(cluster.patience)),
                     said => said.to_owned(),
                 })
                 .fix("check that the cluster runs and that this machine can reach the address in the kubeconfig"),
@@ -182,7 +184,7 @@ impl Fault {
             ))
             .at(format!("context {}, {address}", cluster.context))
             .because(format!("{} got no answer", call.describe()))
-            .fix("check the way to the address in the kubeconfig, or give it more time: --request-timeout=30s"),
+            .fix("check the network path to the address in the kubeconfig, or allow more time: --request-timeout=30s"),
             Cause::UnknownAuthority => Error::failed(format!(
                 "the certificate of {}'s API server comes from an unknown authority",
                 cluster.context
@@ -195,24 +197,22 @@ impl Fault {
                 .because(self.message)
                 .fix("compare the address and the certificates in the kubeconfig with those of the cluster"),
             Cause::Credentials(fix) => no_credentials(&cluster.context, self.message, fix),
-            Cause::Broken => {
-                Error::failed(format!("the connection to the API server of {} broke", cluster.context))
-                    .at(place)
-                    .because(self.message)
-                    .fix("run the same command again: it goes on where it stopped")
-            }
+            Cause::Broken => Error::failed(format!("the connection to the API server of {} broke", cluster.context))
+                .at(place)
+                .because(self.message)
+                .fix("run the same command again: it continues where it stopped"),
             Cause::Unreadable => {
                 Error::failed(format!("the answer of {}'s API server cannot be read", cluster.context))
                     .at(place)
                     .because(self.message)
-                    .fix("check that the kubeconfig's address is that of an API server, with nothing before it that answers itself")
+                    .fix("check that the kubeconfig's address reaches an API server: a proxy may be answering instead")
             }
             Cause::Status(code) => self.status_error(code, cluster, call).at(place),
         }
     }
 
-    /// The error for the one who meets it on a way that is no request of ours: that of the credentials where they are at fault, else
-    /// the caller's own, which is given the cause.
+    /// The error for the user if it was not one of our requests that failed: that of the credentials if they are at
+    /// fault, else the caller's own, which gets the cause.
     pub(crate) fn or(self, cluster: &Cluster, other: impl FnOnce(String) -> Error) -> Error {
         match self.cause {
             Cause::Credentials(fix) => no_credentials(&cluster.context, self.message, fix),
@@ -220,7 +220,7 @@ impl Fault {
         }
     }
 
-    /// The fields that are wrong and why, where the API server names any. What it says of `<nil>` is about none.
+    /// The wrong fields and why, if the API server names any. A cause about `<nil>` names none.
     fn wrong_fields(&self) -> Option<String> {
         let named = self.fields.iter().filter(|field| !field.path.is_empty() && field.path != "<nil>");
         let words: Vec<String> = named.map(|field| format!("{}: {}", field.path, field.message)).collect();
@@ -238,17 +238,17 @@ impl Fault {
                 .fix(ASK_FOR_IT),
             404 => Error::failed(format!("{context} has no {}", call.object()))
                 .because(self.message)
-                .fix("check that it stands and that its kind is installed, then run the same command again"),
+                .fix("check that it exists and that its kind is installed, then run the same command again"),
             409 if self.fields.iter().any(|field| field.reason == "FieldManagerConflict") => {
                 let owners: Vec<String> =
                     self.fields.iter().map(|field| format!("{} ({})", field.path, field.message)).collect();
                 Error::failed(format!("{} in {context} is owned in part by someone else", call.object()))
                     .because(owners.join("; "))
-                    .fix("let its owner set these fields, or take them out of the owner's hands, then run the command again")
+                    .fix("let its owner set these fields, or have the owner give them up, then run the command again")
             }
             409 => Error::of(
                 Kind::Conflict,
-                format!("{} in {context} was changed by someone else meanwhile", call.object()),
+                format!("{} in {context} was changed by someone else in the meantime", call.object()),
             )
             .because(self.message)
             .fix("run the same command again"),
@@ -259,7 +259,7 @@ impl Fault {
             }
             400 | 422 => Error::failed(format!("{} is not valid in {context}", call.object()))
                 .because(self.wrong_fields().unwrap_or(self.message))
-                .fix("correct the value that is named"),
+                .fix("correct that value"),
             _ => Error::failed(format!("the API server of {context} answered {code} to {}", call.describe()))
                 .because(self.message)
                 .fix("look at the state of that API server, then run the same command again"),
@@ -267,7 +267,7 @@ impl Fault {
     }
 }
 
-/// The error of credentials that cannot be had.
+/// The error for credentials that cannot be obtained.
 pub(crate) fn no_credentials(context: &str, why: String, fix: String) -> Error {
     Error::failed(format!("no credentials for {context}"))
         .at(format!("context {context}"))
@@ -289,8 +289,8 @@ fn chain(error: &dyn std::error::Error) -> Vec<String> {
     std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect()
 }
 
-/// Text from a cluster without control characters and escape sequences, which could rewrite a terminal (CVE-2021-25743).
-/// Line ends become spaces: an error's part is one line.
+/// Text from a cluster without control characters and escape sequences, which could rewrite a terminal
+/// (CVE-2021-25743). Line ends become spaces: each part of an error is one line.
 pub fn clean(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut characters = text.chars().peekable();
@@ -305,7 +305,7 @@ pub fn clean(text: &str) -> String {
     out.trim_end().to_owned()
 }
 
-/// Every text in a value made clean, keys included.
+/// Cleans every text in a value, keys included.
 pub fn clean_value(value: &mut Value) {
     match value {
         Value::String(text)
@@ -319,7 +319,7 @@ pub fn clean_value(value: &mut Value) {
     }
 }
 
-/// As [`clean`], but lines stay lines.
+/// Like [`clean`], but keeps line ends.
 pub fn clean_lines(text: &str) -> String {
     text.split('\n').map(clean).collect::<Vec<_>>().join("\n")
 }

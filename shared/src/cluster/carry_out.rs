@@ -9,17 +9,17 @@ use crate::model::kube::kinds::Target;
 use crate::model::kube::write::Write;
 use crate::plugin::error::{Error, Kind, Result};
 
-/// Carries the write out, and returns the object that stands then; none after a deletion.
+/// Carries out the write and returns the resulting object; none after a deletion.
 ///
 /// # Errors
-/// [`Kind::Conflict`] where the precondition does not hold any more; any other where the API server refuses or does not answer.
+/// [`Kind::Conflict`] if the precondition no longer holds; any other if the API server refuses or does not answer.
 pub async fn carry_out(cluster: &Cluster, write: &Write, manager: &str) -> Result<Option<Value>> {
     match write {
         Write::Create { manifest } => match write::create(cluster, manifest, manager).await? {
             Created::New(object) => Ok(Some(object)),
-            Created::Exists => Err(Error::of(Kind::Conflict, format!("{} stands already", write.object()))
+            Created::Exists => Err(Error::of(Kind::Conflict, format!("{} already exists", write.object()))
                 .at(format!("context {}", cluster.context))
-                .because("somebody else made it meanwhile")
+                .because("someone else created it in the meantime")
                 .fix("run the same command again")),
         },
         Write::Apply { manifest } => Ok(Some(write::apply(cluster, manifest, manager).await?)),

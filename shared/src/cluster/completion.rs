@@ -1,4 +1,4 @@
-//! Answers what kubectl's helper asks while a line is typed.
+//! Answers kubectl's completion helper while a line is typed.
 
 pub mod names;
 
@@ -16,8 +16,8 @@ use crate::plugin::completion::line::{Candidate, Line, Wanted, read};
 use crate::plugin::completion::shell::Shell;
 use crate::plugin::completion::subject::{Live, Names, Subject, Tail};
 
-/// The answer for the last of these words. Where clusters do not answer it is shorter: a line that is being typed is no place for
-/// errors.
+/// The answer for the last of these words. It leaves out clusters that do not answer: a line that is being typed is no
+/// place for errors.
 ///
 /// `subject` says what the value of an argument is, `own` gives the plugin's own names ([`Names::Own`]).
 pub async fn answer(
@@ -41,7 +41,7 @@ pub async fn answer(
             }
             Some(subject) => {
                 let part = subject.part(&line.word, shell.is_none_or(Shell::completes_halves));
-                // Both halves may be of the same names, which are asked for once.
+                // Both halves may need the same names, which are asked for once.
                 let second = match part.tail {
                     Tail::Another(names) if part.names != Some(names) => Some(names),
                     _ => None,

@@ -1,4 +1,4 @@
-//! Contexts of the kubeconfig, made clients. What is wrong with one is said before any request.
+//! Clients for the kubeconfig's contexts. What is wrong with one is reported before any request.
 
 pub mod faulty_field;
 
@@ -27,7 +27,7 @@ mod unusable;
 
 pub use entries::entries;
 
-/// How to reach clusters, as kubectl's connection flags say.
+/// How to reach clusters, by kubectl's connection flags.
 #[derive(Debug, Clone, Default)]
 pub struct Connection {
     /// `--kubeconfig`; else `$KUBECONFIG`, else `~/.kube/config`.
@@ -44,31 +44,31 @@ pub struct Connection {
     pub request_timeout: Option<Duration>,
     /// `--insecure-skip-tls-verify`.
     pub insecure_skip_tls_verify: bool,
-    /// `kubectl-mesh-mc/VERSION`; stands in the clusters' audit logs.
+    /// `kubectl-mesh-mc/VERSION`; appears in the clusters' audit logs.
     pub user_agent: String,
 }
 
-/// One cluster that may be asked and changed. Cheap to clone.
+/// A cluster that can be read and changed. Cheap to clone.
 #[derive(Clone)]
 pub struct Cluster {
     /// Name of the kubeconfig's context.
     pub context: String,
     /// The kubeconfig's address of the API server.
     pub server: String,
-    /// PEM of the authority that the kubeconfig gives for it; none where it gives none, does not verify, or verifies
-    /// another name than the address has: peers then could not verify it by the address alone.
+    /// PEM of the authority that the kubeconfig gives for it; none if it gives none, does not verify, or verifies
+    /// another name than that in the address: peers could not verify it by the address alone.
     pub server_ca_pem: Option<String>,
-    /// For what has no function here.
+    /// For requests that have no function here.
     pub client: Client,
-    /// What makes the credentials, and may fail again whenever they are renewed.
+    /// What makes the credentials; it may fail again whenever they are renewed.
     credentials: Credentials,
     /// `kubectl-mesh-mc/VERSION`.
     user_agent: String,
     /// The longest that one request may take.
     pub(crate) request_timeout: Duration,
-    /// The longest that a read is tried again.
+    /// How long a read is tried again.
     pub(crate) patience: Duration,
-    /// Requests that may be under way at once.
+    /// Limits the requests under way at once.
     pub(crate) lanes: Arc<Semaphore>,
 }
 
@@ -78,7 +78,7 @@ impl Cluster {
         self.user_agent.split('/').next().unwrap_or_default()
     }
 
-    /// Why a request of the client failed, in words that may be shown.
+    /// Why a request of the client failed, in words that are safe to show.
     pub(crate) fn fault(&self, error: &kube::Error) -> Fault {
         Fault::from_client(error, &self.credentials)
     }
@@ -88,8 +88,8 @@ impl Cluster {
         self.request_timeout
     }
 
-    /// A cluster that is reached by this client and by no kubeconfig. Each request may take `request_timeout`, and a read is
-    /// tried again for as long.
+    /// A cluster that is reached by this client, without a kubeconfig. Each request may take `request_timeout`, and a
+    /// read is tried again for as long.
     pub fn of_client(client: Client, context: &str, server: &str, user_agent: &str, request_timeout: Duration) -> Self {
         Self {
             context: context.to_owned(),
@@ -114,7 +114,7 @@ impl std::fmt::Debug for Cluster {
 /// Names of all contexts, in the order of the kubeconfig, and the current one.
 ///
 /// # Errors
-/// Where the kubeconfig is missing or broken.
+/// If the kubeconfig is missing or broken.
 pub fn contexts(connection: &Connection) -> Result<(Vec<String>, Option<String>)> {
     let kubeconfig = file::read(connection)?;
     Ok((kubeconfig.contexts.iter().map(|named| named.name.clone()).collect(), kubeconfig.current_context))
@@ -123,22 +123,22 @@ pub fn contexts(connection: &Connection) -> Result<(Vec<String>, Option<String>)
 /// Names of all users, in the order of the kubeconfig.
 ///
 /// # Errors
-/// Where the kubeconfig is missing or broken.
+/// If the kubeconfig is missing or broken.
 pub fn users(connection: &Connection) -> Result<Vec<String>> {
     Ok(file::read(connection)?.auth_infos.into_iter().map(|named| named.name).collect())
 }
 
-/// A client for each of the contexts. Sends no request to a cluster; exec plugins of the kubeconfig are run.
+/// Returns a client for each context. Sends no request to a cluster; exec plugins of the kubeconfig are run.
 ///
 /// # Errors
-/// A usage error for a broken kubeconfig (with file and line), for a context that is not there (with those that are) and
-/// for one named twice; a refusal for a client certificate that has expired and for credentials that cannot be had.
+/// A usage error for a broken kubeconfig (with file and line), for a context that does not exist (with those that do)
+/// and for one named twice; a refusal for an expired client certificate and for credentials that cannot be obtained.
 pub async fn connect(connection: &Connection, contexts: &[String]) -> Result<Vec<Cluster>> {
     let mut seen = BTreeSet::new();
     if let Some(twice) = contexts.iter().find(|context| !seen.insert(context.as_str())) {
         return Err(Error::usage(format!("context {twice:?} is named twice"))
-            .because("a cluster has no second place in its own mesh")
-            .fix("name every context once"));
+            .because("each cluster can be named once")
+            .fix("name each context once"));
     }
     let kubeconfig = file::read(connection)?;
     for context in contexts {
@@ -160,7 +160,7 @@ async fn connect_one(connection: &Connection, kubeconfig: &Kubeconfig, context: 
     client_certificate::must_be_valid(&config.auth_info, context)?;
     let credentials = Credentials::of(&config.auth_info);
     let lacking = |Failure { why, fix }: Failure| no_credentials(context, why, fix);
-    // kube panics at a token that no header can carry.
+    // kube panics on a token that no header can carry.
     if config.auth_info.token.as_ref().is_some_and(|token| HeaderValue::try_from(token.expose_secret()).is_err()) {
         return Err(lacking(credentials.unusable_token()));
     }
@@ -179,14 +179,14 @@ async fn connect_one(connection: &Connection, kubeconfig: &Kubeconfig, context: 
     let server = without_user(config.cluster_url.to_string().trim_end_matches('/'));
     let verifiable = !config.accept_invalid_certs && config.tls_server_name.is_none();
     let server_ca_pem = config.root_cert.as_ref().filter(|_| verifiable).map(|certificates| to_pem(certificates));
-    // An exec plugin runs inside this call and may ask a person: it must not hold up the other contexts.
+    // An exec plugin runs inside this call and may prompt the user: it must not hold up the other contexts.
     let runtime = tokio::runtime::Handle::current();
     let client = tokio::task::spawn_blocking(move || {
         let _inside = runtime.enter();
         Client::try_from(config)
     })
     .await
-    // So it does at such a token of a plugin.
+    // It also panics on such a token of a plugin.
     .map_err(|_| lacking(credentials.unusable_token()))?
     .map_err(|error| match credentials.failure(&error) {
         Some(failure) => lacking(failure),
@@ -200,7 +200,7 @@ async fn connect_one(connection: &Connection, kubeconfig: &Kubeconfig, context: 
     })
 }
 
-/// An address as it may be shown: without a user and password before the host.
+/// An address that is safe to show: without a user and password before the host.
 fn without_user(address: &str) -> String {
     let (scheme, rest) = address.split_once("://").map_or((None, address), |(scheme, rest)| (Some(scheme), rest));
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));

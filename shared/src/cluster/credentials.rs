@@ -1,8 +1,8 @@
-//! Where the credentials of a context come from, by names alone, and what is said when they cannot be had.
+//! Where the credentials of a context come from, by names alone, and what is reported when they cannot be obtained.
 //!
-//! kube's own words of such a failure quote the plugin's environment, its arguments and what it wrote to stdout (kube-client
-//! `client/auth/mod.rs`), and each of them holds secrets by design. So no word of kube's is passed on: sentences are made here, of
-//! the command's name, how it ended, and the first line of its stderr.
+//! kube's own words for such a failure quote the plugin's environment, its arguments and its stdout (kube-client
+//! `client/auth/mod.rs`), and each of them holds secrets by design. So none of kube's words are passed on: sentences
+//! are made here from the command's name, how it ended, and the first line of its stderr.
 
 use std::error::Error as StdError;
 use std::io::ErrorKind;
@@ -13,12 +13,12 @@ use kube::client::AuthError;
 use kube::config::{AuthInfo, ExecConfig, ExecInteractiveMode};
 
 use super::api_fault::{clean, clean_lines};
-/// So many characters of a line of a plugin's stderr are shown.
+/// How many characters of a line of a plugin's stderr are shown.
 const LONGEST_LINE: usize = 300;
-/// The longest hint of how to install a plugin that is shown, in lines.
+/// How many lines of a plugin's install hint are shown.
 const LONGEST_HINT: usize = 8;
 
-/// What the kubeconfig says makes a context's credentials. It holds no value that may be secret.
+/// What makes a context's credentials, according to the kubeconfig. Holds no value that may be secret.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) enum Credentials {
     /// Values in the kubeconfig, or files that it names.
@@ -28,7 +28,7 @@ pub(crate) enum Credentials {
     Plugin {
         /// `command`, as far as it is a name.
         command: String,
-        /// Whether what it says went to the terminal, and was not captured.
+        /// Whether its output went to the terminal and was not captured.
         is_interactive: bool,
         /// `installHint`.
         install_hint: Option<String>,
@@ -47,7 +47,7 @@ pub(crate) enum Credentials {
 pub(crate) struct Failure {
     /// One line.
     pub(crate) why: String,
-    /// A sentence, and further lines where somebody else gave some.
+    /// A sentence, and further lines if they are someone else's.
     pub(crate) fix: String,
 }
 
@@ -80,49 +80,49 @@ impl Credentials {
         }
     }
 
-    /// Why there are no credentials, where that is what an error comes from, however deep in it.
+    /// Why there are no credentials, if that is what caused an error, however deep in it.
     pub(crate) fn failure(&self, error: &(dyn StdError + 'static)) -> Option<Failure> {
         find(error).map(|error| self.explain(error))
     }
 
-    /// A sentence for each error, without any text of kube's but what the operating system says.
+    /// A sentence for each error, without any of kube's text except what the operating system says.
     fn explain(&self, error: &AuthError) -> Failure {
         let who = self.who();
         let entry = self.entry();
-        let hidden = "which is not shown, since it may hold a token";
+        let hidden = "not shown, since it may hold a token";
         match error {
             AuthError::AuthExecRun { out, .. } => self.ended(out.status, &out.stderr),
             AuthError::AuthExecStart(error) => {
                 Failure::new(format!("{who} cannot be started: {error}"), self.installing(error.kind()))
             }
             AuthError::AuthExecParse(_) => Failure::new(
-                format!("{who} answered with something, {hidden}, that is no ExecCredential"),
+                format!("{who} gave an answer that is not an ExecCredential ({hidden})"),
                 format!("correct {entry}: the command, its arguments or its apiVersion"),
             ),
             AuthError::ParseTokenKey(_) => Failure::new(
-                format!("{who} answered with something, {hidden}, that is no JSON"),
+                format!("{who} gave an answer that is not JSON ({hidden})"),
                 format!("correct {entry}: cmd-path, cmd-args or token-key"),
             ),
             AuthError::ExecPluginFailed => {
                 Failure::new(format!("{who} answered without credentials (status)"), "log in again")
             }
             AuthError::UnrefreshableTokenResponse => Failure::new(
-                format!("the token has ended, and {who} gave none that can be used in its place"),
+                format!("the token has expired, and {who} gave no usable one in its place"),
                 "log in again",
             ),
             AuthError::MalformedTokenExpirationDate(_) => Failure::new(
-                format!("{who} gave a token with an end that is no time"),
+                format!("{who} gave a token whose expiry is not a time"),
                 format!("update it, or correct {entry}"),
             ),
             AuthError::AuthExecSerialize(_) => Failure::new(
-                format!("what {who} is to be told of the cluster cannot be written down"),
-                format!("take provideClusterInfo out of {entry}"),
+                format!("the cluster information for {who} cannot be serialized"),
+                format!("remove provideClusterInfo from {entry}"),
             ),
             AuthError::AuthExec(_) => self.not_supported(),
             AuthError::MissingCommand => Failure::new(format!("{entry} names no command"), format!("correct {entry}")),
             AuthError::ExecMissingClusterInfo => Failure::new(
-                format!("{who} is to be told of the cluster, and the kubeconfig has no such cluster"),
-                format!("take provideClusterInfo out of {entry}"),
+                format!("{who} wants cluster information, and the kubeconfig has no such cluster"),
+                format!("remove provideClusterInfo from {entry}"),
             ),
             AuthError::ReadTokenFile(error, _) => Failure::new(
                 format!("the file that tokenFile names cannot be read: {error}"),
@@ -134,13 +134,13 @@ impl Credentials {
             ),
             AuthError::InvalidBearerToken(_) => self.unusable_token(),
             AuthError::NoValidNativeRootCA(error) => Failure::new(
-                format!("this machine has no list of authorities that can be read: {error}"),
+                format!("the certificate authorities of this machine cannot be read: {error}"),
                 "put the authority of this API server into the kubeconfig (certificate-authority-data)",
             ),
         }
     }
 
-    /// A token that cannot stand in a header.
+    /// A token that cannot be sent in a header.
     pub(crate) fn unusable_token(&self) -> Failure {
         let (whose, fix) = match self {
             Self::Values => {
@@ -160,13 +160,13 @@ impl Credentials {
         let who = self.who();
         let why = match (first_line(stderr), self) {
             (Some(said), _) => format!("{who} {how}: {said}"),
-            (None, Self::Plugin { is_interactive: true, .. }) => format!("{who} {how}; what it said stands above"),
+            (None, Self::Plugin { is_interactive: true, .. }) => format!("{who} {how}; its output is above"),
             (None, _) => format!("{who} {how} and said nothing"),
         };
         let fix = if status.code().is_some() {
             format!("log in again, or correct {}", self.entry())
         } else {
-            "look for what ended it, then run the same command again".into()
+            "find out what ended it, then run the same command again".into()
         };
         Failure::new(why, fix)
     }
@@ -177,12 +177,12 @@ impl Credentials {
                 let lines: Vec<&str> = hint.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
                 format!("install it: {}", lines[..lines.len().min(LONGEST_HINT)].join("\n"))
             }
-            (ErrorKind::NotFound, _) => format!("install it, have its folder in PATH, or correct {}", self.entry()),
-            _ => format!("see that you may run it, or correct {}", self.entry()),
+            (ErrorKind::NotFound, _) => format!("install it, add its folder to PATH, or correct {}", self.entry()),
+            _ => format!("check that you may run it, or correct {}", self.entry()),
         }
     }
 
-    /// What kube says in text of its own: kinds of credentials that it does not make, and answers of gcp's command.
+    /// What kube only says in text: kinds of credentials that it does not support, and answers of gcp's command.
     fn not_supported(&self) -> Failure {
         match self {
             Self::Provider { name, command: Some(_) } if name == "gcp" => Failure::new(
@@ -194,7 +194,7 @@ impl Credentials {
             }
             Self::Provider { name, .. } => Failure::new(
                 format!("the auth-provider {name} of the kubeconfig is not supported"),
-                "have a credential plugin in its place (exec), as kubectl wants it too",
+                "use a credential plugin instead (exec), as kubectl requires too",
             ),
             _ => Failure::new(format!("{} could not be run", self.who()), "run the same command again"),
         }
@@ -220,14 +220,14 @@ impl Credentials {
     }
 }
 
-/// The error of credentials in a chain: where they are renewed in the middle of a run, tower and hyper are around it.
+/// The credential error in a chain: if credentials are renewed in the middle of a run, tower and hyper wrap it.
 fn find<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a AuthError> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(found) = error.downcast_ref::<AuthError>() {
             return Some(found);
         }
-        // The source of an I/O error is that of what it holds: what it holds itself would be passed by.
+        // The source of an I/O error is that of what it holds: what it holds itself would be skipped.
         next = match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
             Some(inner) => Some(inner),
             None => error.source(),
@@ -236,7 +236,7 @@ fn find<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a AuthError> {
     None
 }
 
-/// The name in a `command`. Where somebody has put arguments into it as well, they may hold a secret.
+/// The name in a `command`. Arguments that someone put there as well are left out: they may hold a secret.
 fn name_of(command: &str) -> String {
     let command = clean(command);
     match command.split_once(char::is_whitespace) {
@@ -245,7 +245,7 @@ fn name_of(command: &str) -> String {
     }
 }
 
-/// The first line that says something.
+/// The first line that is not blank.
 fn first_line(stderr: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(stderr);
     let line = text.split(['\n', '\r']).map(clean).find(|line| !line.trim().is_empty())?;

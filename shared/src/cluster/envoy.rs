@@ -1,5 +1,5 @@
-//! What a pod's Envoy counts per host of one of its clusters, read from its admin port by port-forward: it answers loopback
-//! alone, and a port-forward comes from there.
+//! What a pod's Envoy counts per host of one of its clusters, read from its admin port by port-forward: the port only
+//! answers loopback, and a port-forward comes from there.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::plugin::error::{Error, Result};
 
 /// Istio's admin port of a sidecar (istio/istio pkg/model/proxy.go, `proxyAdminPort`).
 const PORT: u16 = 15000;
-/// A proxy with thousands of clusters is below.
+/// A proxy with thousands of clusters stays below this.
 const LARGEST_ANSWER: usize = 64 << 20;
 
 /// A connection to the admin port of one pod's proxy.
@@ -30,12 +30,12 @@ pub struct ProxyStats {
     place: String,
 }
 
-/// One host of a cluster, as Envoy counts. Counters are attempts, and begin anew with a host that comes back.
+/// One host of a cluster, as Envoy counts. Counters are attempts, and start from zero for a host that comes back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Host {
     /// `address:port`.
     pub address: String,
-    /// Region of its locality; empty where it has none.
+    /// Region of its locality; empty if it has none.
     pub region: String,
     /// 0 is preferred.
     pub priority: u32,
@@ -91,7 +91,7 @@ struct SocketAddress {
 #[derive(Deserialize)]
 struct Stat {
     name: String,
-    /// A 64-bit number is text in protobuf's JSON; zero is left out.
+    /// protobuf's JSON writes a 64-bit number as text and leaves out zero.
     #[serde(default)]
     value: Option<String>,
 }
@@ -108,18 +108,18 @@ struct Locality {
     region: String,
 }
 
-/// What to do where the proxy does not answer.
+/// What to do if the proxy does not answer.
 const LOOK: &str = "look at the log of that pod's container istio-proxy, then run the same command again";
 
 impl ProxyStats {
     /// Connects to the proxy of a pod.
     ///
     /// # Errors
-    /// Where the pod cannot be reached by port-forward.
+    /// If the pod cannot be reached by port-forward.
     pub async fn connect(cluster: &Cluster, namespace: &str, pod: &str) -> Result<Self> {
         let place = place(cluster, &format!("pod {namespace}/{pod}, port {PORT}"));
         let failed =
-            |why: String| Error::failed("the client's proxy cannot be asked").at(&place).because(why).fix(LOOK);
+            |why: String| Error::failed("cannot connect to the client's proxy").at(&place).because(why).fix(LOOK);
         let connecting = async {
             let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), namespace);
             let forwarder = pods.portforward(pod, &[PORT]).await;
@@ -138,17 +138,17 @@ impl ProxyStats {
         Ok(Self { sender, limit: cluster.request_timeout, place })
     }
 
-    /// The hosts of a cluster, such as `outbound|5000||helloworld.sample.svc.cluster.local`; none where the proxy does not
+    /// The hosts of a cluster, such as `outbound|5000||helloworld.sample.svc.cluster.local`; none if the proxy does not
     /// know it.
     ///
     /// # Errors
-    /// Where the proxy does not answer, or not in Envoy's form.
+    /// If the proxy does not answer, or not in Envoy's form.
     pub async fn hosts(&mut self, envoy_cluster: &str) -> Result<Vec<Host>> {
         let answer = timeout(self.limit, self.ask("/clusters?format=json")).await;
         let answer = answer.unwrap_or_else(|_| Err("it took too long".into()));
         answer
             .and_then(|bytes| hosts_of(&bytes, envoy_cluster))
-            .map_err(|why| Error::failed("the client's proxy does not tell its counters").at(&self.place).because(why))
+            .map_err(|why| Error::failed("cannot read the counters of the client's proxy").at(&self.place).because(why))
             .map_err(|draft| draft.fix(LOOK))
     }
 

@@ -17,7 +17,7 @@ use crate::plugin::error::{Error, Result};
 /// More output than any command of ours writes.
 const LARGEST_OUTPUT: u64 = 4 << 20;
 
-/// How long a command that is left may take to see that its stdin has ended.
+/// How long a command that we leave may take to notice that its stdin has ended.
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// What runs where.
@@ -25,20 +25,18 @@ const FAREWELL: Duration = Duration::from_secs(2);
 pub struct Command<'a> {
     /// Namespace of the pod.
     pub namespace: &'a str,
-    /// The pod.
     pub pod: &'a str,
-    /// The container.
     pub container: &'a str,
-    /// Program and arguments. They are seen by many: no credential belongs here.
+    /// Program and arguments. Many can see them: no credential belongs here.
     pub argv: &'a [&'a str],
 }
 
-/// Runs the command, writes `stdin` to it, and gives what it wrote, cleaned of control characters but for its lines.
+/// Runs the command, writes `stdin` to it, and returns its output without control characters other than line ends.
 ///
-/// An exec sometimes drops output: whoever needs all of it looks for an end that the command itself writes.
+/// An exec sometimes drops output: a caller that needs all of it looks for an end that the command itself writes.
 ///
 /// # Errors
-/// Where the command cannot be started, ends with another code than 0 (with what it wrote to stderr), or the deadline
+/// If the command cannot be started, ends with another code than 0 (with what it wrote to stderr), or the deadline
 /// passes.
 pub async fn run(cluster: &Cluster, command: &Command<'_>, stdin: &[u8], deadline: Instant) -> Result<String> {
     let name = command.argv.join(" ");
@@ -52,23 +50,23 @@ pub async fn run(cluster: &Cluster, command: &Command<'_>, stdin: &[u8], deadlin
     }
 }
 
-/// A piece of what a command that still runs has written, or its end.
+/// Output of a running command, or its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
-    /// From its standard output, as it is: whoever shows it cleans it.
+    /// Its standard output, as it is: clean it before showing it.
     Out(Vec<u8>),
-    /// From its standard error.
+    /// Its standard error.
     Err(Vec<u8>),
     /// It ended, with code 0 or with what the container's runtime says of it; or the connection to it did.
     Ended(Result<(), String>),
 }
 
-/// Starts a command and gives what it writes as it arrives, each piece with the moment of its arrival. The last piece is its
-/// end. Its stdin stays open for as long as the receiver lives, and no longer, whatever ends this process: a command that looks
-/// at it can end with us. Another runs on to its own end.
+/// Starts a command and returns its output as it arrives, each piece with its time of arrival. The last piece is its
+/// end. Its stdin stays open for exactly as long as the receiver lives, whatever ends this process: a command that
+/// looks at it can end with us. Any other runs on to its own end.
 ///
 /// # Errors
-/// Where the command cannot be started.
+/// If the command cannot be started.
 pub async fn start(cluster: &Cluster, command: &Command<'_>) -> Result<mpsc::Receiver<(Instant, Output)>> {
     let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), command.namespace);
     let params = AttachParams::default().container(command.container).stdin(true).stdout(true).stderr(true);
@@ -112,7 +110,7 @@ pub async fn start(cluster: &Cluster, command: &Command<'_>) -> Result<mpsc::Rec
     Ok(receiver)
 }
 
-/// What to do where a command does not run.
+/// What to do if a command does not run.
 fn look_at(cluster: &Cluster, command: &Command<'_>) -> String {
     let Command { namespace, pod, .. } = command;
     format!(
@@ -158,7 +156,7 @@ async fn attempt(
         Some(status) => status.await,
         None => None,
     };
-    // What may be left of the connection says nothing more.
+    // Anything left of the connection says nothing more.
     process.abort();
     match status {
         Some(status) if status.status.as_deref() == Some("Success") => Ok(clean_lines(&output)),

@@ -1,4 +1,4 @@
-//! istiod's own debug port, reached by port-forward: it answers loopback alone, and a port-forward comes from there.
+//! istiod's debug port, reached by port-forward: it only answers loopback, and a port-forward comes from there.
 
 use futures::future::try_join_all;
 use k8s_openapi::api::core::v1::Pod;
@@ -18,7 +18,7 @@ use crate::plugin::error::{Error, Result};
 
 /// istiod's monitoring port, which serves /debug as well (istio/istio pilot/pkg/bootstrap/server.go, `monitoringMux`).
 const PORT: u16 = 15014;
-/// A mesh of a thousand clusters is far below.
+/// A mesh of a thousand clusters stays far below this.
 const LARGEST_ANSWER: usize = 16 << 20;
 
 /// What one istiod replica knows of its peers.
@@ -53,7 +53,7 @@ pub struct SyncState {
 pub struct NetworkGateway {
     /// Network.
     pub network: String,
-    /// Cluster that has it, empty where it comes from `meshNetworks`.
+    /// Cluster that has it, empty if it comes from `meshNetworks`.
     #[serde(default)]
     pub cluster: String,
     /// IP, or the IPs of a host name.
@@ -63,10 +63,10 @@ pub struct NetworkGateway {
     pub port: u16,
 }
 
-/// Every Ready istiod of a namespace, asked for its clusters and networks. None is Ready: none is given.
+/// Asks every Ready istiod of a namespace for its clusters and networks. Empty if none is Ready.
 ///
 /// # Errors
-/// Where one does not answer, or not in time.
+/// If one does not answer, or not in time.
 pub async fn replicas(cluster: &Cluster, namespace: &str, deadline: Instant) -> Result<Vec<Replica>> {
     let list =
         cluster.must(Call::get(format!("/api/v1/namespaces/{namespace}/pods?labelSelector=app%3Distiod"))).await?;
@@ -77,7 +77,7 @@ pub async fn replicas(cluster: &Cluster, namespace: &str, deadline: Instant) -> 
             get(cluster, namespace, &pod, "/debug/networkz", deadline),
         )?;
         let unknown = |error: serde_json::Error| {
-            Error::failed("istiod's answer is of an unknown form")
+            Error::failed("istiod's answer has an unknown form")
                 .at(place(cluster, &format!("pod {namespace}/{pod}")))
                 .because(error.to_string())
                 .report()
@@ -102,10 +102,10 @@ fn ready_name(pod: &Value) -> Option<String> {
         .then(|| pod["metadata"]["name"].as_str().map(str::to_owned))?
 }
 
-/// What istiod's debug port answers to a GET.
+/// Returns what istiod's debug port answers to a GET.
 ///
 /// # Errors
-/// Where the pod cannot be reached or does not answer with JSON.
+/// If the pod cannot be reached or does not answer with JSON.
 pub async fn get(cluster: &Cluster, namespace: &str, pod: &str, path: &str, deadline: Instant) -> Result<Value> {
     let failed = |why: String| {
         Error::failed(format!("istiod does not answer {path}"))
@@ -131,7 +131,7 @@ async fn ask(forwarder: &mut Portforwarder, path: &str) -> Result<Value, String>
     let mut bytes = Vec::new();
     loop {
         let read = stream.read_buf(&mut bytes).await.map_err(|error| error.to_string())?;
-        // Through a port-forward the end of a connection comes a second late: whole JSON is the end as well.
+        // Through a port-forward the end of a connection comes a second late: complete JSON is the end as well.
         match body(&bytes) {
             Some(answer) => return answer,
             None if read == 0 => return Err("the connection ended before the answer did".into()),
@@ -141,7 +141,7 @@ async fn ask(forwarder: &mut Portforwarder, path: &str) -> Result<Value, String>
     }
 }
 
-/// The JSON in an HTTP answer with status 200, or what is wrong with it; none while it is not whole.
+/// The JSON in an HTTP answer with status 200, or what is wrong with it; none while it is incomplete.
 fn body(answer: &[u8]) -> Option<Result<Value, String>> {
     let end = answer.windows(4).position(|window| window == b"\r\n\r\n")?;
     let (head, body) = answer.split_at(end + 4);

@@ -15,12 +15,13 @@ use crate::model::kube::managed_by::MANAGED_BY;
 use crate::model::kube::write::Operation;
 use crate::plugin::error::{Error, Kind, Result};
 
-/// A lease that is not renewed for so long is anyone's.
+/// A lease that is not renewed for this long may be taken by anyone.
 pub const DURATION: Duration = Duration::from_secs(30);
-/// How often it is renewed. Whoever finds it expired looks again after a little more than this: a clock that is wrong then shows.
+/// How often it is renewed. Anyone who finds it expired looks again after a little more than this: a wrong clock then
+/// shows.
 pub const RENEWAL: Duration = Duration::from_secs(5);
 
-/// A lease as it stands.
+/// A lease as read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeaseSeen {
     /// `spec.holderIdentity`.
@@ -31,9 +32,7 @@ pub struct LeaseSeen {
     pub renewed: Option<Timestamp>,
     /// `spec.leaseDurationSeconds`.
     pub duration: Duration,
-    /// Of the object.
     pub uid: String,
-    /// Of the object.
     pub resource_version: String,
 }
 
@@ -59,25 +58,25 @@ impl LeaseSeen {
         !self.holder.is_empty() && until.is_ok_and(|until| now < until)
     }
 
-    /// How long ago it was taken; zero where a clock says otherwise.
+    /// How long ago it was taken; zero if the clocks say otherwise.
     pub fn age(&self, now: Timestamp) -> Duration {
         let age = self.acquired.map(|acquired| now.duration_since(acquired));
         age.and_then(|age| Duration::try_from(age).ok()).unwrap_or_default()
     }
 }
 
-/// The lease, where one stands.
+/// Returns the lease, if there is one.
 ///
 /// # Errors
-/// Where the API server does not answer, or not with the object.
+/// If the API server does not answer, or not with the object.
 pub async fn read(cluster: &Cluster, target: &Target) -> Result<Option<LeaseSeen>> {
     Ok(write::get(cluster, target).await?.as_ref().map(LeaseSeen::of))
 }
 
-/// Takes the lease: makes it, or takes over one that is expired. `about` says in an annotation what it locks.
+/// Takes the lease: creates it, or takes over an expired one. `about` is an annotation that says what it locks.
 ///
 /// # Errors
-/// A conflict that names the holder and the age of one that is alive.
+/// A conflict with the holder and the age of a lease that is alive.
 pub async fn acquire(cluster: &Cluster, target: &Target, holder: &str, about: (&str, &str)) -> Result<LeaseSeen> {
     let now = Timestamp::now();
     let manifest = json!({
@@ -101,7 +100,7 @@ pub async fn acquire(cluster: &Cluster, target: &Target, holder: &str, about: (&
         return Ok(LeaseSeen::of(&object));
     }
     let Some(seen) = read(cluster, target).await? else {
-        return Err(taken(cluster, target, "somebody", Duration::ZERO));
+        return Err(taken(cluster, target, "someone", Duration::ZERO));
     };
     if seen.is_alive(now) || is_renewed(cluster, target, &seen).await? {
         return Err(taken(cluster, target, &seen.holder, seen.age(now)));
@@ -109,10 +108,10 @@ pub async fn acquire(cluster: &Cluster, target: &Target, holder: &str, about: (&
     take_over(cluster, target, &seen, holder).await
 }
 
-/// Takes a lease over that somebody holds: nobody else may have taken it since it was seen.
+/// Takes over a lease that someone else holds, unless it was changed since it was seen.
 ///
 /// # Errors
-/// A conflict where it was changed since.
+/// A conflict if it was changed since.
 pub async fn take_over(cluster: &Cluster, target: &Target, seen: &LeaseSeen, holder: &str) -> Result<LeaseSeen> {
     let now = micro_time(Timestamp::now());
     let operations = [
@@ -125,10 +124,10 @@ pub async fn take_over(cluster: &Cluster, target: &Target, seen: &LeaseSeen, hol
     write::patch(cluster, target, None, &operations, cluster.manager()).await.map(|object| LeaseSeen::of(&object))
 }
 
-/// Renews a lease that is ours.
+/// Renews our own lease.
 ///
 /// # Errors
-/// A conflict where somebody else holds it now, and any other where the API server does not answer.
+/// A conflict if someone else holds it now, and any other if the API server does not answer.
 pub async fn renew(cluster: &Cluster, target: &Target, holder: &str) -> Result<LeaseSeen> {
     let operations = [
         Operation::Test { path: "/spec/holderIdentity".into(), value: holder.into() },
@@ -137,10 +136,10 @@ pub async fn renew(cluster: &Cluster, target: &Target, holder: &str) -> Result<L
     write::patch(cluster, target, None, &operations, cluster.manager()).await.map(|object| LeaseSeen::of(&object))
 }
 
-/// Deletes a lease that is ours; one that somebody else holds by now is left.
+/// Deletes our own lease; leaves one that someone else holds by now.
 ///
 /// # Errors
-/// Where the API server does not answer.
+/// If the API server does not answer.
 pub async fn release(cluster: &Cluster, target: &Target, holder: &str) -> Result<()> {
     match read(cluster, target).await? {
         Some(seen) if seen.holder == holder => {
@@ -153,7 +152,7 @@ pub async fn release(cluster: &Cluster, target: &Target, holder: &str) -> Result
     }
 }
 
-/// Whether somebody renews a lease that looks expired: then it is the clocks that differ.
+/// Whether someone renews a lease that looks expired: then the clocks differ.
 async fn is_renewed(cluster: &Cluster, target: &Target, seen: &LeaseSeen) -> Result<bool> {
     if seen.holder.is_empty() {
         return Ok(false);
@@ -166,7 +165,7 @@ fn taken(cluster: &Cluster, target: &Target, holder: &str, age: Duration) -> Err
     Error::of(Kind::Conflict, format!("{} is held by {holder}", target.key))
         .at(format!("context {}, {}", cluster.context, target.key))
         .because(format!("{holder} took it {} s ago and keeps renewing it", age.as_secs()))
-        .fix("let that run end, then run the same command again")
+        .fix("wait for that run to end, then run the same command again")
 }
 
 /// Kubernetes' MicroTime: RFC 3339 with exactly six digits.

@@ -1,7 +1,7 @@
-//! All that commands decide by, read from one cluster by facet: each file has the requests of one, and makes its values of the
-//! answers. Nothing is written.
+//! Everything that commands decide by, read from one cluster by facet: each file has the requests of one facet, and
+//! builds its values from the answers. Nothing is written.
 //!
-//! Asking and making values of the answers are apart, so that the second is tested on values.
+//! Requests and the building of values are kept apart, so that the latter is tested without a cluster.
 
 mod access;
 mod addresses;
@@ -45,7 +45,7 @@ use crate::plugin::error::{Kind, Result};
 pub struct Scope {
     /// Namespace of the control plane.
     pub system_namespace: String,
-    /// Objects whose live state is wanted; Sail kinds are read at the version that is served.
+    /// Objects whose live state is needed; Sail kinds are read at the served version.
     pub wanted: Vec<ObjectKey>,
 }
 
@@ -55,17 +55,17 @@ impl Default for Scope {
     }
 }
 
-/// Everything about one cluster that a join decides by, by reads alone.
+/// Everything about one cluster that a join decides by, with reads alone.
 ///
 /// # Errors
-/// Where the API server cannot be reached or does not let us read what has to be known.
+/// If the API server cannot be reached or does not let us read what has to be known.
 pub async fn observe(cluster: &Cluster, scope: &Scope) -> Result<ObservedCluster> {
     Box::pin(observe_cluster(cluster, scope)).await
 }
 
 async fn observe_cluster(cluster: &Cluster, scope: &Scope) -> Result<ObservedCluster> {
     let namespace = &scope.system_namespace;
-    // Helm's own Secrets are large and hold nothing that is wanted here.
+    // Helm's own Secrets are large and hold nothing that is needed here.
     let secrets = format!("/api/v1/namespaces/{namespace}/secrets?fieldSelector=type%21%3Dhelm.sh%2Frelease.v1");
     let (identity, platform, control_planes, secrets, trust, access, probes, others) = try_join!(
         identity::identity(cluster),
@@ -89,15 +89,15 @@ async fn observe_cluster(cluster: &Cluster, scope: &Scope) -> Result<ObservedClu
     })
 }
 
-/// What of a cluster's traffic is looked at.
+/// Which part of a cluster's traffic is read.
 #[derive(Debug, Clone)]
 pub struct TrafficScope {
     /// Namespace of istiod.
     pub system_namespace: String,
-    /// The one service that a command is about: then Services, EndpointSlices and pods of its namespace alone are read; none
-    /// for those of all namespaces.
+    /// The one service that a command is about: only the Services, EndpointSlices and pods of its namespace are read;
+    /// none for those of all namespaces.
     pub service: Option<ServiceName>,
-    /// Further namespaces whose pods are wanted, such as the client's.
+    /// Further namespaces whose pods are needed, such as the client's.
     pub namespaces: Vec<String>,
     /// Whether it matters how other networks enter.
     pub east_west: bool,
@@ -106,8 +106,8 @@ pub struct TrafficScope {
 }
 
 impl TrafficScope {
-    /// The namespaces that matter to the service, where the user may not read all: istiod's, the service's, and those that were
-    /// asked for; none where all services are wanted.
+    /// The namespaces that matter to the service, if the user may not read all: istiod's, the service's, and those that
+    /// were asked for; empty if all services are wanted.
     fn near(&self) -> BTreeSet<String> {
         let asked = self.pod_namespaces().into_iter().flatten();
         let mut near: BTreeSet<String> = asked.map(str::to_owned).collect();
@@ -117,18 +117,18 @@ impl TrafficScope {
         near
     }
 
-    /// The namespaces whose pods are read, each once; none where those of all are.
+    /// The namespaces whose pods are read, each once; none for all namespaces.
     fn pod_namespaces(&self) -> Option<BTreeSet<&str>> {
         let service = self.service.as_ref()?;
         Some(self.namespaces.iter().chain([&service.namespace]).map(String::as_str).collect())
     }
 }
 
-/// What exposure, locality and drills decide by, of one cluster. What was asked for and may not be read is unknown.
+/// What exposure, locality and drills decide by, of one cluster. A facet that is wanted and may not be read is unknown.
 ///
 /// # Errors
-/// A refusal where the cluster has no istiod in the namespace or does not serve Istio's networking API; where the API server
-/// cannot be reached or does not let us read what every command has to know.
+/// A refusal if the cluster has no istiod in the namespace or does not serve Istio's networking API; any other if the
+/// API server cannot be reached or does not let us read what every command has to know.
 pub async fn traffic(cluster: &Cluster, scope: &TrafficScope) -> Result<ObservedTraffic> {
     Box::pin(observe_traffic(cluster, scope)).await
 }
@@ -155,7 +155,7 @@ async fn observe_traffic(cluster: &Cluster, scope: &TrafficScope) -> Result<Obse
     })
 }
 
-/// A facet, if it is wanted. A right that is missing makes it unknown.
+/// A facet, if it is wanted. A missing permission makes it unknown.
 async fn facet<T>(is_wanted: bool, asked: impl Future<Output = Result<T>>) -> Result<Known<T>> {
     if !is_wanted {
         return Ok(Known::NotAsked);

@@ -1,4 +1,4 @@
-//! The pods that prove what one cluster reaches of another, and that go again.
+//! The pods that prove what one cluster reaches of another, and that are removed again.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -28,19 +28,19 @@ use crate::plugin::error::{Error, Result};
 
 const NAME: &str = "mesh-probe";
 const PREFIX: &str = "mesh-probe-";
-/// Marks namespaces of probes, whichever command made them.
+/// Marks the namespaces of probes, whichever command created them.
 const MARK: &str = "mesh-probe";
 /// The mark as a label selector in a query.
 pub(crate) const SELECTOR: &str = "mesh-probe%3Dtrue";
-/// Annotation of a probe's namespace: for how many seconds, from its making on, its run may live.
+/// Annotation of a probe's namespace: for how many seconds from its creation its run may live.
 const RUN_SECONDS: &str = "mesh-probe-run-seconds";
-/// Between a run's deadline and its end it removes its probes.
+/// How long after its deadline a run may take to remove its probes.
 const AFTER_DEADLINE: Duration = Duration::from_secs(30);
-/// A pod that everybody forgot ends by itself.
+/// A forgotten pod ends by itself after this.
 const LIFETIME_SECONDS: i64 = 1800;
-/// A pull that fails may be the registry's hiccup: it counts when it fails for this long.
+/// A failed pull may be a hiccup of the registry: it counts once it has failed for this long.
 const BEARABLE: Duration = Duration::from_secs(10);
-/// An exec sometimes drops output; the probe's own count shows it, and then it is asked again.
+/// An exec sometimes drops output; the probe's own count shows it, and the probe is asked again.
 const ATTEMPTS: usize = 3;
 
 /// What the probe's pod is made of.
@@ -48,14 +48,13 @@ const ATTEMPTS: usize = 3;
 pub struct ProbeImage {
     /// Image reference.
     pub image: String,
-    /// The Secret by which the image is pulled; the probe's namespace gets a copy of it for as long as it lives.
+    /// The Secret to pull the image with; the probe's namespace gets a copy of it for as long as it exists.
     pub pull_secret: Option<PullSecret>,
 }
 
 impl ProbeImage {
-    /// Reference of the image that is used where the user names no other, in this one place. Its tag is the version in
-    /// Cargo.toml: a release publishes it once under that, and a plugin that is packaged under another version, as in tests,
-    /// still finds it.
+    /// Reference of the default image, defined only here. Its tag is the version in Cargo.toml: a release publishes it
+    /// once under that, and a plugin that is packaged under another version, as in tests, still finds it.
     pub const DEFAULT: &str = concat!("ghcr.io/kubectl-mesh/mesh-probe:v", env!("CARGO_PKG_VERSION"));
 }
 
@@ -64,12 +63,12 @@ pub fn namespace(run_id: &str) -> String {
     format!("{PREFIX}{run_id}")
 }
 
-/// The id of the run whose probe a namespace is.
+/// The id of the run that owns this probe namespace.
 pub fn run_id(namespace: &str) -> Option<&str> {
     namespace.strip_prefix(PREFIX)
 }
 
-/// Whether a namespace is one that a probe was given.
+/// Whether a namespace was created for a probe.
 pub(crate) fn is_ours(namespace: &Value) -> bool {
     let metadata = &namespace["metadata"];
     metadata["name"].as_str().is_some_and(|name| name.starts_with(PREFIX))
@@ -77,8 +76,7 @@ pub(crate) fn is_ours(namespace: &Value) -> bool {
         && metadata["deletionTimestamp"].is_null()
 }
 
-/// Whether the run whose probe a namespace is must have ended by this time of the API server's clock, which also made the
-/// namespace's own time.
+/// Whether the run that owns this probe namespace must be over by now. Both times come from the API server's clock.
 pub(crate) fn is_over(namespace: &Value, now: Timestamp) -> bool {
     let metadata = &namespace["metadata"];
     let made: Option<Timestamp> = metadata["creationTimestamp"].as_str().and_then(|text| text.parse().ok());
@@ -87,8 +85,9 @@ pub(crate) fn is_over(namespace: &Value, now: Timestamp) -> bool {
     made.is_some_and(|made| now.duration_since(made) > lifetime)
 }
 
-/// Namespace and pod of a run's probe, in the order in which they are written; the run ends within `lifetime`. The pod is admitted under Pod Security
-/// `restricted`, runs without a token and outside the mesh: it must see what istiod sees, not what a proxy shows.
+/// Namespace and pod of a run's probe, in the order in which they are written; the run ends within `lifetime`. The pod
+/// passes Pod Security `restricted`, and runs without a token and outside the mesh: it must see what istiod sees, not
+/// what a proxy shows.
 fn manifests(run_id: &str, image: &ProbeImage, lifetime: Duration, managed_by: &str) -> [Value; 2] {
     let name = namespace(run_id);
     let labels = |more: &[(&str, &str)]| -> BTreeMap<String, String> {
@@ -125,7 +124,7 @@ fn manifests(run_id: &str, image: &ProbeImage, lifetime: Duration, managed_by: &
                 .pull_secret
                 .as_ref()
                 .map(|secret| vec![LocalObjectReference { name: secret.name.clone() }]),
-            // At the pod's level, so that whatever an admission adds has it too.
+            // At the pod's level, so that anything added at admission has it too.
             security_context: Some(PodSecurityContext {
                 run_as_non_root: Some(true),
                 seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".into(), ..SeccompProfile::default() }),
@@ -163,10 +162,11 @@ fn container(image: &str) -> Container {
     }
 }
 
-/// Writes namespace and pod, and waits until the pod runs. Gives the namespace's name.
+/// Creates namespace and pod, and waits until the pod runs. Returns the namespace's name.
 ///
 /// # Errors
-/// A pod that may not be made or cannot start (image, Pod Security, quota, no node) with the reason, or the deadline.
+/// If the pod may not be created or cannot start (image, Pod Security, quota, no node), with the reason; or the
+/// deadline.
 pub async fn start(cluster: &Cluster, run_id: &str, image: &ProbeImage, deadline: Instant) -> Result<String> {
     let lifetime = deadline.saturating_duration_since(Instant::now()) + AFTER_DEADLINE;
     let [namespace_manifest, pod_manifest] = manifests(run_id, image, lifetime, cluster.manager());
@@ -182,7 +182,7 @@ pub async fn start(cluster: &Cluster, run_id: &str, image: &ProbeImage, deadline
             .at(format!("context {}, Pod {name}/{NAME}, image {}", cluster.context, image.image))
             .because(why)
             .fix("name an image that this cluster can pull: --probe-image REFERENCE (and --image-pull-secret NAMESPACE/NAME)")
-            .fix("or go without the proof: --no-probe")
+            .fix("or skip the probe: --no-probe")
     };
     let mut stuck_since: Option<Instant> = None;
     until(
@@ -190,7 +190,7 @@ pub async fn start(cluster: &Cluster, run_id: &str, image: &ProbeImage, deadline
         &[Source::one(&target.collection()?, NAME)],
         deadline,
         |state| {
-            let Some(pod) = state[0].get(NAME) else { return Verdict::Wait("the pod is not there".into()) };
+            let Some(pod) = state[0].get(NAME) else { return Verdict::Wait("the pod does not exist yet".into()) };
             if let Some(ended) = ended(pod) {
                 return Verdict::Never(failed(ended));
             }
@@ -210,20 +210,20 @@ pub async fn start(cluster: &Cluster, run_id: &str, image: &ProbeImage, deadline
     Ok(name)
 }
 
-/// The Secret by which the probe's image is pulled, as it stands in a cluster.
+/// Returns the Secret to pull the probe's image with, from a cluster.
 ///
 /// # Errors
-/// That it is not there, and what the API server says.
+/// If it does not exist, and what the API server says.
 pub async fn pull_secret_of(cluster: &Cluster, secret: &PullSecret) -> Result<Value> {
     let PullSecret { namespace, name } = secret;
     get(cluster, &Target::new("Secret", namespace, name)?).await?.ok_or_else(|| {
-        Error::failed("the Secret by which the probe's image is pulled is not there")
+        Error::failed("the Secret to pull the probe's image with does not exist")
             .at(format!("context {}, Secret {namespace}/{name}", cluster.context))
             .fix("create it in every cluster, or leave out --image-pull-secret")
     })
 }
 
-/// Copies the Secret by which the image is pulled, with nothing of its metadata but the name.
+/// Copies the Secret to pull the image with, and of its metadata only the name.
 async fn copy_pull_secret(cluster: &Cluster, secret: &PullSecret, into: &str) -> Result<()> {
     let standing = pull_secret_of(cluster, secret).await?;
     let copy = json!({
@@ -236,7 +236,7 @@ async fn copy_pull_secret(cluster: &Cluster, secret: &PullSecret, into: &str) ->
     create(cluster, &copy, cluster.manager()).await.map(|_| ())
 }
 
-/// A namespace's first pod may come before its default account: the cluster makes that on its own, in a moment.
+/// A namespace's first pod may come before its default account, which the cluster creates by itself a moment later.
 async fn create_pod(cluster: &Cluster, manifest: &Value, deadline: Instant) -> Result<Created> {
     loop {
         match create(cluster, manifest, cluster.manager()).await {
@@ -256,7 +256,7 @@ fn runs(pod: &Value) -> bool {
     pod["status"]["containerStatuses"][0]["state"]["running"].is_object()
 }
 
-/// How a pod ended that should still run.
+/// How a pod that should still be running ended.
 fn ended(pod: &Value) -> Option<String> {
     let phase = pod["status"]["phase"].as_str().unwrap_or_default();
     if phase != "Failed" && phase != "Succeeded" {
@@ -269,10 +269,10 @@ fn ended(pod: &Value) -> Option<String> {
     Some(format!("the pod has ended: {}", if said.is_empty() { phase.to_owned() } else { said.join(": ") }))
 }
 
-/// Asks the probe in this namespace to try the targets. The request goes by stdin: it may hold a token.
+/// Has the probe in this namespace try the targets. The request goes by stdin: it may hold a token.
 ///
 /// # Errors
-/// Where the probe cannot be asked, or its output arrives incomplete again and again.
+/// If the probe cannot be asked, or its output keeps arriving incomplete.
 pub async fn reach(
     cluster: &Cluster,
     namespace: &str,
@@ -288,19 +288,19 @@ pub async fn reach(
             Ok(answers) => return Ok(answers),
             Err(_) if attempt < ATTEMPTS && Instant::now() < deadline => attempt += 1,
             Err(error) => {
-                return Err(Error::failed(format!("the probe in {} cannot be understood", cluster.context))
+                return Err(Error::failed(format!("the output of the probe in {} cannot be read", cluster.context))
                     .at(format!("context {}, Pod {namespace}/{NAME}", cluster.context))
                     .because(error.to_string())
-                    .fix("have the probe's image of this version: --probe-image IMAGE, or go without: --no-probe"));
+                    .fix("use the probe image of this version: --probe-image IMAGE, or skip the probe: --no-probe"));
             }
         }
     }
 }
 
-/// Deletes a run's probe with its namespace. One that is gone already is no failure, and its end is not waited for.
+/// Deletes a run's probe with its namespace, and does not wait for its end. One that is already gone is not an error.
 ///
 /// # Errors
-/// Where the API server does not answer, or the namespace is not a probe's.
+/// If the API server does not answer, or the namespace is not a probe's.
 pub async fn remove(cluster: &Cluster, namespace: &str) -> Result<()> {
     if !namespace.starts_with(PREFIX) {
         return Err(Error::failed(format!("namespace {namespace} is not a probe's")).report());

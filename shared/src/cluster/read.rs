@@ -1,4 +1,4 @@
-//! Objects read singly and in lists, page by page where a list is long.
+//! Objects read singly and in lists, page by page if a list is long.
 
 use serde_json::Value;
 
@@ -8,24 +8,24 @@ use super::request::{Call, JSON, METADATA_LIST, items};
 use crate::model::kube::kinds::{Target, list_path};
 use crate::plugin::error::Result;
 
-/// Objects in one answer: what kubectl asks for at once.
+/// Objects per page: as many as kubectl asks for.
 const PAGE: usize = 500;
-/// A list that changes so fast that its pages expire is given up after this many beginnings.
+/// A list that changes so fast that its pages expire is given up after being begun this often.
 const BEGINNINGS: usize = 3;
 
-/// One object, or none where it is not there.
+/// One object, or none if it does not exist.
 pub(super) async fn one(cluster: &Cluster, kind: &str, namespace: &str, name: &str) -> Result<Option<Value>> {
     let target = Target::new(kind, namespace, name)?;
     cluster.maybe(Call::get(target.path()?).about(&target)).await
 }
 
-/// All items of a list, each saying what it is.
+/// All items of a list, each with its `apiVersion` and `kind`.
 pub(super) async fn list(cluster: &Cluster, path: String, api_version: &str, kind: &str) -> Result<Vec<Value>> {
     pages(cluster, &path, JSON, api_version, kind).await.map_err(|(fault, call)| fault.into_error(cluster, &call))
 }
 
-/// All objects of a kind in a namespace, or in all of them where that is empty; those alone that have the labels. None where
-/// the cluster does not serve the kind.
+/// All objects of a kind in a namespace, or in all of them if that is empty; given labels, only those that have them.
+/// None if the cluster does not serve the kind.
 pub(super) async fn served(
     cluster: &Cluster,
     kind: &str,
@@ -40,10 +40,10 @@ pub(super) async fn served(
     }
 }
 
-/// The same of a kind that every cluster serves.
+/// The same for a kind that every cluster serves.
 ///
 /// # Errors
-/// Where the API server does not answer or does not let us read them.
+/// If the API server does not answer or does not let us read them.
 pub async fn every(cluster: &Cluster, kind: &str, namespace: &str, labels: &[(&str, &str)]) -> Result<Vec<Value>> {
     let (api_version, path) = list_path(kind, namespace)?;
     list(cluster, with_labels(&path, labels), api_version, kind).await
@@ -56,7 +56,7 @@ pub(super) async fn every_metadata(cluster: &Cluster, kind: &str) -> Result<Vec<
     all.map_err(|(fault, call)| fault.into_error(cluster, &call))
 }
 
-/// The path with a query for labels; an empty value stands for any.
+/// The path with a query for labels; an empty value matches any.
 pub(super) fn with_labels(path: &str, labels: &[(&str, &str)]) -> String {
     let one = |(key, value): &(&str, &str)| match *value {
         "" => escaped(key),
@@ -66,7 +66,7 @@ pub(super) fn with_labels(path: &str, labels: &[(&str, &str)]) -> String {
     if wanted.is_empty() { path.to_owned() } else { format!("{path}?labelSelector={}", wanted.join("%2C")) }
 }
 
-/// As it may stand in a query (RFC 3986 section 2.1).
+/// Percent-encoded for a query (RFC 3986 section 2.1).
 fn escaped(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
     text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
@@ -84,7 +84,7 @@ async fn pages(
         let call = Call::get(page(path, &next)).accepting(accept);
         let mut answer = match cluster.read(&call).await {
             Ok(answer) => answer,
-            // etcd has compacted what the pages were read from: the rest would not fit to the beginning.
+            // etcd has compacted the state that the pages were read from: the rest would not fit the beginning.
             Err(fault) if fault.code() == Some(410) && begun < BEGINNINGS => {
                 (all, next, begun) = (Vec::new(), String::new(), begun + 1);
                 continue;
@@ -99,12 +99,12 @@ async fn pages(
     }
 }
 
-/// The items of a list that only helps: absent or forbidden, there are none.
+/// The items of a list that only helps: empty if it is absent or forbidden.
 pub(super) async fn optional(cluster: &Cluster, path: String) -> Result<Vec<Value>> {
     Ok(items(cluster.if_allowed(Call::get(path)).await?))
 }
 
-/// The same with nothing but metadata.
+/// The same, with metadata only.
 pub(super) async fn metadata(cluster: &Cluster, path: String) -> Result<Vec<Value>> {
     Ok(items(cluster.if_allowed(Call::get(path).accepting(METADATA_LIST)).await?))
 }

@@ -14,13 +14,13 @@ use super::context::Cluster;
 use crate::model::kube::kinds::Target;
 use crate::plugin::error::{Error, Result};
 
-/// No answer of an API server that we ask for comes near to this.
+/// No answer of an API server that we ask for comes close to this.
 const LARGEST_ANSWER: usize = 64 << 20;
-/// A refused connection may be an API server that starts again: it is tried this often.
+/// A refused connection may be an API server that is restarting: it is tried this often.
 const CONNECTION_ATTEMPTS: u32 = 3;
 
 pub(crate) const JSON: &str = "application/json";
-/// Lists of which only the metadata is wanted.
+/// For lists of which only the metadata is needed.
 pub(crate) const METADATA_LIST: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
 /// A request before it is sent.
@@ -29,7 +29,7 @@ pub(crate) struct Call {
     method: Method,
     /// Path and query.
     path: String,
-    /// What the path is about, where it is one object.
+    /// What the path is about, if that is one object.
     target: Option<Target>,
     body: Option<Vec<u8>>,
     content_type: &'static str,
@@ -61,7 +61,7 @@ impl Call {
         self
     }
 
-    /// `, Secret istio-system/cacerts`, or nothing where no object is meant.
+    /// `, Secret istio-system/cacerts`, or nothing if no object is meant.
     pub(crate) fn subject(&self) -> String {
         self.target.as_ref().map(|target| format!(", {}", target.key)).unwrap_or_default()
     }
@@ -71,7 +71,7 @@ impl Call {
         self.target.as_ref().map_or_else(|| self.resource(), |target| target.key.to_string())
     }
 
-    /// `list secrets in istio-system`, or `get /version` of what is no resource: RBAC's own verbs.
+    /// `list secrets in istio-system`, or `get /version` for a path that is not a resource: RBAC's own verbs.
     pub(crate) fn describe(&self) -> String {
         let verb = match (&self.method, self.names_one()) {
             (&Method::GET, true) => "get",
@@ -88,7 +88,7 @@ impl Call {
         }
     }
 
-    /// The path's segments behind `/api/v1` or `/apis/<group>/<version>`; none where it names no resource.
+    /// The path's segments after `/api/v1` or `/apis/<group>/<version>`; none if it names no resource.
     fn segments(&self) -> Vec<&str> {
         let path = self.path.split('?').next().unwrap_or_default();
         let mut segments = path.split('/').filter(|part| !part.is_empty());
@@ -136,7 +136,7 @@ impl Call {
 }
 
 impl Cluster {
-    /// Asks once, within the deadline of a request: the status code and the answer.
+    /// Sends it once, within the deadline of a request: returns the status code and the answer.
     pub(crate) async fn send(&self, call: &Call) -> std::result::Result<(u16, Value), Fault> {
         match self.send_if(call, || true).await {
             Some(answer) => answer,
@@ -144,7 +144,7 @@ impl Cluster {
         }
     }
 
-    /// The same, where it may still be sent once it is this request's turn; else none.
+    /// The same, if it may still be sent when its turn comes; else none.
     pub(crate) async fn send_if(
         &self,
         call: &Call,
@@ -154,7 +154,7 @@ impl Cluster {
             Ok(request) => request,
             Err(fault) => return Some(Err(fault)),
         };
-        // Closed never: it lives as long as the cluster does.
+        // Never closed: it lives as long as the cluster does.
         let _lane = self.lanes.acquire().await;
         if !may_be_sent() {
             return None;
@@ -179,18 +179,18 @@ impl Cluster {
         if !parts.status.is_success() {
             return Err(Fault::from_answer(parts.status.as_u16(), &bytes, retry_after));
         }
-        let mut value = serde_json::from_slice(&bytes).map_err(|_| Fault::new(Cause::Unreadable, "it is no JSON"))?;
+        let mut value = serde_json::from_slice(&bytes).map_err(|_| Fault::new(Cause::Unreadable, "it is not JSON"))?;
         clean_value(&mut value);
         Ok((parts.status.as_u16(), value))
     }
 
-    /// Asks, and asks again while what is in the way may pass, within the cluster's patience. For reads alone, and for
+    /// Sends it, and again while the failure may be transient, within the cluster's patience. Only for reads, and for
     /// what may be sent twice.
     pub(crate) async fn read(&self, call: &Call) -> std::result::Result<Value, Fault> {
         self.patiently(call, Fault::passes).await.map(|(_, value)| value)
     }
 
-    /// Asks once, and again only where the server surely did nothing.
+    /// Sends it once, and again only if the server certainly did nothing.
     pub(crate) async fn write(&self, call: &Call) -> std::result::Result<(u16, Value), Fault> {
         self.patiently(call, Fault::was_turned_away).await
     }
@@ -215,7 +215,7 @@ impl Cluster {
         }
     }
 
-    /// Reads, with a failure already made an error.
+    /// Reads, and turns a failure into an error.
     pub(crate) async fn must(&self, call: Call) -> Result<Value> {
         self.read(&call).await.map_err(|fault| fault.into_error(self, &call))
     }
@@ -229,7 +229,8 @@ impl Cluster {
         }
     }
 
-    /// The API server's own clock, to the second: the header `Date` of an answer (RFC 9110 section 6.6.1), where it is told.
+    /// The API server's own clock, to the second: the header `Date` of an answer (RFC 9110 section 6.6.1), if it has
+    /// one.
     pub(crate) async fn time(&self) -> Option<Timestamp> {
         let request = Call::get("/version").request().ok()?;
         let response = timeout(self.request_timeout, self.client.send(request)).await.ok()?.ok()?;
@@ -237,7 +238,7 @@ impl Cluster {
         jiff::fmt::rfc2822::parse(date).ok().map(|date| date.timestamp())
     }
 
-    /// Reads what only helps: absent, forbidden or failing, there is nothing.
+    /// Reads what only helps: none if it is absent, forbidden or failing.
     pub(crate) async fn if_allowed(&self, call: Call) -> Result<Option<Value>> {
         match self.read(&call).await {
             Ok(value) => Ok(Some(value)),
@@ -258,12 +259,12 @@ pub(crate) fn items(list: Option<Value>) -> Vec<Value> {
     }
 }
 
-/// An error that names the cluster and an object in it.
+/// The place of an error: the cluster and an object in it.
 pub(crate) fn place(cluster: &Cluster, target: &str) -> String {
     format!("context {}, {target}", cluster.context)
 }
 
-/// What could not be done, for a path that cannot be built.
+/// The error of a path that cannot be built, with its cluster.
 pub(crate) fn at_cluster(error: Error, cluster: &Cluster) -> Error {
     if error.place.is_some() { error } else { error.at(format!("context {}", cluster.context)) }
 }

@@ -22,12 +22,12 @@ pub(super) enum Answer {
     Status(u16, Value),
     Later(u64, u16, Value),
     Break,
-    /// What rustls says of a server that ends the connection without a `close_notify`, as one that is killed does.
+    /// What rustls says if a server ends the connection without a `close_notify`, as one that is killed does.
     Cut,
     Never,
 }
 
-/// A cluster whose API server gives these answers one after the other, and what it was asked.
+/// A cluster whose API server gives these answers in turn, and what it was asked.
 pub(super) fn answering(answers: impl IntoIterator<Item = Answer>) -> (Cluster, Arc<Mutex<Vec<Asked>>>) {
     let answers = Arc::new(Mutex::new(answers.into_iter().collect::<std::collections::VecDeque<_>>()));
     let asked = Arc::new(Mutex::new(Vec::new()));

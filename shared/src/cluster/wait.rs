@@ -1,5 +1,5 @@
-//! Waiting for a named state, until a deadline that the caller hands on. Each says at the deadline what was waited for
-//! and what was seen last.
+//! Waits for a named state until the caller's deadline. At the deadline, each says what it was waiting for and what it
+//! saw last.
 
 mod control_plane;
 pub(crate) mod gateway;
@@ -21,12 +21,13 @@ use super::context::Cluster;
 use crate::plugin::error::Error;
 use crate::plugin::text::shortened;
 
-/// Told in a few words whenever what is still missing changes.
+/// Called with a few words whenever what is still missing changes.
 pub type Progress<'a> = &'a (dyn Fn(String) + Send + Sync);
 
 /// How much of what is awaited fits a line of progress, in characters.
 const ONE_LINE: usize = 80;
-/// An operator's error or a pod that cannot start counts when it lasts this long: healthy installs show both for seconds.
+
+/// An operator's error or a pod that cannot start counts if it lasts this long: healthy installs show both for seconds.
 const BEARABLE: Duration = Duration::from_secs(20);
 
 /// How long trouble has lasted without a pause.
@@ -46,7 +47,7 @@ impl Trouble {
         self.since.get_or_insert_with(Instant::now).elapsed() >= BEARABLE
     }
 
-    /// Passes words on when they are new, as much of them as one line of progress holds.
+    /// Passes words on if they are new, cut to one line of progress.
     fn tell(&mut self, words: &str, progress: Progress<'_>) {
         if self.told != words {
             words.clone_into(&mut self.told);
@@ -55,10 +56,10 @@ impl Trouble {
     }
 }
 
-/// The error of a deadline.
+/// The error at a deadline.
 fn late(cluster: &Cluster, awaited: &str, place: &str, since: Instant, last: String) -> Error {
     Error::failed(format!("{awaited} in {} took longer than {}", cluster.context, seconds(since.elapsed())))
         .at(format!("context {}, {place}", cluster.context))
         .because(last)
-        .fix("run the same command again: it goes on where it stopped; --timeout gives it more time")
+        .fix("run the same command again: it continues where it stopped; --timeout gives it more time")
 }

@@ -1,4 +1,4 @@
-//! Live state of a few objects, kept by watches, and a judgement made anew whenever one changes.
+//! Live state of a few objects, kept by watches and judged again whenever one changes.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,23 +16,23 @@ use super::context::Cluster;
 use super::request::{Call, items};
 use crate::plugin::error::{Error, Result};
 
-/// The API server ends a watch after this; it is then begun again.
+/// The API server ends a watch after this; it is then started again.
 const WATCH_SECONDS: u32 = 290;
-/// A judgement may depend on how long something lasts, so that it is made this often without any change too.
+/// A judgement may depend on how long something lasts, so it is also made this often without any change.
 const TICK: Duration = Duration::from_millis(500);
-/// What looks done is judged once more after this: the watches of several objects are not in step with each other.
+/// What looks done is judged once more after this: watches of several objects are not in step with each other.
 const SETTLE: Duration = Duration::from_millis(50);
 
-/// Where watching is not allowed and listing is, the list is read this often.
+/// If watching is forbidden and listing is allowed, the list is read this often.
 const POLL: Duration = Duration::from_millis(200);
-/// What fails again and again, such as a kind that is not served yet, is asked for at least this often.
+/// What keeps failing, such as a kind that is not served yet, is asked for at least this often.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// One collection, or one object of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Source {
     path: String,
-    /// It only helps to explain: where it may not be read, it stays empty.
+    /// It only helps to explain: if it may not be read, it stays empty.
     optional: bool,
 }
 
@@ -56,7 +56,7 @@ impl Source {
         Self { path, optional: false }
     }
 
-    /// The same, where it only helps to explain.
+    /// The same, for what only helps to explain.
     pub(crate) fn if_allowed(self) -> Self {
         Self { optional: true, ..self }
     }
@@ -68,9 +68,9 @@ impl Source {
 
 /// What a judgement says.
 pub(crate) enum Verdict<T> {
-    /// It is as it was waited for.
+    /// The awaited state is there.
     Done(T),
-    /// Not yet; in words, what is missing.
+    /// Not yet; says what is missing.
     Wait(String),
     /// It never will be.
     Never(Error),
@@ -86,7 +86,7 @@ enum Change {
     All(BTreeMap<String, Value>),
     Put(String, Value),
     Remove(String),
-    /// The source cannot be read and will not be.
+    /// The source cannot be read, and never will be.
     Refused(Fault),
 }
 
@@ -109,7 +109,7 @@ pub(crate) async fn until<T>(
     let mut state: State = vec![BTreeMap::new(); sources.len()];
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut last = String::from("nothing has been seen of it");
+    let mut last = String::from("it has not been seen");
     let mut settling: Option<Instant> = None;
     loop {
         let wake = settling.unwrap_or(deadline).min(deadline);
@@ -155,7 +155,8 @@ fn record(cluster: &Cluster, sources: &[Source], state: &mut State, index: usize
     Ok(())
 }
 
-/// Reads a source for as long as anyone listens. A broken watch is begun again: its first events are all that is there.
+/// Reads a source for as long as anyone listens. A broken watch is started again: its first events are all that there
+/// is.
 async fn follow(cluster: Cluster, index: usize, source: Source, sender: mpsc::Sender<(usize, Change)>) {
     let mut watchable = true;
     let mut pause = Pause(POLL);
@@ -169,18 +170,18 @@ async fn follow(cluster: Cluster, index: usize, source: Source, sender: mpsc::Se
         match ended {
             Err(fault) if fault.is_forbidden() && watchable => watchable = false,
             Err(fault) if fault.is_forbidden() && source.optional => return,
-            // A credential plugin may ask a person: it is not run again and again.
+            // A credential plugin may prompt the user: it is not run again and again.
             Err(fault) if fault.is_forbidden() || fault.code() == Some(401) || fault.lacks_credentials() => {
                 let _ = sender.send((index, Change::Refused(fault))).await;
                 return;
             }
-            // A watch that broke after it lived longer than any pause is no failure in a row.
+            // A watch that broke after living longer than any pause is not a failure in a row.
             ended => sleep(pause.after(ended.is_err() && begun.elapsed() < LONGEST_PAUSE)).await,
         }
     }
 }
 
-/// How long to wait before a source is read anew: each failure in a row doubles it.
+/// How long to wait before a source is read again: each failure in a row doubles it.
 struct Pause(Duration);
 
 impl Pause {

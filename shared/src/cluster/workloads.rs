@@ -1,4 +1,4 @@
-//! The workloads behind pods, found by their owners, and what else scales or keeps them.
+//! The workloads behind pods, found by their owners, and what else scales or manages them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,10 +19,10 @@ use crate::model::seen::services::PodSeen;
 use crate::model::seen::workload::{Autoscaler, Owners, Workload};
 use crate::plugin::error::{Error, Result};
 
-/// What stands behind the pods of one namespace, in the order of the names.
+/// Returns what is behind the pods of one namespace, in the order of the names.
 ///
 /// # Errors
-/// Where the API server does not answer or does not let us read the owners.
+/// If the API server does not answer or does not let us read the owners.
 pub async fn owners(cluster: &Cluster, namespace: &str, pods: &[&PodSeen]) -> Result<Owners> {
     let mut found = Owners::default();
     let mut scalable = BTreeSet::new();
@@ -66,13 +66,13 @@ pub async fn owners(cluster: &Cluster, namespace: &str, pods: &[&PodSeen]) -> Re
     Ok(found)
 }
 
-/// Which pods are a workload's: its `spec.selector` whole, `matchExpressions` too.
+/// Which pods are a workload's: its whole `spec.selector`, including `matchExpressions`.
 #[derive(Debug, Clone)]
 pub struct PodSelector(Selector);
 
 impl PodSelector {
-    /// Whether a pod of the workload's namespace with these labels is selected. An empty selector selects nothing here, as the API
-    /// server takes none from a workload.
+    /// Whether a pod of the workload's namespace with these labels is selected. An empty selector selects nothing here,
+    /// as the API server does not accept one in a workload.
     pub fn selects(&self, labels: &BTreeMap<String, String>) -> bool {
         !self.0.selects_all() && self.0.matches(labels)
     }
@@ -81,18 +81,18 @@ impl PodSelector {
 /// The pods of one workload, by its kind (`Deployment`, `StatefulSet`, `DaemonSet`, `ReplicaSet`) and name.
 ///
 /// # Errors
-/// As [`owners`]; where it is not there, or its selector cannot be read.
+/// As for [`owners`]; if it does not exist, or its selector cannot be read.
 pub async fn selector(cluster: &Cluster, kind: &str, namespace: &str, name: &str) -> Result<PodSelector> {
     let target = Target::new(kind, namespace, name)?;
     let Some(object) = get(cluster, &target).await? else {
-        // It only helps: where it may not be read, nothing is near.
+        // Only for suggestions: if it may not be read, there are none.
         let others = every(cluster, kind, namespace, &[]).await.unwrap_or_default();
         let others = others.iter().filter_map(|object| object["metadata"]["name"].as_str());
         return Err(Error::refused(format!("there is no {} in {}", target.key, cluster.context))
             .at(format!("context {}, namespace {namespace}", cluster.context))
             .meant(name, others)
             .fix(format!(
-                "see what there is: kubectl --context {} -n {namespace} get {}",
+                "list what exists: kubectl --context {} -n {namespace} get {}",
                 cluster.context,
                 target.resource()
             )));
@@ -151,8 +151,8 @@ fn autoscaler(scaler: &Value) -> Autoscaler {
     }
 }
 
-/// Who reconciles the object from elsewhere: the marks of Argo CD (docs/user-guide/resource_tracking.md) and of Flux
-/// (kustomize-controller and helm-controller label what they own).
+/// What reconciles the object from elsewhere, by the marks of Argo CD (docs/user-guide/resource_tracking.md) and of
+/// Flux (kustomize-controller and helm-controller label what they own).
 fn keeper(metadata: &Value) -> Option<String> {
     let label = |key: &str| metadata["labels"][key].as_str();
     let annotation = |key: &str| metadata["annotations"][key].as_str();
@@ -193,7 +193,7 @@ mod tests {
         assert!(selector.selects(&pod("web", "front")) && !selector.selects(&pod("web", "back")));
         let both = json!({"matchLabels": {"app": "web"}, "matchExpressions": expressions["matchExpressions"]});
         assert!(!pod_selector(&both).unwrap().selects(&pod("shop", "front")));
-        assert!(!pod_selector(&json!({})).unwrap().selects(&pod("web", "front")), "an empty one is nobody's");
+        assert!(!pod_selector(&json!({})).unwrap().selects(&pod("web", "front")), "an empty selector selects nothing");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Writing, one object at a time. A write is sent once; where its answer is lost, reading back settles what became of it.
+//! Writing, one object at a time. A write is sent once; if its answer is lost, reading back settles what became of it.
 
 use http::Method;
 use serde_json::{Value, json};
@@ -18,25 +18,26 @@ const JSON: &str = "application/json";
 /// How a create ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Created {
-    /// It is there now, made by us.
+    /// It exists now, created by us.
     New(Value),
-    /// It was there before, whoever made it: nothing was changed.
+    /// It already existed, whoever created it: nothing was changed.
     Exists,
 }
 
-/// The object as it is, or none.
+/// Returns the object, or none.
 ///
 /// # Errors
-/// Where the API server does not answer, or not with the object.
+/// If the API server does not answer, or not with the object.
 pub async fn get(cluster: &Cluster, target: &Target) -> Result<Option<Value>> {
     let path = target.path().map_err(|error| at_cluster(error, cluster))?;
     cluster.maybe(Call::get(path).about(target)).await
 }
 
-/// Server-side apply without force. Returns the whole object as the API server keeps it now: a Secret's data are in it, never print it.
+/// Server-side apply without force. Returns the whole object as the API server keeps it now: never print it, since it
+/// may hold a Secret's data.
 ///
 /// # Errors
-/// A conflict names the other manager and the fields, and has changed nothing. A value that the schema does not know
+/// A conflict names the other manager and the fields, and nothing was changed. A value that the schema does not know
 /// (HTTP 500 `failed to create typed patch object`) is the user's fault. Neither is tried again.
 pub async fn apply(cluster: &Cluster, manifest: &Value, manager: &str) -> Result<Value> {
     let target = Target::of(manifest);
@@ -54,15 +55,15 @@ pub async fn apply(cluster: &Cluster, manifest: &Value, manager: &str) -> Result
     if let Some(object) = settled(cluster, &target, manifest).await? {
         return Ok(object);
     }
-    // Nothing of it is there, and the same apply twice is the same as once.
+    // None of it is there, and applying twice is the same as once.
     let (_, object) = cluster.write(&call).await.map_err(|fault| fault.into_error(cluster, &call))?;
     Ok(object)
 }
 
-/// Creates the object, and leaves alone one that is there already.
+/// Creates the object, and leaves an existing one alone.
 ///
 /// # Errors
-/// Where the API server refuses the object or does not answer.
+/// If the API server refuses the object or does not answer.
 pub async fn create(cluster: &Cluster, manifest: &Value, manager: &str) -> Result<Created> {
     let target = Target::of(manifest);
     let call = creation(cluster, &target, manifest, manager)?;
@@ -85,13 +86,14 @@ pub(super) fn creation(cluster: &Cluster, target: &Target, manifest: &Value, man
         .with(JSON, manifest))
 }
 
-/// Asks the API server whether it would take the object, every field of it: a create that is not carried out. Server-side
-/// apply would answer an unknown field with an HTTP 500 whatever `fieldValidation` says, so that this comes first.
+/// Asks the API server whether it would accept the object, every field of it, by a create that is not carried out.
+/// Server-side apply would answer an unknown field with an HTTP 500 whatever `fieldValidation` says, so this comes
+/// first.
 ///
-/// An object that is there already, and a namespace that is not there yet, are no reason to say no.
+/// An object that already exists, and a namespace that does not exist yet, are no reason to say no.
 ///
 /// # Errors
-/// With the API server's own words where it would not.
+/// If it would not, with the API server's own words.
 pub async fn create_strict_dry_run(cluster: &Cluster, manifest: &Value, manager: &str) -> Result<()> {
     let target = Target::of(manifest);
     let collection = target.collection().map_err(|error| at_cluster(error, cluster))?;
@@ -110,10 +112,10 @@ fn lacks_namespace(fault: &Fault, target: &Target) -> bool {
     fault.is_not_found() && !target.key.namespace.is_empty() && fault.message.starts_with("namespaces ")
 }
 
-/// Carries out a JSON patch on the object or on a subresource of it, and returns what stands then.
+/// Applies a JSON patch to the object or one of its subresources, and returns the result.
 ///
 /// # Errors
-/// A conflict, with what stands instead, where a `test` among the operations does not hold, and where the object is gone;
+/// A conflict if a `test` among the operations does not hold, with the value that was found, and if the object is gone;
 /// nothing was changed then.
 pub async fn patch(
     cluster: &Cluster,
@@ -158,12 +160,12 @@ pub(super) fn patching(
     Ok((path, call))
 }
 
-/// The conflict that a refused patch means: the object is gone, or a `test` among the operations does not hold. None where it was
-/// refused for another reason. The API server answers a failed `test` and a path that leads nowhere alike, and does not say what
-/// the value is instead, so the object is read.
+/// The conflict behind a refused patch: the object is gone, or a `test` among the operations does not hold. None if it
+/// was refused for another reason. The API server gives the same answer to a failed `test` and to a path that leads
+/// nowhere, without the value that it found, so the object is read.
 ///
 /// # Errors
-/// Where the object cannot be read.
+/// If the object cannot be read.
 pub(super) async fn conflict(
     cluster: &Cluster,
     target: &Target,
@@ -174,7 +176,7 @@ pub(super) async fn conflict(
     let place = format!("context {}, {}", cluster.context, target.key);
     if fault.is_not_found() {
         return Ok(Some(
-            Error::of(Kind::Conflict, format!("{} in {} is not there any more", target.key, cluster.context))
+            Error::of(Kind::Conflict, format!("{} in {} no longer exists", target.key, cluster.context))
                 .at(place)
                 .because(fault.message.clone())
                 .fix("run the same command again"),
@@ -188,7 +190,7 @@ pub(super) async fn conflict(
     Ok(differs.map(|differs| {
         Error::of(
             Kind::Conflict,
-            format!("{} in {} was changed by someone else meanwhile", target.key, cluster.context),
+            format!("{} in {} was changed by someone else in the meantime", target.key, cluster.context),
         )
         .at(place)
         .because(differs.to_string())
@@ -196,18 +198,19 @@ pub(super) async fn conflict(
     }))
 }
 
-/// Deletes the object, only where it still has this UID. Whether it was there.
+/// Deletes the object, only if it still has this UID. Returns whether it was there.
 ///
 /// # Errors
-/// Where another object has taken its name (the UID differs), or the API server does not answer.
+/// If another object has taken its name (the UID differs), or the API server does not answer.
 pub async fn delete(cluster: &Cluster, target: &Target, uid: Option<&str>) -> Result<bool> {
     delete_unchanged(cluster, target, uid, None).await
 }
 
-/// Deletes the object, only where it still has this UID and, where one is given, this resource version. Whether it was there.
+/// Deletes the object, only if it still has this UID and, if given, this resource version. Returns whether it was
+/// there.
 ///
 /// # Errors
-/// Where another object has taken its name or somebody changed it meanwhile, or the API server does not answer.
+/// If another object has taken its name or someone changed it in the meantime, or the API server does not answer.
 pub async fn delete_unchanged(
     cluster: &Cluster,
     target: &Target,
@@ -232,7 +235,7 @@ pub async fn delete_unchanged(
     }
 }
 
-/// The live object, where all of the manifest is in it.
+/// The live object, if it has everything that the manifest has.
 async fn settled(cluster: &Cluster, target: &Target, manifest: &Value) -> Result<Option<Value>> {
     Ok(get(cluster, target).await?.filter(|live| covers(live, manifest)))
 }

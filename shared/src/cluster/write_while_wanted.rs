@@ -1,5 +1,5 @@
-//! One request for one write, and what became of it. For writes that must not be carried out once they are not wanted any more:
-//! whoever sends one decides whether another follows, and knows of each whether it may still come to be.
+//! One request for one write, and what became of it. For writes that must not be carried out once they are no longer
+//! wanted: the sender decides whether another follows, and knows of each whether it may still take effect.
 
 use std::time::Duration;
 
@@ -17,25 +17,25 @@ use crate::plugin::error::{Error, Kind, Result};
 /// What became of a write whose request was sent once.
 #[derive(Debug)]
 pub enum Sent {
-    /// It was not sent: when its turn came, it was not wanted any more.
+    /// Not sent: when its turn came, it was no longer wanted.
     Withheld,
-    /// It was carried out: what the API server answered with.
+    /// Carried out, with the API server's answer.
     Done(Value),
-    /// It was not, and will not be: it was refused, or its precondition does not hold.
+    /// Not carried out, and never will be: it was refused, or its precondition does not hold.
     Refused(Error),
-    /// It was not, and the same request may be sent again: the API server was not reached, or had too much to do and says how long
-    /// to wait, where it does.
+    /// Not carried out, and the same request may be sent again: the API server was not reached, or was too busy and may
+    /// have said how long to wait.
     TurnedAway(Error, Option<Duration>),
-    /// No answer came, or one that says nothing of it: the API server may have carried it out, and may do so yet.
+    /// No answer came, or one that does not settle it: the API server may have carried it out, or still may.
     Unknown(Error),
 }
 
-/// Sends one request for a creation or a patch, if `may_be_sent` says so when its turn comes, and returns what became of it. Nothing
-/// is sent again. A write that was refused is followed by a read, which tells what is in its way: a creation whose very object
-/// exists was carried out, since something on the way sent it twice.
+/// Sends one request for a creation or a patch, if `may_be_sent` says so when its turn comes, and returns what became
+/// of it. Nothing is sent again. A refused write is followed by a read, which finds what is in its way: a creation
+/// whose very object exists was carried out, since something on the way sent it twice.
 ///
 /// # Errors
-/// Where the write cannot be sent: its object has a kind that is not known, or it is neither a creation nor a patch.
+/// If the write cannot be sent: the kind of its object is not known, or it is neither a creation nor a patch.
 pub async fn send_once(
     cluster: &Cluster,
     write: &Write,
@@ -57,10 +57,10 @@ pub async fn send_once(
             Ok(match get(cluster, &target).await {
                 Ok(Some(live)) if covers(&live, manifest) => Sent::Done(live),
                 Ok(_) => Sent::Refused(
-                    Error::of(Kind::Conflict, format!("{} exists already", write.object()))
+                    Error::of(Kind::Conflict, format!("{} already exists", write.object()))
                         .at(format!("context {}, {}", cluster.context, target.key))
-                        .because("somebody else created it")
-                        .fix("look at it, and delete it where it is not needed"),
+                        .because("someone else created it")
+                        .fix("look at it, and delete it if it is not needed"),
                 ),
                 Err(error) => Sent::Unknown(error),
             })
@@ -75,7 +75,7 @@ pub async fn send_once(
             };
             Ok(match conflict(cluster, &target, &path, operations, &fault).await {
                 Ok(Some(conflict)) => Sent::Refused(conflict),
-                // What is in its way is not known; that it was refused is.
+                // What is in its way is unknown, but not that it was refused.
                 Ok(None) | Err(_) => failed(fault, cluster, &call),
             })
         }

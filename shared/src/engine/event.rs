@@ -1,4 +1,4 @@
-//! What happens while a plan is executed, for whoever shows or records it.
+//! What happens while a plan is executed, to be shown or recorded.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Executes a plan: every step as soon as what it needs is done. How a step is done is the caller's.
+//! Executes a plan: every step as soon as what it needs is done. The caller performs the steps.
 
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,35 +15,34 @@ use super::event::Event;
 use super::steps::{Made, Step, StepId, Steps, Vocabulary};
 use crate::plugin::error::{Error, Kind, Result};
 
-/// How long writes that are under way may still take when a run is stopped.
+/// How long writes under way may still take when a run is stopped.
 pub const GRACE: Duration = Duration::from_secs(10);
 
-/// What to do after a run that was stopped.
-const GO_ON: &str = "run the same command again: it goes on from what stands";
+/// What to do after a stopped run.
+const GO_ON: &str = "run the same command again: it continues from what exists";
 
-/// Takes in what happens.
+/// Receives what happens.
 pub type Events<'a> = &'a (dyn Fn(Event) + Send + Sync);
 
 /// What a failure means for the other steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AfterFailure {
-    /// Nothing more begins, what waits is broken off, and writes that are under way may end.
+    /// Nothing more starts, waits are broken off, and writes under way may finish.
     Stop,
-    /// All that does not need the step that failed is done as well.
+    /// Everything that does not need the failed step is still done.
     GoOn,
 }
 
-/// A step that is to be done.
+/// A step to perform.
 pub struct Doing<'a, V: Vocabulary> {
-    /// The step.
     pub step: &'a Step<V>,
-    /// What it takes of other steps.
+    /// What it takes from other steps.
     pub given: Given,
-    /// To be told in a few words what it waits for now.
+    /// Called with a few words about what it waits for now.
     pub progress: &'a (dyn Fn(String) + Send + Sync),
 }
 
-/// What other steps made, for the one that named them.
+/// What other steps made, for the steps that name them.
 #[derive(Default)]
 pub struct Given(BTreeMap<StepId, Product>);
 
@@ -53,18 +52,18 @@ impl Given {
     /// What that step made.
     ///
     /// # Errors
-    /// A fault of this program: the step is not among those that this one names, or was performed without making what its plan says.
+    /// A bug: the step is not among those that this one names, or was performed without making what its plan says.
     pub fn of<T: Send + Sync + 'static>(&self, made: Made<T>) -> Result<Arc<T>> {
         let product = self.0.get(&made.by()).cloned();
         product.and_then(|product| product.downcast().ok()).ok_or_else(|| {
-            Error::failed("a step lacks what another was to make")
-                .because(format!("{made:?} is no {}", std::any::type_name::<T>()))
+            Error::failed("a step lacks what another should have made")
+                .because(format!("{made:?} is not a {}", std::any::type_name::<T>()))
                 .report()
         })
     }
 }
 
-/// What doing a step came to.
+/// The result of performing a step.
 #[derive(Default)]
 pub struct Done {
     wrote: bool,
@@ -72,7 +71,7 @@ pub struct Done {
 }
 
 impl Done {
-    /// Something stands now that did not stand before.
+    /// Something exists now that did not exist before.
     pub fn wrote() -> Self {
         Self { wrote: true, made: None }
     }
@@ -82,7 +81,7 @@ impl Done {
         Self { wrote: false, made: Some(Arc::new(what)) }
     }
 
-    /// The same, and whether something stands now that did not stand before.
+    /// The same, with whether something exists now that did not exist before.
     #[must_use]
     pub fn and_wrote(self, wrote: bool) -> Self {
         Self { wrote, ..self }
@@ -98,12 +97,12 @@ pub struct Outcome {
     pub done: BTreeSet<StepId>,
     /// The steps that wrote something, in the order in which they were done.
     pub written: Vec<StepId>,
-    /// What failed, in the order in which it did; of a run that a failure or a signal stops that one alone.
+    /// What failed, in that order; if a failure or a signal stopped the run, only that one.
     pub failures: Vec<Error>,
 }
 
-/// Runs all steps by `perform`, telling what happens. A signal stops the run, as a failure may: nothing more begins, what only waits
-/// ends at once, and writes that are under way may end within [`GRACE`]. What was written stays.
+/// Runs all steps with `perform` and reports what happens. A signal stops the run, as a failure may: nothing more
+/// starts, waits end at once, and writes under way may finish within [`GRACE`]. What was written stays.
 pub async fn execute<V: Vocabulary>(
     steps: &Steps<V>,
     perform: impl AsyncFn(Doing<'_, V>) -> Result<Done>,
@@ -151,7 +150,7 @@ pub async fn execute<V: Vocabulary>(
                     events(Event::Done(id, took));
                     false
                 }
-                // Of a run that is stopped nothing more is told than why.
+                // A stopped run only says why it was stopped.
                 Some(Finished { id, result: Some(Err(error)), .. }) if end_of_grace.is_none() => {
                     events(Event::Failed(id));
                     outcome.failures.push(error);
@@ -173,14 +172,14 @@ pub async fn execute<V: Vocabulary>(
     }
 }
 
-/// What became of a step; no result where it was broken off.
+/// What became of a step; no result if it was broken off.
 struct Finished {
     id: StepId,
     took: Duration,
     result: Option<Result<Done>>,
 }
 
-/// Does a step. What only waits ends at once when `cancel` says so; a write never does.
+/// Performs a step. A wait ends at once when `cancel` says so; a write never does.
 async fn one<V: Vocabulary>(
     id: StepId,
     step: &Step<V>,
@@ -264,7 +263,7 @@ mod tests {
             Task::Cut | Task::Note => Ok(Done::default()),
         };
         let outcome = execute(&steps, perform, AfterFailure::Stop, &|_| {}, pending()).await;
-        assert_eq!(outcome.failures[0].what, "a step lacks what another was to make");
+        assert_eq!(outcome.failures[0].what, "a step lacks what another should have made");
     }
 
     #[tokio::test]

@@ -1,4 +1,4 @@
-//! The steps of a plan as data: what is done where, why, after what, and with what of other steps.
+//! The steps of a plan as data: what is done where, why, after what, and with what from other steps.
 
 use std::any::TypeId;
 use std::fmt::{self, Debug};
@@ -8,7 +8,7 @@ use crate::model::kube::write::Write;
 use crate::model::names::ClusterName;
 use crate::plugin::error::{Error, Result};
 
-/// What the steps of a plugin consist of besides writes, and what they hand to each other.
+/// What the steps of a plugin consist of besides writes, and what they pass to each other.
 pub trait Vocabulary: Debug + Clone + PartialEq + Sized {
     /// The part of the work that a step belongs to.
     type Part: Debug + Clone + Copy + PartialEq;
@@ -17,13 +17,13 @@ pub trait Vocabulary: Debug + Clone + PartialEq + Sized {
     /// Anything else that only the plugin knows how to do.
     type Task: Debug + Clone + PartialEq;
 
-    /// Whether a task changes something that stays, so that it counts among the changes of the question and is not broken off.
+    /// Whether a task changes something lasting: it then counts among the changes to confirm, and is not broken off.
     fn writes(task: &Self::Task) -> bool;
 
-    /// The type of what an action makes for other steps, where it makes anything.
+    /// The type of what an action makes for other steps, if it makes anything.
     fn makes(action: &Action<Self>) -> Option<TypeId>;
 
-    /// What an action takes of other steps.
+    /// What an action takes from other steps.
     fn takes(action: &Action<Self>) -> Vec<Taken>;
 }
 
@@ -31,7 +31,7 @@ pub trait Vocabulary: Debug + Clone + PartialEq + Sized {
 #[derive(Debug, Clone, PartialEq)]
 pub struct WritesAlone;
 
-/// There is none of these.
+/// Has no values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Never {}
 
@@ -65,7 +65,7 @@ pub enum Action<V: Vocabulary> {
 }
 
 impl<V: Vocabulary> Action<V> {
-    /// Whether it changes something that stays.
+    /// Whether it changes something lasting.
     pub fn writes(&self) -> bool {
         match self {
             Self::Write(_) => true,
@@ -79,7 +79,8 @@ impl<V: Vocabulary> Action<V> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StepId(usize);
 
-/// What a step will have made, for those that name it. Only [`Steps::made`] gives one out, for a step that makes just this.
+/// What a step will have made, for those that name it. Only [`Steps::made`] returns one, for a step that makes just
+/// this.
 pub struct Made<T> {
     by: StepId,
     what: PhantomData<fn() -> T>,
@@ -97,7 +98,7 @@ impl<T: 'static> Made<T> {
     }
 }
 
-// Derived ones would ask the same of what is made.
+// Derived impls would put the same bounds on `T`.
 impl<T> Clone for Made<T> {
     fn clone(&self) -> Self {
         *self
@@ -118,7 +119,7 @@ impl<T> Debug for Made<T> {
     }
 }
 
-/// What a step takes of an earlier one.
+/// What a step takes from an earlier one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Taken {
     /// The step that makes it.
@@ -134,11 +135,10 @@ pub struct Step<V: Vocabulary> {
     pub cluster: Option<ClusterName>,
     /// The part of the work.
     pub part: V::Part,
-    /// What is done.
     pub action: Action<V>,
     /// What the user reads: "west has no root yet".
     pub why: String,
-    /// Steps that must be done first, in any cluster; what it takes comes from some of them. All else runs at once.
+    /// Steps that must be done first, in any cluster, including those that it takes from. All others run at once.
     pub needs: Vec<StepId>,
 }
 
@@ -152,7 +152,7 @@ impl Step<WritesAlone> {
     }
 }
 
-/// Steps in an order in which each comes after what it needs.
+/// Steps in an order in which each comes after those that it needs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Steps<V: Vocabulary>(Vec<Step<V>>);
 
@@ -163,11 +163,11 @@ impl<V: Vocabulary> Default for Steps<V> {
 }
 
 impl<V: Vocabulary> Steps<V> {
-    /// Adds a step and returns its place. What it takes of other steps it needs as well.
+    /// Adds a step and returns its place. It also needs the steps that it takes from.
     ///
     /// # Errors
-    /// A fault of this program, where it needs a step that does not come before it (so that no circle can arise), or takes what
-    /// that step does not make.
+    /// A bug, if it needs a step that does not come before it (so that no cycle can arise), or takes what that step
+    /// does not make.
     pub fn push(
         &mut self,
         cluster: Option<&ClusterName>,
@@ -193,10 +193,10 @@ impl<V: Vocabulary> Steps<V> {
         Ok(id)
     }
 
-    /// What a step of these makes, for others to name.
+    /// What one of these steps makes, for others to name.
     ///
     /// # Errors
-    /// A fault of this program, where the step does not make this.
+    /// A bug, if the step does not make this.
     pub fn made<T: 'static>(&self, by: StepId) -> Result<Made<T>> {
         match self.get(by).and_then(|step| V::makes(&step.action)) {
             Some(what) if what == TypeId::of::<T>() => Ok(Made { by, what: PhantomData }),
@@ -219,17 +219,17 @@ impl<V: Vocabulary> Steps<V> {
         self.0.get(id.0)
     }
 
-    /// How many there are.
+    /// Number of steps.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// How many change something.
+    /// Number of steps that change something.
     pub fn changes(&self) -> usize {
         self.0.iter().filter(|step| step.action.writes()).count()
     }
@@ -239,7 +239,7 @@ impl<V: Vocabulary> Steps<V> {
 pub type Writes = Steps<WritesAlone>;
 
 impl Writes {
-    /// Adds a write, to be made after all that were added before it for the same cluster.
+    /// Adds a write, to be made after all earlier ones for the same cluster.
     pub fn write(&mut self, cluster: &ClusterName, write: Write, why: impl Into<String>) {
         let before = self.0.iter().rposition(|step| step.cluster.as_ref() == Some(cluster));
         let needs = before.map(StepId).into_iter().collect();
@@ -254,7 +254,7 @@ impl Writes {
 }
 
 fn missing(why: String) -> Error {
-    Error::failed("the plan is not whole").because(why).report()
+    Error::failed("the plan is incomplete").because(why).report()
 }
 
 #[cfg(test)]
@@ -270,14 +270,14 @@ mod tests {
         let error = steps.push(None, (), Task::Note.into(), "", [own]).unwrap_err();
         assert_eq!(error.why.as_deref(), Some("step 0 needs step 0, which does not come before it"));
         assert!(steps.push(None, (), Task::Note.into(), "", [StepId(7)]).is_err());
-        assert!(steps.is_empty(), "what is refused is no part of the plan");
+        assert!(steps.is_empty(), "a refused step is not part of the plan");
     }
 
     #[test]
     fn a_step_that_takes_what_another_plan_makes_is_refused() {
         let mut steps = Steps::<Kitchen>::default();
         let note = steps.push(None, (), Task::Note.into(), "", []).unwrap();
-        assert!(steps.made::<Key>(note).is_err(), "a note is no key");
+        assert!(steps.made::<Key>(note).is_err(), "a note is not a key");
         let mut other = Steps::<Kitchen>::default();
         let key = other.push(None, (), Task::Cut.into(), "", []).unwrap();
         let key = other.made::<Key>(key).unwrap();

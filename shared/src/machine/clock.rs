@@ -1,4 +1,4 @@
-//! The time, read in one place and handed on.
+//! The time, read in one place and passed on.
 
 /// Now, by this machine's clock.
 pub fn now() -> jiff::Timestamp {

@@ -1,6 +1,6 @@
-//! Who runs this, as a lock names its holder.
+//! The name of a lock's holder.
 
-/// `user@host/run`, for other people to know whom to ask.
+/// `user@host/run`, so that others know whom to ask.
 pub fn name(run: &str) -> String {
     let user = ["USER", "LOGNAME"].iter().find_map(|key| std::env::var(key).ok().filter(|name| !name.is_empty()));
     let user = user.unwrap_or_else(|| format!("uid-{}", rustix::process::getuid().as_raw()));

@@ -10,13 +10,13 @@ use crate::plugin::error::{Error, Result};
 
 /// A new private key. RSA of 4096 bits takes 0.2 to 1 s: not for a thread that others wait on.
 pub fn new_key(algorithm: KeyAlgorithm) -> Result<PrivateKey> {
-    let rsa = |size| RsaKeyPair::generate(size).map_err(|_| Error::failed("no RSA key could be made").report());
+    let rsa = |size| RsaKeyPair::generate(size).map_err(|_| Error::failed("cannot generate an RSA key").report());
     match algorithm {
         KeyAlgorithm::Rsa4096 => PrivateKey::from_rsa(rsa(KeySize::Rsa4096)?),
         KeyAlgorithm::Rsa2048 => PrivateKey::from_rsa(rsa(KeySize::Rsa2048)?),
         KeyAlgorithm::EcdsaP256 => PrivateKey::from_p256(
             EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING)
-                .map_err(|_| Error::failed("no ECDSA key could be made").report())?,
+                .map_err(|_| Error::failed("cannot generate an ECDSA key").report())?,
         ),
     }
 }
@@ -37,7 +37,7 @@ pub fn run_id() -> Result<String> {
 
 fn no_random() -> Error {
     Error::failed("this machine gives no random bytes")
-        .fix("see that /dev/urandom can be read, then run the same command again")
+        .fix("check that /dev/urandom can be read, then run the same command again")
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A file that is written at the end of a long run, and whose place is made sure of at its begin.
+//! A file that is written at the end of a long run, and checked to be writable at its start.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use tempfile::NamedTempFile;
 
 use crate::plugin::error::{Error, Result};
 
-/// A file to come. Until it is written nothing of that name is there; an unwritten one leaves nothing.
+/// A file to come. Until it is written no file of that name exists; one that is never written leaves nothing.
 #[derive(Debug)]
 pub struct ReportFile {
     path: PathBuf,
@@ -18,7 +18,7 @@ impl ReportFile {
     /// Makes sure that the file can be written.
     ///
     /// # Errors
-    /// A usage error where its folder is missing or not writable.
+    /// A usage error if its folder is missing or not writable.
     pub fn reserve(path: &Path) -> Result<Self> {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let failed = |why: String| {
@@ -33,16 +33,16 @@ impl ReportFile {
         Ok(Self { path: path.to_owned(), file })
     }
 
-    /// Writes the file, readable as others are that a program makes; its path.
+    /// Writes the file, readable like others that a program creates, and returns its path.
     ///
     /// # Errors
-    /// Where the disk does not take it.
+    /// If the disk does not take it.
     pub fn write(mut self, text: &str) -> Result<PathBuf> {
         let path = self.path.clone();
         let failed = |why: String| {
             Error::failed(format!("the report cannot be written to {}", path.display()))
                 .because(why)
-                .fix("the result is printed above; name a place with more room next time: --report FILE")
+                .fix("the result is printed above; next time, name a place with more room: --report FILE")
         };
         self.file.write_all(text.as_bytes()).map_err(|error| failed(error.to_string()))?;
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);

@@ -5,11 +5,11 @@ use std::os::unix::process::parent_id;
 
 use crate::plugin::completion::shell::Shell;
 
-/// Programs between a shell and the plugin that are looked through: kubectl, and what may stand before it.
+/// How many programs are looked through between the plugin and a shell: kubectl, and what may come before it.
 const BETWEEN: usize = 8;
 
-/// The nearest shell among the processes from which this one stems; where the system does not tell, or has none, the user's own by
-/// `$SHELL`. kubectl says nothing of it to a plugin's helper.
+/// The nearest shell among this process's ancestors; if the system does not tell, or there is none, the user's own by
+/// `$SHELL`. kubectl does not tell a plugin's helper.
 pub fn shell() -> Option<Shell> {
     let mut process = parent_id();
     for _ in 0..BETWEEN {
@@ -26,7 +26,7 @@ pub fn shell() -> Option<Shell> {
     Shell::of(&std::env::var("SHELL").ok()?)
 }
 
-/// Of `PID (NAME) STATE PPID …`; a name may hold anything, `)` too (proc_pid_stat(5)).
+/// From `PID (NAME) STATE PPID …`; a name may hold anything, `)` too (proc_pid_stat(5)).
 fn name_and_parent(stat: &str) -> Option<(String, u32)> {
     let (head, tail) = stat.rsplit_once(')')?;
     let (_, name) = head.split_once('(')?;

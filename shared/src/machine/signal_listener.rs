@@ -3,7 +3,8 @@
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-/// Waits for the first SIGINT, SIGTERM or SIGHUP and returns its number. Where this machine gives no signals, waits for ever.
+/// Waits for the first SIGINT, SIGTERM or SIGHUP and returns its number. Waits for ever if this machine gives no
+/// signals.
 pub async fn first() -> i32 {
     tokio::select! {
         number = one(SignalKind::interrupt()) => number,
@@ -12,13 +13,13 @@ pub async fn first() -> i32 {
     }
 }
 
-/// Every SIGINT, SIGTERM and SIGHUP from now on, by its number. While the receiver lives, none of them ends the process by
-/// itself: what must not be left half done is finished first.
+/// Receives every SIGINT, SIGTERM and SIGHUP from now on, by number. While the receiver lives, none of them ends the
+/// process by itself: what must not be left half done is finished first.
 pub fn every() -> mpsc::UnboundedReceiver<i32> {
     let (sender, receiver) = mpsc::unbounded_channel();
     for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
         let sender = sender.clone();
-        // Registered here and not in the task: a signal right after this call is not lost.
+        // Registered here and not in the task, so that a signal right after this call is not lost.
         let Ok(mut signals) = signal(kind) else { continue };
         tokio::spawn(async move {
             while signals.recv().await.is_some() {

@@ -1,4 +1,4 @@
-//! Istio's objects as a mesh needs them: only the fields that are used.
+//! Istio's objects, with only the fields that a mesh uses.
 
 pub mod cacerts;
 pub mod cross_network_gateway;

@@ -1,4 +1,4 @@
-//! Kubernetes objects as values: which, of which kind, how one is written, whose a field is.
+//! Kubernetes objects as values: keys and kinds, how an object is written, who owns a field.
 
 pub mod context_entry;
 pub mod difference;

@@ -1,4 +1,4 @@
-//! Where the traffic of a client goes, and where it goes when a region fails, by Istio's and Envoy's own rules.
+//! Where a client's traffic goes, also when a region fails, by Istio's and Envoy's own rules.
 //!
 //! [`governing`] finds the rule that a client is governed by, [`policy`] what that rule says of one port, [`ejection`] whether
 //! and for how long Envoy takes a host out, [`hosts`] which hosts it counts. [`merge`] puts a failover into a user's rule, and

@@ -1,4 +1,4 @@
-//! Names that end up in files, Secrets and labels: checked once, where they come in.
+//! Names that end up in files, Secrets and labels: checked once, on the way in.
 
 pub mod service;
 
@@ -13,12 +13,12 @@ pub const LABEL_LENGTH: usize = 63;
 
 /// Name of a cluster inside its mesh (`values.global.multiCluster.clusterName`): a DNS-1123 label.
 ///
-/// Names become file names and Secret names, so that nothing but a DNS-1123 label passes (RFC 1123 section 2.1).
+/// Names become file names and Secret names, so only a DNS-1123 label is accepted (RFC 1123 section 2.1).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct ClusterName(String);
 
-/// Name of a network (`values.global.network`): a DNS-1123 label too, since it is a label's value on Services and pods.
+/// Name of a network (`values.global.network`): also a DNS-1123 label, since it is a label value on Services and pods.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct NetworkName(String);
@@ -39,7 +39,7 @@ macro_rules! label_name {
                 let text = text.into();
                 match label_fault(&text) {
                     None => Ok(Self(text)),
-                    Some(fault) => Err(Error::usage(format!("{} {text:?} is no DNS-1123 label", $what))
+                    Some(fault) => Err(Error::usage(format!("{} {text:?} is not a DNS-1123 label", $what))
                         .because(fault)
                         .fix("use at most 63 of a-z, 0-9 and '-', beginning and ending with a letter or a digit")),
                 }
@@ -70,11 +70,11 @@ label_name!(NetworkName, "network");
 label_name!(MeshId, "mesh id");
 
 impl ClusterName {
-    /// The default for a context: its name in lower case, everything else than letters and digits made `-`,
-    /// the end kept where it is too long (`arn:aws:eks:…:cluster/shop` ends in what tells clusters apart).
+    /// The default for a context: its name in lower case, with everything but letters and digits replaced by `-`. Of a
+    /// name that is too long, the end is kept (`arn:aws:eks:…:cluster/shop` ends in what tells clusters apart).
     ///
     /// # Errors
-    /// Where the context's name has no letter or digit at all.
+    /// If the context's name has no letter or digit.
     pub fn from_context(context: &str) -> Result<Self> {
         let mapped: String = context
             .chars()
@@ -82,7 +82,7 @@ impl ClusterName {
             .collect();
         let label = shortened(&mapped);
         Self::new(label).map_err(|_| {
-            Error::usage(format!("context {context:?} gives no cluster name"))
+            Error::usage(format!("no cluster name can be made from context {context:?}"))
                 .because("it has no letter or digit")
                 .fix(format!("name the cluster: --cluster-name '{context}=NAME'"))
         })
@@ -99,7 +99,7 @@ impl NetworkName {
     }
 }
 
-/// The last 63 characters without doubled or outer dashes.
+/// The last 63 characters, without repeated, leading or trailing dashes.
 fn shortened(text: &str) -> String {
     let parts: Vec<&str> = text.split('-').filter(|part| !part.is_empty()).collect();
     let joined = parts.join("-");
@@ -112,7 +112,7 @@ fn label_fault(text: &str) -> Option<String> {
         return Some("it is empty".into());
     }
     if text.len() > LABEL_LENGTH {
-        return Some(format!("it has {} characters, {LABEL_LENGTH} at most are allowed", text.len()));
+        return Some(format!("it has {} characters, at most {LABEL_LENGTH} are allowed", text.len()));
     }
     if let Some(wrong) = text.chars().find(|c| !(c.is_ascii_lowercase() || c.is_ascii_digit() || *c == '-')) {
         return Some(format!("{wrong:?} is not allowed"));
@@ -163,7 +163,7 @@ mod tests {
         assert_eq!(fault("East"), "'E' is not allowed");
         assert_eq!(fault("../etc"), "'.' is not allowed");
         assert_eq!(fault("-a"), "it begins or ends with '-'");
-        assert_eq!(fault(&"a".repeat(64)), "it has 64 characters, 63 at most are allowed");
+        assert_eq!(fault(&"a".repeat(64)), "it has 64 characters, at most 63 are allowed");
     }
 
     proptest! {

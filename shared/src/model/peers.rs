@@ -5,7 +5,7 @@ use crate::model::kube::context_entry::ContextEntry;
 use crate::model::names::ClusterName;
 use crate::plugin::error::{Error, Result};
 
-/// A peer and the context by which it is reached, so far by address or authority alone: its own name has to confirm it.
+/// A peer and the context that reaches it, so far matched by address or authority only: its own name must confirm it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peer {
     /// The name under which it is registered.
@@ -14,14 +14,14 @@ pub struct Peer {
     pub context: String,
 }
 
-/// A context for every cluster that the remote secrets of `begin` register, but for `own`, the cluster itself, which istiod
-/// ignores as well.
+/// Returns a context for every cluster that the remote secrets of `begin` register, except `own`, the cluster itself,
+/// which istiod ignores as well.
 ///
-/// An address says more than an authority: several clusters may have one authority. Of several contexts of one cluster by
-/// several users that of `begin`'s user is taken, since others may be other people's.
+/// An address says more than an authority, which several clusters may share. If several contexts reach one cluster as
+/// different users, the one with `begin`'s user is taken: the others may be other people's.
 ///
 /// # Errors
-/// A refusal that names every cluster for which there is no context, or no single one, with what is known of it.
+/// A refusal that names every cluster without exactly one context, with what is known of it.
 pub fn contexts_of_peers(
     registered: &[RegisteredCluster],
     own: &ClusterName,
@@ -31,14 +31,14 @@ pub fn contexts_of_peers(
     let mut peers: Vec<Peer> = Vec::new();
     let mut missing = Vec::new();
     for cluster in registered.iter().filter(|cluster| cluster.cluster != own.as_str()) {
-        // istiod ignores a second Secret for a name too.
+        // istiod ignores a second Secret for the same name too.
         if peers.iter().any(|peer| peer.name == cluster.cluster) {
             continue;
         }
         match context_of(cluster, entries, begin) {
             Ok(context) if peers.iter().any(|peer| peer.context == context) => {
                 missing
-                    .push((cluster, format!("{}: context {context} leads to another peer already", describe(cluster))));
+                    .push((cluster, format!("{}: context {context} already leads to another peer", describe(cluster))));
             }
             Ok(context) => peers.push(Peer { name: cluster.cluster.clone(), context: context.to_owned() }),
             Err(why) => missing.push((cluster, why)),
@@ -47,7 +47,7 @@ pub fn contexts_of_peers(
     if registered.iter().all(|cluster| cluster.cluster == own.as_str()) {
         return Err(Error::refused(format!("{own} knows no peers"))
             .at(format!("context {}", begin.context))
-            .because("no remote secret stands in istiod's namespace")
+            .because("no remote secret exists in istiod's namespace")
             .fix("name the mesh's clusters: --contexts A,B,…"));
     }
     let Some((first, _)) = missing.first() else { return Ok(peers) };
@@ -62,7 +62,7 @@ pub fn contexts_of_peers(
 }
 
 /// # Errors
-/// Why there is no single context, in words.
+/// Says why there is no single context.
 fn context_of<'a>(
     cluster: &RegisteredCluster,
     entries: &'a [ContextEntry],
@@ -80,17 +80,17 @@ fn context_of<'a>(
     servers.sort();
     servers.dedup();
     match (found.as_slice(), servers.as_slice()) {
-        ([], _) => Err(format!("{described}: no cluster of the kubeconfig has that address or that authority")),
+        ([], _) => Err(format!("{described}: no cluster in the kubeconfig has that address or authority")),
         ([one], _) => Ok(&one.context),
         (_, [_, _, ..]) => {
-            Err(format!("{described}: several clusters of the kubeconfig have that authority ({})", listed(&found)))
+            Err(format!("{described}: several clusters in the kubeconfig have that authority ({})", listed(&found)))
         }
         (several, _) => {
-            // Contexts of one cluster and one user differ in their namespace alone, which does not matter here.
+            // Contexts with the same cluster and user differ only in their namespace, which does not matter here.
             let one_user = several.iter().all(|entry| entry.user == several[0].user);
             let own = several.iter().find(|entry| one_user || entry.user == begin.user);
             own.map(|entry| entry.context.as_str()).ok_or_else(|| {
-                format!("{described}: contexts {} lead there, none by user {}", listed(several), begin.user)
+                format!("{described}: contexts {} lead there, none as user {}", listed(several), begin.user)
             })
         }
     }
@@ -106,7 +106,7 @@ fn listed(entries: &[&ContextEntry]) -> String {
     entries.iter().map(|entry| entry.context.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-/// An address without what makes no difference: case, the default port, a slash at the end.
+/// An address normalised: lower case, without the default port and a trailing slash.
 fn normal(server: &str) -> String {
     let lower = server.trim_end_matches('/').to_ascii_lowercase();
     lower
@@ -115,7 +115,7 @@ fn normal(server: &str) -> String {
         .map_or(lower.clone(), |rest| format!("https://{rest}"))
 }
 
-/// What tells one member from another.
+/// What distinguishes one member from another.
 #[derive(Debug, Clone, Copy)]
 pub struct Identity<'a> {
     /// Its context.
@@ -127,7 +127,7 @@ pub struct Identity<'a> {
 }
 
 /// # Errors
-/// A refusal where two contexts are one cluster, or two clusters have one name.
+/// A refusal if two contexts lead to one cluster, or two clusters have the same name.
 pub fn distinct(members: &[Identity<'_>]) -> Result<()> {
     for (index, member) in members.iter().enumerate() {
         for earlier in &members[..index] {
@@ -144,7 +144,7 @@ pub fn distinct(members: &[Identity<'_>]) -> Result<()> {
                     "the clusters of contexts {} and {} are both called {}",
                     earlier.context, member.context, member.name
                 ))
-                .because("istiod of either takes the other for itself, so that they are no mesh")
+                .because("each istiod takes the other cluster for its own, so they are not a mesh")
                 .fix("name clusters of one mesh: --contexts A,B,…"));
             }
         }
@@ -152,10 +152,10 @@ pub fn distinct(members: &[Identity<'_>]) -> Result<()> {
     Ok(())
 }
 
-/// That a context leads to the peer that it was taken for.
+/// Checks that a context leads to the peer that it was taken for.
 ///
 /// # Errors
-/// A refusal where the cluster calls itself otherwise.
+/// A refusal if the cluster has another name.
 pub fn confirmed(peer: &Peer, name: &ClusterName, begin: &str) -> Result<()> {
     if peer.name == name.as_str() {
         return Ok(());
@@ -163,7 +163,7 @@ pub fn confirmed(peer: &Peer, name: &ClusterName, begin: &str) -> Result<()> {
     Err(Error::refused(format!("context {} leads to cluster {name}, not to {}", peer.context, peer.name))
         .at(format!("context {}", peer.context))
         .because(format!(
-            "{begin} registers a cluster {} at that address or of that authority, and istiod there is called {name}",
+            "{begin} registers a cluster {} at that address or with that authority, but istiod there is called {name}",
             peer.name
         ))
         .fix("name the mesh's clusters: --contexts A,B,…"))
@@ -229,7 +229,7 @@ mod tests {
         ];
         let error = found(&entries, &[registered("west", "https://10.0.2.11:6443", "ca")]).unwrap_err();
         assert_eq!(error.what, "no context is known for west");
-        assert!(error.why.unwrap().ends_with("several clusters of the kubeconfig have that authority (w, n)"));
+        assert!(error.why.unwrap().ends_with("several clusters in the kubeconfig have that authority (w, n)"));
         assert_eq!(error.remedy, ["name the mesh's clusters: --contexts e,CONTEXT-OF-WEST"]);
     }
 
@@ -240,7 +240,7 @@ mod tests {
         let entries = [east(), west("w-admin", "admin"), west("w-me", "me"), west("w-me-2", "me")];
         assert_eq!(found(&entries, std::slice::from_ref(&peer)).unwrap(), ["west=w-me"]);
         let error = found(&[east(), west("w-a", "a"), west("w-b", "b")], std::slice::from_ref(&peer)).unwrap_err();
-        assert!(error.why.unwrap().ends_with("contexts w-a, w-b lead there, none by user me"));
+        assert!(error.why.unwrap().ends_with("contexts w-a, w-b lead there, none as user me"));
         // As one gets them from a login per project.
         assert_eq!(found(&[east(), west("w-1", "a"), west("w-2", "a")], &[peer]).unwrap(), ["west=w-1"]);
     }
@@ -251,7 +251,7 @@ mod tests {
         let peers =
             [registered("west", "https://10.0.2.11:6443", "ca"), registered("old", "https://10.0.9.9:6443", "ca")];
         let error = found(&entries, &peers).unwrap_err();
-        assert!(error.why.unwrap().ends_with("context w leads to another peer already"));
+        assert!(error.why.unwrap().ends_with("context w already leads to another peer"));
     }
 
     #[test]

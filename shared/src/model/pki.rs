@@ -1,4 +1,4 @@
-//! Keys and certificates as values. Keys, serial numbers and the time come in as arguments; nothing here draws or reads them.
+//! Keys and certificates as values. Keys, serial numbers and the time are arguments; nothing here makes or reads them.
 
 pub mod authority;
 pub mod chain;

@@ -1,14 +1,14 @@
-//! Arguments that mean the same wherever they are taken.
+//! Arguments that mean the same wherever they are accepted.
 
 use clap::{Args, ValueEnum};
 
-/// What every verb takes that asks before it changes something.
+/// The arguments of every verb that asks before it changes something.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Write")]
 pub struct ConsentArguments {
     /// Change nothing: show the plan
     ///
-    /// Without a value it is client.
+    /// Without a value: client.
     #[arg(long, value_name = "MODE", value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "client",
         default_value_t = DryRun::None, hide_default_value = true, hide_possible_values = true)]
     pub dry_run: DryRun,
@@ -18,7 +18,7 @@ pub struct ConsentArguments {
 }
 
 impl ConsentArguments {
-    /// Whether the plan is to be shown and no more.
+    /// Whether to show the plan and do nothing else.
     pub fn only_shows(&self) -> bool {
         self.dry_run == DryRun::Client
     }
@@ -42,7 +42,7 @@ pub enum ManifestFormat {
     Json,
 }
 
-/// What every verb takes that shows a table.
+/// The arguments of every verb that shows a table.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Output")]
 pub struct TableArguments {

@@ -1,6 +1,6 @@
-//! What may stand next on a command line: found in clap's own description of it, in three steps of which only the second asks
-//! anybody. [`line`] says what the cursor's word is, [`crate::cluster::completion::names`] brings names where those of clusters are wanted,
-//! [`answer`] says it as kubectl wants to hear it.
+//! What may come next on a command line, found from clap's own description of it in three steps: [`line`] says what the
+//! cursor's word is, [`crate::cluster::completion::names`] looks up names, which may ask clusters, and [`answer`]
+//! formats the result for kubectl.
 
 pub mod helper;
 pub mod verb;

@@ -2,7 +2,7 @@
 
 use strsim::osa_distance;
 
-/// More would be a list, and no help.
+/// More would not help.
 const MOST: usize = 3;
 
 /// Those of the names that are near to the one that was given, the nearest first, three at most: written in other case, with at
@@ -18,7 +18,7 @@ pub fn near<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'
     all.into_iter().map(|(_, name)| name).take(MOST).collect()
 }
 
-/// Such as `did you mean east?` or `did you mean east or west?`; none where there is no name.
+/// Such as `did you mean east?` or `did you mean east or west?`; none without a name.
 pub fn question(names: &[impl AsRef<str>]) -> Option<String> {
     let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
     match names.as_slice() {
@@ -28,7 +28,7 @@ pub fn question(names: &[impl AsRef<str>]) -> Option<String> {
     }
 }
 
-/// How far one name is from another, or none where that is too far to be a slip.
+/// The distance of one name from another, or none if it is too large to be a slip.
 fn distance(given: &str, name: &str) -> Option<usize> {
     let (given, name) = (given.to_lowercase(), name.to_lowercase());
     let longest = given.chars().count().max(name.chars().count());
@@ -39,7 +39,7 @@ fn distance(given: &str, name: &str) -> Option<usize> {
     if distance <= most {
         return Some(distance);
     }
-    // A part of a long name is meant less surely than a slip.
+    // A part of a long name is a less certain match than a slip.
     inside.then_some(longest + distance)
 }
 

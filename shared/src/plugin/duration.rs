@@ -9,8 +9,9 @@ use crate::plugin::error::{Error, Result};
 /// # Errors
 /// A usage error that says what is wrong.
 pub fn parse_duration(text: &str) -> Result<Duration> {
-    let wrong =
-        |why: &str| Error::usage(format!("{text:?} is no duration")).because(why).fix("write it as 90s, 5m or 1h30m");
+    let wrong = |why: &str| {
+        Error::usage(format!("{text:?} is not a duration")).because(why).fix("write it as 90s, 5m or 1h30m")
+    };
     if let Ok(seconds) = text.parse::<u64>() {
         return Ok(Duration::from_secs(seconds));
     }
@@ -36,7 +37,7 @@ pub fn parse_duration(text: &str) -> Result<Duration> {
     if text.is_empty() { Err(wrong("it is empty")) } else { Ok(total) }
 }
 
-/// The duration as a manifest holds it: `90s`, or `1500ms` where it is no whole number of seconds.
+/// The duration as a manifest holds it: `90s`, or `1500ms` if it is not a whole number of seconds.
 pub fn write_duration(duration: Duration) -> String {
     if duration.subsec_millis() == 0 {
         format!("{}s", duration.as_secs())

@@ -8,7 +8,7 @@ use std::fmt;
 use crate::plugin::did_you_mean;
 use crate::plugin::finding::code::Code;
 
-/// How far a command came, which decides its exit code.
+/// How far a command got, which decides its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// The command line or a file named by it is wrong. Exit code 2.
@@ -19,7 +19,7 @@ pub enum Kind {
     Forbidden,
     /// Something failed on the way. Exit code 1.
     Failed,
-    /// Somebody else changed the object between our reading and our writing: nothing was written to it, and the same
+    /// Someone else changed the object between our reading and our writing: nothing was written to it, and the same
     /// command may be run again. Exit code 1.
     Conflict,
     /// What a drill changed could not be put back. Exit code 4, before all others.
@@ -33,13 +33,13 @@ pub enum Kind {
 pub struct Error {
     /// Decides the exit code.
     pub kind: Kind,
-    /// By which scripts know it, where it is something that a rule found.
+    /// Identifies it to scripts, if a rule found it.
     pub code: Option<&'static Code>,
     /// One sentence without a full stop: what failed.
     pub what: String,
     /// Context, namespace and object that it is about.
     pub place: Option<String>,
-    /// The cause, in the words of what reported it where there is such.
+    /// The cause, in the words of whatever reported it, if anything did.
     pub why: Option<String>,
     /// What to do; the first line is a sentence, further ones are commands. Never empty.
     pub remedy: Vec<String>,
@@ -50,10 +50,10 @@ pub struct Error {
 /// The result of everything that can fail in both plugins.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Where what no user can mend is told.
+/// Where to report what no user can fix.
 const ISSUES: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/issues");
 
-/// What failed, without what to do so far.
+/// What failed, so far without what to do.
 #[derive(Debug, Clone)]
 #[must_use = "it is an error once it says what to do: fix, or report"]
 pub struct Draft(Error);
@@ -69,12 +69,13 @@ impl Draft {
         Self(self.0.because(why))
     }
 
-    /// The same, with those of the names that are known and near to the one that was given as the first thing to try.
+    /// The same, with the known names nearest to the given one as the first thing to try.
     pub fn meant<'a>(self, given: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
         self.asking(&did_you_mean::near(given, known))
     }
 
-    /// The same, with the question whether one of these was meant as the first thing to try; nothing more where there is none.
+    /// The same, with the question whether one of these was meant as the first thing to try; unchanged if there is
+    /// none.
     pub fn asking(self, names: &[impl AsRef<str>]) -> Self {
         match did_you_mean::question(names) {
             Some(question) => Self(self.0.fix(question)),
@@ -88,7 +89,7 @@ impl Draft {
         self.0.fix(line)
     }
 
-    /// The error of what cannot be but by a fault of this program, which a person can only report.
+    /// The error for a bug of this program, which a person can only report.
     #[must_use]
     pub fn report(self) -> Error {
         self.0.report()
@@ -111,7 +112,7 @@ impl Error {
         Self::of(Kind::Failed, what)
     }
 
-    /// An error of any kind, so far with nothing but what failed.
+    /// An error of any kind, so far only with what failed.
     pub fn of(kind: Kind, what: impl Into<String>) -> Draft {
         Draft(Self {
             kind,
@@ -145,14 +146,15 @@ impl Error {
         self
     }
 
-    /// The same error, with where a fault of this program is reported.
+    /// The same error, with where to report a bug of this program.
     #[must_use]
     pub fn report(self) -> Self {
         self.fix("this is a fault of this program; please report it, with the command and all that it printed:")
             .fix(ISSUES)
     }
 
-    /// The same error of a command that has written nothing so far: it is a refusal. Only who drives the command knows that.
+    /// The same error of a command that has written nothing so far: it is a refusal. Only the command's driver knows
+    /// that.
     #[must_use]
     pub fn before_any_write(mut self) -> Self {
         if matches!(self.kind, Kind::Failed | Kind::Forbidden | Kind::Conflict) {

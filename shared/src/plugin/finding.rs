@@ -51,7 +51,7 @@ pub struct Subject {
     /// The field of the object, such as `.spec.values.global.meshID`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
-    /// Where it is no object of one cluster: a folder of this machine, several clusters.
+    /// The place, if it is not an object of one cluster: a folder of this machine, several clusters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
 }
@@ -61,7 +61,7 @@ impl Subject {
         *self == Self::default()
     }
 
-    /// As an error names it after `where:`; none where nothing is known.
+    /// As an error names it after `where:`; none if nothing is known.
     fn in_words(&self) -> Option<String> {
         let cluster = match (&self.context, &self.cluster) {
             (Some(context), _) => Some(format!("context {context}")),
@@ -73,7 +73,7 @@ impl Subject {
     }
 }
 
-/// What was found, without what to do so far.
+/// What was found, so far without what to do.
 #[derive(Debug, Clone)]
 #[must_use = "it is a finding once it says what to do: fix, or as_documented"]
 pub struct Claim(Finding);
@@ -164,12 +164,12 @@ impl Finding {
         self
     }
 
-    /// In one line, as it stands beside a table or below a plan: `note  what was found [its/code]`.
+    /// In one line, as printed beside a table or below a plan: `note  what was found [its/code]`.
     pub fn line(&self) -> String {
         format!("{}  {} [{}]", self.severity, self.what, self.code)
     }
 
-    /// What it is to somebody who cannot go on because of it.
+    /// The error for someone who cannot go on because of it.
     pub fn into_error(self) -> Error {
         let kind = if self.code.usage { Kind::Usage } else { Kind::Refused };
         Error {
@@ -231,10 +231,10 @@ impl Findings {
             .filter(move |finding| finding.severity == Severity::Error || finding.code.refused_by.contains(&verb))
     }
 
-    /// Goes on where nothing was found on which the verb refuses.
+    /// Succeeds if nothing was found on which the verb refuses.
     ///
     /// # Errors
-    /// All on which it refuses, as one error. It is of the command line where one of them is.
+    /// All on which it refuses, as one error; a usage error if one of them is.
     pub fn refuse(&self, verb: Verb) -> Result<()> {
         let mut all = self.refusing(verb).cloned().map(Finding::into_error);
         let Some(first) = all.next() else { return Ok(()) };

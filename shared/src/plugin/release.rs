@@ -1,8 +1,8 @@
-//! What a build says of itself: which release it is, made from which commit, and what the project ran it against.
+//! What a build says about itself: its release, its commit, and what the project tested it against.
 
 use serde::Serialize;
 
-/// What was run in the project's own tests. The lab's tests hold it equal to what the lab is made of.
+/// What the project's own tests ran. The lab's tests check that it equals what the lab is made of.
 pub const TESTED: Tested = Tested {
     kubernetes: "v1.36.3",
     istio: "v1.31.0-beta.1",
@@ -52,7 +52,7 @@ pub struct Build {
 pub const CHANGED: &str = "-dirty";
 
 /// The [`Build`] of the crate that calls it. The compiler's environment is read there and not in this library, so that another
-/// version compiles one crate anew and not all.
+/// version recompiles one crate and not all.
 #[macro_export]
 macro_rules! this_build {
     ($plugin:literal) => {
@@ -65,7 +65,7 @@ macro_rules! this_build {
     };
 }
 
-/// A build in all that it says of itself; its fields are the output of `version -o json`.
+/// All that a build says about itself; its fields are the output of `version -o json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct About {
@@ -102,7 +102,7 @@ impl Build {
         format!("{} ({from})", self.version())
     }
 
-    /// All that the build says of itself.
+    /// All that the build says about itself.
     pub fn about(&self) -> About {
         About {
             plugin: self.plugin,

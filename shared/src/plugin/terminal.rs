@@ -36,7 +36,7 @@ impl Terminal {
         }
     }
 
-    /// The same for text that goes to stdout: no colours where that is a file or a pipe.
+    /// The same for text that goes to stdout: no colours if that is a file or a pipe.
     #[must_use]
     pub fn on_stdout(self) -> Self {
         Self { colour: self.colour && io::stdout().is_terminal(), ..self }
@@ -54,12 +54,12 @@ impl Terminal {
         let _ = writeln!(err, "{text}");
     }
 
-    /// The text in bold where colours are on; meaning never depends on it.
+    /// The text in bold if colours are on; meaning never depends on it.
     pub fn strong(&self, text: &str) -> String {
         if self.colour { format!("\u{1b}[1m{text}\u{1b}[0m") } else { text.to_owned() }
     }
 
-    /// The text in red where colours are on.
+    /// The text in red if colours are on.
     pub fn alarm(&self, text: &str) -> String {
         if self.colour { format!("\u{1b}[1;31m{text}\u{1b}[0m") } else { text.to_owned() }
     }

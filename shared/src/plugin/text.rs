@@ -18,7 +18,7 @@ pub fn count(number: impl TryInto<u64>, noun: &str) -> String {
     format!("{} {noun}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
-/// A number with its thousands apart, such as `1,930`.
+/// A number with its thousands separated, such as `1,930`.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
@@ -42,7 +42,7 @@ pub fn list<T: AsRef<str>>(items: &[T]) -> String {
     }
 }
 
-/// The first so many characters of a text's first line, with an ellipsis where something is left out.
+/// At most this many characters of a text's first line, with an ellipsis if something is left out.
 pub fn shortened(text: &str, most: usize) -> String {
     let line = text.lines().next().unwrap_or_default();
     if line.chars().count() <= most && line.len() == text.len() {
@@ -51,7 +51,7 @@ pub fn shortened(text: &str, most: usize) -> String {
     line.chars().take(most).chain(['…']).collect()
 }
 
-/// The text in lines of at most so many characters, broken between words; a longer word has a line of its own.
+/// The text in lines of at most this many characters, broken between words; a longer word has a line of its own.
 pub fn wrapped(text: &str, most: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {

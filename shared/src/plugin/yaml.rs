@@ -1,5 +1,5 @@
-//! The one writer of YAML. kubectl and other readers take YAML 1.1, where `no`, `on`, `y` or `1_000` are no text: whatever is
-//! not plain beyond doubt is quoted.
+//! The one writer of YAML. kubectl and other readers take YAML 1.1, in which `no`, `on`, `y` or `1_000` are not text:
+//! whatever is not plain beyond doubt is quoted.
 
 use std::fmt::Write as _;
 
@@ -132,7 +132,7 @@ fn text(out: &mut String, string: &str) {
 }
 
 /// Whether a text is the same unquoted in YAML 1.1 and 1.2: begins with a letter, holds only harmless characters, and is none
-/// of the words that stand for something else.
+/// of the words that mean something else.
 fn is_plain(string: &str) -> bool {
     const WORDS: [&str; 11] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"];
     let first = string.chars().next();

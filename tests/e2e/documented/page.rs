@@ -10,7 +10,7 @@ const NONE_RUN: &str = "*Nothing here is run by the tests: ";
 pub(crate) struct Block {
     /// The line of its opening fence, from 1.
     pub(crate) line: usize,
-    /// What stands behind the fence: `sh`, `console`, `text`, `yaml`.
+    /// The word after the fence: `sh`, `console`, `text`, `yaml`.
     pub(crate) language: String,
     pub(crate) text: String,
     /// Why no test runs it, where the page says so.
@@ -23,7 +23,7 @@ impl Block {
         ["sh", "console"].contains(&self.language.as_str())
     }
 
-    /// What a reader types: all of `sh`; of `console` what stands behind `$ `, with the lines that go on with it.
+    /// What a reader types: all of `sh`; of `console` what follows `$ `, with its continuation lines.
     pub(crate) fn commands(&self) -> String {
         if self.language == "sh" {
             return self.text.clone();
@@ -42,7 +42,7 @@ impl Block {
     }
 }
 
-/// All fenced blocks of a page, without the indent of the list that they stand in.
+/// All fenced blocks of a page, without the indent of the list that they are in.
 pub(crate) fn blocks(page: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut open: Option<(Block, usize)> = None;

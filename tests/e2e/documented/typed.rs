@@ -1,4 +1,4 @@
-//! Commands typed into a terminal by somebody who says yes.
+//! Commands typed into a terminal by someone who says yes.
 
 use std::time::Duration;
 

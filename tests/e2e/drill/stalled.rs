@@ -29,7 +29,7 @@ impl<'a> HoldUp<'a> {
     /// Has east's API server ask a webhook that never answers before it carries out updates of a resource for which a CEL
     /// expression holds; after [`HELD_UP`] it carries them out all the same.
     fn of(kit: &'a Kit, lab: &'a Lab, group: &str, versions: &[&str], resource: &str, holds: &str) -> Self {
-        // Its port takes connections for as long as it is stopped, and answers nobody.
+        // While it is stopped, its port accepts connections and never answers.
         lab.supervise("east", Component::KubeScheduler, Action::Pause).unwrap();
         let held = Self { kit, lab };
         let webhook = json!({

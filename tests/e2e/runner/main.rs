@@ -1,4 +1,4 @@
-//! The program `mesh-e2e`: runs a command on clusters that stand already, as `meshlab with` runs one on a lab.
+//! The program `mesh-e2e`: runs a command on clusters that exist already, as `meshlab with` runs one on a lab.
 //!
 //! It looks at all of them before anything is written to any, refuses those that are not bare, and whatever becomes of
 //! the command removes what tests make and proves that the clusters are as they were.
@@ -71,7 +71,7 @@ fn run(arguments: &Arguments) -> Result<u8> {
     if left.is_err() {
         return Err(Error::failed("the clusters are not as they were before")
             .at(format!("context {}", contexts.join(", ")))
-            .because("what the tests made could not be removed, or somebody else changed something; it is said above")
+            .because("what the tests made could not be removed, or someone else changed something; see above")
             .fix("remove what is left: istios, istiocnis, then namespaces istio-system, istio-cni, sample, shop"));
     }
     eprintln!("{} are bare again", contexts.join(", "));

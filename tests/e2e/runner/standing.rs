@@ -1,4 +1,4 @@
-//! What stands in a cluster that tests are to run on, and whether they may.
+//! What exists in a cluster that tests are to run on, and whether they may.
 
 use jiff::Timestamp;
 use mesh_shared::plugin::error::{Error, Result};
@@ -20,7 +20,7 @@ const GRACE: i64 = 60;
 /// What was found in a cluster.
 #[derive(Debug, Default)]
 struct Standing {
-    /// UID of kube-system, by which two contexts of one cluster are told.
+    /// UID of kube-system, which shows that two contexts lead to one cluster.
     uid: String,
     namespaces: Vec<String>,
     /// Kinds of the Sail API that are served, as `istios.sailoperator.io`.
@@ -43,12 +43,12 @@ impl Standing {
             match self.locked_until {
                 Some(until) if until.as_second() + GRACE >= now.as_second() => {}
                 Some(until) => all.push(format!("the Sail operator does not run: its lease {LOCK} ended at {until}")),
-                None => all.push(format!("the Sail operator does not run: nobody holds a lease {LOCK}")),
+                None => all.push(format!("the Sail operator does not run: no one holds a lease {LOCK}")),
             }
         }
         let namespaces = self.namespaces.iter().filter(|name| is_made_by_tests(name));
-        all.extend(namespaces.map(|name| format!("namespace {name} stands")));
-        all.extend(self.resources.iter().map(|name| format!("{name} stands")));
+        all.extend(namespaces.map(|name| format!("namespace {name} exists")));
+        all.extend(self.resources.iter().map(|name| format!("{name} exists")));
         all
     }
 }
@@ -56,7 +56,7 @@ impl Standing {
 /// Looks at all clusters, without a write to any.
 ///
 /// # Errors
-/// A refusal that names every cluster that is not bare or has no operator, and what stands there or is missing.
+/// A refusal that names every cluster that is not bare or has no operator, and what exists there or is missing.
 pub(crate) fn must_be_bare(kit: &Kit, contexts: &[String]) -> Result<()> {
     let mut objections = Vec::new();
     let mut seen: Vec<(String, &String)> = Vec::new();
@@ -85,7 +85,7 @@ fn observe(kit: &Kit, cluster: &str, context: &str) -> Result<Standing> {
         if ended.code == 0 {
             return Ok(ended.stdout);
         }
-        Err(Error::refused(format!("{context} does not say what stands there"))
+        Err(Error::refused(format!("{context} does not say what exists there"))
             .at(format!("context {context}"))
             .because(ended.stderr.trim().to_owned())
             .fix(format!("try: kubectl --context {context} get namespaces")))
@@ -149,9 +149,9 @@ mod tests {
         assert_eq!(
             standing.objections(at(100)),
             [
-                "namespace istio-system stands",
-                "namespace mesh-probe-beef stands",
-                "istio.sailoperator.io/default stands"
+                "namespace istio-system exists",
+                "namespace mesh-probe-beef exists",
+                "istio.sailoperator.io/default exists"
             ]
         );
     }
@@ -169,7 +169,7 @@ mod tests {
             ["the Sail operator does not run: its lease sail-operator-lock ended at 1970-01-01T00:01:40Z"]
         );
         let never = Standing { locked_until: None, ..bare() }.objections(at(100));
-        assert_eq!(never, ["the Sail operator does not run: nobody holds a lease sail-operator-lock"]);
+        assert_eq!(never, ["the Sail operator does not run: no one holds a lease sail-operator-lock"]);
     }
 
     #[test]

@@ -40,7 +40,7 @@ impl Kit {
         });
     }
 
-    /// What was in a cluster before the first test; none where nobody has looked yet.
+    /// What was in a cluster before the first test; none where no test has looked yet.
     pub(crate) fn first_inventory(&self, cluster: &str) -> Option<BTreeSet<String>> {
         let text = fs::read_to_string(self.inventory_file(cluster)).ok()?;
         Some(text.lines().map(ToOwned::to_owned).collect())
@@ -113,7 +113,7 @@ impl Kit {
         let names: Vec<&str> = left.iter().filter_map(|line| line.strip_prefix("Namespace /")).collect();
         self.delete(cluster, &left.iter().filter(|line| !line.starts_with("Namespace ")).cloned().collect());
         if !names.is_empty() {
-            // Nobody would ever say that a pod has ended.
+            // Nothing would ever report that a pod has ended.
             let pods = ["delete", "pods", "--all", "--all-namespaces", "--grace-period=0", "--force", "--wait=false"];
             self.kubectl(cluster, &pods);
             self.kubectl(
@@ -152,7 +152,7 @@ impl Kit {
         self.delete_namespaces(cluster, &istio);
     }
 
-    /// Whether something came since the first test began, on clusters that are nobody else's.
+    /// Whether something appeared since the first test began, on clusters that only the tests use.
     fn is_of_the_lab_alone(&self, wanted: &BTreeSet<String>, line: &str) -> bool {
         self.ground.lab.is_some() && !wanted.contains(line)
     }
@@ -171,7 +171,7 @@ impl Kit {
             if !namespace.is_empty() {
                 command.args(["--namespace", namespace]);
             }
-            // Some went meanwhile with others, or are on their way: what is left then is told by the next look.
+            // Some went with others in the meantime, or are about to: the next look shows what is left.
             run(&mut command);
         }
     }
@@ -210,7 +210,7 @@ impl Kit {
     }
 }
 
-/// istiod writes these into every namespace, and nobody takes them back.
+/// istiod writes these into every namespace, and nothing removes them.
 fn what_istiod_left(lines: &BTreeSet<String>) -> BTreeSet<String> {
     let is = |line: &&String| {
         let path = line.strip_prefix("ConfigMap ").and_then(|path| path.split_once('/'));

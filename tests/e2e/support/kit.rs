@@ -258,11 +258,11 @@ fn plain_word(word: &str) -> String {
     bare.replace(core, &name) + end
 }
 
-/// The folder that cargo builds into, in which the product and `meshlab` stand.
+/// The folder that cargo builds into, which holds the product and `meshlab`.
 pub(crate) fn target_folder() -> PathBuf {
     let own = std::env::current_exe().expect("this program has a path");
     let folder = own.parent().expect("a folder");
-    // Tests stand one deeper than programs.
+    // Tests are one level deeper than programs.
     if folder.ends_with("deps") {
         folder.parent().expect("target/<profile>/deps").to_owned()
     } else {

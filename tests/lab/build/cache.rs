@@ -114,7 +114,7 @@ impl Cache {
 
     /// Makes a result in a folder of its own and gives it its name when it is whole and on disk.
     ///
-    /// Whoever else wants the same key is told to wait, and finds it made.
+    /// Anyone else who wants the same key has to wait, and finds it made.
     pub(super) fn make(
         &self,
         part: &str,

@@ -33,7 +33,7 @@ pub(super) struct Family {
 
 /// Where the version is that is linked into a family's programs.
 enum Version {
-    /// They know it themselves, or nobody asks.
+    /// They know it themselves, or nothing asks.
     None,
     Kubernetes,
     Istio,
@@ -260,7 +260,7 @@ impl Family {
         command
     }
 
-    /// Without paths, so that they may stand in a key.
+    /// Without paths, so that they can be part of a key.
     fn arguments(&self) -> Result<Vec<String>> {
         let stamp = match self.version {
             Version::None => String::new(),

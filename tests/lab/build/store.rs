@@ -36,7 +36,7 @@ const NOT_NEEDED: &[&str] = &[
 
 /// Makes a folder a containerd root.
 pub(super) fn make(bin: &Path, images: &[Image], root: &Path, log: &Path) -> Result<()> {
-    // Inside the root until it is whole, so that a killed build leaves all of it in one place.
+    // Inside the root until it is complete, so that a killed build leaves all of it in one place.
     let scratch = root.join("scratch");
     fs::create_dir(&scratch)?;
     let sockets = Sockets::near(&scratch)?;

@@ -70,7 +70,7 @@ pub(super) fn rebuild(id: &str, cluster: &str) -> Result<()> {
 
 pub(super) fn with(id: Option<String>, knobs: &Knobs, words: &[String]) -> Result<ExitCode> {
     preflight::check_machine()?;
-    // A lab of its own: one that runs already belongs to somebody else.
+    // A lab of its own: one that runs already belongs to someone else.
     let id = id.unwrap_or_else(|| format!("with-{}", std::process::id()));
     let spec = spec(&id, knobs)?;
     preflight::check_watches(&spec)?;
@@ -110,7 +110,7 @@ pub(super) fn with(id: Option<String>, knobs: &Knobs, words: &[String]) -> Resul
     })
 }
 
-/// What a command is told of the lab.
+/// What a command learns of the lab.
 fn environment(spec: &Spec, state: &State) -> Result<Vec<(&'static str, std::ffi::OsString)>> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let path = std::env::join_paths(std::iter::once(spec.parts.bin.clone()).chain(std::env::split_paths(&path)))?;

@@ -25,7 +25,7 @@ extern "C" fn end(_: c_int) {
 }
 
 extern "C" fn reap(_: c_int) {
-    // SAFETY: waitpid may be called in a signal handler and takes a null pointer for a status that nobody wants.
+    // SAFETY: waitpid may be called in a signal handler and takes a null pointer where the status is not wanted.
     while unsafe { waitpid(-1, null_mut(), WNOHANG) } > 0 {}
 }
 

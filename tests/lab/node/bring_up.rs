@@ -60,7 +60,7 @@ async fn start_all(node: &Node, processes: &Arc<Processes>, deadline: Instant) -
     }
     let client =
         client::connect(&node.folder.join("kubeconfig/admin"), None).await.map_err(blame(Component::KubeApiserver))?;
-    // /readyz comes a second and a half later than the first answer, and nobody needs it.
+    // /readyz comes a second and a half later than the first answer, and nothing needs it.
     until("the API server answers", deadline, async || Ok(client::get(&client, "/api/v1/nodes").await?.is_some()))
         .await
         .map_err(blame(Component::KubeApiserver))?;

@@ -49,7 +49,7 @@ fn parse(mountinfo: &str) -> Vec<Hierarchy> {
             return None;
         }
         let names = |options: &str| {
-            // What else stands there (rw, xattr, release_agent=…) may not be given again from within a namespace.
+            // What else is there (rw, xattr, release_agent=…) may not be given again from within a namespace.
             let skip = |option: &&str| !matches!(*option, "rw" | "ro" | "xattr" | "clone_children");
             let options: Vec<&str> =
                 options.split(',').filter(skip).filter(|o| !o.starts_with("release_agent=")).collect();

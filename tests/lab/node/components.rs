@@ -97,7 +97,7 @@ const CONTROLLERS_RECORDED: [&str; 5] = [
     "clusterrole-aggregation-controller",
 ];
 
-/// Where the log of a component stands in the folder of its cluster.
+/// Where the log of a component is in the folder of its cluster.
 pub fn log_file(folder: &Path, component: Component) -> std::path::PathBuf {
     folder.join("log").join(format!("{component}.log"))
 }
@@ -265,7 +265,7 @@ pub fn command(component: Component, spec: &Spec, cluster: &Cluster) -> Command 
         }
         Component::KubeProxy => command.args(["--config=kube-proxy.yaml"]),
         Component::Balancer => command.args(["balancer", "--kubeconfig=kubeconfig/admin", "--cluster"]).arg(
-            // It is the same program: what it is to do goes along as it stands in the spec.
+            // It is the same program: what it is to do is passed on as it is in the spec.
             serde_json::to_string(cluster).unwrap_or_default(),
         ),
         Component::SailStandIn => {

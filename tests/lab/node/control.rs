@@ -24,7 +24,7 @@ pub const SOCKET: &str = "control.sock";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
-    /// Stop it where it stands.
+    /// Freeze it.
     Pause,
     /// Let it go on.
     Resume,

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use crate::spec::{Cluster, GATEWAY, SERVICES};
 
 /// The chain of the rules that cut something off. It stands in the table that is asked before kube-proxy's, which let
-/// through whatever belongs to a connection that stands.
+/// through whatever belongs to an established connection.
 const CHAIN: &str = "MESHLAB";
 
 /// Makes the network between the nodes, in the namespace of the lab's first process.
@@ -43,7 +43,7 @@ pub fn make_node(cluster: &Cluster) -> Result<()> {
         "link set lo up\naddr add {address}/16 dev eth0\nlink set eth0 up\nroute add default via {GATEWAY}\n\
          route add local {own}/24 dev lo\n"
     ))?;
-    // Until kube-proxy's rules stand, a SYN to a Service would leave the node and hang for half a minute.
+    // Until kube-proxy's rules exist, a SYN to a Service would leave the node and hang for half a minute.
     restore(&format!(
         "*mangle\n:{CHAIN} - [0:0]\n-A PREROUTING -j {CHAIN}\n-A POSTROUTING -j {CHAIN}\nCOMMIT\n*filter\n\
          -A FORWARD -d {SERVICES} -p tcp -j REJECT --reject-with tcp-reset\n-A FORWARD -d {SERVICES} -j REJECT\nCOMMIT\n"

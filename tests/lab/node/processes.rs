@@ -135,7 +135,7 @@ impl Processes {
         self.failed.send_replace(Some((component, how)));
     }
 
-    /// Waits until a component ends that nobody asked to.
+    /// Waits until a component ends without having been asked to.
     pub async fn first_failure(&self) -> (Component, String) {
         let mut failed = self.failed.subscribe();
         loop {
@@ -148,7 +148,7 @@ impl Processes {
         }
     }
 
-    /// Stops a component where it stands: connections to it stay open and nothing answers.
+    /// Freezes a component: connections to it stay open and nothing answers.
     pub fn pause(&self, component: Component) -> Result<()> {
         self.signal(component, Signal::STOP, Condition::Paused)
     }
@@ -190,7 +190,7 @@ impl Processes {
     /// Drops what comes from outside to a component, or everything from and to the node.
     pub fn cut(&self, cut: Cut) -> Result<()> {
         if let (Some(component), _) = cut {
-            ensure!(component.outside_port().is_some(), "nobody outside the node reaches {component}");
+            ensure!(component.outside_port().is_some(), "{component} is not reachable from outside the node");
         }
         let mut cuts = self.cuts();
         if !cuts.contains(&cut) {

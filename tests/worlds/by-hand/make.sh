@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The commands that this project replaces, one after the other: a root and intermediates by openssl, IstioCNI and Istio of the Sail
-# operator, an east-west gateway by a manifest of its own, remote secrets by istioctl, one service exposed where it is to be reached,
+# operator, an east-west gateway by its own manifest, remote secrets by istioctl, one service exposed where it is to be reached,
 # and a rule by which it is to fail over.
 set -euo pipefail
 # shellcheck source=../steps.sh

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# istio-ca-secret and what is published are of istiod's own root; cacerts stands beside.
+# istio-ca-secret and what is published are of istiod's own root; cacerts exists beside it.
 set -euo pipefail
 # shellcheck source=../recorded.sh
 . "$WORLDS/recorded.sh"

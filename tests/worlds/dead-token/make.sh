@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What stands in cluster1 was right once.
+# What is in cluster1 was right once.
 set -euo pipefail
 # shellcheck source=../recorded.sh
 . "$WORLDS/recorded.sh"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Two clusters with the operator and nothing of a mesh.
+# Two clusters with the operator and no mesh.
 set -euo pipefail
 kubectl --context "$CTX_CLUSTER1" get crd istios.sailoperator.io
 kubectl --context "$CTX_CLUSTER2" get crd istios.sailoperator.io

@@ -1,4 +1,4 @@
 #!/usr/bin/env bash
-# Lets go of what holds the namespace.
+# Removes what holds the namespace.
 set -euo pipefail
 kubectl --context "$CTX_CLUSTER1" patch configmap -n istio-system held --type=merge -p '{"metadata":{"finalizers":null}}'

@@ -1,4 +1,4 @@
-//! An EnvoyFilter that a drill makes and deletes.
+//! An EnvoyFilter that a drill creates and deletes.
 
 use mesh_shared::model::kube::object_key::ObjectKey;
 use mesh_shared::model::kube::rbac::Access;
@@ -14,12 +14,10 @@ const API_VERSION: &str = "networking.istio.io/v1alpha3";
 /// A filter, whatever it does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Filter {
-    /// Its namespace.
     pub namespace: String,
-    /// Its name.
     pub name: String,
-    /// Its `spec`, which is what it does. Absent in records of versions that made one kind of filter alone; putting back does not
-    /// need it.
+    /// Its `spec`, which is what it does. Absent in records of versions that made only one kind of filter; putting back
+    /// does not need it.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub spec: Value,
 }
@@ -47,7 +45,7 @@ impl Reversible for Filter {
         if live["metadata"]["labels"][RUN_LABEL] != run {
             return Decision::Theirs {
                 found: "another EnvoyFilter".into(),
-                why: format!("somebody made EnvoyFilter {} anew meanwhile", self.name),
+                why: format!("someone recreated EnvoyFilter {} in the meantime", self.name),
             };
         }
         Decision::Restore(Box::new(Write::Delete {
@@ -71,7 +69,7 @@ impl Reversible for Filter {
     }
 }
 
-/// What making a filter in a namespace needs, and deleting it.
+/// Permissions to create a filter in a namespace, and to delete it.
 pub fn needed(namespace: &str) -> Vec<Access> {
     accesses(namespace, &["get", "create", "patch", "delete"])
 }

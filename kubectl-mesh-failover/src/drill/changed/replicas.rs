@@ -14,24 +14,22 @@ use super::reversible::{Decision, Making, Reversible, Words};
 pub struct Replicas {
     /// Kind of the workload.
     pub kind: String,
-    /// Its namespace.
     pub namespace: String,
-    /// Its name.
     pub name: String,
-    /// Its UID: another object of the same name is not ours to scale.
+    /// Its UID: we do not scale another object of the same name.
     pub uid: String,
-    /// What stood before.
+    /// The replicas before.
     pub before: u64,
     /// `metadata.generation` before.
     pub generation: u64,
-    /// The autoscaler that switches itself off meanwhile, where there is one.
+    /// The autoscaler that is inactive in the meantime, if there is one.
     #[serde(default)]
     pub autoscaler: Option<String>,
 }
 
 impl Replicas {
-    /// Sets the replicas, only where it is still this object and `unchanged` holds. A `Scale` of zero replicas says nothing of
-    /// them (`omitempty` in k8s.io/api autoscaling/v1), so that a test for zero would never hold.
+    /// Sets the replicas, only if it is still this object and `unchanged` holds. A `Scale` of zero replicas omits them
+    /// (`omitempty` in k8s.io/api autoscaling/v1), so a test for zero would never hold.
     fn scale(&self, unchanged: Operation, to: u64) -> Write {
         Write::Patch {
             api_version: "apps/v1".into(),
@@ -63,12 +61,12 @@ impl Reversible for Replicas {
     fn decide(&self, _run: &str, live: Option<&Value>) -> Decision {
         let Self { kind, name, before, .. } = self;
         let Some(live) = live else {
-            let why = format!("somebody deleted {kind} {name} meanwhile");
+            let why = format!("someone deleted {kind} {name} in the meantime");
             return Decision::Theirs { found: "gone".into(), why };
         };
         let replicas = live["spec"]["replicas"].as_u64().unwrap_or(1);
         if live["metadata"]["uid"] != self.uid.as_str() {
-            let why = format!("somebody made {kind} {name} anew meanwhile");
+            let why = format!("someone recreated {kind} {name} in the meantime");
             return Decision::Theirs { found: format!("{replicas}, another object"), why };
         }
         match replicas {
@@ -80,7 +78,7 @@ impl Reversible for Replicas {
             }
             other => Decision::Theirs {
                 found: other.to_string(),
-                why: format!("somebody scaled {kind} {name} to {other} meanwhile"),
+                why: format!("someone scaled {kind} {name} to {other} in the meantime"),
             },
         }
     }

@@ -1,4 +1,4 @@
-//! What the rest of a drill asks of a change.
+//! What a change has to provide.
 
 use mesh_shared::model::kube::managed_by::MANAGED_BY;
 use mesh_shared::model::kube::object_key::ObjectKey;
@@ -8,28 +8,28 @@ use serde_json::{Value, json};
 
 use crate::drill::object_names::RUN_LABEL;
 
-/// A change that can be put back by what its record says.
+/// A change that can be put back from its record.
 pub trait Reversible {
     /// The object that is changed.
     fn object(&self) -> ObjectKey;
 
-    /// Whether the drill makes this object, so that there must be none of its name before.
+    /// Whether the drill creates this object, so that none of its name may exist before.
     fn is_created(&self) -> bool;
 
     /// The writes that make it, each with its precondition. `run` is the drill's id.
     fn making(&self, run: &str, managed_by: &str) -> Making;
 
-    /// What putting it back is by the live object, none where it is gone: compare and set, never overwriting what somebody else has
-    /// done.
+    /// How to put it back, given the live object, which is none if it is gone: compare and set, never overwriting
+    /// someone else's change.
     fn decide(&self, run: &str, live: Option<&Value>) -> Decision;
 
-    /// How reports write it.
+    /// How reports describe it.
     fn words(&self) -> Words;
 
-    /// What its user must be allowed to do to make it.
+    /// Permissions needed to make it.
     fn needed_to_make(&self) -> Vec<Access>;
 
-    /// What its user must be allowed to do to put it back.
+    /// Permissions needed to put it back.
     fn needed_to_put_back(&self) -> Vec<Access>;
 }
 
@@ -38,24 +38,24 @@ pub trait Reversible {
 pub struct Making {
     /// The first write.
     pub first: Write,
-    /// What the first write leaves out: `configPatches` of an EnvoyFilter.
+    /// `configPatches` of an EnvoyFilter, which the first write leaves out.
     config_patches: Option<Value>,
 }
 
 impl Making {
-    /// By one write.
+    /// A change by one write.
     pub fn at_once(first: Write) -> Self {
         Self { first, config_patches: None }
     }
 
-    /// An EnvoyFilter, which is created without its `configPatches` and gets them by a second write.
+    /// An EnvoyFilter that is created without its `configPatches` and gets them with a second write.
     pub fn of_filter(mut manifest: Value) -> Self {
         let config_patches = manifest["spec"].as_object_mut().and_then(|spec| spec.shift_remove("configPatches"));
         Self { first: Write::Create { manifest }, config_patches }
     }
 
-    /// The write that follows on the first one, whose answer was `made`: it gives the filter its effect. It is bound to the UID of
-    /// what was made, so that it can do nothing once that was deleted. None where the first one was all.
+    /// The write that follows the first one, whose answer was `made`: it gives the filter its effect. It is bound to
+    /// the UID of the created object, so that it does nothing once that is deleted. None if one write is enough.
     pub fn then(&self, made: &Value) -> Option<Write> {
         let config_patches = self.config_patches.clone()?;
         Some(Write::Patch {
@@ -70,34 +70,35 @@ impl Making {
     }
 }
 
-/// What is to be done about one change.
+/// What to do about one change.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Decision {
-    /// What stood before stands already.
+    /// It is already as before.
     Back,
-    /// The value is still the drill's: this puts it back.
+    /// The value is still the drill's: this write puts it back.
     Restore(Box<Write>),
-    /// Somebody else has changed it: it is left, and this is said.
+    /// Someone else has changed it: it is left, and this is reported.
     Theirs {
-        /// What stands.
+        /// The current value.
         found: String,
         /// In a sentence.
         why: String,
     },
 }
 
-/// How reports write a change, such as `replicas` of `Deployment sample/helloworld-v1`, `3` before and `0` meanwhile.
+/// How reports describe a change, such as `replicas` of `Deployment sample/helloworld-v1`, `3` before and `0` during
+/// the drill.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Words {
-    /// What of the object is changed.
+    /// What is changed about the object.
     pub field: &'static str,
-    /// What stood before.
+    /// The value before.
     pub before: String,
     /// What the drill writes.
     pub during: &'static str,
 }
 
-/// Metadata of an object that a drill makes.
+/// Metadata of an object that a drill creates.
 pub fn metadata(object: &ObjectKey, run: &str, managed_by: &str) -> Value {
     json!({
         "name": object.name,

@@ -35,7 +35,7 @@ fn filter(spec: Value) -> Changed {
     Changed::Filter(Filter { namespace: "sample".into(), name: "mesh-failover-drill-helloworld".into(), spec })
 }
 
-/// A ConfigMap with this text, as it stands in a cluster.
+/// A ConfigMap with this text, as it is in a cluster.
 fn config_map(text: &str) -> Value {
     json!({
         "kind": "ConfigMap",
@@ -44,7 +44,7 @@ fn config_map(text: &str) -> Value {
     })
 }
 
-/// Reads a record that was edited as JSON, such as to what a newer version writes.
+/// Reads a record that was edited as JSON, for example to what a newer version writes.
 fn read_edited(edit: impl FnOnce(&mut Value)) -> Result<(Record, String)> {
     let mut value = serde_json::to_value(record(vec![Changed::Replicas(three_replicas())])).unwrap();
     edit(&mut value);
@@ -60,7 +60,7 @@ fn what_was_written_reads_back() {
     assert_eq!(Record::read(&object, "east"), Ok((record, "c".into())));
 }
 
-/// As the plugin at 8977831 writes it, before a record said what its filter does and which version wrote it.
+/// As the plugin at 8977831 writes it, before records had the filter's content and the version that wrote them.
 const OLD_SCALING: &str = r#"{
   "schema": "mesh-failover/record/v1",
   "run": "6160b2f2",
@@ -149,7 +149,7 @@ fn a_filter_that_an_older_version_recorded_is_put_back() {
     assert!(matches!(decision("another"), Decision::Theirs { .. }));
 }
 
-/// What an older version needs of a record is written as it was: it can put back what this one left.
+/// What an older version needs in a record is written as before: it can put back what this one left.
 #[test]
 fn what_an_older_version_reads_of_a_record_is_still_there() {
     let old: Value = serde_json::from_str(OLD_FILTER).unwrap();
@@ -166,10 +166,10 @@ fn what_an_older_version_reads_of_a_record_is_still_there() {
 fn a_record_of_what_this_version_does_not_know_is_refused_as_a_whole_and_names_the_version_that_does() {
     type Edit = fn(&mut Value);
     let newer: [(Edit, &str); 3] = [
-        (|record| record["schema"] = "mesh-failover/record/v9".into(), r#"it is of version "mesh-failover/record/v9""#),
+        (|record| record["schema"] = "mesh-failover/record/v9".into(), r#"its version is "mesh-failover/record/v9""#),
         (|record| record["fault"] = json!({"kind": "partition", "from": "west"}), r#"its fault is "partition""#),
         (
-            // What it knows stands before what it does not know.
+            // What it knows comes before what it does not know.
             |record| record["changed"].as_array_mut().unwrap().push(json!({"what": "network-policy", "name": "f"})),
             r#"it changes "network-policy""#,
         ),

@@ -1,4 +1,4 @@
-//! What faults have in common that an EnvoyFilter makes in the servers' own proxies.
+//! What faults have in common that an EnvoyFilter injects in the servers' own proxies.
 
 use mesh_shared::model::names::service::ServiceName;
 use mesh_shared::model::seen::observed_traffic::ObservedTraffic;
@@ -13,15 +13,15 @@ use crate::drill::changed::Changed;
 use crate::drill::changed::filter::Filter;
 use crate::drill::object_names;
 
-/// So many pods are named; of the others their number is given.
+/// How many pods are named; the others are counted.
 const PODS: usize = 10;
 
-/// The pods that a filter for a service is for. An EnvoyFilter is for every workload of its namespace that has the labels of its
-/// selector, and one in the root namespace for those of all namespaces; without labels it is for all (istio/istio
-/// pilot/pkg/model/envoyfilter.go and policyattachment.go, `ShouldAttachPolicy`).
+/// The pods that a filter for a service applies to. An EnvoyFilter applies to every workload of its namespace with the
+/// labels of its selector, and in the root namespace to those of all namespaces; without labels it applies to all
+/// (istio/istio pilot/pkg/model/envoyfilter.go and policyattachment.go, `ShouldAttachPolicy`).
 ///
 /// # Errors
-/// Everything because of which a filter for the service's pods would be one for others too, or for none.
+/// Every reason why a filter for the service's pods would apply to others too, or to none.
 pub fn pods<'a>(at: &'a ObservedTraffic, service: &ServiceName) -> Result<Vec<&'a PodSeen>, Findings> {
     let selector = at.services.by_name.get(service).map(|seen| seen.selector.clone()).unwrap_or_default();
     let found = |what: String| -> Claim {
@@ -31,7 +31,7 @@ pub fn pods<'a>(at: &'a ObservedTraffic, service: &ServiceName) -> Result<Vec<&'
     let mut findings = Findings::default();
     if selector.is_empty() {
         findings.push(
-            found(format!("{service} has no selector: an EnvoyFilter cannot be held to its pods"))
+            found(format!("{service} has no selector: an EnvoyFilter cannot be limited to its pods"))
                 .because(format!(
                     "without labels to select by, every workload of namespace {} would fail",
                     service.namespace
@@ -55,16 +55,16 @@ pub fn pods<'a>(at: &'a ObservedTraffic, service: &ServiceName) -> Result<Vec<&'
     if !selector.is_empty() && !matched.iter().any(|pod| pod.sidecar) {
         findings.push(
             found(format!("the selector of {service} selects no pod with a sidecar in {}", at.membership.name))
-                .because("an EnvoyFilter changes what sidecars do, and would fail nobody")
+                .because("an EnvoyFilter changes only sidecars, so nothing would fail")
                 .fix("use another fault: --fault scale-to-zero"),
         );
     }
     if findings.is_empty() { Ok(matched) } else { Err(findings) }
 }
 
-/// The filter that puts an HTTP filter of Envoy before the router, for all requests to the service's pods. For inbound traffic
-/// `portNumber` is the pods' own port: the filter chain of the virtual inbound listener is found by its destination port
-/// (istio/istio pilot/pkg/networking/core/envoyfilter/listener_patch.go, `filterChainMatch`).
+/// An EnvoyFilter that inserts an HTTP filter before the router, for all requests to the service's pods. For inbound
+/// traffic `portNumber` is the pods' own port: the filter chain of the virtual inbound listener is matched by its
+/// destination port (istio/istio pilot/pkg/networking/core/envoyfilter/listener_patch.go, `filterChainMatch`).
 pub fn before_the_application(scene: &Scene<'_>, http_filter: &Value) -> Changed {
     let key = object_names::filter(scene.service);
     let spec = json!({
@@ -87,7 +87,7 @@ pub fn before_the_application(scene: &Scene<'_>, http_filter: &Value) -> Changed
     Changed::Filter(Filter { namespace: key.namespace, name: key.name, spec })
 }
 
-/// Envoy's own filter for faults, with what it does to requests: `abort` or `delay`.
+/// Envoy's own fault filter, with what it does to requests: `abort` or `delay`.
 pub fn http_fault(what: &str, does: &Value) -> Value {
     json!({
         "name": "envoy.filters.http.fault",
@@ -98,7 +98,7 @@ pub fn http_fault(what: &str, does: &Value) -> Value {
     })
 }
 
-/// The pods that the filter is for, and what they serve.
+/// The pods that the filter applies to, and what they serve.
 pub fn applies_to(planned: &Planned<'_>) -> String {
     let pods = planned.pods;
     let mut names: Vec<String> = pods.iter().take(PODS).cloned().collect();

@@ -1,4 +1,4 @@
-//! What the rest of a drill asks of a fault.
+//! What a fault has to provide.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,18 +14,18 @@ use crate::drill::changed::Changed;
 use crate::drill::governing_rule::Rule;
 use crate::drill::side::Side;
 
-/// What is said of a fault whatever its argument is.
+/// Description of a fault, independent of its argument.
 #[derive(Debug)]
 pub struct FaultEntry {
-    /// Its word, which is its `kind` in records and JSON as well.
+    /// Its word, which is also its `kind` in records and JSON.
     pub word: &'static str,
     /// With its argument, such as `upstream-errors[=PERCENT]`.
     pub usage: &'static str,
-    /// What is done, such as `their workloads are scaled to zero`.
+    /// What it does, such as `their workloads are scaled to zero`.
     pub help: &'static str,
     /// The file of docs/permissions that grants it.
     pub permissions: RoleFile,
-    /// Whether help, completion and errors leave it out.
+    /// Whether help, completion and errors omit it.
     pub hidden: bool,
 }
 
@@ -34,48 +34,48 @@ pub struct FaultEntry {
 pub struct BadArgument {
     /// Such as `its percentage is between 1 and 100`.
     pub why: &'static str,
-    /// How it is written.
+    /// The correct form.
     pub write: &'static str,
 }
 
-/// What is special of one fault. Its file also has `ENTRY`, and `parse`, which reads its argument.
+/// What is special about a fault. Its file also has `ENTRY`, and `parse`, which parses its argument.
 pub trait FaultKind {
-    /// The same for all faults of this kind.
+    /// The description, which is the same for all faults of this kind.
     fn entry(&self) -> &'static FaultEntry;
 
     /// As it is written on the command line, with its argument.
     fn written(&self) -> String;
 
-    /// What is done, at the head of a report, such as `Scaled to zero`.
+    /// Title at the head of a report, such as `Scaled to zero`.
     fn title(&self) -> String;
 
-    /// What its user must be allowed to do in the service's namespace of the failed cluster, as far as it does not depend on the
-    /// workloads. What each change needs is asked for when the changes are known.
+    /// Permissions needed in the service's namespace of the failed cluster, as far as they do not depend on the
+    /// workloads. Those of each change are checked when the changes are known.
     fn needed(&self, _service: &ServiceName) -> Vec<Access> {
         Vec::new()
     }
 
-    /// The pods that it fails.
+    /// The pods that the fault hits.
     ///
     /// # Errors
-    /// Everything because of which it would fail others too, or none.
+    /// Every reason why it would hit others too, or none.
     fn pods<'a>(&self, at: &'a ObservedTraffic, service: &ServiceName) -> Result<Vec<&'a PodSeen>, Findings>;
 
-    /// What it changes, to be recorded before it is.
+    /// The changes it makes, to be recorded first.
     ///
     /// # Errors
-    /// Everything because of which it cannot be made here, or could not be put back.
+    /// Every reason why it cannot be injected here, or could not be put back.
     fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Changed>, Findings>;
 
-    /// What the plan says of it before the question.
+    /// What the plan says about it before the user is asked.
     fn in_plan(&self, planned: &Planned<'_>) -> InPlan;
 
-    /// How long after its end traffic can take to come back as it was, where it `lasts` so long.
+    /// How long traffic can take to come back after a fault that `lasts` this long.
     fn back_within(&self, rule: &Rule, lasts: Duration) -> Duration {
         rule.longest_ejection(lasts)
     }
 
-    /// Whether the endpoints stay and fail, so that outlier detection has something to eject.
+    /// Whether the endpoints stay but fail, so that outlier detection has something to eject.
     fn ejects(&self) -> bool;
 
     /// Why a rule that has outlier detection does not fail over under it.
@@ -83,31 +83,29 @@ pub trait FaultKind {
         None
     }
 
-    /// What a reader of the report must know of it.
+    /// What a reader of the report must know about it.
     fn note(&self) -> Option<&'static str> {
         None
     }
 }
 
-/// Where a fault is to be made.
+/// Where a fault is to be injected.
 #[derive(Debug, Clone, Copy)]
 pub struct Scene<'a> {
-    /// The service.
     pub service: &'a ServiceName,
     /// Labels by which it selects its pods.
     pub selector: &'a BTreeMap<String, String>,
     /// The port that the pods listen on.
     pub port: u16,
-    /// What stands behind them.
+    /// The workloads behind them.
     pub owners: &'a Owners,
-    /// Whether workloads are scaled although somebody else keeps their replicas.
+    /// Whether to scale workloads although someone else manages their replicas.
     pub allow_owner: bool,
 }
 
-/// A fault that may be made.
+/// A fault that may be injected.
 #[derive(Debug, Clone, Copy)]
 pub struct Planned<'a> {
-    /// The service.
     pub service: &'a ServiceName,
     /// Workloads behind it.
     pub workloads: &'a [Workload],
@@ -117,12 +115,12 @@ pub struct Planned<'a> {
     pub also: &'a [ServiceName],
 }
 
-/// What the plan says of a fault.
+/// What the plan says about a fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InPlan {
-    /// To which pods it applies, where that is not plain.
+    /// Which pods it applies to, if that is not obvious.
     pub applies_to: Option<String>,
-    /// What else is to be known.
+    /// What else the user should know.
     pub notes: Vec<String>,
     /// What will be done, such as `scale helloworld-v1 to 0 and back to 1`.
     pub will: String,
@@ -131,8 +129,8 @@ pub struct InPlan {
 /// Why a rule does not fail over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Weakness {
-    /// A sentence without its end.
+    /// A sentence without a full stop.
     pub why: String,
-    /// What to do; none where it is to write the rule that `locality apply` writes.
+    /// What to do; none if it is to write the rule that `locality apply` writes.
     pub remedy: Option<&'static str>,
 }

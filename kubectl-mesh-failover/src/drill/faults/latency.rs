@@ -1,4 +1,5 @@
-//! `--fault latency`, a fault for the tests of [`super`] alone: the servers' proxies answer late, and the endpoints stay.
+//! `--fault latency`, a fault for the tests of [`super`] alone: the servers' proxies answer late, and the endpoints
+//! stay.
 
 use mesh_shared::model::kube::rbac::{Access, RoleFile};
 use mesh_shared::model::names::service::ServiceName;
@@ -14,7 +15,7 @@ use crate::drill::changed::{Changed, filter};
 use crate::drill::governing_rule::Rule;
 use crate::drill::side::Side;
 
-/// What is said of it.
+/// Description of this fault.
 pub const ENTRY: FaultEntry = FaultEntry {
     word: "latency",
     usage: "latency=MILLISECONDS",
@@ -23,7 +24,7 @@ pub const ENTRY: FaultEntry = FaultEntry {
     hidden: true,
 };
 
-/// Every request waits for so long.
+/// Delays every request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Latency {
     /// Milliseconds.
@@ -80,11 +81,11 @@ impl FaultKind for Latency {
     }
 
     fn weakness(&self, rule: &Rule, _failed: &Side) -> Option<Weakness> {
-        let why = format!("rule {} ejects for errors, and a late answer is none", rule.short_name());
+        let why = format!("rule {} ejects for errors, and a late answer is not one", rule.short_name());
         Some(Weakness { why, remedy: Some("give its route a timeout, by which a late answer becomes an error") })
     }
 
     fn note(&self) -> Option<&'static str> {
-        Some("a delay shows a failover only where a timeout makes an error of it")
+        Some("a delay shows a failover only if a timeout turns it into an error")
     }
 }

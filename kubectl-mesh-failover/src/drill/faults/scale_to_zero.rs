@@ -17,7 +17,7 @@ use crate::drill::governing_rule::Rule;
 use crate::drill::pods::behind;
 use crate::mesh::permissions::DRILL;
 
-/// What is said of it.
+/// Description of this fault.
 pub const ENTRY: FaultEntry = FaultEntry {
     word: "scale-to-zero",
     usage: "scale-to-zero",
@@ -26,10 +26,10 @@ pub const ENTRY: FaultEntry = FaultEntry {
     hidden: false,
 };
 
-/// A pod that comes back is to be ready by then, where no ejection lasts longer.
+/// Time for a pod to come back and be ready, if no ejection lasts longer.
 const START: Duration = Duration::from_mins(1);
 
-/// The workloads behind the service are scaled to zero.
+/// Scales the workloads behind the service to zero.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScaleToZero;
 
@@ -60,8 +60,8 @@ impl FaultKind for ScaleToZero {
         Ok(behind(at, service))
     }
 
-    /// Refused where a workload cannot be scaled, would lose its volumes, stands at zero already, or is kept by somebody who puts
-    /// replicas back, unless `allow_owner` says so.
+    /// Refuses if a workload cannot be scaled, would lose its volumes, is already at zero, or, unless `allow_owner` is
+    /// set, is managed by someone who would restore its replicas.
     fn changes(&self, scene: &Scene<'_>) -> Result<Vec<Changed>, Findings> {
         let mut findings: Findings = not_scalable(scene).chain(without_workload(scene)).collect();
         let mut changes = Vec::new();
@@ -90,15 +90,15 @@ impl FaultKind for ScaleToZero {
         let notes = planned.workloads.iter().filter_map(|workload| {
             let scaler = workload.autoscaler.as_ref()?;
             Some(format!(
-                "HorizontalPodAutoscaler {} ({} to {}) rests while {} is at zero.",
+                "HorizontalPodAutoscaler {} ({} to {}) is inactive while {} is at zero.",
                 scaler.name, scaler.least, scaler.most, workload.object.name
             ))
         });
         InPlan { applies_to: None, notes: notes.collect(), will: format!("scale {}", all.join(", ")) }
     }
 
-    /// A pod that was scaled away comes back as a new host, which nothing has ejected yet; it has to be scheduled and to start,
-    /// though.
+    /// A scaled-away pod comes back as a new host, which nothing has ejected yet; but it has to be scheduled and to
+    /// start.
     fn back_within(&self, rule: &Rule, _lasts: Duration) -> Duration {
         rule.longest_ejection(Duration::ZERO).max(START)
     }
@@ -129,7 +129,7 @@ fn without_workload(scene: &Scene<'_>) -> Option<Finding> {
     let owners = scene.owners;
     (owners.workloads.is_empty() && owners.unscalable.is_empty()).then(|| {
         NOT_RESTORABLE
-            .found(format!("no workload of {} was found here", scene.service))
+            .found(format!("no workload here is behind {}", scene.service))
             .fix("use another fault, which scales nothing: --fault upstream-errors")
     })
 }
@@ -148,8 +148,8 @@ fn not_restorable(workload: &Workload, allow_owner: bool) -> Vec<Finding> {
     if workload.replicas == 0 {
         findings.push(
             NOT_RESTORABLE
-                .found(format!("{key} is scaled to zero already"))
-                .fix("scale it up first, or see whether a drill left it so: kubectl mesh-failover drill list"),
+                .found(format!("{key} is already at zero"))
+                .fix("scale it up first, or see whether a drill left it: kubectl mesh-failover drill list"),
         );
     }
     let keda = workload.autoscaler.as_ref().and_then(|scaler| scaler.keda.as_ref());
@@ -157,8 +157,8 @@ fn not_restorable(workload: &Workload, allow_owner: bool) -> Vec<Finding> {
     if let Some(keeper) = keeper.filter(|_| !allow_owner) {
         findings.push(
             NOT_RESTORABLE
-                .found(format!("{keeper} keeps {key} and may put its replicas back at once"))
-                .fix("pause it, then say so: --allow-owner"),
+                .found(format!("{keeper} manages {key} and may restore its replicas at once"))
+                .fix("pause it, then pass --allow-owner"),
         );
     }
     findings

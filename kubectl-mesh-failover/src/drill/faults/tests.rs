@@ -35,7 +35,7 @@ fn a_fault_has_an_argument_where_it_may() {
         assert_eq!(parse(text).unwrap_err().exit_code(), 2, "{text}");
     }
     let error = parse("upstream-error").unwrap_err();
-    assert_eq!(error.why.as_deref(), Some("there are scale-to-zero and upstream-errors"));
+    assert_eq!(error.why.as_deref(), Some("the faults are scale-to-zero and upstream-errors"));
     assert_eq!(
         error.remedy,
         ["did you mean upstream-errors?", "write it as scale-to-zero or upstream-errors[=PERCENT]"]
@@ -90,7 +90,7 @@ fn what_a_change_needs_is_part_of_what_its_fault_needs() {
     }
 }
 
-/// What a fault by filter changes, where nothing stands behind the service that could be scaled.
+/// What a fault by filter changes, without workloads behind the service that could be scaled.
 fn changes_of(fault: &Fault) -> Vec<Changed> {
     let (service, selector) = (name(), [("app".to_owned(), "helloworld".to_owned())].into());
     let owners = Owners { workloads: vec![], unscalable: vec![("DaemonSet".into(), "agent".into())] };

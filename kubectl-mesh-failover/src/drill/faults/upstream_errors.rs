@@ -17,16 +17,16 @@ use crate::drill::governing_rule::Rule;
 use crate::drill::side::Side;
 use crate::mesh::permissions::DRILL;
 
-/// What is said of it.
+/// Description of this fault.
 pub const ENTRY: FaultEntry = FaultEntry {
     word: "upstream-errors",
     usage: "upstream-errors[=PERCENT]",
-    help: "so many of their answers become errors, all where no percentage is given",
+    help: "PERCENT of their answers become errors, all by default",
     permissions: DRILL,
     hidden: false,
 };
 
-/// So many of a hundred requests are answered by 503.
+/// Answers a percentage of requests with 503.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UpstreamErrors {
     /// From 1 to 100.
@@ -34,7 +34,7 @@ pub struct UpstreamErrors {
 }
 
 impl UpstreamErrors {
-    /// Its argument is the percentage, 100 where there is none.
+    /// Parses its argument, the percentage; 100 without one.
     pub fn parse(argument: Option<&str>) -> Result<Self, BadArgument> {
         match argument.map_or(Ok(100), |percent| percent.trim_end_matches('%').parse()) {
             Ok(percent @ 1..=100) => Ok(Self { percent }),
@@ -90,11 +90,13 @@ impl FaultKind for UpstreamErrors {
         let (hosts, most) = (count(rule.hosts, "host"), rule.max_ejection_percent);
         let can = may_eject(rule.hosts, most);
         let (why, remedy) = if rule.consecutive_5xx == 0 {
-            (format!("rule {name} ejects for no error of the service (consecutive5xxErrors 0)"), None)
+            (format!("rule {name} never ejects for errors of the service (consecutive5xxErrors 0)"), None)
         } else if can == 0 {
             let default = if most == 10 { ", default" } else { "" };
             (
-                format!("rule {name} ejects at most {most} % of {hosts}: that is none (maxEjectionPercent{default})"),
+                format!(
+                    "rule {name} ejects at most {most} % of {hosts}, which is less than one (maxEjectionPercent{default})"
+                ),
                 None,
             )
         } else if can < failed.endpoints {
@@ -105,7 +107,7 @@ impl FaultKind for UpstreamErrors {
             (why, None)
         } else if self.percent < 100 && rule.consecutive_5xx > 1 {
             let why = format!(
-                "rule {name} ejects after {} errors in a row, and only {} % of the answers are errors",
+                "rule {name} ejects after {} errors in a row, but only {} % of the answers are errors",
                 rule.consecutive_5xx, self.percent
             );
             (why, Some("eject after fewer (consecutive5xxErrors), or drill with more errors"))

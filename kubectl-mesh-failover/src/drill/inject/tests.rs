@@ -1,5 +1,5 @@
-//! An injection that is stopped at any moment, against an API server that is slow, loses answers and carries requests out after
-//! their client has gone.
+//! An injection stopped at any moment, against an API server that is slow, loses answers, and carries out requests
+//! after their client is gone.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -26,36 +26,36 @@ use crate::drill::faults::tests::{errors, scaling};
 use crate::drill::put_back::{abandoned, put_back};
 use crate::drill::test_mesh::{name, workload};
 
-/// The client gives a request up after this.
+/// The client gives up on a request after this.
 const REQUEST: Duration = Duration::from_millis(60);
-/// The API server gives a request up after this.
+/// The API server gives up on a request after this.
 const LIMIT: Duration = Duration::from_millis(120);
 
 /// What becomes of a write.
 #[derive(Debug, Clone, Copy)]
 enum Fate {
-    /// It is carried out after so many milliseconds, and answered.
+    /// It is carried out after this many milliseconds, and answered.
     Done(u64),
-    /// It is carried out after so many milliseconds, and the answer is lost.
+    /// It is carried out after this many milliseconds, and the answer is lost.
     Lost(u64),
-    /// The connection breaks; it is carried out after so many milliseconds.
+    /// The connection breaks; it is carried out after this many milliseconds.
     Broken(u64),
     /// It is neither carried out nor answered.
     Swallowed,
-    /// There are too many requests.
+    /// It is rejected: too many requests.
     TurnedAway,
-    /// Not allowed.
+    /// It is forbidden.
     Refused,
-    /// It is carried out after so many milliseconds, and the answer says that storage did not answer in time.
+    /// It is carried out after this many milliseconds, and the answer says that storage did not answer in time.
     Failed(u64),
 }
 
 #[derive(Default)]
 struct Server {
     objects: BTreeMap<String, Value>,
-    /// What becomes of the writes, in the order in which they arrive; once there are no more, they are carried out and answered.
+    /// The fates of the writes, in order of arrival; any further ones are carried out and answered.
     fates: Vec<Fate>,
-    /// Every write that arrived: method, path, body.
+    /// Every write received: method, path, body.
     writes: Vec<(Method, String, Value)>,
     version: u64,
 }
@@ -120,7 +120,7 @@ impl Server {
     }
 }
 
-/// A cluster whose API server this is. It goes on with a request when the client gives that up.
+/// A cluster with this API server, which continues a request that the client has given up on.
 fn cluster(server: &Arc<Mutex<Server>>) -> Cluster {
     let server = server.clone();
     let service = tower::service_fn(move |request: Request<Body>| {
@@ -171,7 +171,7 @@ fn cluster(server: &Arc<Mutex<Server>>) -> Cluster {
     Cluster::of_client(Client::new(service, "default"), "east", "https://10.0.0.1:6443", "test/1", REQUEST)
 }
 
-/// An injection, what becomes of its writes, and when it is stopped.
+/// An injection, the fates of its writes, and when it is stopped.
 #[derive(Debug, Clone)]
 struct Case {
     fault: Fault,
@@ -199,7 +199,7 @@ fn deployment(name: &str) -> String {
     format!("/apis/apps/v1/namespaces/sample/deployments/{name}")
 }
 
-/// So many Deployments of three replicas, what becomes of writes to them, and the record of a fault.
+/// A number of Deployments of three replicas, the fates of writes to them, and the record of a fault.
 fn world(case: &Case, deployments: usize) -> (Record, Arc<Mutex<Server>>) {
     let mut server = Server { fates: case.fates.clone(), ..Server::default() };
     let mut owners = Owners::default();
@@ -218,7 +218,7 @@ fn world(case: &Case, deployments: usize) -> (Record, Arc<Mutex<Server>>) {
     (Record { fault: case.fault.clone(), ..record(changed) }, Arc::new(Mutex::new(server)))
 }
 
-/// Whether a write makes the fault, as against putting it back.
+/// Whether a write injects the fault, rather than putting it back.
 fn injects((method, _, body): &(Method, String, Value)) -> bool {
     let makes = |operation: &Value| {
         operation["op"] == "add" && (operation["path"] == "/spec/configPatches" || operation["value"] == 0)
@@ -226,7 +226,7 @@ fn injects((method, _, body): &(Method, String, Value)) -> bool {
     method == Method::POST || (method == Method::PATCH && body.as_array().is_some_and(|all| all.iter().any(makes)))
 }
 
-/// Injects, stops, puts back, and looks again once nothing can be under way any more.
+/// Injects, stops, puts back, and looks again once nothing can be pending.
 async fn stopped_in_the_middle(case: &Case) -> Result<(), String> {
     let (record, server) = world(case, 2);
     let before = server.lock().unwrap().objects.clone();
@@ -278,7 +278,8 @@ proptest! {
     }
 }
 
-/// What the drill used to do: the first request is given up, carried out afterwards, and found to be as before in between.
+/// What the drill used to do: it gives up on the first request, finds everything as before, and then the request is
+/// carried out.
 #[tokio::test]
 async fn a_write_that_its_client_gave_up_is_put_back_when_it_comes() {
     for late in [Fate::Lost(110), Fate::Broken(110), Fate::Failed(110)] {
@@ -313,7 +314,7 @@ async fn what_was_not_made_is_left_to_whoever_changes_it() {
     let states = vec![ChangeState::NotMade; 2];
     let back = put_back(&cluster(&server), &record, &states, Instant::now() + Duration::from_secs(1), &|_| ()).await;
     assert_eq!(back, []);
-    assert!(server.lock().unwrap().writes.is_empty(), "somebody else scaled them");
+    assert!(server.lock().unwrap().writes.is_empty(), "someone else scaled them");
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ fn begun(experiment: &Experiment) -> Live {
     live
 }
 
-/// The drill that holds, as far as it had come at a moment.
+/// The drill that holds, as of a moment.
 fn until(moment: u64) -> (Live, Duration, Vec<String>) {
     let recording = stream::held().end();
     let now = Duration::from_millis(moment);

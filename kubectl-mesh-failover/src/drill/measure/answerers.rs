@@ -1,4 +1,4 @@
-//! Who answered each request: what the user's pattern matched, and the regions of the client proxy's counters, put together.
+//! Who answered each request, from what the user's pattern matched and the regions of the client proxy's counters.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -9,20 +9,21 @@ use super::ordered_recording::{OrderedRecording, Part, Request, UNKNOWN};
 use crate::drill::experiment::Experiment;
 use crate::drill::report::wording::real;
 
-/// By what it is told who answered.
+/// How it is known who answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
-    /// Each answer has a text, and the counters tell whose text it is.
+    /// Each answer has a text, and the counters show whose text it is.
     Texts,
-    /// Each answer has a text, and no counters tell whose: what most answers of the baseline say is the failed region's.
+    /// Each answer has a text, but no counters show whose: the most frequent one in the baseline is taken for the
+    /// failed region's.
     Majority,
-    /// Answers have no text: the counters tell how many were whose between two readings.
+    /// Answers have no text: the counters show how many each region gave between two readings.
     Counters,
-    /// Nothing tells.
+    /// It is unknown.
     Nothing,
 }
 
-/// Writes into each request that was answered who answered it.
+/// Records in each answered request who answered it.
 pub fn tell<'a>(experiment: &'a Experiment, ordered: &mut OrderedRecording<'a>, windows: &[Window<'a>]) -> Source {
     let texts = ordered.requests.iter().any(|request| !request.failed && request.sample.answered_by.is_some());
     let counted = counters::sum(windows).values().any(|attempts| attempts.success > 0);
@@ -38,12 +39,12 @@ pub fn tell<'a>(experiment: &'a Experiment, ordered: &mut OrderedRecording<'a>, 
     source
 }
 
-/// The text that an answer has.
+/// The text of an answer.
 fn text<'a>(request: &Request<'a>) -> Option<&'a str> {
     request.sample.answered_by.as_deref().filter(|_| !request.failed)
 }
 
-/// What most answers of the baseline say, and else what most answers say.
+/// The most frequent text in the baseline, else in the whole drill.
 fn most_said<'a>(requests: &[Request<'a>]) -> Option<&'a str> {
     let most = |part: Option<Part>| {
         let mut times: BTreeMap<&str, u64> = BTreeMap::new();
@@ -67,12 +68,12 @@ fn by_majority<'a>(experiment: &'a Experiment, requests: &[Request<'a>]) -> Vec<
     requests.iter().map(region).collect()
 }
 
-/// How often each text was said in each window.
+/// How often each text occurred in each window.
 type Said<'a> = BTreeMap<&'a str, BTreeMap<usize, f64>>;
 
-/// Each text belongs to the region whose successes, as far as no other text explains them, it matches best: the assignment of
-/// least squares over all windows, found text by text and mended until none would move. A text that was said in no window, or
-/// that matches no region's successes, is nobody's.
+/// Assigns each text to the region whose successes, as far as no other text explains them, it matches best: a
+/// least-squares assignment over all windows, made text by text and refined until none moves. A text that occurs in no
+/// window, or matches no region's successes, is not assigned.
 pub fn owners<'a>(
     experiment: &'a Experiment,
     requests: &[Request<'a>],
@@ -121,10 +122,10 @@ fn by_texts<'a>(experiment: &'a Experiment, requests: &[Request<'a>], windows: &
     requests.iter().map(region).collect()
 }
 
-/// Rounds after which the assignment stands, moved or not; it settles in two or three.
+/// Maximum number of rounds; the assignment settles in two or three.
 const ROUNDS: usize = 10;
 
-/// All regions that count; the failed one and then the target win where two match alike.
+/// All regions with counters; in a tie the failed one wins, then the target.
 fn regions_in_order<'a>(experiment: &'a Experiment, windows: &[Window<'a>]) -> Vec<&'a str> {
     let counted: BTreeSet<&str> = windows.iter().flat_map(|window| window.attempts.keys().copied()).collect();
     let sides = [experiment.failed.region.as_str(), experiment.target.region.as_str()];
@@ -140,7 +141,7 @@ fn shift(unexplained: &mut [Vec<f64>], said: &BTreeMap<usize, f64>, region: Opti
     }
 }
 
-/// The region that takes most of the squared error away; none where every one would add to it.
+/// The region that reduces the squared error most; none if every one would increase it.
 fn best(unexplained: &[Vec<f64>], said: &BTreeMap<usize, f64>, regions: usize) -> Option<usize> {
     let matched = |region: usize| said.iter().map(|(window, times)| times * unexplained[*window][region]).sum::<f64>();
     let better = |best: (Option<usize>, f64), region| match matched(region) {
@@ -150,8 +151,9 @@ fn best(unexplained: &[Vec<f64>], said: &BTreeMap<usize, f64>, regions: usize) -
     (0..regions).fold((None, 0.0), better).0
 }
 
-/// Between two readings as many answers are a region's as its hosts counted, in proportion. Which of them is not known: the
-/// region that answered most before comes first. Before the first and after the last reading it goes on as beside it.
+/// Attributes the answers between two readings to the regions in proportion to what their hosts counted. Which answer
+/// is whose is unknown: the region that answered most before comes first. Answers before the first and after the last
+/// reading are attributed as those next to them.
 fn by_counters<'a>(requests: &[Request<'a>], windows: &[Window<'a>]) -> Vec<&'a str> {
     let mut regions = vec![UNKNOWN; requests.len()];
     let mut leading = None;
@@ -187,8 +189,8 @@ fn by_counters<'a>(requests: &[Request<'a>], windows: &[Window<'a>]) -> Vec<&'a 
     regions
 }
 
-/// So many answers spread over the regions by what their hosts counted. What is missing to their number where the hosts of one
-/// region were removed was counted by those.
+/// Spreads `answers` over the regions by what their hosts counted. If hosts of one region were removed, answers that no
+/// host counted are theirs.
 fn shares<'a>(window: &Window<'a>, answers: usize, leading: Option<&'a str>) -> Vec<(&'a str, usize)> {
     let mut counted: BTreeMap<&str, u64> = window
         .attempts

@@ -1,4 +1,4 @@
-//! What the client's proxy counted: between two readings, and beside our own traffic.
+//! What the client's proxy counted: between two readings, and compared with our own traffic.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -17,14 +17,14 @@ pub struct Window<'a> {
     pub to: Duration,
     /// Attempts by region.
     pub attempts: BTreeMap<&'a str, Attempts>,
-    /// Regions of hosts that EDS removed in it: what these counted since the earlier reading is lost with them.
+    /// Regions of hosts that EDS removed in it: what they counted since the earlier reading is lost.
     pub removed: BTreeSet<&'a str>,
 }
 
-/// The increments between readings. A host that is new, or counts less than before, began at zero.
+/// The increments between readings. A host that is new, or counts less than before, started from zero.
 ///
-/// A reading without any host between others is left out: that a proxy has none at all for a moment and that it could not be
-/// asked look alike, and taking the latter for the former would count everything twice.
+/// A reading without hosts between others is left out: a proxy that has none for a moment and one that could not be
+/// read look alike, and taking the latter for the former would count everything twice.
 pub fn windows(readings: &[Reading]) -> Vec<Window<'_>> {
     let mut told: Vec<&Reading> = readings.iter().filter(|reading| !reading.hosts.is_empty()).collect();
     told.sort_by_key(|reading| reading.at);
@@ -53,13 +53,13 @@ fn window<'a>(earlier: &'a Reading, later: &'a Reading) -> Window<'a> {
     Window { from: earlier.at, to: later.at, attempts, removed }
 }
 
-/// Which window a moment lies in.
+/// The window that contains a moment.
 pub fn window_at(windows: &[Window<'_>], at: Duration) -> Option<usize> {
     let index = windows.partition_point(|window| window.to < at);
     windows.get(index).is_some_and(|window| window.from < at).then_some(index)
 }
 
-/// All attempts of some windows, by region.
+/// Attempts of all windows, by region.
 pub fn sum<'a>(windows: &[Window<'a>]) -> BTreeMap<&'a str, Attempts> {
     let mut all: BTreeMap<&str, Attempts> = BTreeMap::new();
     for (region, attempts) in windows.iter().flat_map(|window| &window.attempts) {
@@ -70,11 +70,12 @@ pub fn sum<'a>(windows: &[Window<'a>]) -> BTreeMap<&'a str, Attempts> {
     all
 }
 
-/// The client proxy's counters beside our traffic of the same time; none where fewer than two readings tell anything.
+/// Compares the client proxy's counters with our traffic of the same time; none if fewer than two readings have hosts.
 ///
-/// They agree where the proxy counted as many successes as we did, in all and by region, give or take: the requests under way
-/// at the first and the last reading; 2 %; answers whose sample was lost or whose region cannot be told; and answers of hosts
-/// that were removed, whose counters went with them. Failed attempts may differ: a retry hides them.
+/// They agree if the proxy counted as many successes as we did, in total and by region, give or take: the requests
+/// pending at the first and the last reading; 2 %; answers whose sample was lost or whose region is unknown; and
+/// answers of hosts that were removed, whose counters vanished with them. Failed attempts may differ: a retry hides
+/// them.
 pub fn beside(readings: &[Reading], windows: &[Window<'_>], ordered: &OrderedRecording<'_>) -> Option<Counters> {
     let attempts = sum(windows);
     let ours = Ours::between(windows, ordered)?;
@@ -91,7 +92,7 @@ pub fn beside(readings: &[Reading], windows: &[Window<'_>], ordered: &OrderedRec
     let more = if !in_all && successes > ours.answered() {
         "; the client may have traffic of its own to this service".to_owned()
     } else if in_all && !by_region {
-        ", but spread otherwise over the regions".to_owned()
+        ", but spread differently over the regions".to_owned()
     } else if errors > ours.failed {
         format!("; retries hid {} of them", grouped(errors - ours.failed))
     } else {
@@ -142,7 +143,7 @@ impl<'a> Ours<'a> {
         self.answers.get(region).copied().unwrap_or(0)
     }
 
-    /// Whether so many that were counted and so many that we saw may be the same.
+    /// Whether the number counted and the number that we saw may be the same.
     fn fits(&self, counted: u64, seen: u64, removed: u64) -> bool {
         let slack = 2 + seen.max(counted) / 50;
         let slack = slack.saturating_add(self.of(UNKNOWN)).saturating_add(self.lost);
@@ -157,7 +158,7 @@ fn ejected(readings: &[Reading]) -> Vec<String> {
     seen.into_iter().map(|(region, address)| format!("{address} ({region})")).collect()
 }
 
-/// The region of a host, also where its locality has none.
+/// The region of a host, also if its locality has none.
 fn region(host: &HostCounters) -> &str {
     if host.region.is_empty() { UNKNOWN } else { &host.region }
 }

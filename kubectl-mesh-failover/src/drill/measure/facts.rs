@@ -21,7 +21,7 @@ pub(super) struct Facts<'a> {
     pub(super) figures: Figures,
 }
 
-/// What of the requests under the fault became of whom.
+/// Outcomes of the requests sent under the fault.
 pub(super) struct UnderFault {
     pub(super) requests: u64,
     pub(super) failed: u64,

@@ -1,4 +1,4 @@
-//! The figures of a drill, each by its definition.
+//! Computes the figures of a drill.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,22 +10,22 @@ use crate::drill::recording::Recording;
 use crate::drill::report::document::{Figures, Latency, Moment};
 use crate::drill::report::wording::{real, share};
 
-/// A state has settled only if it was watched for so long afterwards.
+/// A state has settled only if it was watched for this long afterwards.
 pub const WATCHED: Duration = Duration::from_secs(1);
 
-/// And for so many requests.
+/// And for this many requests.
 pub const WATCHED_REQUESTS: usize = 10;
 
-/// How much of all requests the baseline's split may be off and still be back.
+/// How far the split may be from the baseline's, as a fraction of all requests, and still count as back.
 pub const SPLIT_TOLERANCE: f64 = 0.05;
 
-/// More answers from elsewhere than this in the baseline, and the first one under the fault tells nothing.
+/// Above this fraction of answers from elsewhere in the baseline, the first one under the fault proves nothing.
 const ELSEWHERE_BEFORE: f64 = 0.01;
 
-/// Tolerance for rounding errors where counts are held against a share of them.
+/// Tolerance for rounding errors in comparing counts with a share.
 pub const ROUNDING: f64 = 1e-9;
 
-/// Milliseconds to the microsecond.
+/// Milliseconds, rounded to the microsecond.
 pub fn milliseconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e6).round() / 1e3
 }
@@ -35,17 +35,18 @@ pub fn milliseconds(time: Duration) -> f64 {
 pub struct Times<'a> {
     /// The first failed request under the fault.
     pub first_error: Option<Duration>,
-    /// The first answer under the fault from another region than the failed one, and that region; none where there were such before.
+    /// The first answer under the fault from a region other than the failed one, and that region; none if there were
+    /// such before.
     pub first_elsewhere: Option<(Duration, &'a str)>,
     /// The earlier of the two; else the failover itself.
     pub first_effect: Option<Duration>,
-    /// From then on the target answered the wanted share.
+    /// From when on the target answered the wanted share.
     pub failover: Option<Duration>,
     /// The last answer of the failed region under the fault.
     pub last_from_failed: Option<Duration>,
-    /// The first answer of the failed region since putting back counts.
+    /// The failed region's first answer since putting back counts.
     pub first_back: Option<Duration>,
-    /// From then on the baseline's split was back.
+    /// From when on the baseline's split was back.
     pub failback: Option<Duration>,
 }
 
@@ -56,9 +57,9 @@ pub struct Baseline {
     pub requests: u64,
     /// Those that failed.
     pub failed: u64,
-    /// Those that the failed region answered, as a part of one.
+    /// Those that the failed region answered, as a fraction.
     pub from_failed: f64,
-    /// Those that another known region answered, as a part of one.
+    /// Those that another known region answered, as a fraction.
     pub from_elsewhere: f64,
 }
 
@@ -75,23 +76,23 @@ impl Baseline {
         }
     }
 
-    /// Whether the first answer from elsewhere tells that the fault has its effect.
+    /// Whether the first answer from elsewhere shows that the fault takes effect.
     pub fn local(&self) -> bool {
         self.from_elsewhere <= ELSEWHERE_BEFORE
     }
 
-    /// Whether it had enough from the failed region that its return can be seen.
+    /// Whether enough came from the failed region for its return to be seen.
     pub fn tells(&self) -> bool {
         self.from_failed > SPLIT_TOLERANCE
     }
 }
 
-/// How many requests are so.
+/// How many requests match.
 pub fn count(requests: &[Request<'_>], is: impl Fn(&Request<'_>) -> bool) -> u64 {
     u64::try_from(requests.iter().filter(|request| is(request)).count()).unwrap_or(u64::MAX)
 }
 
-/// Whether a region answered it.
+/// Whether a region answered the request.
 pub fn is_from(request: &Request<'_>, region: &str) -> bool {
     request.region == Some(region)
 }
@@ -131,15 +132,17 @@ pub fn times<'a>(experiment: &Experiment, ordered: &OrderedRecording<'a>, baseli
     }
 }
 
-/// The end of the first request that is `wanted` and from which on the share of such requests, counted from it up to any later
-/// one, never fell below `least`; none where fewer than [`WATCHED_REQUESTS`] or less than [`WATCHED`] came after it.
+/// The end of the first request that is `wanted` and from which on the share of such requests, counted from it up to
+/// any later one, never fell below `least`; none if fewer than [`WATCHED_REQUESTS`] or less than [`WATCHED`] came after
+/// it.
 ///
-/// So a lone failure long after the change, such as the one by which a proxy finds that a host is still bad, undoes nothing,
-/// and a relapse soon after it does.
+/// So a lone failure long after the change, such as that of a proxy retrying a host that is still bad, undoes nothing,
+/// while a relapse soon after it does.
 fn settled(requests: &[Request<'_>], least: f64, wanted: impl Fn(&Request<'_>) -> bool) -> Option<Duration> {
     let end = requests.last()?.at;
-    // How many wanted requests there are above the least share, after each request: between two requests the share was below
-    // exactly where this is lower at the later one. Made of counts and not summed up, so that no rounding adds up.
+    // How many wanted requests there are above the least share, after each request: between two requests the share was
+    // below it exactly if this is lower at the later one. Computed from counts rather than summed up, so that no
+    // rounding accumulates.
     let mut ahead = vec![0.0];
     let mut seen = 0;
     for (before, request) in (0_u64..).zip(requests) {
@@ -178,7 +181,7 @@ pub fn figures(recording: &Recording, ordered: &OrderedRecording<'_>, times: &Ti
     }
 }
 
-/// The usual pause between two requests, or between two readings where these tell who answered.
+/// The usual pause between two requests, or between two readings if those show who answered.
 fn resolution(recording: &Recording, ordered: &OrderedRecording<'_>, source: Source) -> Duration {
     if source == Source::Counters {
         usual_pause(recording.readings.iter().map(|reading| reading.at))
@@ -187,7 +190,7 @@ fn resolution(recording: &Recording, ordered: &OrderedRecording<'_>, source: Sou
     }
 }
 
-/// The median of the pauses; what was told in one moment has none between it.
+/// The median of the pauses between moments; several reports in one moment count once.
 fn usual_pause(times: impl Iterator<Item = Duration>) -> Duration {
     let times: Vec<Duration> = times.collect();
     let mut pauses: Vec<Duration> =
@@ -203,7 +206,7 @@ fn rate(requests: &[Request<'_>]) -> f64 {
     if took > 0.0 { (real(count(requests, |_| true) - 1) / took * 10.0).round() / 10.0 } else { 0.0 }
 }
 
-/// Quantiles of how long the requests that succeeded took: of n sorted values the one at place ⌈q·n⌉.
+/// Quantiles of the duration of successful requests: the value at rank ⌈q·n⌉ of n sorted values.
 pub fn latency(requests: &[Request<'_>]) -> Option<Latency> {
     let mut took: Vec<Duration> =
         requests.iter().filter(|request| !request.failed).map(|request| request.sample.took).collect();
@@ -224,7 +227,7 @@ pub fn answers(requests: &[Request<'_>]) -> BTreeMap<String, u64> {
     answers
 }
 
-/// The moments for the timeline, in the order of time.
+/// The moments for the timeline, in chronological order.
 pub fn moments(experiment: &Experiment, ordered: &OrderedRecording<'_>, times: &Times<'_>) -> Vec<Moment> {
     let failed = &experiment.failed.region;
     let (elsewhere, region) = times.first_elsewhere.unzip();

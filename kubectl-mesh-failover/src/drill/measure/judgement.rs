@@ -11,7 +11,7 @@ use crate::drill::recording::{Mark, PutBack, Stop};
 use crate::drill::report::document::{Expectation, Verdict};
 use crate::drill::report::wording::{percent, percent_of, seconds, share};
 
-/// Places of the parts in the list of expectations; that of the failed requests is there only where there is a stop condition.
+/// Indexes of the parts in the list of expectations. The failed requests come last, and only with a stop condition.
 pub const BASELINE: usize = 0;
 /// See [`BASELINE`].
 pub const FAILOVER: usize = 1;
@@ -72,7 +72,7 @@ fn failover_found(facts: &Facts<'_>) -> (String, Option<bool>) {
         return ("no fault was injected".into(), None);
     }
     if facts.source == Source::Nothing {
-        return ("nothing tells who answered".into(), None);
+        return ("it is unknown who answered".into(), None);
     }
     if facts.baseline.requests > 0 && !facts.baseline.tells() {
         return (format!("not shown: {} did not answer in the baseline", experiment.failed.region), Some(false));
@@ -104,7 +104,7 @@ fn failback(facts: &Facts<'_>) -> Expectation {
     let split = percent(facts.baseline.from_failed);
     let (found, held) = match (facts.ordered.restore(), facts.times.failback) {
         (None, _) => ("nothing was put back".into(), None),
-        (Some(_), _) if !facts.baseline.tells() => ("the baseline tells no split to come back to".into(), None),
+        (Some(_), _) if !facts.baseline.tells() => ("the baseline has no split to come back to".into(), None),
         (Some(restore), Some(failback)) => {
             let took = failback.saturating_sub(restore);
             (format!("after {}", seconds(milliseconds(took))), Some(took <= within))
@@ -128,7 +128,7 @@ fn failback(facts: &Facts<'_>) -> Expectation {
     }
 }
 
-/// Whether the drill ended before it had seen what it was to see. Too many failed requests under the fault are an answer.
+/// Whether the drill ended before it could be judged. Too many failed requests under the fault are a result.
 fn cut_short(facts: &Facts<'_>) -> bool {
     !matches!(facts.recording.stopped, None | Some(Stop::MaxErrors(_)))
 }
@@ -138,14 +138,14 @@ pub fn not_restored<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = &'a PutBac
     facts.recording.put_back.iter().filter(|field| !field.restored)
 }
 
-/// Whether a fault was accepted and nothing tells what became of it.
+/// Whether a fault was accepted and its fate is unknown.
 pub fn untold(facts: &Facts<'_>) -> bool {
     facts.ordered.marks.contains_key(&Mark::FaultAccepted) && facts.recording.put_back.is_empty()
 }
 
-/// How the drill ended: not restored before all others; then stopped, unless all parts could be judged in spite of it and one did
-/// not hold (too many failed requests under the fault are no stop but a failure); then failed, where a part did not hold or could
-/// not be judged.
+/// How the drill ended: not restored takes precedence; then stopped, unless all parts could be judged nevertheless and
+/// one did not hold (too many failed requests under the fault are a failure, not a stop); then failed, if a part did
+/// not hold or could not be judged.
 pub fn verdict(facts: &Facts<'_>, hypothesis: &[Expectation]) -> Verdict {
     let judged = hypothesis.iter().all(|part| part.held.is_some());
     let held = hypothesis.iter().all(|part| part.held == Some(true));
@@ -175,13 +175,13 @@ pub fn headline(facts: &Facts<'_>, verdict: Verdict, hypothesis: &[Expectation])
         Verdict::NotRestored => match not_restored(facts).find(|field| !field.is_open()).or(not_restored(facts).next())
         {
             Some(field) if field.is_open() => {
-                format!("{service}: {} is as before, and a request of the drill may still change it.", field.object)
+                format!("{service}: {} is as before, but a request of the drill may still change it.", field.object)
             }
             Some(field) => format!(
-                "{service}: {} is not put back: {} is {}, not {}.",
+                "{service}: {} was not put back: {} is {}, not {}.",
                 field.object, field.field, field.after, field.before
             ),
-            None => format!("{service}: nothing tells that the fault in {failed} is gone."),
+            None => format!("{service}: it is unknown whether the fault in {failed} is gone."),
         },
         Verdict::Stopped => stopped(facts),
         Verdict::Failed => did_not_hold(facts, hypothesis),
@@ -190,7 +190,7 @@ pub fn headline(facts: &Facts<'_>, verdict: Verdict, hypothesis: &[Expectation])
 
 fn stopped(facts: &Facts<'_>) -> String {
     let service = &facts.experiment.service;
-    let back = if facts.recording.put_back.is_empty() { "nothing was changed" } else { "all is put back" };
+    let back = if facts.recording.put_back.is_empty() { "nothing was changed" } else { "everything was put back" };
     let what = match &facts.recording.stopped {
         Some(Stop::Baseline) => {
             let (all, failed) = (facts.baseline.requests, facts.baseline.failed);
@@ -209,7 +209,7 @@ fn stopped(facts: &Facts<'_>) -> String {
     format!("The drill of {service} {what}; {back}.")
 }
 
-/// A signal as people know it.
+/// The name of a signal.
 fn signal_name(signal: i32) -> String {
     match signal {
         1 => "SIGHUP".into(),
@@ -219,7 +219,7 @@ fn signal_name(signal: i32) -> String {
     }
 }
 
-/// What did not hold, the first thing first.
+/// What did not hold, earliest first.
 fn did_not_hold(facts: &Facts<'_>, hypothesis: &[Expectation]) -> String {
     let experiment = facts.experiment;
     let (service, failed, target) = (&experiment.service, &experiment.failed.cluster, &experiment.target.cluster);
@@ -228,7 +228,10 @@ fn did_not_hold(facts: &Facts<'_>, hypothesis: &[Expectation]) -> String {
     let requests = count(under.requests, "request");
     if part(BASELINE) == Some(false) {
         let all = count(facts.baseline.requests, "request");
-        return format!("{service} was not well before the fault: {} of {all} failed.", grouped(facts.baseline.failed));
+        return format!(
+            "{service} was unhealthy before the fault: {} of {all} failed.",
+            grouped(facts.baseline.failed)
+        );
     }
     if part(FAILOVER) != Some(true) {
         if let (Some(took), Some(false)) = (facts.figures.failover_from_effect_ms, part(FAILOVER)) {
@@ -278,7 +281,7 @@ fn did_not_hold(facts: &Facts<'_>, hypothesis: &[Expectation]) -> String {
     }
 }
 
-/// A span of time that was asked for.
+/// A duration that the user gave.
 pub fn time(time: Duration) -> String {
     seconds(milliseconds(time))
 }

@@ -1,4 +1,4 @@
-//! What a reader must know to judge the figures.
+//! What a reader needs to know to judge the figures.
 
 use mesh_shared::plugin::finding::codes::report as codes;
 use mesh_shared::plugin::finding::{Claim, Findings};
@@ -14,7 +14,7 @@ use crate::drill::report::wording::{latency, percent, real};
 /// Less than this share of the rate that was asked for is worth a warning.
 const RATE_HELD: f64 = 0.9;
 
-/// The notes, those that weigh most first.
+/// The notes, most important first.
 pub fn notes(facts: &Facts<'_>) -> Findings {
     let all = [traffic(facts), who_answered(facts), samples(facts), meaning(facts)];
     all.into_iter().flatten().map(Claim::as_documented).collect()
@@ -36,7 +36,7 @@ fn traffic(facts: &Facts<'_>) -> Vec<Claim> {
             notes.push(codes::RATE_NOT_REACHED.found(what));
         }
         None => {
-            let what = format!("the client's curl holds no rate: {reached:.0} requests/s in the baseline");
+            let what = format!("the client's curl cannot hold a rate: {reached:.0} requests/s in the baseline");
             notes.push(codes::RATE_NOT_HELD.found(what));
         }
         Some(_) => {}
@@ -54,7 +54,7 @@ fn who_answered(facts: &Facts<'_>) -> Vec<Claim> {
         Source::Texts => {}
         Source::Majority => notes.push(codes::REGIONS_BY_MAJORITY.found(format!(
             "the client proxy's counters do not show regions: what most answers of the baseline say is taken for {failed}, \
-             all else for {target}"
+             all others for {target}"
         ))),
         Source::Counters => notes.push(codes::REGIONS_BY_COUNTERS.found(format!(
             "only the client proxy's counters show who answered: times are as fine as the pause between two readings ({})",

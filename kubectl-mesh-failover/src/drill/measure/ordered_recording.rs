@@ -1,70 +1,68 @@
-//! A recording put in order: which requests ended when, in which phase, and what was lost on the way.
+//! A recording put in order: which requests ended when, in which phase, and what was lost in transit.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::drill::recording::{Mark, Recording, Sample};
 
-/// What happened, in the order of time.
+/// What happened, in chronological order.
 pub struct OrderedRecording<'a> {
-    /// Each number once, in the order of the numbers; times never go back.
+    /// Requests, each number once and in order; times never go back.
     pub requests: Vec<Request<'a>>,
-    /// Numbers that are missing.
+    /// Missing numbers.
     pub lost: u64,
-    /// Samples that were told more than once; the first telling counts.
+    /// Samples that were reported more than once; the first report counts.
     pub repeated: u64,
-    /// Samples whose time was earlier than that of the number before; they take that one's.
+    /// Samples whose time was earlier than that of the number before; they get that one's time.
     pub stepped_back: u64,
     /// The first of each mark; none is earlier than one that comes before it in a drill.
     pub marks: BTreeMap<Mark, Duration>,
     /// Phases that were reached, without a gap from the first request to the end.
     pub spans: Vec<Span>,
-    /// The last thing that was told.
+    /// When the last thing was reported.
     pub end: Duration,
 }
 
 /// One request.
 pub struct Request<'a> {
-    /// When its end was told.
+    /// When its end was reported.
     pub at: Duration,
-    /// Its phase; what ends in the moment in which one begins is still of the one before.
+    /// Its phase; a request that ends in the moment in which a phase begins belongs to the one before.
     pub part: Part,
-    /// What was told of it.
+    /// Its sample.
     pub sample: &'a Sample,
     /// [`crate::drill::request_outcome::Outcome::is_failure`].
     pub failed: bool,
-    /// Who answered it; none for a request that failed, [`UNKNOWN`] where it cannot be told.
+    /// Region that answered it; none for a failed request, [`UNKNOWN`] if it is not known.
     pub region: Option<&'a str>,
 }
 
-/// The region of an answer whose region cannot be told.
+/// The region of an answer whose region is not known.
 pub const UNKNOWN: &str = "unknown";
 
 /// A phase of a drill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
-    /// Until the fault was asked for, and all there is where it never was.
+    /// Until the fault was requested; the whole drill if it never was.
     Baseline,
     /// Until traffic had failed over, or the time for that was over.
     Fault,
-    /// Until putting back was asked for.
+    /// Until putting back was requested.
     Hold,
     /// Until the end.
     After,
 }
 
-/// From when to when a phase was.
+/// The time span of a phase.
 pub struct Span {
-    /// Which.
     pub part: Part,
-    /// Its begin.
     pub from: Duration,
-    /// Its end, which is the next one's begin.
+    /// Its end, which is the start of the next one.
     pub to: Duration,
 }
 
 impl Part {
-    /// As reports name it.
+    /// Its name in reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::Baseline => "baseline",
@@ -76,7 +74,7 @@ impl Part {
 }
 
 impl<'a> OrderedRecording<'a> {
-    /// The recording in order; nobody is said to have answered yet.
+    /// The recording in order, not yet attributed to regions.
     pub fn of(recording: &'a Recording) -> Self {
         let marks = in_order(&recording.marks);
         let mut numbered: BTreeMap<u64, &Sample> = BTreeMap::new();
@@ -104,12 +102,12 @@ impl<'a> OrderedRecording<'a> {
         Self { requests, lost, repeated, stepped_back, marks, spans, end }
     }
 
-    /// When the fault counts from: when its write was accepted, or else when it was sent.
+    /// From when the fault counts: when its write was accepted, or else when it was sent.
     pub fn fault(&self) -> Option<Duration> {
         self.marks.get(&Mark::FaultAccepted).or_else(|| self.marks.get(&Mark::FaultAsked)).copied()
     }
 
-    /// When putting back the fault counts from: when its write was accepted, or else when it was sent.
+    /// From when putting back counts: when its write was accepted, or else when it was sent.
     pub fn restore(&self) -> Option<Duration> {
         self.fault()?;
         self.marks.get(&Mark::RestoreAccepted).or_else(|| self.marks.get(&Mark::RestoreAsked)).copied()
@@ -122,7 +120,7 @@ impl<'a> OrderedRecording<'a> {
         &self.requests[from..to]
     }
 
-    /// The requests while the fault stood.
+    /// The requests while the fault was in place.
     pub fn under_fault(&self) -> &[Request<'a>] {
         let from = self.requests.partition_point(|request| request.part < Part::Fault);
         let to = self.requests.partition_point(|request| request.part <= Part::Hold);

@@ -1,4 +1,4 @@
-//! Why a hypothesis did not hold, as far as the recording and the rule tell, and what to do.
+//! Why a hypothesis did not hold, as far as the recording and the rule show, and what to do.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::drill::recording::Stop;
 use crate::drill::report::document::{Expectation, Reason, Verdict};
 use crate::drill::report::wording::percent_of;
 
-/// The reasons, the likeliest first; none where the hypothesis held.
+/// The reasons, the likeliest first; none if the hypothesis held.
 pub fn reasons(facts: &Facts<'_>, verdict: Verdict, hypothesis: &[Expectation]) -> Vec<Reason> {
     match verdict {
         Verdict::Held => Vec::new(),
@@ -34,7 +34,7 @@ fn unrestored(facts: &Facts<'_>) -> Vec<Reason> {
     let mut reasons: Vec<Reason> =
         not_restored(facts).map(|field| reason(field.unrestored(), recover.clone())).collect();
     if untold(facts) {
-        reasons.push(reason("the fault was accepted, and nothing tells what became of it", recover));
+        reasons.push(reason("the fault was accepted, and it is unknown whether it is gone", recover));
     }
     reasons
 }
@@ -43,8 +43,8 @@ fn stopped(facts: &Facts<'_>) -> Vec<Reason> {
     let alone = |why: String| vec![Reason { why, remedy: None }];
     match &facts.recording.stopped {
         Some(Stop::Baseline) => vec![reason(
-            "a service that is not well before the fault shows nothing under it",
-            "mend it first, or ask for less with --min-success",
+            "a service that fails before the fault shows nothing under it",
+            "fix it first, or lower --min-success",
         )],
         Some(Stop::MaxErrors(most)) => alone(format!("{} failed: the stop condition", count(*most, "request"))),
         Some(Stop::Traffic(why) | Stop::LockLost(why) | Stop::Failed(why)) => alone(why.clone()),
@@ -62,7 +62,7 @@ fn failed(facts: &Facts<'_>, hypothesis: &[Expectation]) -> Vec<Reason> {
         });
     }
     if part(BASELINE) == Some(false) {
-        reasons.push(reason("the service failed requests before the fault", "mend it first, and drill again"));
+        reasons.push(reason("the service failed requests before the fault", "fix it first, then drill again"));
     }
     if part(FAILOVER) != Some(true) {
         reasons.extend(no_failover(facts));
@@ -75,14 +75,14 @@ fn failed(facts: &Facts<'_>, hypothesis: &[Expectation]) -> Vec<Reason> {
             Some(most) if facts.under_fault().failed >= most => {
                 format!("{} failed under the fault", count(facts.under_fault().failed, "request"))
             }
-            _ => "the drill ended before its time".into(),
+            _ => "the drill ended early".into(),
         };
         reasons.push(Reason { why, remedy: None });
     }
     reasons
 }
 
-/// The command that writes the rule by which this drill holds.
+/// The command that writes the rule with which this drill holds.
 fn apply(facts: &Facts<'_>) -> String {
     let experiment = facts.experiment;
     command_lines::apply_locality(&experiment.service, &experiment.failed.region, &experiment.target.region)
@@ -102,21 +102,21 @@ fn no_failover(facts: &Facts<'_>) -> Vec<Reason> {
     if under.requests > 0 && under.from_failed == under.requests {
         reasons.push(reason(
             format!("the fault had no effect: every answer still came from {}", experiment.failed.region),
-            "look whether the faulted workload is the one that answers",
+            "check whether the faulted workload is the one that answers",
         ));
         return reasons;
     }
     reasons.extend(target_errors(facts));
     match &experiment.rule {
         None => {
-            reasons.push(reason("no rule governs the client, so that no region stands in for another", apply(facts)));
+            reasons.push(reason("no rule governs the client, so no region takes over from another", apply(facts)));
         }
         Some(rule) => reasons.extend(of_the_rule(facts, rule)),
     }
     if under.from_target == 0 && reasons.is_empty() {
         reasons.push(reason(
             format!(
-                "nothing came from {}: it may not be exposed, or its gateway not be reached",
+                "nothing came from {}: it may not be exposed, or its gateway may be unreachable",
                 experiment.target.region
             ),
             format!("kubectl mesh-failover list {}", experiment.service),
@@ -134,21 +134,21 @@ fn in_part(facts: &Facts<'_>, under: &UnderFault) -> Reason {
     if facts.times.failover.is_some() {
         return reason(
             "it failed over, but later than the hypothesis allows",
-            "look for hosts more often (interval), or allow more time (--failover-within)",
+            "check hosts more often (interval), or allow more time (--failover-within)",
         );
     }
     let other = under.requests.saturating_sub(under.failed + under.from_failed + under.from_target);
     let (number, what) = [
         (under.failed, "failed".to_owned()),
         (under.from_failed, format!("were still answered by {}", experiment.failed.region)),
-        (other, "were answered by other regions, or it cannot be told by whom".to_owned()),
+        (other, "were answered by other or unknown regions".to_owned()),
     ]
     .into_iter()
     .max_by_key(|(number, _)| *number)
     .unwrap_or_default();
     let share = percent_of(number, under.requests);
     let remedy = if other > under.failed + under.from_failed {
-        format!("look where else the service runs: kubectl mesh-failover list {}", experiment.service)
+        format!("see where else the service runs: kubectl mesh-failover list {}", experiment.service)
     } else {
         "hold the fault for longer (--hold), or allow more time (--failover-within)".into()
     };
@@ -179,7 +179,7 @@ fn of_the_rule(facts: &Facts<'_>, rule: &Rule) -> Vec<Reason> {
     reasons
 }
 
-/// Where the target's hosts themselves answered with errors under the fault, by the client proxy's counters.
+/// A reason if the target's own hosts answered with errors under the fault, by the client proxy's counters.
 fn target_errors(facts: &Facts<'_>) -> Option<Reason> {
     let experiment = facts.experiment;
     let (fault, restore) = (facts.ordered.fault()?, facts.ordered.restore().unwrap_or(facts.ordered.end));
@@ -197,7 +197,7 @@ fn target_errors(facts: &Facts<'_>) -> Option<Reason> {
                 percent_of(attempts.error, all),
                 count(all, "attempt")
             ),
-            format!("look at the service in {}: it has to stand on its own", experiment.target.cluster),
+            format!("check the service in {}: it has to work on its own", experiment.target.cluster),
         )
     })
 }
@@ -220,8 +220,8 @@ fn no_failback(facts: &Facts<'_>) -> Vec<Reason> {
             )]
         }
         _ => vec![reason(
-            format!("answers of {failed} did not come back as they were before"),
-            format!("look whether its endpoints are ready: kubectl mesh-failover list {}", facts.experiment.service),
+            format!("answers from {failed} did not come back as before"),
+            format!("check whether its endpoints are ready: kubectl mesh-failover list {}", facts.experiment.service),
         )],
     }
 }

@@ -1,4 +1,4 @@
-//! Whole drills as streams of events, and what is made of them.
+//! Whole drills as streams of events, and the reports on them.
 
 #![allow(clippy::unwrap_used)]
 #![allow(clippy::float_cmp, reason = "times of the streams are whole milliseconds")]

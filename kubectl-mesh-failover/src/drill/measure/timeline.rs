@@ -6,10 +6,11 @@ use super::figures::{answers, count, latency, milliseconds};
 use super::ordered_recording::OrderedRecording;
 use crate::drill::report::document::{Phase, Slice, Timeline};
 
-/// A picture has at least so many slices, unless the drill was shorter than that many milliseconds; at most 2.5 times as many.
+/// Minimum number of slices, unless the drill was shorter than that many milliseconds; there are at most 2.5 times as
+/// many.
 const SLICES: u128 = 60;
 
-/// Each phase that was reached.
+/// The phases that were reached.
 pub fn phases(ordered: &OrderedRecording<'_>) -> Vec<Phase> {
     ordered
         .spans
@@ -29,7 +30,8 @@ pub fn phases(ordered: &OrderedRecording<'_>) -> Vec<Phase> {
         .collect()
 }
 
-/// The whole drill in slices of equal width: 1, 2 or 5 times a power of ten milliseconds, the widest that gives [`SLICES`].
+/// The whole drill in slices of equal width: 1, 2 or 5 times a power of ten milliseconds, the widest that gives
+/// [`SLICES`].
 pub fn timeline(ordered: &OrderedRecording<'_>) -> Timeline {
     if ordered.requests.is_empty() {
         return Timeline::default();

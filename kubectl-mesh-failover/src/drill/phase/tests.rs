@@ -20,7 +20,7 @@ fn machine(max_errors: Option<u64>) -> Machine {
     machine
 }
 
-/// Fifty requests a second of one kind from one second to another; all effects.
+/// Sends fifty requests a second of one kind from one second to another. Returns all effects.
 fn send(machine: &mut Machine, from: u64, to: u64, success: bool, origin: Origin) -> Vec<Effect> {
     let answerer = answerer(origin);
     let mut effects = Vec::new();
@@ -202,7 +202,7 @@ fn event() -> impl Strategy<Value = Event> {
 }
 
 proptest! {
-    /// Whatever happens in whatever order, and however the clock jumps.
+    /// Whatever happens, in any order, and however the clock jumps.
     #[test]
     fn what_is_injected_is_restored_once_and_before_the_end(
         events in proptest::collection::vec((event(), 0_u64..200_000), 0..200)

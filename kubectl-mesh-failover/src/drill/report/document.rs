@@ -1,4 +1,4 @@
-//! What every report of a drill says: the JSON report is this, field by field. docs/drills.md describes it.
+//! The content of every report of a drill: the JSON report is this, field by field. docs/drills.md describes it.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,10 @@ use serde::Serialize;
 use crate::drill::experiment::Experiment;
 use crate::drill::recording::PutBack;
 
-/// Version of this document: a field is only ever added within it.
+/// Version of this document: within it, fields are only added.
 pub const SCHEMA: &str = "mesh-failover/drill/v1";
 
-/// A drill and what came of it. Times are milliseconds from the drill's start.
+/// A drill and its result. Times are milliseconds from the drill's start.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Document {
@@ -28,25 +28,26 @@ pub struct Document {
     pub verdict: Verdict,
     /// The verdict in a sentence, such as `helloworld.sample failed over from east to west and came back.`
     pub headline: String,
-    /// Why it did not hold, and what to do; empty where it held.
+    /// Why it did not hold, and what to do; empty if it held.
     pub reasons: Vec<Reason>,
-    /// What was asked.
+    /// What was to be shown.
     pub experiment: Experiment,
     /// Each part of the hypothesis.
     pub hypothesis: Vec<Expectation>,
-    /// What is told in the table of figures.
+    /// The table of figures.
     pub figures: Figures,
-    /// Moments to be marked on the timeline.
+    /// Moments to mark on the timeline.
     pub moments: Vec<Moment>,
-    /// Per phase.
+    /// Results by phase.
     pub phases: Vec<Phase>,
     /// Requests by the time of their end.
     pub timeline: Timeline,
-    /// What the client's proxy counted, beside ours.
+    /// What the client's proxy counted, compared with ours.
     pub counters: Option<Counters>,
-    /// What was changed, and what became of it.
+    /// What was changed, and whether it was put back.
     pub put_back: Vec<PutBack>,
-    /// What a reader must know to judge the figures: lost samples, a rate that was not held, a coarse resolution.
+    /// What a reader needs to know to judge the figures: lost samples, a rate that was not reached, a coarse
+    /// resolution.
     #[serde(flatten)]
     pub notes: Findings,
 }
@@ -61,14 +62,14 @@ pub enum Verdict {
     Failed,
     /// It was stopped before it could be judged, or although all parts held so far. Exit code 1, or 128 + signal.
     Stopped,
-    /// What was changed is not put back. Exit code 4, before all others.
+    /// Not everything was put back. Exit code 4, which takes precedence.
     NotRestored,
 }
 
 /// Why the hypothesis did not hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reason {
-    /// Such as `rule helloworld ejects at most 10 % of 2 hosts: that is none (maxEjectionPercent, default)`.
+    /// Such as `rule helloworld ejects at most 10 % of 2 hosts, which is less than one (maxEjectionPercent, default)`.
     pub why: String,
     /// A command or a sentence.
     #[serde(rename = "do")]
@@ -84,7 +85,7 @@ pub struct Expectation {
     pub wanted: String,
     /// Such as `100 %`, or `not reached`.
     pub found: String,
-    /// Whether it held; none where it could not be judged.
+    /// Whether it held; none if it could not be judged.
     pub held: Option<bool>,
 }
 
@@ -92,7 +93,7 @@ pub struct Expectation {
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Figures {
-    /// How fine times are: the pause between two requests, or between two readings of the counters.
+    /// Resolution of times: the pause between two requests, or between two readings of the counters.
     pub resolution_ms: f64,
     /// From the accepted write to its first effect: the first failed request or the first answer from elsewhere.
     pub first_effect_ms: Option<f64>,
@@ -104,17 +105,17 @@ pub struct Figures {
     pub failover_ms: Option<f64>,
     /// The same, from the first effect.
     pub failover_from_effect_ms: Option<f64>,
-    /// From the accepted write to the last answer of the failed region before putting back was asked for.
+    /// From the accepted write to the failed region's last answer before putting back was requested.
     pub last_from_failed_ms: Option<f64>,
-    /// From the accepted restore until the baseline's split was back, and stayed.
+    /// From the accepted restore until the baseline's split was back and stayed so.
     pub failback_ms: Option<f64>,
     /// Requests of the whole drill.
     pub requests: u64,
     /// Those that failed, of the whole drill.
     pub failed: u64,
-    /// Samples that were lost on the way to us.
+    /// Samples that were lost in transit.
     pub lost: u64,
-    /// Requests per second that were reached in the baseline.
+    /// Requests per second reached in the baseline.
     pub rate: f64,
 }
 
@@ -124,7 +125,6 @@ pub struct Figures {
 pub struct Moment {
     /// Such as `first answer from west-1`.
     pub name: String,
-    /// When.
     pub at_ms: f64,
 }
 
@@ -134,17 +134,15 @@ pub struct Moment {
 pub struct Phase {
     /// `baseline`, `fault`, `hold` or `after`.
     pub name: String,
-    /// Its begin.
     pub from_ms: f64,
-    /// Its end.
     pub to_ms: f64,
     /// Requests that ended in it.
     pub requests: u64,
     /// Those that failed.
     pub failed: u64,
-    /// Answers by region; what cannot be told counts under `unknown`.
+    /// Answers by region; those of an unknown region count under `unknown`.
     pub answers: BTreeMap<String, u64>,
-    /// Of the requests that succeeded; absent where none did.
+    /// Of the requests that succeeded; absent if none did.
     pub latency: Option<Latency>,
 }
 
@@ -178,25 +176,25 @@ pub struct Slice {
     pub failed: u64,
 }
 
-/// What the client's proxy counted between its first and last reading, beside what our traffic saw in that time.
+/// What the client's proxy counted between its first and last reading, compared with what our traffic saw in that time.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Counters {
     /// By region.
     pub attempts: BTreeMap<String, Attempts>,
-    /// Answers by region that our traffic had in that time.
+    /// Answers by region to our traffic in that time.
     pub answers: BTreeMap<String, u64>,
-    /// Requests of ours that failed in that time.
+    /// Our requests that failed in that time.
     pub failed: u64,
-    /// Whether they agree with ours: as many successes by region, but for what a retry or a removed host explains.
+    /// Whether they agree with ours: as many successes by region, except for what a retry or a removed host explains.
     pub agrees: bool,
-    /// In a sentence.
+    /// The comparison in a sentence.
     pub told: String,
-    /// Hosts that outlier detection ejected while it was watched, with their regions.
+    /// Hosts that outlier detection ejected during the drill, with their regions.
     pub ejected: Vec<String>,
 }
 
-/// Attempts as a proxy counts them: a request that was retried is several.
+/// Attempts as a proxy counts them: a retried request counts several times.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Attempts {
     /// Those that succeeded.

@@ -1,4 +1,4 @@
-//! The table of figures, the same in every report that a person reads.
+//! The table of figures, the same in every human-readable report.
 
 use mesh_shared::plugin::text::{count, grouped};
 
@@ -15,7 +15,7 @@ pub struct FigureRow {
     pub told: String,
 }
 
-/// The figures of a drill that have a value, in the order in which they are told.
+/// The figures of a drill that have a value, in display order.
 pub fn rows(document: &Document) -> Vec<FigureRow> {
     let mut rows = times(document);
     rows.extend(requests(document));
@@ -73,13 +73,14 @@ fn requests(document: &Document) -> Vec<FigureRow> {
         rows.push(FigureRow {
             name: "traffic",
             value: format!("{:.0} requests/s", figures.rate),
-            told: format!("times are as fine as {}{lost}", latency(figures.resolution_ms)),
+            told: format!("time resolution {}{lost}", latency(figures.resolution_ms)),
         });
     }
     rows
 }
 
-/// p50 and p99 of the baseline, the hold (or the fault, where none was reached or nothing answered) and what came after.
+/// p50 and p99 of the baseline, the hold (or the fault, if no hold was reached or nothing answered) and the phase
+/// after.
 fn latencies(document: &Document) -> Option<(String, String, String)> {
     let named = |name: &str| document.phases.iter().find(|phase| phase.name == name && phase.latency.is_some());
     let phases: Vec<&Phase> =

@@ -1,5 +1,5 @@
-//! The report as one HTML page: verdict first, one picture, then the tables. It needs no script, no font and no request, follows
-//! the reader's light or dark, and prints.
+//! The report as one HTML page: verdict first, one picture, then the tables. It needs no script, font or request,
+//! follows the reader's light or dark mode, and can be printed.
 
 use jiff::Timestamp;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -15,7 +15,7 @@ mod picture;
 mod scale;
 mod tables;
 
-/// The page. Everything that is not ours is escaped by [`html!`].
+/// The page. [`html!`] escapes everything that is not ours.
 pub fn render(document: &Document) -> String {
     let service = &document.experiment.service;
     html! {
@@ -52,7 +52,7 @@ pub fn render(document: &Document) -> String {
     .into_string()
 }
 
-/// How a verdict is set off; the word stands beside the sign.
+/// CSS class and sign of a verdict; the word is next to the sign.
 fn sign(verdict: Verdict) -> (&'static str, &'static str) {
     match verdict {
         Verdict::Held => ("held", "✓"),
@@ -70,8 +70,9 @@ fn verdict(document: &Document) -> Markup {
             p.badge { span aria-hidden="true" { (sign) } " " (word(document.verdict)) }
             h1 { (document.headline) }
             p.soft {
-                (experiment.fault.kind().title()) " in " (experiment.failed.cluster) " · asked by " (experiment.client.workload)
-                " in " (experiment.client.cluster) " · " (moment(document.started))
+                (experiment.fault.kind().title()) " in " (experiment.failed.cluster)
+                " · requests from " (experiment.client.workload) " in " (experiment.client.cluster)
+                " · " (moment(document.started))
             }
             (key_figures(document))
         }
@@ -158,7 +159,7 @@ fn notes(document: &Document) -> Markup {
     html! {
         @if !document.notes.is_empty() {
             section {
-                h2 { "To be known with the figures" }
+                h2 { "Notes on the figures" }
                 ul { @for note in &document.notes { li { (note) " " code { (note.code) } } } }
             }
         }
@@ -238,7 +239,7 @@ mod tests {
         }
     }
 
-    /// With `DRILL_PAGES` set to a folder, the pages of all cases are written there, to be looked at.
+    /// With `DRILL_PAGES` set to a folder, the pages of all cases are written there for inspection.
     #[test]
     fn every_case_fits_a_page_that_can_be_sent_by_mail() {
         let folder = std::env::var_os("DRILL_PAGES").map(std::path::PathBuf::from);

@@ -4,10 +4,10 @@ use mesh_shared::plugin::error::{Error, Result};
 
 use super::document::Document;
 
-/// The document, one field a line, with a line feed at the end.
+/// The document, one field per line, with a final line feed.
 ///
 /// # Errors
-/// Where it cannot be written as JSON, which no document of a drill is known to do.
+/// If it cannot be written as JSON, which is not known to happen.
 pub fn render(document: &Document) -> Result<String> {
     let text = serde_json::to_string_pretty(document)
         .map_err(|error| Error::failed("the report cannot be written as JSON").because(error.to_string()).report())?;
@@ -22,7 +22,7 @@ mod tests {
 
     use crate::drill::report::sample_documents;
 
-    /// Paths of all fields, such as `phases[].answers.*`: keys that are regions are a star.
+    /// Paths of all fields, such as `phases[].answers.*`: keys that are regions become a star.
     fn paths(value: &Value, at: &str, found: &mut BTreeSet<String>) {
         match value {
             Value::Object(fields) => {

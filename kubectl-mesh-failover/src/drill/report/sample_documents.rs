@@ -1,4 +1,4 @@
-//! Documents of all kinds, by which the reports are tested and looked at.
+//! Documents of all kinds, for testing and viewing the reports.
 
 use mesh_shared::model::names::ClusterName;
 
@@ -9,7 +9,7 @@ use crate::drill::measure::tests::stream;
 use crate::drill::measure::tests::stream::{Stream, Who, replicas};
 use crate::drill::recording::{Mark, Stop};
 
-/// Each case by its name.
+/// All cases, by name.
 pub fn all() -> Vec<(&'static str, Document)> {
     vec![
         ("held", held()),
@@ -25,12 +25,12 @@ pub fn all() -> Vec<(&'static str, Document)> {
     ]
 }
 
-/// Scaled to zero, and all went as it should.
+/// Scaled to zero, and everything went as it should.
 pub fn held() -> Document {
     measure(&stream::held().end())
 }
 
-/// The default percentage ejects none of two hosts.
+/// The default percentage ejects none of the two hosts.
 pub fn never_ejected() -> Document {
     let mut recording = stream::never_ejected();
     recording.put_back = vec![envoy_filter()];
@@ -70,14 +70,14 @@ pub fn failed_over_on_errors() -> Document {
     measure(&stream.end())
 }
 
-/// Somebody else scaled the workload while it was at zero.
+/// Someone else scaled the workload while it was at zero.
 pub fn not_restored() -> Document {
     let mut recording = stream::held().end();
     recording.put_back = vec![replicas("3", false), replicas("1", true)];
     measure(&recording)
 }
 
-/// Ctrl-C under the fault.
+/// Ctrl-C during the fault.
 pub fn stopped() -> Document {
     let stream = Stream::begin(scaling())
         .requests(500, &[Who::East])
@@ -90,7 +90,7 @@ pub fn stopped() -> Document {
     measure(&stream.stopped(Stop::Signal(2)))
 }
 
-/// Both later than wanted, with failed requests all over.
+/// Both later than wanted, with failed requests throughout.
 fn late_and_slow() -> Document {
     let mut stream = Stream::begin(errors(100))
         .requests(500, &[Who::East])
@@ -129,7 +129,7 @@ fn three_regions() -> Document {
     measure(&stream.end())
 }
 
-/// Names as long as they may be, and texts that would be markup.
+/// Names of maximum length, and texts that look like markup.
 pub fn long_and_hostile() -> Document {
     let mut recording = stream::never_ejected();
     let region = "a-region-with-a-name-as-long-as-a-label-of-kubernetes-can-be-63";
@@ -166,7 +166,7 @@ fn one_slice() -> Document {
     measure(&recording)
 }
 
-/// No request was ever told.
+/// No request was ever reported.
 fn nothing() -> Document {
     let mut recording = Stream::begin(scaling()).stopped(Stop::Traffic("exec: container not found".into()));
     recording.readings.clear();

@@ -1,4 +1,5 @@
-//! The report on a terminal: verdict, why, figures, proof that all is put back; at most 100 columns but for commands.
+//! The report on a terminal: verdict, why, figures, proof that everything was put back. At most 100 columns, except for
+//! commands.
 
 use mesh_shared::plugin::terminal::Terminal;
 use mesh_shared::plugin::text::wrapped;
@@ -9,10 +10,10 @@ use crate::drill::recording::PutBack;
 
 const COLUMNS: usize = 100;
 
-/// Before each text: two blanks, a label of nine letters at most and two more.
+/// Indentation of texts: two spaces, a label of at most nine letters, and two more spaces.
 const INDENT: usize = 13;
 
-/// The report in lines. The verdict is a word; colour only sets it off.
+/// The report in lines. The verdict is a word, which colour only highlights.
 pub fn render(document: &Document, terminal: Terminal) -> String {
     let verdict = word(document.verdict);
     let shown = match document.verdict {
@@ -54,16 +55,16 @@ pub fn word(verdict: Verdict) -> &'static str {
     }
 }
 
-/// The proof; what is not put back stands among the reasons.
+/// The proof; what was not put back is among the reasons.
 fn put_back(field: &PutBack) -> Vec<String> {
-    let PutBack { object, field: name, before, after, restored, .. } = field;
+    let PutBack { object, field: name, after, restored, .. } = field;
     if !restored {
         return Vec::new();
     }
-    labelled("put back", &format!("{object}: {name} {before} = {after}, verified"))
+    labelled("put back", &format!("{object}: {name} {after} as before, verified"))
 }
 
-/// A label and a text in as many lines as it needs. A command is left whole, so that it can be copied.
+/// A label and a text, in as many lines as needed. A command is not wrapped, so that it can be copied.
 fn labelled(label: &str, text: &str) -> Vec<String> {
     if text.starts_with("kubectl ") {
         return vec![line(label, text)];
@@ -72,7 +73,7 @@ fn labelled(label: &str, text: &str) -> Vec<String> {
     lines.iter().enumerate().map(|(index, text)| line(if index == 0 { label } else { "" }, text)).collect()
 }
 
-/// The same for a figure: its value, and beside it in a column of their own the parts that three blanks separate.
+/// The same for a figure: its value, and in a column beside it the parts that three blanks separate.
 fn figure(label: &str, value: &str, told: &str) -> Vec<String> {
     const GAP: &str = "   ";
     const VALUE: usize = 6;
@@ -126,10 +127,10 @@ mod tests {
           failback   3 s      after the restore was accepted: from then on as before the fault
           failed     0 of 1,500 requests
           latency    p50 1.2 → 2 → 1.2 ms   p99 1.2 → 2 → 2 ms   (baseline → hold → after)
-          traffic    50 requests/s   times are as fine as 20 ms
+          traffic    50 requests/s   time resolution 20 ms
           counters   the client proxy's agree: it counted 1,488 answers and 0 failed attempts, we 1,500 and
                      0
-          put back   Deployment sample/helloworld-v1 in east: replicas 1 = 1, verified
+          put back   Deployment sample/helloworld-v1 in east: replicas 1 as before, verified
           note       scaling to zero takes the endpoints away: it does not show that outlier detection
                      ejects hosts that fail (--fault upstream-errors does) [report/fault-limits]
         ");
@@ -139,37 +140,37 @@ mod tests {
     fn a_drill_in_which_nothing_was_ejected() {
         insta::assert_snapshot!(render(&sample_documents::never_ejected()), @r"
         FAILED  helloworld.sample did not fail over: 600 of 600 requests failed, none reached west.
-          why        rule helloworld ejects at most 10 % of 2 hosts: that is none (maxEjectionPercent,
-                     default)
+          why        rule helloworld ejects at most 10 % of 2 hosts, which is less than one
+                     (maxEjectionPercent, default)
           do         kubectl mesh-failover locality apply helloworld.sample --failover east-1=west-1
           detection  0.02 s   first failed request after the fault was accepted
           failback   0.02 s   after the restore was accepted: from then on as before the fault
           failed     600 of 1,350 requests   44.4 % of the whole drill
           latency    p50 1.2 → 1.2 ms   p99 1.2 → 1.2 ms   (baseline → after)
-          traffic    50 requests/s   times are as fine as 20 ms
+          traffic    50 requests/s   time resolution 20 ms
           counters   the client proxy's agree: it counted 750 answers and 600 failed attempts, we 750 and
                      600
           put back   EnvoyFilter sample/mesh-failover-drill-helloworld in east: the EnvoyFilter itself
-                     absent = absent, verified
+                     absent as before, verified
         ");
     }
 
     #[test]
     fn a_drill_that_is_not_put_back() {
         insta::assert_snapshot!(render(&sample_documents::not_restored()), @r"
-        NOT RESTORED  helloworld.sample: Deployment sample/helloworld-v1 in east is not put back: replicas
+        NOT RESTORED  helloworld.sample: Deployment sample/helloworld-v1 in east was not put back: replicas
                       is 3, not 1.
-          why        Deployment sample/helloworld-v1 in east: replicas was 1, is 3: somebody else scaled it
+          why        Deployment sample/helloworld-v1 in east: replicas was 1, is 3: someone else scaled it
           do         kubectl mesh-failover drill recover helloworld.sample --contexts east
           detection  0.26 s   first answer from west-1 after the fault was accepted
           failover   0.26 s   from then on at least 99 % from west-1; last answer of east-1 after 0.24 s
           failback   3 s      after the restore was accepted: from then on as before the fault
           failed     0 of 1,500 requests
           latency    p50 1.2 → 2 → 1.2 ms   p99 1.2 → 2 → 2 ms   (baseline → hold → after)
-          traffic    50 requests/s   times are as fine as 20 ms
+          traffic    50 requests/s   time resolution 20 ms
           counters   the client proxy's agree: it counted 1,488 answers and 0 failed attempts, we 1,500 and
                      0
-          put back   Deployment sample/helloworld-v1 in east: replicas 1 = 1, verified
+          put back   Deployment sample/helloworld-v1 in east: replicas 1 as before, verified
           note       scaling to zero takes the endpoints away: it does not show that outlier detection
                      ejects hosts that fail (--fault upstream-errors does) [report/fault-limits]
         ");
@@ -178,13 +179,13 @@ mod tests {
     #[test]
     fn a_drill_that_was_stopped() {
         insta::assert_snapshot!(render(&sample_documents::stopped()), @r"
-        STOPPED  The drill of helloworld.sample was stopped by SIGINT; all is put back.
+        STOPPED  The drill of helloworld.sample was stopped by SIGINT; everything was put back.
           detection  0.26 s   first answer from west-1 after the fault was accepted
           failed     0 of 592 requests
           latency    p50 1.2 → 2 → 2 ms   p99 1.2 → 2 → 2 ms   (baseline → fault → after)
-          traffic    50 requests/s   times are as fine as 20 ms
+          traffic    50 requests/s   time resolution 20 ms
           counters   the client proxy's agree: it counted 563 answers and 0 failed attempts, we 575 and 0
-          put back   Deployment sample/helloworld-v1 in east: replicas 1 = 1, verified
+          put back   Deployment sample/helloworld-v1 in east: replicas 1 as before, verified
           note       p99 of a phase with fewer than 100 requests is its slowest one [report/few-requests]
           note       scaling to zero takes the endpoints away: it does not show that outlier detection
                      ejects hosts that fail (--fault upstream-errors does) [report/fault-limits]

@@ -1,19 +1,19 @@
-//! Figures in words, the same in every report.
+//! How figures are written, the same in every report.
 
 use mesh_shared::plugin::text::grouped;
 
-/// A count as a number to reckon with.
+/// A count as a number to calculate with.
 #[allow(clippy::cast_precision_loss, reason = "exact up to 2^53, and no drill sends that many requests")]
 pub fn real(count: u64) -> f64 {
     count as f64
 }
 
-/// Part of a whole as a part of one; of nothing it is nothing.
+/// Part of a whole as a fraction; 0 if the whole is 0.
 pub fn share(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { real(part) / real(whole) }
 }
 
-/// Part of a whole in percent: `100 %` only where it is all, `0 %` only where it is none.
+/// Part of a whole in percent: `100 %` only if it is all, `0 %` only if it is none.
 pub fn percent_of(part: u64, whole: u64) -> String {
     let tenths = (share(part, whole) * 1000.0).floor();
     if part > 0 && tenths < 1.0 {
@@ -22,7 +22,7 @@ pub fn percent_of(part: u64, whole: u64) -> String {
     tenth(tenths / 10.0)
 }
 
-/// A part of one in percent, such as `99 %` or `99.5 %`.
+/// A fraction in percent, such as `99 %` or `99.5 %`.
 pub fn percent(share: f64) -> String {
     tenth((share * 1000.0).round() / 10.0)
 }
@@ -31,8 +31,8 @@ fn tenth(percent: f64) -> String {
     if percent.fract() == 0.0 { format!("{percent:.0} %") } else { format!("{percent:.1} %") }
 }
 
-/// Milliseconds as seconds or minutes, as fine as a person wants them: `0.25 s`, `3.1 s`, `42 s`, `2 min 5 s`; below ten
-/// milliseconds as what they are.
+/// Milliseconds as seconds or minutes, with as many digits as a person wants: `0.25 s`, `3.1 s`, `42 s`, `2 min 5 s`;
+/// below ten milliseconds as milliseconds.
 pub fn seconds(milliseconds: f64) -> String {
     let seconds = milliseconds / 1000.0;
     if milliseconds == 0.0 {
@@ -57,7 +57,7 @@ pub fn latency(milliseconds: f64) -> String {
     format!("{} ms", latency_number(milliseconds))
 }
 
-/// The same without its unit.
+/// The same without the unit.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative, and far below 2^64")]
 pub fn latency_number(milliseconds: f64) -> String {
     if milliseconds < 9.95 {

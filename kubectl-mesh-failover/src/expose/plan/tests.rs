@@ -50,7 +50,7 @@ fn every_cluster_with_endpoints_gets_a_gateway_with_the_one_host() {
     let Write::Create { manifest } = writes(&plan.changes)[0] else { panic!("{plan:?}") };
     assert_eq!(manifest["metadata"]["name"], NAME);
     assert_eq!(manifest["spec"]["selector"], json!({"istio": "eastwestgateway"}));
-    assert_eq!(plan.findings.sentences(), ["it does not resolve in north, where no Service of that name stands"]);
+    assert_eq!(plan.findings.sentences(), ["it does not resolve in north, where no Service of that name exists"]);
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn a_service_that_is_unknown_or_has_no_endpoints_is_refused_with_what_there_is()
     let error = planned(expose, &[], &[idle]).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "helloworld.sample has no endpoints in any cluster: its Service is in east, and selects no pod there"
+        "helloworld.sample has no endpoints in any cluster: its Service exists in east, and selects no pod there"
     );
 }
 

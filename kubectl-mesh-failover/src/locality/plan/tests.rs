@@ -79,7 +79,7 @@ fn two_regions_without_a_rule_get_one_of_ours_each() {
     helloworld.sample fails over east-1 → west-1, west-1 → east-1.
 
     east and west:
-      new DestinationRule sample/helloworld: no rule for exactly this host stands in namespace sample
+      new DestinationRule sample/helloworld: no rule for exactly this host exists in namespace sample
         + spec:
         +   host: helloworld.sample.svc.cluster.local
         +   trafficPolicy:
@@ -144,11 +144,11 @@ fn a_value_of_the_users_that_never_ejects_is_refused_and_taken_over_by_word_alon
     let plan = planned(&world);
     let error = refuse_conflicts(&plan, &TakeOver::Nothing).unwrap_err();
     insta::assert_snapshot!(mesh_shared::plugin::terminal::error_message::render(&error, plain()), @r"
-    error[locality/fields-of-others]: for helloworld.sample to fail over, fields of someone else's have to change
+    error[locality/fields-of-others]: for helloworld.sample to fail over, fields that others own have to change
       where: context ctx-east
       why:   east: DestinationRule sample/theirs spec.trafficPolicy.outlierDetection.maxEjectionPercent (owner kubectl-edit) is 10, wanted 99
       do:    change these fields where they are kept, then run the same command again
-             or take them over by adding --take-over: the rule records what was there, and remove gives it back
+             or take them over by adding --take-over: the rule keeps the old values, and remove restores them
     Nothing was written.
     ");
     let field = "spec.trafficPolicy.outlierDetection.maxEjectionPercent";
@@ -192,7 +192,7 @@ fn a_wider_rules_policy_is_copied_and_the_name_is_kept_free() {
     helloworld.sample fails over east-1 → west-1, west-1 → east-1.
 
     east and west:
-      new DestinationRule sample/helloworld-failover: no rule for exactly this host stands in namespace sample
+      new DestinationRule sample/helloworld-failover: no rule for exactly this host exists in namespace sample
         + spec:
         +   host: helloworld.sample.svc.cluster.local
         +   subsets:
@@ -286,7 +286,7 @@ fn what_would_keep_a_failover_from_working_is_told() {
     let plan = apply(&request(&["east-1=west-1"]), &each(&world)).unwrap();
     assert_eq!(
         plan.findings.sentences()[0],
-        "west-1 has no ready endpoint of helloworld.sample now: nobody would take over there"
+        "west-1 has no ready endpoint of helloworld.sample now, so nothing there could take over"
     );
 }
 
@@ -385,7 +385,7 @@ fn the_seeds_rule_is_reported_with_the_reason_why_it_never_fails_over() {
     let report = report(&service("helloworld.sample"), MANAGER, &each(&world));
     insta::assert_snapshot!(show::report(&report, mesh_shared::plugin::arguments::TableFormat::Table), @r"
     CLUSTER  CLIENTS IN      RULE               REGION  FAILS OVER  WHY
-    east     all namespaces  sample/helloworld  east-1  no          maxEjectionPercent 10 (default) of 2 hosts is none: it never ejects
+    east     all namespaces  sample/helloworld  east-1  no          maxEjectionPercent 10 (default) of 2 hosts is less than one: nothing is ever ejected
     west     all namespaces  none               west-1  no          no outlier detection, without which Istio gives endpoints no order: all regions get traffic at all times
     warning  DestinationRule sample/mistaken in east names the host helloworld.sample, which is none: Istio completes only names without a dot; write helloworld.sample.svc.cluster.local [locality/host-is-none]
     ");
@@ -473,7 +473,7 @@ fn an_annotation_of_a_newer_plugin_is_refused_by_what_writes() {
     insta::assert_snapshot!(mesh_shared::plugin::terminal::error_message::render(&removal, plain()), @r"
     error[locality/record-damaged]: what we wrote into DestinationRule sample/theirs in east cannot be told
       where: context ctx-east, DestinationRule sample/theirs
-      why:   its annotation kubectl-mesh-failover/written cannot be read: it is of version 2, and this plugin knows version 1 alone
+      why:   its annotation kubectl-mesh-failover/written cannot be read: it is of version 2, and this plugin knows only version 1
       do:    use the version of this plugin that wrote it, or a newer one
              or look at the rule; if it may stay as it is, remove the annotation, which makes what is written there yours:
              kubectl --context ctx-east get destinationrule -n sample theirs -o yaml

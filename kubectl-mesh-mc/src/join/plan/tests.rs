@@ -67,7 +67,7 @@ fn fresh(context: &str) -> ObservedCluster {
     }
 }
 
-/// The cluster as it stands when every step of a plan for it is done.
+/// The cluster as it is once every step of a plan for it is done.
 fn finished(plan: &JoinPlan, index: usize, before: &ObservedCluster) -> ObservedCluster {
     let name = &plan.members[index].name;
     let mut after = before.clone();
@@ -313,7 +313,7 @@ fn a_probe_whose_run_has_ended_is_removed_and_one_whose_run_may_live_is_not() {
     assert_eq!(plan.findings.sentences(), ["another run may be at work in east: it has the probe mesh-probe-beef"]);
 }
 
-/// The codes of all that a join refuses on.
+/// The codes of all findings on which a join refuses.
 fn codes(request: &JoinRequest, observed: &[ObservedCluster], folder: Option<&CaFolderState>) -> Vec<&'static str> {
     let error = plan(request, observed, folder).map(|_| ()).unwrap_err();
     std::iter::once(&error).chain(&error.also).map(|error| error.code.unwrap().name).collect()

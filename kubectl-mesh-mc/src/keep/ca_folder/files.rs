@@ -1,4 +1,4 @@
-//! The files of a CA folder by their names, and how a certificate in one is read.
+//! Names of the files in a CA folder, and how a certificate is read from one.
 
 use mesh_shared::model::pki::chain::{Certificate, parse_bundle};
 use mesh_shared::plugin::error::{Error, Result};
@@ -11,7 +11,7 @@ pub(super) const CA_CERT: &str = "ca-cert.pem";
 pub(super) const CA_KEY: &str = "ca-key.pem";
 pub(super) const RECORD: &str = "clusters.json";
 
-/// The one certificate of a file, or none where there is no such file.
+/// The one certificate in a file, or none if there is no such file.
 pub(super) fn read_certificate(folder: &PrivateDir, name: &str) -> Result<Option<Certificate>> {
     let Some(text) = folder.read(name)? else { return Ok(None) };
     let fault = |why: String| {

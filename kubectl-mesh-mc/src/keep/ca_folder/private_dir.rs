@@ -1,7 +1,7 @@
 //! A folder that only its owner may look into, and files that are private from their first byte.
 //!
-//! The folder is opened once and not followed where it is a symbolic link; everything else is done relative to that
-//! handle, so that nothing that happens to the path later leads a key elsewhere.
+//! The folder is opened once, and not through a symbolic link; everything else is done relative to that handle, so that
+//! no later change to the path leads a key elsewhere.
 
 use std::fs::{File, Metadata};
 use std::io::{Read as _, Write as _};
@@ -18,7 +18,7 @@ use mesh_shared::plugin::error::{Draft, Error, Result};
 
 const OWNER_ONLY: u32 = 0o077;
 
-/// More than any file here.
+/// The largest file that is read: more than any file here has.
 const MOST_BYTES: usize = 256 * 1024;
 
 /// An opened folder.
@@ -28,7 +28,7 @@ pub(super) struct PrivateDir {
 }
 
 impl PrivateDir {
-    /// The folder at this path, or none where nothing is there.
+    /// The folder at this path, or none if nothing is there.
     pub(super) fn open(path: &Path) -> Result<Option<Self>> {
         Self::open_at(CWD, path, path.to_owned())
     }
@@ -39,20 +39,20 @@ impl PrivateDir {
             Ok(handle) => Ok(Some(Self { handle: handle.into(), path })),
             Err(Errno::NOENT) => Ok(None),
             Err(Errno::LOOP | Errno::NOTDIR) => Err(refused("open", &path)
-                .because("it is a symbolic link or no folder")
+                .because("it is a symbolic link or not a folder")
                 .fix("name the folder itself: --ca-dir DIR")),
             Err(errno) => Err(cannot("open", &path, errno.to_string())),
         }
     }
 
-    /// Makes the folder and what is missing above it, each 0700 and on disk before the next.
+    /// Creates the folder and its missing parents, each 0700 and on disk before the next.
     pub(super) fn create(path: &Path) -> Result<Self> {
-        let absolute = std::path::absolute(path).map_err(|error| cannot("make", path, error.to_string()))?;
+        let absolute = std::path::absolute(path).map_err(|error| cannot("create", path, error.to_string()))?;
         let missing: Vec<&Path> = absolute.ancestors().take_while(|ancestor| !ancestor.exists()).collect();
         for folder in missing.into_iter().rev() {
             match mkdirat(CWD, folder, Mode::RWXU) {
                 Ok(()) | Err(Errno::EXIST) => {}
-                Err(errno) => return Err(cannot("make", folder, errno.to_string())),
+                Err(errno) => return Err(cannot("create", folder, errno.to_string())),
             }
             if let Some(parent) = folder.parent() {
                 let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -60,7 +60,7 @@ impl PrivateDir {
                 synced.map_err(|errno| cannot("keep", folder, errno.to_string()))?;
             }
         }
-        Self::open(path)?.ok_or_else(|| cannot("make", path, "it vanished"))
+        Self::open(path)?.ok_or_else(|| cannot("create", path, "it disappeared"))
     }
 
     /// The folder of this name in this one, or none.
@@ -71,8 +71,8 @@ impl PrivateDir {
     /// Makes a folder in this one; there must be none yet.
     pub(super) fn make_folder(&self, name: &str) -> Result<Self> {
         let path = self.path.join(name);
-        mkdirat(&self.handle, name, Mode::RWXU).map_err(|errno| cannot("make", &path, errno.to_string()))?;
-        self.folder(name)?.ok_or_else(|| cannot("make", &path, "it vanished"))
+        mkdirat(&self.handle, name, Mode::RWXU).map_err(|errno| cannot("create", &path, errno.to_string()))?;
+        self.folder(name)?.ok_or_else(|| cannot("create", &path, "it disappeared"))
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -84,7 +84,7 @@ impl PrivateDir {
         self.handle.metadata().map_err(|error| cannot("examine", &self.path, error.to_string()))
     }
 
-    /// The names in this folder, in no order.
+    /// The names in this folder, in no particular order.
     pub(super) fn names(&self) -> Result<Vec<String>> {
         let failed = |errno: Errno| cannot("list", &self.path, errno.to_string());
         let mut names = Vec::new();
@@ -97,12 +97,12 @@ impl PrivateDir {
         Ok(names)
     }
 
-    /// Content of a certificate or a list, which others may read but not write; none where there is no such file.
+    /// Content of a certificate or a list, which others may read but not write; none if there is no such file.
     pub(super) fn read(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>> {
         self.read_file(name, 0o022, "others can write it")
     }
 
-    /// Content of a key, which nobody else may read.
+    /// Content of a key, which no one else may read.
     pub(super) fn read_key(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>> {
         self.read_file(name, OWNER_ONLY, "others can read it")
     }
@@ -120,10 +120,10 @@ impl PrivateDir {
         };
         let status = file.metadata().map_err(|error| failed(error.to_string()))?;
         if !status.is_file() {
-            return Err(failed("it is no file".into()));
+            return Err(failed("it is not a regular file".into()));
         }
         if status.uid() != geteuid().as_raw() {
-            return Err(failed(format!("it belongs to the user with number {}", status.uid())));
+            return Err(failed(format!("it belongs to the user with ID {}", status.uid())));
         }
         if status.mode() & forbidden != 0 {
             return Err(refused("read", &path)
@@ -139,7 +139,7 @@ impl PrivateDir {
         }
     }
 
-    /// Writes a file that must not be there yet, whole or not at all.
+    /// Writes a file that must not exist yet, all or nothing.
     ///
     /// A hard link and not a rename puts it in its place, since a rename would silently replace a key.
     pub(super) fn write_new(&self, name: &str, content: &[u8]) -> Result<()> {
@@ -151,7 +151,7 @@ impl PrivateDir {
         self.sync()
     }
 
-    /// Writes a file in place of the one that is there, whole or not at all.
+    /// Writes a file, replacing one that exists, all or nothing.
     pub(super) fn write_over(&self, name: &str, content: &[u8]) -> Result<()> {
         let written = self.write_unplaced(name, content)?;
         self.rename(&written, name)
@@ -168,7 +168,7 @@ impl PrivateDir {
         Ok(written)
     }
 
-    /// Renames within this folder; a file that bears the new name is replaced, a folder with content is not.
+    /// Renames within this folder; a file with the new name is replaced, a folder with content is not.
     pub(super) fn rename(&self, from: &str, to: &str) -> Result<()> {
         let path = self.path.join(from);
         renameat(&self.handle, from, &self.handle, to)
@@ -176,7 +176,7 @@ impl PrivateDir {
         self.sync()
     }
 
-    /// Removes what a run that was killed had not put in its place: no other run and no cluster ever saw it.
+    /// Removes what a killed run left unfinished: no other run and no cluster ever saw it.
     pub(super) fn remove_unfinished(&self) -> Result<()> {
         for name in self.names()?.into_iter().filter(|name| name.starts_with(UNFINISHED)) {
             let failed = |errno: Errno| cannot("remove", &self.path.join(&name), errno.to_string());
@@ -195,7 +195,7 @@ impl PrivateDir {
         Ok(())
     }
 
-    /// Opens a file for a lock, and makes it where there is none.
+    /// Opens a file for a lock, creating it if missing.
     pub(super) fn lock_file(&self, name: &str) -> Result<OwnedFd> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let path = self.path.join(name);
@@ -203,25 +203,25 @@ impl PrivateDir {
             .map_err(|errno| cannot("lock", &path, errno.to_string()))
     }
 
-    /// Whether anything bears this name.
+    /// Whether anything has this name.
     pub(super) fn has(&self, name: &str) -> bool {
         rustix::fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
     }
 
-    /// Puts names on disk, after what they lead to.
+    /// Syncs the names in this folder to disk, after what they refer to.
     pub(super) fn sync(&self) -> Result<()> {
         fsync(&self.handle).map_err(|errno| cannot("keep", &self.path, errno.to_string()))
     }
 }
 
-/// Names of what is not in its place yet begin so.
+/// Prefix of the names of unfinished files and folders.
 pub(super) const UNFINISHED: &str = ".unfinished-";
 
 fn refused(act: &str, path: &Path) -> Draft {
     Error::refused(format!("cannot {act} {}", path.display()))
 }
 
-/// What the system or the disk does not allow.
+/// The error for what the system or the disk does not allow.
 fn cannot(act: &str, path: &Path, why: impl Into<String>) -> Error {
-    refused(act, path).because(why).fix("mend that, or name a folder of your own on this machine: --ca-dir DIR")
+    refused(act, path).because(why).fix("fix that, or name a folder of your own on this machine: --ca-dir DIR")
 }

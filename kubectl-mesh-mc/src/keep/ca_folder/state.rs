@@ -24,7 +24,7 @@ use mesh_shared::plugin::finding::codes::trust as codes;
 pub struct CaFolderState {
     /// Where it is or would be.
     pub path: PathBuf,
-    /// Whether it is there.
+    /// Whether it exists.
     pub exists: bool,
     /// Its root.
     pub root: Option<KeptRoot>,
@@ -32,14 +32,14 @@ pub struct CaFolderState {
     pub intermediates: BTreeMap<ClusterName, Fingerprint>,
     /// Every cluster for which its root has signed.
     pub signed_for: Vec<SignedFor>,
-    /// Why nothing can be kept in it or taken from it; empty where all is well.
+    /// Why nothing can be kept in it or taken from it; empty if all is well.
     pub faults: Vec<FolderFault>,
 }
 
 /// A root that a CA folder keeps.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct KeptRoot {
-    /// Of the certificate.
+    /// Fingerprint of its certificate.
     pub fingerprint: Fingerprint,
     /// Until when it is valid.
     pub not_after: Timestamp,
@@ -54,11 +54,11 @@ pub struct SignedFor {
     pub cluster: String,
     /// UID of its namespace kube-system.
     pub uid: String,
-    /// Of the intermediate.
+    /// Fingerprint of the intermediate.
     pub intermediate: Fingerprint,
 }
 
-/// What is wrong with a CA folder, and what mends it.
+/// What is wrong with a CA folder, and how to fix it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FolderFault {
     /// Such as "others can look into it (mode 0755)".
@@ -68,15 +68,15 @@ pub struct FolderFault {
 }
 
 impl CaFolderState {
-    /// What is found where no root or intermediate can be kept here: every fault.
+    /// The finding, with every fault, if no root or intermediate can be kept here.
     pub fn unusable(&self) -> Option<Finding> {
         let first = self.faults.first()?;
         let all: Vec<&str> = self.faults.iter().map(|fault| fault.what.as_str()).collect();
         Some(unusable(&self.path, all.join("; "), &first.fix))
     }
 
-    /// What is found where its root has signed, but for none of these clusters: it is another mesh's, and using it would make
-    /// two meshes trust each other.
+    /// The finding for a root that has signed, but for none of these clusters: it is another mesh's, and using it would
+    /// make two meshes trust each other.
     pub fn foreign(&self, mesh: &MeshId, uids: &BTreeSet<&str>) -> Option<Finding> {
         if self.signed_for.is_empty() || self.signed_for.iter().any(|signed| uids.contains(signed.uid.as_str())) {
             return None;
@@ -86,13 +86,11 @@ impl CaFolderState {
         let claim = codes::FOLDER_OF_ANOTHER_MESH
             .found("the CA folder belongs to another mesh")
             .place(self.path.display().to_string())
-            .because(format!(
-                "its root has signed for {names}, and these are other clusters than those of this mesh {mesh}"
-            ));
+            .because(format!("its root has signed only for clusters outside this mesh {mesh}: {names}"));
         Some(
             claim
-                .fix("give this mesh an identifier of its own, --mesh-id NAME, or a folder of its own, --ca-dir DIR;")
-                .fix("where those clusters are gone for good, put their folder aside:")
+                .fix("give this mesh a name of its own, --mesh-id NAME, or a folder of its own, --ca-dir DIR;")
+                .fix("if those clusters are gone for good, move their folder aside:")
                 .fix(format!("mv {0} {0}.old", self.path.display())),
         )
     }
@@ -125,7 +123,7 @@ pub fn observe(path: &Path, at: Timestamp) -> CaFolderState {
     state
 }
 
-/// What is found of a folder that cannot be used, with these lines of what to do.
+/// The finding for a folder that cannot be used, with these lines as its remedy.
 pub(super) fn unusable(path: &Path, why: String, fix: &[String]) -> Finding {
     let claim =
         codes::FOLDER_UNUSABLE.found("the CA folder cannot be used").place(path.display().to_string()).because(why);
@@ -140,7 +138,7 @@ impl From<Error> for FolderFault {
     }
 }
 
-/// What an opened folder's owner, mode and file system forbid.
+/// The faults in an opened folder's owner, mode and file system.
 pub(super) fn folder_faults(folder: &PrivateDir) -> Vec<FolderFault> {
     let path = folder.path().display();
     let status = match folder.status() {
@@ -150,7 +148,7 @@ pub(super) fn folder_faults(folder: &PrivateDir) -> Vec<FolderFault> {
     let mode = status.mode() & 0o7777;
     if status.uid() != geteuid().as_raw() {
         return vec![FolderFault {
-            what: format!("it belongs to the user with number {}, not to you", status.uid()),
+            what: format!("it belongs to the user with ID {}, not to you", status.uid()),
             fix: vec!["run as its owner, or name a folder of your own: --ca-dir DIR".into()],
         }];
     }
@@ -165,7 +163,7 @@ pub(super) fn folder_faults(folder: &PrivateDir) -> Vec<FolderFault> {
         faults.push(FolderFault {
             what: format!("it cannot be written to (mode {mode:04o})"),
             fix: vec![
-                "open it for yourself alone, or name another folder by --ca-dir:".into(),
+                "make it writable for yourself alone, or name another folder with --ca-dir:".into(),
                 format!("chmod 700 {path}"),
             ],
         });
@@ -173,19 +171,19 @@ pub(super) fn folder_faults(folder: &PrivateDir) -> Vec<FolderFault> {
     faults
 }
 
-/// What keeps a folder that is not there from being made.
+/// What keeps a missing folder from being created.
 fn fault_above(path: &Path) -> Option<FolderFault> {
-    let fix = vec!["name a folder that can be made: --ca-dir DIR".to_owned()];
+    let fix = vec!["name a folder that can be created: --ca-dir DIR".to_owned()];
     let absolute = std::path::absolute(path).ok()?;
     let above = absolute.ancestors().skip(1).find(|ancestor| ancestor.symlink_metadata().is_ok())?;
     let what = match above.metadata() {
-        Ok(status) if !status.is_dir() => format!("it cannot be made: {} is no folder", above.display()),
-        // To root nothing is closed; a folder that is closed to its own owner is meant to stay as it is.
+        Ok(status) if !status.is_dir() => format!("it cannot be created: {} is not a folder", above.display()),
+        // Root can write anywhere, but a folder closed to its own owner is meant to stay as it is.
         Ok(status) if is_writable(above) && (status.uid() != geteuid().as_raw() || status.mode() & 0o200 != 0) => {
             return None;
         }
-        Ok(_) => format!("it cannot be made: {} cannot be written to", above.display()),
-        Err(error) => format!("it cannot be made: {}: {error}", above.display()),
+        Ok(_) => format!("it cannot be created: {} cannot be written to", above.display()),
+        Err(error) => format!("it cannot be created: {}: {error}", above.display()),
     };
     Some(FolderFault { what, fix })
 }
@@ -247,7 +245,8 @@ fn read_intermediate(folder: &PrivateDir, cluster: &ClusterName) -> Result<Optio
     Ok(certificate.filter(|_| key.is_some()))
 }
 
-/// Refuses a folder without a root that has signed for clusters: a second root beside one in use would split the mesh.
+/// Refuses a folder whose root has signed for clusters and is missing: a second root beside one in use would split the
+/// mesh.
 pub(super) fn refuse_lost_root(folder: &PrivateDir) -> Result<()> {
     if read_record(folder)?.is_empty() {
         return Ok(());
@@ -263,7 +262,7 @@ struct Record {
     clusters: Vec<SignedFor>,
 }
 
-/// The clusters for which the folder's root has signed; none where nothing was recorded yet.
+/// The clusters for which the folder's root has signed; empty if nothing was recorded yet.
 pub(super) fn read_record(folder: &PrivateDir) -> Result<Vec<SignedFor>> {
     let Some(text) = folder.read(RECORD)? else { return Ok(Vec::new()) };
     let record: Record = serde_json::from_slice(&text).map_err(|error| {

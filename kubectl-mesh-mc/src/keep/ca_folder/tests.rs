@@ -34,14 +34,14 @@ fn openssl(folder: &Path, arguments: &[&str]) -> std::process::Output {
     std::process::Command::new("openssl").current_dir(folder).args(arguments).output().unwrap()
 }
 
-/// A place for a CA folder that is not there yet, two levels below what is.
+/// A place for a CA folder that does not exist yet, two levels below what does.
 fn place() -> (TempDir, PathBuf) {
     let above = tempfile::tempdir().unwrap();
     let path = above.path().join("mesh-mc/shop");
     (above, path)
 }
 
-/// A test beside this one may start a program, which has what we hold until it has become that program.
+/// Waits for the lock: a parallel test may start a program, which shares it between fork and exec.
 fn lock(path: &Path) -> CaFolder {
     CaFolder::lock(path, Instant::now() + Duration::from_secs(10)).unwrap()
 }
@@ -144,7 +144,7 @@ fn a_folder_that_signed_only_for_other_clusters_is_refused() {
     assert_eq!(state.foreign(&mesh, &BTreeSet::from(["uid-east", "uid-west"])), None);
     let finding = state.foreign(&mesh, &BTreeSet::from(["uid-north"])).unwrap();
     assert_eq!(finding.code.name, "trust/folder-of-another-mesh");
-    assert!(finding.why.unwrap().contains("signed for east,"));
+    assert!(finding.why.unwrap().contains(": east"));
     let unused = CaFolderState { signed_for: vec![], ..state };
     assert_eq!(unused.foreign(&mesh, &BTreeSet::from(["uid-north"])), None);
 }
@@ -176,8 +176,8 @@ fn a_folder_that_cannot_be_written_to_is_refused() {
     assert!(CaFolder::lock(&path, Instant::now()).is_err());
     set_mode(&path, 0o700);
     let below = path.join("root-cert.pem/shop");
-    assert!(faults(&below)[0].ends_with("it is a symbolic link or no folder"), "{:?}", faults(&below));
-    assert_eq!(faults(Path::new("/proc/shop")), ["it cannot be made: /proc cannot be written to"]);
+    assert!(faults(&below)[0].ends_with("it is a symbolic link or not a folder"), "{:?}", faults(&below));
+    assert_eq!(faults(Path::new("/proc/shop")), ["it cannot be created: /proc cannot be written to"]);
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn symbolic_links_are_not_followed() {
     let (above, path, _) = filled();
     let link = above.path().join("link");
     symlink(&path, &link).unwrap();
-    assert!(faults(&link)[0].ends_with("it is a symbolic link or no folder"));
+    assert!(faults(&link)[0].ends_with("it is a symbolic link or not a folder"));
     assert!(CaFolder::lock(&link, Instant::now()).is_err());
     let key = path.join("root-key.pem");
     fs::rename(&key, above.path().join("stolen.pem")).unwrap();

@@ -1,4 +1,4 @@
-//! Names for completion: read with small requests, from all clusters at once, and given up when somebody waits too long.
+//! Names for completion: read with small requests, from all clusters at once, and given up when they take too long.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -17,17 +17,16 @@ use crate::model::names::ClusterName;
 use crate::plugin::completion::subject::Live;
 use crate::plugin::error::Result;
 
-/// Somebody has pressed a key and waits.
+/// Someone has pressed a key and is waiting.
 pub const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Where names are looked for.
 #[derive(Debug, Clone)]
 pub struct Place {
-    /// How to reach clusters.
     pub connection: Connection,
     /// Contexts of the mesh's clusters that the line names.
     pub contexts: Vec<String>,
-    /// The one from which the others are found, where the line names them not; none for the current one.
+    /// The context from which the others are found, if the line does not name them; none for the current one.
     pub context: Option<String>,
     /// Namespace that the line names.
     pub namespace: Option<String>,
@@ -35,7 +34,8 @@ pub struct Place {
     pub system_namespace: String,
 }
 
-/// The names that came within [`PATIENCE`], each once, sorted. Who does not answer, or does not let us read, has none.
+/// The names that arrived within [`PATIENCE`], each once, sorted. A cluster that does not answer, or that we may not
+/// read, adds none.
 pub async fn names(place: &Place, wanted: Live) -> Vec<String> {
     let deadline = Instant::now() + PATIENCE;
     let (clusters, others) = timeout_at(deadline, reachable(place)).await.unwrap_or_default();
@@ -49,8 +49,8 @@ pub async fn names(place: &Place, wanted: Live) -> Vec<String> {
     all
 }
 
-/// Clients for the clusters that the line names, else for that of `--context` or the current one and for its peers; and the names of
-/// peers for which there is no context. A context that cannot be used is left out.
+/// Clients for the clusters that the line names, else for that of `--context` or the current one and for its peers; and
+/// the names of peers without a context. A context that cannot be used is left out.
 async fn reachable(place: &Place) -> (Vec<Cluster>, Vec<String>) {
     if !place.contexts.is_empty() {
         return (connected(place, &place.contexts).await, Vec::new());
@@ -70,8 +70,8 @@ async fn connected(place: &Place, wanted: &[String]) -> Vec<Cluster> {
     made.into_iter().flatten().flatten().collect()
 }
 
-/// The clusters that a control plane is told to read, by the metadata of its remote secrets: what is in a Secret is not asked for
-/// while a line is typed. Who may not list them has none.
+/// The clusters that a control plane is set up to read, from the metadata of its remote secrets: the contents of
+/// Secrets are not read while a line is typed. Empty if they may not be listed.
 async fn peers(cluster: &Cluster, system_namespace: &str) -> BTreeSet<String> {
     let secrets = objects(cluster, "Secret", system_namespace, &[(LABEL, "true")]).await.unwrap_or_default();
     let annotated = |secret: &Value| secret["metadata"]["annotations"][CLUSTER_ANNOTATION].as_str().map(str::to_owned);
@@ -79,7 +79,7 @@ async fn peers(cluster: &Cluster, system_namespace: &str) -> BTreeSet<String> {
     secrets.iter().filter_map(|secret| annotated(secret).or_else(|| called(secret))).collect()
 }
 
-/// The contexts that a join gives these names to, and the names for which there is no such context or no single one.
+/// The contexts to which a join gives these names, and the names for which there is no such context, or more than one.
 fn contexts_of(peers: BTreeSet<String>, known: &[String]) -> (Vec<String>, Vec<String>) {
     let (mut found, mut others) = (Vec::new(), Vec::new());
     for peer in peers {
@@ -118,8 +118,9 @@ async fn of_cluster(cluster: &Cluster, place: &Place, wanted: Live) -> Result<Ve
     }
 }
 
-/// Of all namespaces those of the platform are left out, and the API server: nobody means their services and workloads here unless he
-/// names the namespace. Both prefixes are reserved (kubernetes.io/docs/concepts/overview/working-with-objects/namespaces; OpenShift's docs on projects).
+/// Of all namespaces, leaves out the platform's, and the API server's Service: no one means these unless they name the
+/// namespace. Both prefixes are reserved
+/// (kubernetes.io/docs/concepts/overview/working-with-objects/namespaces; OpenShift's docs on projects).
 async fn of_users(cluster: &Cluster, kind: &str, namespace: &str) -> Result<Vec<Value>> {
     let mut found = objects(cluster, kind, namespace, &[]).await?;
     if namespace.is_empty() {

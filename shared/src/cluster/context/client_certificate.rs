@@ -1,4 +1,4 @@
-//! The client certificate of a kubeconfig, whose dates can be judged without asking anyone.
+//! The client certificate of a kubeconfig, whose dates can be checked without a request.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -8,7 +8,7 @@ use kube::config::AuthInfo;
 use crate::plugin::error::{Error, Result};
 
 /// # Errors
-/// A refusal where the client certificate has expired or is not yet valid: the API server would only say 401.
+/// A refusal if the client certificate has expired or is not yet valid: the API server would only say 401.
 pub(super) fn must_be_valid(user: &AuthInfo, context: &str) -> Result<()> {
     let Some(pem) = certificate(user) else { return Ok(()) };
     let Some((from, until)) = validity(&pem) else { return Ok(()) };
@@ -29,7 +29,7 @@ fn judge(from: Timestamp, until: Timestamp, now: Timestamp, context: &str) -> Re
         .fix("get a new kubeconfig or log in again; if the clock is wrong, set it"))
 }
 
-/// The certificate's PEM, where the kubeconfig gives one. One that cannot be read is left to the client to complain of.
+/// The certificate's PEM, if the kubeconfig gives one. One that cannot be read is left for the client to report.
 fn certificate(user: &AuthInfo) -> Option<Vec<u8>> {
     match (&user.client_certificate_data, &user.client_certificate) {
         (Some(data), _) => STANDARD.decode(data.trim()).ok(),

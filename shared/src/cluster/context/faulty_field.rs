@@ -1,18 +1,18 @@
-//! Which field of a kubeconfig is not as it should be. The parser's own words quote values, which may be keys and tokens: here it is
-//! found by what kube takes of its parts alone, and told by its place.
+//! Which field of a kubeconfig is wrong. The parser's own words quote values, which may be keys and tokens: here the
+//! field is found only by whether kube accepts a part, and reported only by its place.
 
 use kube::config::Kubeconfig;
 use serde::Deserialize as _;
 use serde_json::{Map, Value, json};
 
-/// What is wrong with a text that is no kubeconfig, such as `users[0].user.token is of another type than a kubeconfig has there`.
+/// What is wrong with a text that is not a kubeconfig, such as `users[0].user.token has the wrong type`.
 pub(super) fn wrong(text: &str) -> String {
     let documents: Result<Vec<Value>, _> = serde_yaml::Deserializer::from_str(text).map(Value::deserialize).collect();
     let Ok(documents) = documents else { return "it cannot be read as YAML".into() };
     let wrong = documents.iter().find(|document| !Shape::File.fits(document));
-    // Two of one field are taken for the last one here.
+    // Of a field that is there twice, only the last is seen here.
     wrong.map_or_else(
-        || "a field stands there twice, or in a form that is not known".into(),
+        || "a field is there twice, or in an unknown form".into(),
         |document| Shape::File.wrong_in(document, ""),
     )
 }
@@ -35,7 +35,7 @@ enum Shape {
 }
 
 impl Shape {
-    /// Whether kube takes it.
+    /// Whether kube accepts it.
     fn fits(self, value: &Value) -> bool {
         // JSON is YAML.
         Kubeconfig::from_yaml(&self.whole(value).to_string()).is_ok()
@@ -59,7 +59,7 @@ impl Shape {
         }
     }
 
-    /// Fields without which it is not read.
+    /// Fields that it must have to be read.
     fn required(self) -> &'static [&'static str] {
         match self {
             Self::NamedCluster | Self::NamedContext | Self::NamedUser | Self::Provider => &["name"],
@@ -68,7 +68,7 @@ impl Shape {
         }
     }
 
-    /// What an item, or a field of this name, is.
+    /// Which part an item, or the field of this name, is.
     fn inside(self, field: Option<&str>) -> Option<Self> {
         Some(match (self, field) {
             (Self::File, Some("clusters")) => Self::Clusters,
@@ -86,11 +86,12 @@ impl Shape {
         })
     }
 
-    /// What is wrong in a value that does not fit. Every field that is named is one that kube knows: it takes all others as they are.
+    /// What is wrong in a value that does not fit. Only names fields that kube knows: it accepts all others as they
+    /// are.
     fn wrong_in(self, value: &Value, at: &str) -> String {
         let deeper = |inside: Option<Self>, value: &Value, at: &str| match inside {
             Some(shape) => shape.wrong_in(value, at),
-            None => format!("{at} is of another type than a kubeconfig has there"),
+            None => format!("{at} has the wrong type"),
         };
         match value {
             Value::Array(items) => {
@@ -112,10 +113,10 @@ impl Shape {
             }
             _ => {}
         }
-        deeper(None, value, if at.is_empty() { "the whole of it" } else { at })
+        deeper(None, value, if at.is_empty() { "the file as a whole" } else { at })
     }
 
-    /// Nothing but one field, beside what is required.
+    /// Only this field, besides those that are required.
     fn alone(self, field: &str, value: &Value) -> Value {
         let mut fields: Map<String, Value> =
             self.required().iter().map(|field| ((*field).to_owned(), String::new().into())).collect();
@@ -130,7 +131,7 @@ mod tests {
 
     #[test]
     fn the_field_is_named_and_its_value_is_not() {
-        let other = " is of another type than a kubeconfig has there";
+        let other = " has the wrong type";
         for (text, wanted) in [
             ("users:\n- name: a\n- name: b\n  user:\n    token: [S3CR3T]\n", format!("users[1].user.token{other}")),
             ("users: [{name: a, user: {exec: S3CR3T}}]", format!("users[0].user.exec{other}")),
@@ -155,7 +156,7 @@ mod tests {
             ("clusters: [{name: a, cluster: {server: [S3CR3T]}}]", format!("clusters[0].cluster.server{other}")),
             ("contexts: [{name: a, context: {user: b}}]", "contexts[0].context has no cluster".into()),
             ("current-context: [S3CR3T]", format!("current-context{other}")),
-            ("S3CR3T", format!("the whole of it{other}")),
+            ("S3CR3T", format!("the file as a whole{other}")),
             ("users: [{name: a, user: {token: S3CR3T", "it cannot be read as YAML".into()),
         ] {
             assert_eq!(wrong(text), wanted, "{text}");
@@ -165,6 +166,6 @@ mod tests {
     #[test]
     fn fields_that_nobody_knows_are_not_at_fault() {
         let text = "S3CR3T: 1\nusers: [{name: a, S3CR3T: [], user: {S3CR3T: {}, token: {}}}]";
-        assert_eq!(wrong(text), "users[0].user.token is of another type than a kubeconfig has there");
+        assert_eq!(wrong(text), "users[0].user.token has the wrong type");
     }
 }

@@ -12,7 +12,7 @@ use crate::plugin::error::{Error, Result};
 /// The merged kubeconfig: `--kubeconfig` alone, else every file of `$KUBECONFIG` that exists, else `~/.kube/config`.
 ///
 /// # Errors
-/// Where no file is there, or one cannot be read or parsed; the error names the file and, where it is known, the line.
+/// If no file exists, or one cannot be read or parsed; the error names the file and, if known, the line.
 pub(super) fn read(connection: &Connection) -> Result<Kubeconfig> {
     if let Some(path) = &connection.kubeconfig {
         return read_one(path);
@@ -30,7 +30,7 @@ pub(super) fn read(connection: &Connection) -> Result<Kubeconfig> {
     }
     present.into_iter().try_fold(Kubeconfig::default(), |merged, path| {
         merged.merge(read_one(path)?).map_err(|error| {
-            Error::usage("kubeconfig files do not go together")
+            Error::usage("the kubeconfig files cannot be merged")
                 .at(path.display().to_string())
                 .because(unusable::kubeconfig(&error))
                 .fix("name one of them: --kubeconfig FILE")
@@ -49,7 +49,7 @@ fn read_one(path: &Path) -> Result<Kubeconfig> {
             .because(source.to_string())
             .fix("name another file: --kubeconfig FILE"),
         KubeconfigError::Parse(source) => {
-            // Not one of the parser's words: they quote values, and show the lines around.
+            // None of the parser's words: they quote values, and show the lines around.
             let file = path.display();
             let place = match source.location() {
                 Some(at) => format!("{file}, line {}, column {}", at.line(), at.column()),
@@ -70,14 +70,13 @@ fn broken(place: String, why: String) -> Error {
 }
 
 /// # Errors
-/// Where the context is not there; the error lists those that are.
+/// If the context does not exist; the error lists those that do.
 pub(super) fn must_have(kubeconfig: &Kubeconfig, context: &str) -> Result<()> {
     let names: Vec<&str> = kubeconfig.contexts.iter().map(|named| named.name.as_str()).collect();
     if names.contains(&context) {
         return Ok(());
     }
-    let there =
-        if names.is_empty() { "it has no context at all".to_owned() } else { format!("it has {}", names.join(", ")) };
+    let there = if names.is_empty() { "it has no contexts".to_owned() } else { format!("it has {}", names.join(", ")) };
     Err(Error::usage(format!("the kubeconfig has no context {context:?}"))
         .because(clean(&there))
         .meant(context, names)
@@ -123,10 +122,10 @@ mod tests {
                 "users[0].user.exec.env",
             ),
             ("clusters:\n- name: a\n  cluster: S3CR3T\nusers: []\n", 3, "clusters[0].cluster"),
-            ("users:\n- name: a\n  user:\n    token: a\n    token: S3CR3T\n", 5, "a field stands there twice"),
+            ("users:\n- name: a\n  user:\n    token: a\n    token: S3CR3T\n", 5, "a field is there twice"),
             ("users:\n- name: a\n  user:\n    token: !!int S3CR3T\n", 4, "it cannot be read as YAML"),
             ("users:\n- name: a\n  user:\n    token: *S3CR3T\n", 4, "it cannot be read as YAML"),
-            ("S3CR3T", 1, "the whole of it"),
+            ("S3CR3T", 1, "the file as a whole"),
         ] {
             let file = file(text);
             let error = read(&connection(file.path())).unwrap_err();

@@ -1,4 +1,4 @@
-//! What a person is told when the way to an API server is not there, on real sockets.
+//! What users are told when an API server cannot be reached, on real sockets.
 
 use std::io::Write;
 use std::net::TcpListener;
@@ -10,7 +10,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use super::*;
 use crate::cluster::request::Call;
 
-/// A context `east` for this address, which trusts no authority but the given one.
+/// A context `east` for this address that only trusts the given authority.
 async fn cluster(server: &str, authority: &str, limit: Duration) -> Cluster {
     use base64::Engine;
     let ca = base64::engine::general_purpose::STANDARD.encode(authority);
@@ -83,7 +83,7 @@ async fn a_host_that_no_server_knows_is_unreachable() {
     assert!(error.what.contains("API server of east") && error.exit_code() == 1, "{error:?}");
 }
 
-/// A context whose user is made by a plugin that runs this script.
+/// A context whose credentials come from a plugin that runs this script.
 async fn by_plugin(script: &str) -> Result<Vec<Cluster>> {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     let text = serde_json::json!({

@@ -1,4 +1,5 @@
-//! Plugins that really run, through kube's real client: what is said when they fail, and that nothing of theirs is in it.
+//! Plugins that really run, through kube's real client: what is reported when they fail, and that it holds nothing of
+//! theirs.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -25,7 +26,7 @@ use crate::plugin::terminal::error_message::render;
 const CANARIES: [&str; 4] = ["ENVCANARY", "ARGCANARY", "OUTCANARY", "LINECANARY"];
 const MODES: [&str; 3] = ["Never", "IfAvailable", "Always"];
 
-/// What a plugin runs: it gives a token that has just ended until a file named `fail` is there; then it fails.
+/// What a plugin runs: it gives a token that has just expired until a file named `fail` exists; then it fails.
 const UNTIL_TOLD: &str = r#"if [ -e "$FOLDER/fail" ]; then
     echo '{"status":{"token":"OUTCANARY"}}'
     printf 'your login has \033[2Jended\nLINECANARY\n' >&2
@@ -63,7 +64,7 @@ async fn reached(cluster: &Value, user: &Value) -> Result<Cluster> {
     Ok(connect(&connection, &["east".into()]).await?.remove(0))
 }
 
-/// Nobody listens there: a request that is sent at all fails in another way.
+/// Nothing listens there: a request that is sent at all fails in another way.
 fn nowhere() -> Value {
     json!({"server": "http://127.0.0.1:1"})
 }
@@ -72,7 +73,7 @@ async fn refused(user: &Value) -> Error {
     reached(&nowhere(), user).await.unwrap_err()
 }
 
-/// The error as a person sees it, which has nothing of what it must not have, nor has any other form of it.
+/// The error as a person sees it; neither that nor any other form of it may hold a canary.
 #[track_caller]
 fn seen(error: &Error) -> String {
     let text = render(error, Terminal { live: false, asks: false, colour: false });
@@ -100,14 +101,14 @@ async fn a_plugin_that_fails_at_first_is_told_by_name_code_and_first_line() {
         insta::allow_duplicates!(insta::assert_snapshot!(seen(&error), @r"
         error: no credentials for east
           where: context east
-          why:   the credential plugin sh ended with exit code 3; what it said stands above
+          why:   the credential plugin sh ended with exit code 3; its output is above
           do:    log in again, or correct the user's exec in the kubeconfig
                  then try: kubectl --context east version
         "));
     }
 }
 
-/// What fails on every way to a cluster that there is, once its token has to be renewed and cannot be.
+/// The failure on every way to a cluster once its token has to be renewed and cannot be.
 async fn at_a_refresh(mode: &str) -> Vec<(&'static str, Error)> {
     let folder = TempDir::new().unwrap();
     let cluster = reached(&nowhere(), &plugin(UNTIL_TOLD, mode, folder.path().to_str().unwrap())).await.unwrap();
@@ -133,8 +134,8 @@ async fn at_a_refresh(mode: &str) -> Vec<(&'static str, Error)> {
 async fn a_plugin_that_fails_in_the_middle_of_a_run_is_told_the_same_on_every_way() {
     for (mode, why) in [
         ("Never", "the credential plugin sh ended with exit code 3: your login has ended"),
-        ("IfAvailable", "the credential plugin sh ended with exit code 3; what it said stands above"),
-        ("Always", "the credential plugin sh ended with exit code 3; what it said stands above"),
+        ("IfAvailable", "the credential plugin sh ended with exit code 3; its output is above"),
+        ("Always", "the credential plugin sh ended with exit code 3; its output is above"),
     ] {
         for (way, error) in at_a_refresh(mode).await {
             let text = seen(&error);
@@ -150,7 +151,7 @@ async fn a_plugin_that_a_signal_ends_is_told_with_the_signal() {
     let error = refused(&plugin("echo OUTCANARY; kill -9 $$", "Never", "")).await;
     seen(&error);
     assert_eq!(error.why.as_deref(), Some("the credential plugin sh was ended by signal 9 (SIGKILL) and said nothing"));
-    assert_eq!(error.remedy[0], "look for what ended it, then run the same command again");
+    assert_eq!(error.remedy[0], "find out what ended it, then run the same command again");
 }
 
 #[tokio::test]
@@ -162,10 +163,7 @@ async fn a_plugin_that_is_not_there_is_told_with_the_hint_of_the_kubeconfig() {
         let error = refused(&user).await;
         seen(&error);
         assert_eq!(error.why.as_deref(), Some(why));
-        assert_eq!(
-            error.remedy[0],
-            "install it, have its folder in PATH, or correct the user's exec in the kubeconfig"
-        );
+        assert_eq!(error.remedy[0], "install it, add its folder to PATH, or correct the user's exec in the kubeconfig");
         user["exec"]["installHint"] = "brew install kubelogin\n\n\u{1b}[2J  or see https://kubelogin.example\n".into();
         let error = refused(&user).await;
         assert_eq!(error.remedy[0], "install it: brew install kubelogin\nor see https://kubelogin.example");
@@ -180,12 +178,13 @@ async fn a_plugin_that_may_not_be_run_is_told() {
     seen(&error);
     let why = "the credential plugin /etc/passwd cannot be started: Permission denied (os error 13)";
     assert_eq!(error.why.as_deref(), Some(why));
-    assert_eq!(error.remedy[0], "see that you may run it, or correct the user's exec in the kubeconfig");
+    assert_eq!(error.remedy[0], "check that you may run it, or correct the user's exec in the kubeconfig");
 }
 
 #[tokio::test]
 async fn an_answer_that_is_none_is_told_and_not_shown() {
-    let nonsense = "the credential plugin sh answered with something, which is not shown, since it may hold a token, that is no ExecCredential";
+    let nonsense =
+        "the credential plugin sh gave an answer that is not an ExecCredential (not shown, since it may hold a token)";
     let token =
         "the token that the credential plugin sh gave has characters that no request can carry, such as a line end";
     for (answer, why) in [
@@ -196,7 +195,7 @@ async fn an_answer_that_is_none_is_told_and_not_shown() {
         (r#"{"kind": "OUTCANARY"}"#, "the credential plugin sh answered without credentials (status)"),
         (
             r#"{"status": {"token": "t", "expirationTimestamp": "OUTCANARY"}}"#,
-            "the credential plugin sh gave a token with an end that is no time",
+            "the credential plugin sh gave a token whose expiry is not a time",
         ),
         (r#"{"status": {"token": "OUTCANARY\n"}}"#, token),
     ] {
@@ -206,7 +205,7 @@ async fn an_answer_that_is_none_is_told_and_not_shown() {
             assert_eq!(error.why.as_deref(), Some(why), "{answer}");
         }
     }
-    // A token that ends is looked at when it is used.
+    // A token that expires is only looked at when it is used.
     let answer = r#"{"status": {"token": "OUTCANARY\n", "expirationTimestamp": "2999-01-01T00:00:00Z"}}"#;
     let cluster = reached(&nowhere(), &plugin(&format!("printf %s '{answer}'"), "Never", "")).await.unwrap();
     let error = cluster.must(Call::get("/version")).await.unwrap_err();
@@ -223,7 +222,7 @@ async fn a_plugin_that_gives_nothing_any_more_is_told() {
     std::fs::write(folder.path().join("fail"), "").unwrap();
     let error = cluster.must(Call::get("/version")).await.unwrap_err();
     seen(&error);
-    let why = "the token has ended, and the credential plugin sh gave none that can be used in its place";
+    let why = "the token has expired, and the credential plugin sh gave no usable one in its place";
     assert_eq!(error.why.as_deref(), Some(why));
 }
 
@@ -245,11 +244,11 @@ async fn no_value_of_a_kubeconfig_is_in_what_is_wrong_with_it() {
         ),
         (
             json!({"client-certificate-data": "ARGCANARY!", "client-key-data": "ARGCANARY!"}),
-            "client-certificate-data is no base64",
+            "client-certificate-data is not base64",
         ),
         (
             json!({"client-certificate-data": "QVJHQ0FOQVJZ", "client-key-data": "ARGCANARY!"}),
-            "client-key-data is no base64",
+            "client-key-data is not base64",
         ),
         (
             json!({"client-certificate-data": "QVJHQ0FOQVJZ", "client-key-data": "QVJHQ0FOQVJZ"}),
@@ -257,11 +256,11 @@ async fn no_value_of_a_kubeconfig_is_in_what_is_wrong_with_it() {
         ),
         (
             json!({"client-certificate-data": "QVJHQ0FOQVJZ", "client-key-data": "LS0tLS1CRUdJTiBBUkdDQU5BUlkKQVJHQ0FOQVJZCg=="}),
-            "the client certificate or its key is no PEM",
+            "the client certificate or its key is not PEM",
         ),
         (
             json!({"as": "ARGCANARY\n"}),
-            "what it impersonates (as, as-groups, as-uid, as-user-extra) cannot stand in a header",
+            "what it impersonates (as, as-groups, as-uid, as-user-extra) cannot be sent in a header",
         ),
         (
             json!({"auth-provider": {"name": "azure", "config": {"access-token": "ARGCANARY"}}}),
@@ -273,7 +272,7 @@ async fn no_value_of_a_kubeconfig_is_in_what_is_wrong_with_it() {
         ),
         (
             provider(json!({"access-token": "ARGCANARY", "expiry": "ARGCANARY"})),
-            "the auth-provider gcp gave a token with an end that is no time",
+            "the auth-provider gcp gave a token whose expiry is not a time",
         ),
         (
             provider(json!({"cmd-path": "sh", "cmd-args": "-c false ARGCANARY"})),
@@ -281,7 +280,7 @@ async fn no_value_of_a_kubeconfig_is_in_what_is_wrong_with_it() {
         ),
         (
             provider(json!({"cmd-path": "echo", "cmd-args": "ARGCANARY", "token-key": "{.ARGCANARY}"})),
-            "echo, the command of auth-provider gcp, answered with something, which is not shown, since it may hold a token, that is no JSON",
+            "echo, the command of auth-provider gcp, gave an answer that is not JSON (not shown, since it may hold a token)",
         ),
         (
             provider(json!({"cmd-path": "echo", "cmd-args": "{\"OUTCANARY\":1}", "token-key": "{.ARGCANARY}"})),
@@ -299,20 +298,20 @@ async fn no_value_of_a_kubeconfig_is_in_what_is_wrong_with_it() {
     for (cluster, why) in [
         (
             json!({"server": "https://a:1", "proxy-url": "ftp://u:ARGCANARY@h:1"}),
-            "the proxy-url of its cluster, or HTTPS_PROXY, begins with none of http, https and socks5",
+            "the proxy-url of its cluster, or HTTPS_PROXY, does not begin with http, https or socks5",
         ),
         (
             json!({"server": "https://a:1", "proxy-url": "http://u:ARGCANARY {h"}),
-            "the proxy-url of its cluster, or HTTPS_PROXY, is no address",
+            "the proxy-url of its cluster, or HTTPS_PROXY, is not an address",
         ),
-        (json!({"server": "https://u:ARGCANARY {h"}), "the server of its cluster is no address"),
+        (json!({"server": "https://u:ARGCANARY {h"}), "the server of its cluster is not an address"),
         (
             json!({"server": "https://a:1", "certificate-authority-data": "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tClFWSkhRMEZPUVZKWgotLS0tLUVORCBDRVJUSUZJQ0FURS0tLS0tCg=="}),
-            "the certificate-authority of its cluster is no certificate",
+            "the certificate-authority of its cluster is not a certificate",
         ),
         (
             json!({"server": "https://a:1", "tls-server-name": "ARGCANARY {"}),
-            "the tls-server-name of its cluster is no name",
+            "the tls-server-name of its cluster is not a name",
         ),
     ] {
         let error = reached(&cluster, &json!({"token": "t"})).await.err().unwrap_or_else(|| panic!("{cluster}"));

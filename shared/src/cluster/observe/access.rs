@@ -1,4 +1,4 @@
-//! Who reads whom: the peers that a cluster reads, and by what peers reach and read it.
+//! Who reads whom: the peers that a cluster reads, and how peers reach and read it.
 
 use futures::try_join;
 use serde_json::Value;
@@ -31,7 +31,8 @@ pub(super) async fn ask(cluster: &Cluster, namespace: &str) -> Result<Answers> {
     Ok(Answers { service_accounts, endpoints, kube_root })
 }
 
-/// Who reads whom, by these answers, what the kubeconfig says of the API server, and the Secrets of the control plane's namespace.
+/// Who reads whom, by these answers, what the kubeconfig says of the API server, and the Secrets of the control plane's
+/// namespace.
 pub(super) fn assemble(
     answers: &Answers,
     server: &str,

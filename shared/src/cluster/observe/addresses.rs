@@ -1,4 +1,4 @@
-//! Where the API server may be reached by peers, and which cloud the nodes are in.
+//! Where peers may reach the API server, and which cloud the nodes are in.
 
 use std::net::IpAddr;
 
@@ -7,8 +7,8 @@ use serde_json::Value;
 use crate::model::pki::chain::{Fingerprint, parse_bundle};
 use crate::model::seen::access::{AddressSource, ApiAddress};
 
-/// The addresses in the order in which they are tried: the kubeconfig's with its own authority, then those of EndpointSlice
-/// `kubernetes` with the authority of ConfigMap `kube-root-ca.crt`. Never a loopback address.
+/// The addresses in the order in which they are tried: the kubeconfig's with its own authority, then those of
+/// EndpointSlice `kubernetes` with the authority of ConfigMap `kube-root-ca.crt`. Never a loopback address.
 pub(super) fn api(
     server: &str,
     server_ca: Option<&str>,
@@ -88,7 +88,7 @@ fn host(url: &str) -> &str {
     }
 }
 
-/// Whether an address leads nowhere but back to who uses it.
+/// Whether an address only leads back to the machine that uses it.
 fn is_loopback(host: &str) -> bool {
     let name = host.trim_end_matches('.').to_ascii_lowercase();
     match name.parse::<IpAddr>() {

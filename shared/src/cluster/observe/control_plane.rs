@@ -1,4 +1,4 @@
-//! Control planes: the Sail operator's resources, and the istiods that run, whoever made them.
+//! Control planes: the Sail operator's resources, and the istiods that run, whoever installed them.
 
 use futures::try_join;
 use serde_json::Value;
@@ -13,7 +13,7 @@ use crate::plugin::error::Result;
 /// What the API server said.
 #[derive(Default)]
 pub(super) struct Answers {
-    /// `v1` or `v1alpha1`, where the operator's Istio is served.
+    /// `v1` or `v1alpha1`, if the operator's Istio is served.
     sail: Option<String>,
     crd: Option<Value>,
     pub(super) istios: Vec<Value>,
@@ -22,7 +22,7 @@ pub(super) struct Answers {
     pub(super) istiods: Vec<Value>,
 }
 
-/// Two round trips where the Sail operator is there, one where it is not.
+/// Two round trips with the Sail operator, one without.
 pub(super) async fn ask(cluster: &Cluster) -> Result<Answers> {
     let deployments =
         list(cluster, "/apis/apps/v1/deployments?labelSelector=app%3Distiod".into(), "apps/v1", "Deployment");
@@ -48,7 +48,7 @@ pub(super) async fn ask(cluster: &Cluster) -> Result<Answers> {
     Ok(Answers { istiods, ..operator })
 }
 
-/// The control planes that the answers tell of.
+/// The control planes in these answers.
 pub(super) fn assemble(answers: &Answers) -> ControlPlanes {
     ControlPlanes {
         sail: answers.sail.as_ref().map(|version| sail::api(version, answers.crd.as_ref())),
@@ -77,7 +77,7 @@ pub(super) fn governing(istiods: &[Value]) -> Option<&Value> {
     istiods.iter().find(revision).or_else(|| istiods.iter().min_by_key(name))
 }
 
-/// What is known of an istiod by its Deployment.
+/// What an istiod's Deployment says about it.
 pub(super) fn istiod(deployment: &Value) -> Istiod {
     let metadata = &deployment["metadata"];
     let text = |value: &Value| value.as_str().map(str::to_owned);

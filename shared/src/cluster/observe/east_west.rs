@@ -50,8 +50,8 @@ pub(super) fn assemble(answers: Answers, pods: &[PodSeen]) -> EastWest {
     }
 }
 
-/// Services that carry a network's label, their pods and the other pods that have the label by which Gateways mostly select, and
-/// whether all namespaces were read.
+/// Services that carry a network's label, their pods and the other pods that have the label by which Gateways mostly
+/// select, and whether all namespaces were read.
 async fn gateways_and_pods(cluster: &Cluster, near: &BTreeSet<String>) -> Result<(Vec<Value>, Vec<Value>, bool)> {
     let ((services, all_services), (mut pods, all_pods)) = try_join!(
         all_or_near(near, async |namespace: &str| every(cluster, "Service", namespace, &[(NETWORK_LABEL, "")]).await),
@@ -71,7 +71,8 @@ async fn pods_of(cluster: &Cluster, namespace: String, selector: BTreeMap<String
     every(cluster, "Pod", &namespace, &selector).await
 }
 
-/// The Services that carry a network's label and have the port for mutual TLS between networks, with what their pods share.
+/// The Services that carry a network's label and have the port for mutual TLS between networks, with what their pods
+/// share.
 ///
 /// Rule: istio/istio pilot/pkg/serviceregistry/kube/controller/network.go, `getGatewayDetails`.
 fn gateways(services: &[Value], pods: &[PodSeen]) -> Vec<EastWestGateway> {
@@ -101,7 +102,7 @@ fn gateway(service: &Value, port: u16, pods: &[PodSeen]) -> EastWestGateway {
     }
 }
 
-/// The labels that all of them have; none where there is no pod.
+/// The labels that all of them share; none if there are no pods.
 fn shared_labels(pods: &[&PodSeen]) -> Option<BTreeMap<String, String>> {
     let (first, rest) = pods.split_first()?;
     let in_all = |key: &String, value: &String| rest.iter().all(|pod| pod.labels.get(key) == Some(value));

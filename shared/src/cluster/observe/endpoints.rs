@@ -15,7 +15,7 @@ const SERVICE: &str = "kubernetes.io/service-name";
 pub(super) fn by_service(slices: &[Value]) -> BTreeMap<ServiceName, Vec<EndpointSeen>> {
     let mut found: BTreeMap<ServiceName, Vec<EndpointSeen>> = BTreeMap::new();
     let mut sorted: Vec<&Value> = slices.iter().filter(|slice| slice["addressType"] != "FQDN").collect();
-    // IPv4 before IPv6: of a pod with both, that one is shown.
+    // IPv4 before IPv6: of a pod with both, IPv4 is shown.
     sorted.sort_by_key(|slice| text(&slice["addressType"]));
     for slice in sorted {
         let name = text(&slice["metadata"]["labels"][SERVICE]);
@@ -38,7 +38,7 @@ fn endpoint(endpoint: &Value) -> Option<EndpointSeen> {
     let of = &endpoint["targetRef"];
     Some(EndpointSeen {
         address: array(&endpoint["addresses"]).first()?.as_str()?.to_owned(),
-        // What is not known counts as ready (k8s.io/api discovery/v1, EndpointConditions).
+        // An unknown condition counts as ready (k8s.io/api discovery/v1, EndpointConditions).
         ready: endpoint["conditions"]["ready"].as_bool().unwrap_or(true),
         pod: of["name"].as_str().filter(|_| of["kind"] == "Pod").map(str::to_owned),
         node: endpoint["nodeName"].as_str().map(str::to_owned),

@@ -1,4 +1,4 @@
-//! Which cluster it is, what it is in its mesh, and what it runs on.
+//! Which cluster this is, what it is in its mesh, and what it runs on.
 
 use futures::try_join;
 use serde_json::Value;
@@ -19,16 +19,16 @@ pub(super) async fn identity(cluster: &Cluster) -> Result<Identity> {
     identity_of(&cluster.context, &namespace)
 }
 
-/// The same by namespace kube-system.
+/// The same, from namespace kube-system.
 ///
 /// # Errors
-/// A refusal where the answer has no UID.
+/// A refusal if the answer has no UID.
 pub(super) fn identity_of(context: &str, kube_system: &Value) -> Result<Identity> {
     let uid = kube_system["metadata"]["uid"].as_str().filter(|uid| !uid.is_empty());
     let uid = uid.map(str::to_owned).ok_or_else(|| {
         Error::refused(format!("{context} does not say which cluster it is"))
             .at(format!("context {context}, Namespace kube-system"))
-            .because("the answer has no metadata.uid: is this address an API server of Kubernetes?")
+            .because("the answer has no metadata.uid: is this the address of a Kubernetes API server?")
             .fix("correct the address of this context's cluster in the kubeconfig")
     })?;
     Ok(Identity { context: context.to_owned(), uid })
@@ -53,10 +53,10 @@ fn serves_group(groups: &Value, name: &str) -> bool {
     groups["groups"].as_array().is_some_and(|groups| groups.iter().any(|group| group["name"] == name))
 }
 
-/// The name by which the mesh knows a cluster: its istiod's `CLUSTER_ID`. Nothing else is asked.
+/// The name by which the mesh knows a cluster: its istiod's `CLUSTER_ID`. Asks for nothing else.
 ///
 /// # Errors
-/// A refusal where no istiod stands in the namespace, or its name is no DNS label.
+/// A refusal if there is no istiod in the namespace, or its name is not a DNS label.
 pub async fn name(cluster: &Cluster, system_namespace: &str) -> Result<ClusterName> {
     name_of(&cluster.context, system_namespace, &istiods(cluster, system_namespace).await?)
 }
@@ -64,7 +64,7 @@ pub async fn name(cluster: &Cluster, system_namespace: &str) -> Result<ClusterNa
 /// What a cluster is in its mesh, by the istiods of a namespace and by the namespace itself.
 ///
 /// # Errors
-/// As of [`name`], and where the network is no DNS label.
+/// As for [`name`], and if the network is not a DNS label.
 pub(super) fn membership(context: &str, namespace: &Value, name: &str, istiods: &[Value]) -> Result<Membership> {
     let network = namespace["metadata"]["labels"][NETWORK_LABEL].as_str();
     Ok(Membership {
@@ -76,13 +76,13 @@ pub(super) fn membership(context: &str, namespace: &Value, name: &str, istiods: 
 
 fn name_of(context: &str, namespace: &str, istiods: &[Value]) -> Result<ClusterName> {
     let Some(governing) = governing(istiods) else {
-        return Err(Error::refused(format!("{context} has no control plane of Istio"))
+        return Err(Error::refused(format!("{context} has no Istio control plane"))
             .at(format!("context {context}, namespace {namespace}"))
             .because("no Deployment there carries the label app=istiod")
             .fix("name the namespace of istiod: --istio-namespace NAMESPACE")
             .fix("or make the cluster part of a mesh: kubectl mesh-mc join"));
     };
-    // What istiod takes itself for where nothing is set (istio/istio pilot/pkg/features/pilot.go) is no DNS label.
+    // istiod's default where no name is set (istio/istio pilot/pkg/features/pilot.go) is not a DNS label.
     let id = istiod(governing).cluster_id.unwrap_or_else(|| "Kubernetes".into());
     ClusterName::new(id.as_str()).map_err(|error| {
         Error::refused(format!("{context} has a name that no mesh of several clusters can use: {id:?}"))
@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn a_cluster_without_a_control_plane_is_refused() {
         let error = of(&[]).unwrap_err();
-        assert_eq!(error.what, "east has no control plane of Istio");
+        assert_eq!(error.what, "east has no Istio control plane");
         assert_eq!(error.exit_code(), 1);
     }
 

@@ -25,7 +25,7 @@ pub(super) async fn ask(cluster: &Cluster, namespace: &str) -> Result<(Vec<Value
 /// What the ConfigMap's key `mesh` says, with Istio's defaults; the version is that of the istiod.
 ///
 /// # Errors
-/// Where the text is no YAML.
+/// If the text is not YAML.
 pub(super) fn read(config_map: Option<&Value>, istiod: Option<&Value>, namespace: &str) -> Result<MeshConfig> {
     let yaml = config_map.and_then(|map| map["data"]["mesh"].as_str()).unwrap_or("{}");
     let mesh: Value = serde_yaml::from_str(yaml).map_err(|error| {
@@ -50,7 +50,7 @@ pub(super) fn read(config_map: Option<&Value>, istiod: Option<&Value>, namespace
     })
 }
 
-/// The tag of istiod's image where it is a version, else the chart's label.
+/// The tag of istiod's image if that is a version, else the chart's label.
 fn version(istiod: &Value) -> Option<String> {
     let template = &istiod["spec"]["template"];
     let containers = array(&template["spec"]["containers"]);

@@ -1,4 +1,4 @@
-//! Reads of all namespaces, and of those that matter where the user may not read all.
+//! Reads of all namespaces, or only of those that matter if the user may not read all.
 
 use std::collections::BTreeSet;
 
@@ -26,7 +26,7 @@ pub(super) async fn all_or_near(
 /// Objects of Istio's networking API, and whether all namespaces were read.
 ///
 /// # Errors
-/// A refusal where the cluster does not serve the kind.
+/// A refusal if the cluster does not serve the kind.
 pub(super) async fn istio(cluster: &Cluster, kind: &str, near: &BTreeSet<String>) -> Result<(Vec<Value>, bool)> {
     let read = async |namespace: &str| {
         served(cluster, kind, namespace, &[]).await?.ok_or_else(|| {

@@ -1,4 +1,4 @@
-//! Objects whose live state is wanted.
+//! Objects whose live state is needed.
 
 use std::collections::BTreeMap;
 
@@ -29,8 +29,8 @@ fn is_read_anyway(key: &ObjectKey, scope: &Scope) -> bool {
     }
 }
 
-/// The wanted ones of all objects that were read. What a Secret holds is replaced by its digest: this value is shown, logged and
-/// kept.
+/// The wanted objects among all that were read. A Secret's contents are replaced by digests: this value is shown,
+/// logged and kept.
 pub(super) fn assemble<'a>(read: impl Iterator<Item = &'a Value>, wanted: &[ObjectKey]) -> BTreeMap<ObjectKey, Value> {
     read.map(|object| (ObjectKey::of(object), object))
         .filter(|(key, _)| wanted.contains(key))
@@ -38,7 +38,8 @@ pub(super) fn assemble<'a>(read: impl Iterator<Item = &'a Value>, wanted: &[Obje
         .collect()
 }
 
-/// The same Secret with a digest in place of each value, and without the annotation in which client-side apply keeps them.
+/// The same Secret with a digest in place of each value, and without the annotation in which client-side apply keeps
+/// them.
 fn without_secrets(mut object: Value) -> Value {
     if object["kind"] != "Secret" {
         return object;

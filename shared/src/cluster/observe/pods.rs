@@ -1,4 +1,4 @@
-//! Pods, and where each is by Istio's own reading.
+//! Pods, and the locality of each as Istio reads it.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::model::kube::labels;
 use crate::model::seen::locality::Locality;
 use crate::model::seen::services::PodSeen;
 
-/// Labels of a pod that name its locality: the first that is there counts, even where it is empty.
+/// Labels of a pod that name its locality: the first that is present counts, even if it is empty.
 const OWN: [&str; 2] = ["topology.istio.io/locality", "istio-locality"];
 
 /// The pods that have not ended.
@@ -53,10 +53,11 @@ fn seen(pod: &Value, nodes: &BTreeMap<String, Locality>) -> PodSeen {
     }
 }
 
-/// The locality that a pod's own label names, whole: the node's labels then add nothing.
+/// The locality that a pod's own label names. It counts as a whole: the node's labels then add nothing.
 ///
-/// Rule: dots part it, since no label holds a slash; where a slash is there, only slashes do (istio/istio pkg/model/proxy.go,
-/// `GetLocalityLabel` and `SanitizeLocalityLabel`; pilot/pkg/serviceregistry/kube/controller/controller.go, `getPodLocality`).
+/// Rule: dots separate it, since no label holds a slash; if it has one, only slashes do (istio/istio
+/// pkg/model/proxy.go, `GetLocalityLabel` and `SanitizeLocalityLabel`;
+/// pilot/pkg/serviceregistry/kube/controller/controller.go, `getPodLocality`).
 fn own_locality(labels: &BTreeMap<String, String>) -> Option<Locality> {
     let label = OWN.iter().find_map(|key| labels.get(*key)).filter(|label| !label.is_empty())?;
     let separator = if label.contains('/') { '/' } else { '.' };

@@ -1,4 +1,4 @@
-//! Probes that other runs started.
+//! Probes that other runs have started.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -9,11 +9,11 @@ use crate::cluster::read::metadata;
 use crate::model::seen::probes::Probes;
 use crate::plugin::error::Result;
 
-/// The probes' namespaces, those whose run must be over apart from the others.
+/// The probes' namespaces, with those whose run must be over kept apart.
 pub(super) async fn observe(cluster: &Cluster) -> Result<Probes> {
     let mut found = metadata(cluster, format!("/api/v1/namespaces?labelSelector={}", probe::SELECTOR)).await?;
     found.retain(probe::is_ours);
-    // The API server's clock is asked where there is a probe to be judged by it.
+    // The API server's clock is only asked if there is a probe to judge by it.
     let time = if found.is_empty() { None } else { cluster.time().await };
     Ok(assemble(&found, time))
 }

@@ -1,4 +1,4 @@
-//! The clusters that a control plane is told to read.
+//! The clusters that a control plane is set up to read.
 
 use k8s_openapi::api::core::v1::Secret;
 use serde_json::Value;
@@ -12,7 +12,7 @@ use crate::plugin::error::Result;
 /// Every cluster that the remote secrets of istiod's namespace register, in the order of the Secrets' names.
 ///
 /// # Errors
-/// Where the Secrets may not be read, or the API server does not answer.
+/// If the Secrets may not be read, or the API server does not answer.
 pub async fn registered(cluster: &Cluster, system_namespace: &str) -> Result<Vec<RegisteredCluster>> {
     let secrets = every(cluster, "Secret", system_namespace, &[(LABEL, "true")]).await;
     let secrets =

@@ -6,10 +6,10 @@ use serde_json::Value;
 use crate::model::istio::remote_secret::{LABEL, reader_credential, reading};
 use crate::model::seen::access::RemoteSecretFound;
 
-/// The account's name where the chart does not say otherwise.
+/// The account's name, unless the chart sets another.
 const READER: &str = "istio-reader-service-account";
 
-/// A remote secret as it stands; none where the Secret is another.
+/// Reads a remote secret; none for any other Secret.
 pub(super) fn remote_secret(secret: &Value) -> Option<RemoteSecretFound> {
     if secret["metadata"]["labels"][LABEL] != "true" {
         return None;
@@ -32,7 +32,7 @@ pub(super) fn remote_secret(secret: &Value) -> Option<RemoteSecretFound> {
     })
 }
 
-/// The reader account that the control plane's chart made: its label is kept where its name was changed.
+/// The reader account that the control plane's chart made: it keeps its label even if its name was changed.
 pub(super) fn reader_account(accounts: &[Value]) -> Option<String> {
     let name = |account: &Value| account["metadata"]["name"].as_str().map(str::to_owned);
     let labelled = accounts.iter().find(|account| account["metadata"]["labels"]["app"] == "istio-reader");

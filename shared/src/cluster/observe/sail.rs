@@ -1,11 +1,11 @@
-//! Which Sail operator is there, and which versions of Istio it offers.
+//! Which Sail operator is installed, and which versions of Istio it offers.
 
 use serde_json::Value;
 
 use crate::model::seen::control_plane::SailApi;
 
-/// The version whose resource list holds `istios`, the newer one first. The group's own list of versions says nothing: it
-/// has `v1alpha1` for ZTunnel's sake alone.
+/// The version whose resource list holds `istios`, the newer one first. The group's own list of versions does not help:
+/// it has `v1alpha1` for ZTunnel alone.
 pub(super) fn served(v1: Option<&Value>, v1alpha1: Option<&Value>) -> Option<String> {
     let holds = |list: Option<&Value>| {
         list.and_then(|list| list["resources"].as_array())
@@ -14,7 +14,7 @@ pub(super) fn served(v1: Option<&Value>, v1alpha1: Option<&Value>) -> Option<Str
     if holds(v1) { Some("v1".into()) } else { holds(v1alpha1).then(|| "v1alpha1".into()) }
 }
 
-/// The operator's API with what its CRD says of `spec.version`, where that may be read.
+/// The operator's API, with what its CRD says about `spec.version` if that may be read.
 pub(super) fn api(version: &str, crd: Option<&Value>) -> SailApi {
     let schema = crd.and_then(|crd| version_schema(crd, version));
     let offered = schema.and_then(|schema| schema["enum"].as_array());

@@ -28,7 +28,7 @@ pub(super) struct Answers {
     pub(super) namespaces: Vec<Value>,
     nodes: Vec<Value>,
     services: Vec<Value>,
-    /// Those of the name that was asked for, where its own namespace has none.
+    /// Services of the requested name, if its own namespace has none.
     namesakes: Vec<Value>,
     slices: Vec<Value>,
     pods: Vec<Value>,
@@ -38,7 +38,7 @@ pub(super) async fn ask(cluster: &Cluster, scope: &TrafficScope) -> Result<Answe
     let of_service = scope.service.as_ref().map(|service| service.namespace.as_str()).unwrap_or_default();
     let (namespaces, nodes, services, slices, pods) = try_join!(
         every(cluster, "Namespace", "", &[]),
-        // Nodes are large, and nothing but their labels is wanted.
+        // Nodes are large, and only their labels are needed.
         every_metadata(cluster, "Node"),
         every(cluster, "Service", of_service, &[]),
         every(cluster, "EndpointSlice", of_service, &[]),
@@ -65,13 +65,13 @@ pub(super) fn assemble(answers: &Answers, further: &[Value]) -> Services {
 /// The regions of a cluster's nodes, as they come.
 ///
 /// # Errors
-/// Where the API server does not answer or does not let us read them.
+/// If the API server does not answer or does not let us read them.
 pub async fn regions(cluster: &Cluster) -> Result<Vec<String>> {
     let nodes = nodes::nodes(&every_metadata(cluster, "Node").await?);
     Ok(nodes.into_values().map(|place| place.region).filter(|region| !region.is_empty()).collect())
 }
 
-/// They only help to say what was probably meant: where they may not be read, there are none.
+/// They only help to suggest what was meant: if they may not be read, there are none.
 async fn namesakes(cluster: &Cluster, scope: &TrafficScope, services: &[Value]) -> Vec<Value> {
     let Some(wanted) = &scope.service else { return Vec::new() };
     if services.iter().any(|service| service["metadata"]["name"] == wanted.name.as_str()) {
@@ -127,7 +127,7 @@ fn port(port: &Value) -> ServicePort {
     ServicePort { name: text(&port["name"]), port: own, target, protocol: protocol(port) }
 }
 
-/// The protocol of a port; empty where Istio sniffs.
+/// The protocol of a port; empty if Istio sniffs.
 ///
 /// Rule: UDP by the Service; else `appProtocol`, else the name up to its first dash (istio/istio
 /// pkg/config/kube/conversion.go, `ConvertProtocol`).

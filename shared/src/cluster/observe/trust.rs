@@ -1,4 +1,5 @@
-//! Which root the cluster's workloads trust, by what istiod would take, and which of them have a certificate from before.
+//! Which root the cluster's workloads trust, by what istiod would use, and which of them still have an older
+//! certificate.
 
 use futures::try_join;
 use jiff::Timestamp;
@@ -53,8 +54,8 @@ pub(super) fn assemble(
     }
 }
 
-/// `cacerts` where it stands, else istiod's own, else the root that is published for the workloads. The last two outlive
-/// their istiod: the caller leaves them out where no istiod governs the namespace.
+/// `cacerts` if it exists, else istiod's own, else the root that is published for the workloads. The last two outlive
+/// their istiod: the caller leaves them out if no istiod governs the namespace.
 fn root(cacerts: Option<&Value>, own: Option<&Value>, published: Option<&Value>, now: Timestamp) -> TrustRoot {
     if let Some(secret) = cacerts {
         return from_secret(secret, now);
@@ -82,8 +83,8 @@ fn from_secret(secret: &Value, now: Timestamp) -> TrustRoot {
     }
 }
 
-/// Injected pods that are older than `cacerts` or than every istiod of the namespace: their certificates come from before.
-/// Times are RFC 3339 in UTC, which sort as text.
+/// Injected pods that are older than `cacerts` or than every istiod of the namespace: their certificates come from
+/// before. Times are RFC 3339 in UTC, which sort as text.
 fn stale_workloads(pods: &[Value], cacerts: Option<&Value>, istiods: &[Value], namespace: &str) -> Vec<String> {
     let created = |object: &Value| object["metadata"]["creationTimestamp"].as_str().map(str::to_owned);
     let governing = istiods.iter().filter(|istiod| istiod["metadata"]["namespace"] == namespace);

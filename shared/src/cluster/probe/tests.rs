@@ -34,7 +34,7 @@ fn only_marked_namespaces_of_our_name_are_leftovers() {
 fn a_probe_is_left_over_only_when_its_run_must_have_ended() {
     let [mut namespace, _] = manifests("7f3a", &image(), Duration::from_secs(330), "test");
     let time = |text: &str| text.parse::<Timestamp>().unwrap();
-    assert!(!is_over(&namespace, time("2030-01-01T00:00:00Z")), "nobody knows when it was made");
+    assert!(!is_over(&namespace, time("2030-01-01T00:00:00Z")), "its creation time is unknown");
     namespace["metadata"]["creationTimestamp"] = json!("2026-01-01T00:00:00Z");
     assert!(!is_over(&namespace, time("2026-01-01T00:05:30Z")));
     assert!(is_over(&namespace, time("2026-01-01T00:05:31Z")));

@@ -15,16 +15,16 @@ use crate::plugin::error::{Draft, Error, Result};
 
 const CNI: &str = "default";
 
-/// Where the operator puts what names no namespace of its own.
+/// Where the operator puts resources that name no namespace.
 const DEFAULT_NAMESPACES: (&str, &str) = ("istio-system", "istio-cni");
 
-/// Waits until the control plane that was asked for is the one that runs: Istio, its IstioRevision and istiod's Deployment
-/// each at its own generation, reconciled, and healthy with all it depends on. `served` is the version of the Sail API that
-/// is served, such as `v1`.
+/// Waits until the requested control plane is the one that runs: Istio, its IstioRevision and istiod's Deployment each
+/// at its own generation, reconciled, and healthy with everything that it depends on. `served` is the served version of
+/// the Sail API, such as `v1`.
 ///
 /// # Errors
-/// At once for a version past its end of life; after some seconds for an error of the operator or a pod that cannot start
-/// (with the reason and the pod's events); at the deadline with what was seen last.
+/// At once for a version past its end of life; after some seconds for an error of the operator or a pod that cannot
+/// start (with the reason and the pod's events); at the deadline with what was seen last.
 pub async fn control_plane(
     cluster: &Cluster,
     istio: &str,
@@ -65,7 +65,7 @@ pub async fn control_plane(
 /// Waits until the IstioCNI `default` is at its generation and its DaemonSet rolled out at its own.
 ///
 /// # Errors
-/// As [`control_plane`].
+/// As for [`control_plane`].
 pub async fn cni(cluster: &Cluster, served: &str, deadline: Instant, progress: Progress<'_>) -> Result<()> {
     let since = Instant::now();
     let api_version = &format!("{GROUP}/{served}");
@@ -95,7 +95,7 @@ fn namespace_of(resource: Option<&Value>, otherwise: &str) -> String {
     resource.and_then(|resource| resource["spec"]["namespace"].as_str()).unwrap_or(otherwise).to_owned()
 }
 
-/// The objects of one control plane among all that the watches have seen.
+/// The objects of one control plane among everything that the watches have seen.
 fn seen<'a>(state: &'a State, istio: &str) -> Seen<'a> {
     let istio = state[0].get(istio);
     let active = istio.and_then(|istio| istio["status"]["activeRevisionName"].as_str());
@@ -113,7 +113,7 @@ fn only(state: &State, source: usize) -> Option<&Value> {
     state.get(source)?.values().next()
 }
 
-/// What is made of one verdict after the other.
+/// Judges one verdict after the other.
 struct Case<'a> {
     cluster: &'a Cluster,
     place: String,
@@ -128,8 +128,8 @@ impl<'a> Case<'a> {
         Self { cluster, place, progress, trouble: Trouble::default(), suspect: None }
     }
 
-    /// Trouble, the operator's or a pod's, ends the wait when it lasts; the operator's condition is told with it, since its
-    /// status never names an image that cannot be pulled, nor a pod.
+    /// Trouble, the operator's or a pod's, ends the wait if it lasts; the operator's condition is reported with it,
+    /// since its status never names an image that cannot be pulled, nor a pod.
     fn decide(&mut self, verdict: &Readiness, resource: Option<&Value>, pods: &[&Value]) -> Verdict<()> {
         let name = |pod: &Value| {
             let text = |key: &str| pod["metadata"][key].as_str().unwrap_or_default().to_owned();
@@ -153,7 +153,7 @@ impl<'a> Case<'a> {
             return Verdict::Wait(words);
         }
         let fix =
-            if stuck.is_some() { "mend what keeps the pod from starting" } else { "mend what the operator names" };
+            if stuck.is_some() { "fix what keeps the pod from starting" } else { "fix what the operator reports" };
         let said = resource.and_then(readiness::not_ready).filter(|said| !words.contains(said.as_str()));
         let why = said.map_or(words.clone(), |said| format!("{said}; {words}"));
         Verdict::Never(self.failed(why).fix(format!("{fix}, then run the same command again")))

@@ -1,4 +1,4 @@
-//! The address of a gateway, which a cloud or a balancer gives when it likes.
+//! The address of a gateway, which a cloud or load balancer assigns in its own time.
 
 use serde_json::Value;
 use tokio::time::Instant;
@@ -12,7 +12,7 @@ use crate::plugin::error::Result;
 /// Waits until a Service of type LoadBalancer has an address: IPs and host names in the order of its status.
 ///
 /// # Errors
-/// The deadline, with the reason why the address is pending: the Service's newest warning, or that nobody assigns any.
+/// The deadline, with the reason why the address is pending: the Service's newest warning, or that nothing assigns one.
 pub async fn gateway_address(
     cluster: &Cluster,
     namespace: &str,
@@ -30,7 +30,7 @@ pub async fn gateway_address(
         |state| match state[0].values().next().map(addresses) {
             Some(addresses) if !addresses.is_empty() => Verdict::Done(addresses),
             Some(_) => Verdict::Wait("the Service has no address yet".into()),
-            None => Verdict::Wait("the Service is not there".into()),
+            None => Verdict::Wait("the Service does not exist yet".into()),
         },
         |last| late(cluster, "an address for the gateway", &place, since, last),
     )
@@ -47,8 +47,8 @@ pub async fn gateway_address(
     }
 }
 
-/// IPs and host names in a Service's status. An address that peers must not use (`ipMode: Proxy` has one all the same) is
-/// no different here.
+/// IPs and host names in a Service's status. Addresses that peers must not use (`ipMode: Proxy` has one all the same)
+/// are not told apart here.
 pub(crate) fn addresses(service: &Value) -> Vec<String> {
     let ingress = service["status"]["loadBalancer"]["ingress"].as_array().map(Vec::as_slice).unwrap_or_default();
     ingress.iter().filter_map(|entry| entry["ip"].as_str().or(entry["hostname"].as_str()).map(str::to_owned)).collect()

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::cluster::context::Cluster;
 use crate::cluster::request::{Call, items};
 
-/// Reasons of a waiting container that do not pass by waiting.
+/// Reasons of a waiting container that do not go away by waiting.
 const STUCK: &[&str] = &[
     "ErrImagePull",
     "ImagePullBackOff",
@@ -18,7 +18,7 @@ const STUCK: &[&str] = &[
     "CrashLoopBackOff",
 ];
 
-/// In words why this pod does not come up by itself; none where it may.
+/// Why this pod does not come up by itself, in words; none if it may.
 pub(crate) fn stuck(pod: &Value) -> Option<String> {
     if !pod["metadata"]["deletionTimestamp"].is_null() {
         return None;
@@ -58,7 +58,7 @@ pub(crate) fn is_ready(pod: &Value) -> bool {
     conditions.iter().any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
 }
 
-/// The newest warning about an object, where there is one that may be read.
+/// The newest warning about an object, if there is one that may be read.
 pub(crate) async fn last_warning(cluster: &Cluster, namespace: &str, name: &str) -> Option<String> {
     let path =
         format!("/api/v1/namespaces/{namespace}/events?fieldSelector=involvedObject.name%3D{name}%2Ctype%3DWarning");
@@ -66,7 +66,7 @@ pub(crate) async fn last_warning(cluster: &Cluster, namespace: &str, name: &str)
     newest(&events)
 }
 
-/// Of the events given, the message of the newest that names a cause: the kubelet follows each with ones that only say
+/// The message of the newest of these events that names a cause: the kubelet follows each with others that only say
 /// that it failed or waits.
 pub(crate) fn newest(events: &[Value]) -> Option<String> {
     let when = |event: &Value| {

@@ -11,7 +11,7 @@ use crate::model::istio::remote_secret::{ReaderCredential, reader_credential};
 use crate::model::kube::kinds::Target;
 use crate::plugin::error::Result;
 
-/// Waits until an account is there, such as the reader account that the control plane's chart makes.
+/// Waits until an account exists, such as the reader account that the control plane's chart creates.
 ///
 /// # Errors
 /// The deadline.
@@ -23,7 +23,9 @@ pub async fn service_account(cluster: &Cluster, namespace: &str, name: &str, dea
         cluster,
         &[Source::one(&target.collection()?, name)],
         deadline,
-        |state| if state[0].is_empty() { Verdict::Wait("the account is not there".into()) } else { Verdict::Done(()) },
+        |state| {
+            if state[0].is_empty() { Verdict::Wait("the account does not exist yet".into()) } else { Verdict::Done(()) }
+        },
         |last| late(cluster, "the reader account", &place, since, last),
     )
     .await
@@ -32,7 +34,7 @@ pub async fn service_account(cluster: &Cluster, namespace: &str, name: &str, dea
 /// Waits until a token Secret is filled.
 ///
 /// # Errors
-/// The deadline. A token Secret whose account does not exist is deleted by the cluster at once: then it says so.
+/// The deadline. The cluster deletes a token Secret at once if its account does not exist: then the error says so.
 pub async fn token_filled(
     cluster: &Cluster,
     namespace: &str,
@@ -51,7 +53,7 @@ pub async fn token_filled(
                 credential(found).map_or_else(|| Verdict::Wait("the Secret has no token yet".into()), Verdict::Done)
             }
             None => {
-                Verdict::Wait("the Secret is not there: the cluster deletes one whose account does not exist".into())
+                Verdict::Wait("the Secret does not exist: the cluster deletes one whose account does not exist".into())
             }
         },
         |last| late(cluster, "the reader's token", &place, since, last),
@@ -59,7 +61,7 @@ pub async fn token_filled(
     .await
 }
 
-/// Token and authority of a token Secret, where both are in it.
+/// Token and authority of a token Secret, if both are in it.
 fn credential(secret: &Value) -> Option<ReaderCredential> {
     reader_credential(&serde_json::from_value::<Secret>(secret.clone()).ok()?)
 }

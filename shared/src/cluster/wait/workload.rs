@@ -15,11 +15,11 @@ use crate::model::kube::kinds::Target;
 use crate::model::kube::labels;
 use crate::plugin::error::{Error, Result};
 
-/// A dry run costs the webhook's answer only, so that the moment is not missed by much.
+/// A dry run only costs the webhook's answer, so it is asked often enough not to miss the moment by much.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
 
-/// Waits until a pod that asks for a gateway's injection comes back injected from a create that is not carried out. From
-/// then on a gateway's Deployment may be created: a pod admitted earlier keeps the image `auto` for ever.
+/// Waits until a create that is not carried out returns a pod that asks for a gateway's injection as injected. Only
+/// then may a gateway's Deployment be created: a pod admitted earlier keeps the image `auto` for ever.
 ///
 /// # Errors
 /// The deadline, with the last answer.
@@ -29,13 +29,13 @@ pub async fn injection(cluster: &Cluster, namespace: &str, revision: Option<&str
     let target = Target::new("Pod", namespace, "mesh-injection-check")?;
     let path = format!("{}?dryRun=All", target.collection()?);
     let call = Call::new(Method::POST, path).about(&target).with("application/json", &sample(namespace, revision));
-    let mut last = String::from("nobody has answered yet");
+    let mut last = String::from("no answer yet");
     loop {
         match timeout_at(deadline, cluster.send(&call)).await {
             Err(_) => return Err(late(cluster, "injection", &place, since, last)),
             Ok(Ok((_, pod))) if is_injected(&pod) => return Ok(()),
-            Ok(Ok(_)) => last = "a pod comes back without a proxy: no injection webhook governs it yet".into(),
-            // 500 is what a webhook that does not answer makes of it.
+            Ok(Ok(_)) => last = "a pod comes back without a proxy: no injection webhook applies to it yet".into(),
+            // A webhook that does not answer makes it a 500.
             Ok(Err(fault)) if fault.code() == Some(403) && !fault.message.contains("webhook") => {
                 return Err(fault.into_error(cluster, &call));
             }
@@ -74,7 +74,7 @@ fn sample(namespace: &str, revision: Option<&str>) -> Value {
     })
 }
 
-/// The webhook has replaced the image.
+/// Whether the webhook has replaced the image.
 fn is_injected(pod: &Value) -> bool {
     pod["spec"]["containers"][0]["image"].as_str().is_some_and(|image| image != "auto")
 }
@@ -105,7 +105,7 @@ pub async fn deployment_available(
         deadline,
         |state| {
             let Some(deployment) = state[0].get(name) else {
-                return Verdict::Wait("the Deployment is not there".into());
+                return Verdict::Wait("the Deployment does not exist yet".into());
             };
             let Some(missing) = not_rolled_out(deployment) else { return Verdict::Done(()) };
             // A Deployment's selector is never empty.
@@ -123,7 +123,7 @@ pub async fn deployment_available(
                     Error::failed(format!("{place} in {} does not come up", cluster.context))
                         .at(format!("context {}, {place}", cluster.context))
                         .because(cause)
-                        .fix("mend what keeps the pod from starting, then run the same command again"),
+                        .fix("fix what keeps the pod from starting, then run the same command again"),
                 );
             }
             trouble.tell(&cause, progress);
@@ -134,14 +134,14 @@ pub async fn deployment_available(
     .await
 }
 
-/// Why a ReplicaSet may not make its pods (quota, Pod Security, a webhook).
+/// Why a ReplicaSet may not create its pods (quota, Pod Security, a webhook).
 fn replica_failure(replica_set: &Value) -> Option<String> {
     let failure = replica_set["status"]["conditions"]
         .as_array()?
         .iter()
         .find(|condition| condition["type"] == "ReplicaFailure")?;
     (failure["status"] == "True")
-        .then(|| format!("no pod may be made: {}", failure["message"].as_str().unwrap_or_default()))
+        .then(|| format!("no pod can be created: {}", failure["message"].as_str().unwrap_or_default()))
 }
 
 #[cfg(test)]
@@ -160,6 +160,6 @@ mod tests {
     #[test]
     fn a_replica_set_that_may_not_make_pods_says_why() {
         let set = json!({"status": {"conditions": [{"type": "ReplicaFailure", "status": "True", "message": "exceeded quota"}]}});
-        assert_eq!(replica_failure(&set).unwrap(), "no pod may be made: exceeded quota");
+        assert_eq!(replica_failure(&set).unwrap(), "no pod can be created: exceeded quota");
     }
 }

@@ -1,4 +1,4 @@
-//! The Secret `cacerts`, from which istiod takes the root and the key that it signs workloads with.
+//! The Secret `cacerts`, from which istiod takes the root and the key that signs workloads.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use crate::model::pki::verify::{verify_chain, verify_key};
 /// Name of the Secret.
 pub const NAME: &str = "cacerts";
 
-/// The key by which istiod marks a CA that it made for itself (istio/istio security/pkg/pki/ca/ca.go).
+/// The key by which istiod marks a CA that it generated itself (istio/istio security/pkg/pki/ca/ca.go).
 const ISTIO_GENERATED: &str = "istio-generated";
 
 /// Type of the Secret `istio-ca-secret`, in which istiod keeps a CA of its own under the same keys.
@@ -45,20 +45,20 @@ pub fn cacerts(issued: &Issued, namespace: &str, managed_by: &str) -> Secret {
     }
 }
 
-/// A `cacerts` or an `istio-ca-secret` that stands in a cluster, without its key.
+/// A `cacerts` or `istio-ca-secret` of a cluster, without its key.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CaSecret {
-    /// Which keys it has.
+    /// Which data keys it has.
     pub form: CaForm,
-    /// Whether istiod made it for itself.
+    /// Whether istiod generated it.
     pub self_signed: bool,
     /// What workloads trust; more than one while a root is replaced.
     pub roots: Vec<Fingerprint>,
     /// The certificate that signs workloads.
     pub signer: Option<Fingerprint>,
-    /// Until when that one is valid.
+    /// When that certificate expires.
     pub not_after: Option<Timestamp>,
-    /// Why istiod cannot or should not use it; empty where all is well.
+    /// Why istiod cannot or should not use it; empty if all is well.
     pub problems: Vec<String>,
 }
 
@@ -68,7 +68,7 @@ pub struct CaSecret {
 pub enum CaForm {
     /// `ca-cert.pem`, `ca-key.pem`, `cert-chain.pem`, `root-cert.pem`.
     Istio,
-    /// `tls.crt`, `tls.key`, `ca.crt`, as cert-manager makes it.
+    /// `tls.crt`, `tls.key`, `ca.crt`, as cert-manager writes them.
     Tls,
 }
 
@@ -94,7 +94,7 @@ impl CaForm {
         }
     }
 
-    /// Where istiod finds what lies between signer and root.
+    /// Where istiod finds the certificates between signer and root.
     fn chain(self) -> &'static str {
         match self {
             Self::Istio => "cert-chain.pem",
@@ -103,7 +103,7 @@ impl CaForm {
     }
 }
 
-/// What a Secret with a CA holds, judged at this time as istiod judges it before it uses it.
+/// Reads a Secret with a CA, and checks it at this time as istiod does before using it.
 pub fn read(secret: &Secret, at: Timestamp) -> CaSecret {
     let none = BTreeMap::new();
     let data = secret.data.as_ref().unwrap_or(&none);
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn two_roots_of_a_rotation_are_both_told() {
+    fn two_roots_of_a_rotation_are_both_reported() {
         let (old, new) = (root(), root());
         let issued = issued_by(&old, "east");
         let both = bundle([&old.certificate, &new.certificate]);
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn every_problem_is_told_and_none_shows_the_key() {
+    fn every_problem_is_reported_and_none_shows_the_key() {
         let issued = issued_by(&root(), "east");
         let stranger = root().certificate.pem();
         let other_key = key().reveal_pem().to_string();
@@ -272,7 +272,7 @@ mod tests {
             problems(&wrong),
             [
                 "cert-chain.pem: it holds no certificate",
-                "ca-key.pem: the private key is not the one of the certificate O=Istio, CN=Intermediate CA, L=east",
+                "ca-key.pem: the private key does not belong to certificate O=Istio, CN=Intermediate CA, L=east",
                 "the signature on O=Istio, CN=Intermediate CA, L=east is not its signer's",
             ]
         );

@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 use crate::model::kube::labels;
 use crate::model::kube::managed_by::MANAGED_BY;
 
-/// The name that Istio's own samples give it (istio/istio samples/multicluster/expose-services.yaml), which users know.
+/// Its name in Istio's own samples (istio/istio samples/multicluster/expose-services.yaml), which users know.
 pub const NAME: &str = "cross-network-gateway";
 
-/// The API version that it is written at.
+/// The API version in which it is written.
 pub const API_VERSION: &str = "networking.istio.io/v1";
 
-/// The port on which an east-west gateway takes mutual TLS from other networks, where its Service names no other.
+/// The port on which an east-west gateway takes mutual TLS from other networks, unless its Service names another.
 pub const PORT: u16 = 15443;
 
 /// The Gateway that passes through exactly these hosts, on the pods that have these labels.
@@ -39,14 +39,14 @@ pub fn manifest(
     })
 }
 
-/// Whether a Gateway is configuration for a pod with these labels. One without a selector is for every gateway.
+/// Whether a Gateway applies to a pod with these labels. One without a selector applies to every gateway.
 ///
 /// Rule: istio/istio pilot/pkg/model/push_context.go, `mergeGateways`.
 pub fn selects(gateway: &Value, labels: &BTreeMap<String, String>) -> bool {
     labels::selected(labels, &labels::read(&gateway["spec"]["selector"]))
 }
 
-/// The servers of a Gateway that pass connections through on a port, each by its index, with its hosts as they are written.
+/// The servers of a Gateway that pass connections through on a port: the index of each, with its hosts as written.
 pub fn passthrough_servers(gateway: &Value, port: u16) -> impl Iterator<Item = (usize, Vec<String>)> {
     let servers = gateway["spec"]["servers"].as_array().map(Vec::as_slice).unwrap_or_default();
     let passes = move |server: &Value| {
@@ -65,8 +65,9 @@ pub fn passthrough_servers(gateway: &Value, port: u16) -> impl Iterator<Item = (
 
 /// Whether a host of a Gateway's server opens this host of a service, exactly or by a wildcard.
 ///
-/// Rule: what stands before a slash is a namespace and does not count for servers that pass through (istio/istio
-/// pilot/pkg/model/gateway.go, `GetSNIHostsForServer`); `*` stands at the beginning alone (pkg/config/host/name.go, `SubsetOf`).
+/// Rule: the part before a slash is a namespace and is ignored for passthrough servers (istio/istio
+/// pilot/pkg/model/gateway.go, `GetSNIHostsForServer`); `*` counts only at the beginning (pkg/config/host/name.go,
+/// `SubsetOf`).
 pub fn covers(pattern: &str, host: &str) -> bool {
     let pattern = pattern.rsplit('/').next().unwrap_or_default();
     match pattern.strip_prefix('*') {

@@ -1,4 +1,4 @@
-//! DestinationRule, as far as failover reads and writes it. Everything else in a rule stays as it is in its value.
+//! The parts of a DestinationRule that failover reads and writes. Everything else in a rule stays as it is.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,18 +21,18 @@ pub struct DestinationRule {
     pub namespace: String,
     /// Its name.
     pub name: String,
-    /// `spec.host` as istiod takes it: a name without a dot lies in the rule's own namespace.
+    /// `spec.host` as istiod takes it: a name without a dot is in the rule's own namespace.
     pub host: String,
     /// `spec.exportTo`; a rule with a workload selector is private, whatever it says.
     pub export_to: BTreeSet<String>,
-    /// `spec.workloadSelector.matchLabels`, where the rule has a selector.
+    /// `spec.workloadSelector.matchLabels`, if the rule has a selector.
     pub selector: Option<BTreeMap<String, String>>,
     /// The whole object.
     pub object: Value,
 }
 
 impl DestinationRule {
-    /// The rule that an object is.
+    /// Reads a rule from an object.
     ///
     /// Rules: `ResolveShortnameToFQDN` (istio/istio pilot/pkg/model/config.go) and `setDestinationRules`
     /// (pilot/pkg/model/push_context.go).
@@ -63,7 +63,7 @@ impl DestinationRule {
         ObjectKey::new(KIND, &self.namespace, &self.name)
     }
 
-    /// `spec.trafficPolicy`, where there is one.
+    /// `spec.trafficPolicy`, if there is one.
     pub fn traffic_policy(&self) -> Option<&Value> {
         Some(&self.object["spec"]["trafficPolicy"]).filter(|policy| !policy.is_null())
     }
@@ -74,8 +74,8 @@ impl DestinationRule {
     }
 }
 
-/// The host that a rule's `host` means in a namespace: a name without a dot is completed, every other is taken as it is.
-/// `helloworld.sample` therefore means no service.
+/// The host that a rule's `host` means in a namespace: a name without a dot is completed, any other is taken as is, so
+/// `helloworld.sample` means no service.
 fn full_host(host: &str, namespace: &str) -> String {
     if host.is_empty() || host == "*" || host.contains(['.', ':']) {
         host.to_owned()
@@ -84,20 +84,20 @@ fn full_host(host: &str, namespace: &str) -> String {
     }
 }
 
-/// `outlierDetection`. What is absent has a default of Envoy's or is off.
+/// `outlierDetection`. An absent field has Envoy's default or is off.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct OutlierDetection {
-    /// Errors in a row by which a host is ejected; 0 switches it off.
+    /// Consecutive errors after which a host is ejected; 0 switches this off.
     #[serde(rename = "consecutive5xxErrors", skip_serializing_if = "Option::is_none")]
     pub consecutive_5xx_errors: Option<u32>,
-    /// The same for 502, 503 and 504 alone; absent or 0, it is off.
+    /// The same for 502, 503 and 504 only; off if absent or 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub consecutive_gateway_errors: Option<u32>,
-    /// Whether failures to connect are counted apart.
+    /// Whether failures to connect are counted separately.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub split_external_local_origin_errors: Option<bool>,
-    /// How many of those eject.
+    /// After how many of those a host is ejected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub consecutive_local_origin_failures: Option<u32>,
     /// Go's notation.
@@ -112,7 +112,7 @@ pub struct OutlierDetection {
     /// Of a hundred hosts; 0 counts as absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_health_percent: Option<u32>,
-    /// Status codes that count as errors in place of all from 500 (since 1.32).
+    /// Status codes that count as errors, instead of all from 500 up (since 1.32).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub outlier_detection_http_error_codes: Vec<u32>,
 }
@@ -123,7 +123,7 @@ pub struct FailoverPair {
     /// Region of the client.
     #[serde(default)]
     pub from: String,
-    /// Region that is second to it.
+    /// Region that takes over.
     #[serde(default)]
     pub to: String,
 }
@@ -134,8 +134,8 @@ impl std::fmt::Display for FailoverPair {
     }
 }
 
-/// A part of a rule as a typed value; what it does not know is left out, and what cannot be read counts as absent (the schema
-/// of the CustomResourceDefinition lets no such thing pass).
+/// A part of a rule as a typed value; unknown fields are left out, and a part that cannot be read counts as absent (the
+/// schema of the CustomResourceDefinition rules that out).
 pub fn read<T: for<'de> Deserialize<'de> + Default>(value: &Value) -> T {
     T::deserialize(value).unwrap_or_default()
 }

@@ -16,22 +16,22 @@ use super::manifest::to_manifest;
 use crate::model::kube::managed_by::MANAGED_BY;
 use crate::model::names::NetworkName;
 
-/// The name that Istio's own samples give it (istio/istio samples/multicluster/gen-eastwest-gateway.sh), which users know.
+/// Its name in Istio's own samples (istio/istio samples/multicluster/gen-eastwest-gateway.sh), which users know.
 pub const NAME: &str = "istio-eastwestgateway";
 
-/// The port on which a gateway tells its health, reachable before anything is exposed.
+/// The port on which a gateway reports its health, reachable before anything is exposed.
 pub const STATUS_PORT: u16 = 15021;
 
-/// What of a gateway differs between clusters.
+/// The parts of a gateway that differ between clusters.
 #[derive(Debug, Clone)]
 pub struct Gateway<'a> {
     /// The control plane's namespace.
     pub namespace: &'a str,
-    /// The network that it leads into.
+    /// The network that it leads to.
     pub network: &'a NetworkName,
-    /// Label `istio.io/rev` for a control plane whose revision is not the default one.
+    /// Label `istio.io/rev`, for a control plane whose revision is not the default.
     pub revision: Option<&'a str>,
-    /// Annotations of the Service, which clouds read.
+    /// Annotations of the Service, read by clouds.
     pub annotations: &'a BTreeMap<String, String>,
     /// Value of the label `app.kubernetes.io/managed-by`.
     pub managed_by: &'a str,
@@ -63,7 +63,7 @@ impl Gateway<'_> {
         to_manifest("v1", "ServiceAccount", &ServiceAccount { metadata: self.metadata(), ..ServiceAccount::default() })
     }
 
-    /// Its Service: a load balancer whose address istiod of every peer reads. Ports as Istio's sample has them.
+    /// Its Service: a load balancer whose address every peer's istiod reads. Ports as in Istio's sample.
     pub fn service(&self) -> Value {
         let port = |name: &str, port: u16| ServicePort {
             name: Some(name.into()),
@@ -87,8 +87,8 @@ impl Gateway<'_> {
         to_manifest("v1", "Service", &Service { metadata, spec: Some(spec), ..Service::default() })
     }
 
-    /// Its Deployment. istiod's webhook fills in image and bootstrap, so that it is created only once injection works:
-    /// a pod admitted earlier keeps the image `auto` for ever.
+    /// Its Deployment. istiod's webhook fills in image and bootstrap, so it is created only once injection works: a pod
+    /// admitted earlier keeps the image `auto` forever.
     pub fn deployment(&self) -> Value {
         let mut labels = self.labels();
         labels.remove(MANAGED_BY);
@@ -135,7 +135,7 @@ impl Gateway<'_> {
             image: Some("auto".into()),
             // With the image `auto` the API server's own default would be Always.
             image_pull_policy: Some("IfNotPresent".into()),
-            // Without it a gateway forwards to the gateways of other networks as well.
+            // Without it a gateway also forwards to the gateways of other networks.
             env: Some(vec![EnvVar {
                 name: "ISTIO_META_REQUESTED_NETWORK_VIEW".into(),
                 value: Some(self.network.as_str().into()),
@@ -168,13 +168,13 @@ impl Gateway<'_> {
     }
 }
 
-/// The annotations by which a cloud gives a Service an address that only its own network reaches; none for a cloud that has
-/// no such annotation, or whose name is not known.
+/// The annotations by which a cloud gives a Service an address that only its own network reaches; none for a cloud
+/// without such an annotation or an unknown one.
 ///
 /// Rule: Kubernetes documentation, "Internal load balancer" (concepts/services-networking/service).
 pub fn internal_annotations(cloud: &str) -> Option<BTreeMap<String, String>> {
     let annotations: &[(&str, &str)] = match cloud {
-        // The in-tree controller, which older clusters run, reads another key than the AWS Load Balancer Controller.
+        // The in-tree controller of older clusters reads a different key than the AWS Load Balancer Controller.
         "aws" => &[
             ("service.beta.kubernetes.io/aws-load-balancer-scheme", "internal"),
             ("service.beta.kubernetes.io/aws-load-balancer-internal", "true"),

@@ -14,9 +14,9 @@ use serde_json::Value;
 pub struct Opening {
     /// The Gateway.
     pub gateway: ObjectKey,
-    /// The host as it is written there, such as `*.local`.
+    /// The host as written there, such as `*.local`.
     pub host: String,
-    /// Whether that is the Gateway that we keep.
+    /// Whether that is the Gateway that we maintain.
     pub ours: bool,
 }
 
@@ -49,17 +49,17 @@ impl std::fmt::Display for Opening {
     }
 }
 
-/// Whether this is the Gateway that we keep: its name in istiod's namespace, and the mark that we made it.
+/// Whether this is the Gateway that we maintain: it has our name for it, in istiod's namespace, and our label.
 pub fn is_ours(gateway: &Value, seen: &ObservedTraffic) -> bool {
     ObjectKey::of(gateway) == ours(seen) && gateway["metadata"]["labels"][MANAGED_BY] == MESH_FAILOVER
 }
 
-/// Kind, namespace and name of the Gateway that we keep in a cluster.
+/// Kind, namespace and name of the Gateway that we maintain in a cluster.
 pub fn ours(seen: &ObservedTraffic) -> ObjectKey {
     ObjectKey::new("Gateway", &seen.membership.system_namespace, NAME)
 }
 
-/// Every host by which an east-west gateway of the cluster opens the service, ours first. Empty: it is not exposed there.
+/// Every host by which an east-west gateway of the cluster opens the service, ours first. Empty if it is not exposed.
 pub fn openings(seen: &ObservedTraffic, service: &ServiceName) -> Vec<Opening> {
     let host = service.host();
     let mut found: Vec<Opening> = all_hosts(seen).into_iter().filter(|opening| covers(&opening.host, &host)).collect();
@@ -82,8 +82,8 @@ pub fn all_hosts(seen: &ObservedTraffic) -> Vec<Opening> {
     found
 }
 
-/// How many endpoints of a service in a cluster are pods without a sidecar: no mutual TLS, so that other networks leave them out
-/// (istio/istio pilot/pkg/xds/mtls_checker.go). An endpoint that is no pod counts as one.
+/// How many endpoints of a service in a cluster are pods without a sidecar: they lack mutual TLS, so other networks
+/// leave them out (istio/istio pilot/pkg/xds/mtls_checker.go). An endpoint that is not a pod counts too.
 pub fn without_sidecar(seen: &ObservedTraffic, service: &ServiceName) -> usize {
     let endpoints = seen.services.by_name.get(service).map(|here| here.endpoints.as_slice()).unwrap_or_default();
     let pod = |name: &Option<String>| seen.pod(&service.namespace, name.as_deref()?);

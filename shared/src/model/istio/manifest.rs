@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-/// A typed object as the value that plans hold. Kind and version come first, as people write them.
+/// A typed object as the value that plans hold, with kind and version first, as people write them.
 pub fn to_manifest(api_version: &str, kind: &str, object: &impl serde::Serialize) -> Value {
     let mut manifest = serde_json::Map::new();
     manifest.insert("apiVersion".into(), api_version.into());

@@ -6,12 +6,12 @@ use super::NETWORK_LABEL;
 use crate::model::kube::managed_by::MANAGED_BY;
 use crate::model::names::NetworkName;
 
-/// The control plane's namespace with its network's label. `created` says that it is ours and carries the mark of it.
+/// The control plane's namespace with its network label, and with our label if `created`.
 pub fn system(name: &str, network: &NetworkName, created: bool, managed_by: &str) -> Value {
     namespace(name, &[(NETWORK_LABEL, network.as_str())], created, managed_by)
 }
 
-/// A namespace that needs nothing but to exist.
+/// A namespace that only needs to exist.
 pub fn plain(name: &str, managed_by: &str) -> Value {
     namespace(name, &[], true, managed_by)
 }

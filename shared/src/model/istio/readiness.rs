@@ -1,25 +1,25 @@
-//! Whether the control plane that was asked for is the one that runs, judged from what stands in the cluster.
+//! Whether the control plane that runs is the one that was asked for, judged by the objects in the cluster.
 //!
-//! `Ready` alone is no proof: for about a second after a change the operator's Istio says Ready at its new generation
-//! while nothing has been done yet. Proof goes down the chain, each at its own generation: Istio, its IstioRevision,
-//! istiod's Deployment; for the CNI plugin: IstioCNI, its DaemonSet.
+//! `Ready` alone proves nothing: for about a second after a change the operator's Istio says Ready at its new
+//! generation before anything has been done. Proof goes down the chain, each at its own generation: Istio, its
+//! IstioRevision, istiod's Deployment; for the CNI plugin: IstioCNI, its DaemonSet.
 
 use serde_json::Value;
 
-/// What was found out.
+/// The judgement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Readiness {
-    /// It runs as it was asked for.
+    /// It runs as requested.
     Ready,
     /// Something is still missing: what.
     Waiting(String),
-    /// The operator reports an error. In a healthy install some come and go within seconds: only one that lasts counts.
+    /// The operator reports an error. A healthy install has some that pass within seconds: only one that lasts counts.
     Troubled(String),
-    /// The operator has refused and will not try again.
+    /// The operator has refused and will not retry.
     Fatal(String),
 }
 
-/// What a judgement is made from.
+/// The objects that a judgement is based on.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Seen<'a> {
     /// The resource Istio.
@@ -34,13 +34,13 @@ pub struct Seen<'a> {
     pub daemon_set: Option<&'a Value>,
 }
 
-/// The judgement over a whole control plane.
+/// Judges a control plane, with its CNI plugin.
 pub fn judge(seen: &Seen<'_>) -> Readiness {
-    let Some(istio) = seen.istio else { return Readiness::Waiting("the Istio resource is not there".into()) };
+    let Some(istio) = seen.istio else { return Readiness::Waiting("the Istio resource does not exist".into()) };
     if let Some(verdict) = not_reconciled("Istio", istio) {
         return verdict;
     }
-    // The CNI's refusal ends it as well, since nothing will be healthy without it.
+    // A refusal of the CNI is final as well: nothing will be healthy without it.
     if let Some(fatal @ Readiness::Fatal(_)) = seen.cni.and_then(|cni| not_reconciled("IstioCNI", cni)) {
         return fatal;
     }
@@ -49,64 +49,66 @@ pub fn judge(seen: &Seen<'_>) -> Readiness {
         return verdict;
     }
     let Some(deployment) = seen.deployment else {
-        return Readiness::Waiting("istiod's Deployment is not there yet".into());
+        return Readiness::Waiting("istiod's Deployment does not exist yet".into());
     };
     if let Some(missing) = not_rolled_out(deployment) {
         return Readiness::Waiting(format!("istiod: {missing}"));
     }
     if condition(istio, "Ready").is_none_or(|ready| ready.status != "True") {
-        return Readiness::Waiting(in_words("Istio", condition(istio, "Ready"), "it does not say Ready"));
+        return Readiness::Waiting(in_words("Istio", condition(istio, "Ready"), "it does not report Ready"));
     }
     match condition(istio, "DependenciesHealthy") {
         Some(healthy) if healthy.status == "True" => Readiness::Ready,
         Some(other) => Readiness::Waiting(in_words("Istio", Some(other), "")),
-        // An operator too old for this condition: what it would say is proved by the CNI plugin itself.
+        // The operator is too old for this condition: the CNI plugin itself proves what it would say.
         None => judge_cni(seen.cni, seen.daemon_set),
     }
 }
 
-/// The judgement over the CNI plugin.
+/// Judges the CNI plugin.
 pub fn judge_cni(cni: Option<&Value>, daemon_set: Option<&Value>) -> Readiness {
-    let Some(cni) = cni else { return Readiness::Waiting("the IstioCNI resource is not there".into()) };
+    let Some(cni) = cni else { return Readiness::Waiting("the IstioCNI resource does not exist".into()) };
     if let Some(verdict) = not_reconciled("IstioCNI", cni) {
         return verdict;
     }
-    let Some(daemon_set) = daemon_set else { return Readiness::Waiting("the CNI's DaemonSet is not there yet".into()) };
+    let Some(daemon_set) = daemon_set else {
+        return Readiness::Waiting("the CNI's DaemonSet does not exist yet".into());
+    };
     if let Some(missing) = not_rolled_out_everywhere(daemon_set) {
         return Readiness::Waiting(format!("CNI: {missing}"));
     }
     match condition(cni, "Ready") {
         Some(ready) if ready.status == "True" => Readiness::Ready,
-        other => Readiness::Waiting(in_words("IstioCNI", other, "it does not say Ready")),
+        other => Readiness::Waiting(in_words("IstioCNI", other, "it does not report Ready")),
     }
 }
 
-/// What the operator says of a resource that is not Ready, in its own words.
+/// What the operator says about a resource that is not Ready, in its own words.
 pub(crate) fn not_ready(resource: &Value) -> Option<String> {
     let ready = condition(resource, "Ready").filter(|ready| ready.status != "True")?;
     Some(format!("{}: {}", ready.reason, ready.message))
 }
 
-/// Why a Deployment is not rolled out at its generation; none where it is.
+/// Why a Deployment is not rolled out at its generation; none if it is.
 pub fn not_rolled_out(deployment: &Value) -> Option<String> {
     if !at_generation(deployment) {
-        return Some("its change has not been taken up yet".into());
+        return Some("its change has not been picked up yet".into());
     }
     let wanted = deployment["spec"]["replicas"].as_u64().unwrap_or(1);
     let status = |name: &str| deployment["status"][name].as_u64().unwrap_or(0);
     let (updated, replicas, available) = (status("updatedReplicas"), status("replicas"), status("availableReplicas"));
     if updated < wanted {
-        return Some(format!("{updated} of {wanted} pods are of the new kind"));
+        return Some(format!("{updated} of {wanted} pods are updated"));
     }
     if available < wanted {
         return Some(format!("{available} of {wanted} pods are available"));
     }
-    (replicas > updated).then(|| format!("{} pods of the old kind still run beside the new", replicas - updated))
+    (replicas > updated).then(|| format!("{} old pods are still running", replicas - updated))
 }
 
 fn not_rolled_out_everywhere(daemon_set: &Value) -> Option<String> {
     if !at_generation(daemon_set) {
-        return Some("its change has not been taken up yet".into());
+        return Some("its change has not been picked up yet".into());
     }
     let status = |name: &str| daemon_set["status"][name].as_u64().unwrap_or(0);
     let (wanted, updated, available) =
@@ -117,10 +119,10 @@ fn not_rolled_out_everywhere(daemon_set: &Value) -> Option<String> {
     (updated < wanted || available < wanted).then(|| format!("{} of {wanted} nodes run it", updated.min(available)))
 }
 
-/// Why what the operator says of a resource is not yet about its generation, or an error.
+/// Why the operator's status of a resource is an error or not yet about its generation.
 fn not_reconciled(kind: &str, resource: &Value) -> Option<Readiness> {
     if !at_generation(resource) {
-        return Some(Readiness::Waiting(format!("the operator has not taken up {kind} yet")));
+        return Some(Readiness::Waiting(format!("the operator has not picked up {kind} yet")));
     }
     match condition(resource, "Reconciled") {
         Some(done) if done.status == "True" => None,
@@ -128,7 +130,7 @@ fn not_reconciled(kind: &str, resource: &Value) -> Option<Readiness> {
             let text = in_words(kind, Some(failed), "it is not reconciled");
             Some(if failed.is_final() { Readiness::Fatal(text) } else { Readiness::Troubled(text) })
         }
-        other => Some(Readiness::Waiting(in_words(kind, other, "the operator is at work"))),
+        other => Some(Readiness::Waiting(in_words(kind, other, "the operator is still working"))),
     }
 }
 
@@ -145,7 +147,7 @@ struct Condition<'a> {
 }
 
 impl Condition<'_> {
-    /// An end of life is never tried again; other validation errors heal, such as when a namespace comes.
+    /// End of life is never retried; other validation errors may resolve, for example once a namespace exists.
     fn is_final(&self) -> bool {
         self.message.contains("validation error:")
             && (self.message.contains("end-of-life") || self.message.contains("end of life"))

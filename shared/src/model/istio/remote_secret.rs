@@ -30,7 +30,7 @@ const SERVICE_ACCOUNT_ANNOTATION: &str = "kubernetes.io/service-account.name";
 pub struct Token(Zeroizing<String>);
 
 impl Token {
-    /// The token for the two places it may go to: a remote secret, and a probe's standard input.
+    /// The token, for the two places it may go to: a remote secret and a probe's standard input.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -38,7 +38,7 @@ impl Token {
 
 /// What the token controller put into a reader's token Secret.
 pub struct ReaderCredential {
-    /// The CA of the API server by the cluster's own word; another stands before it where a proxy ends TLS.
+    /// The CA of the API server according to the cluster; a proxy that terminates TLS has another.
     pub ca_pem: Vec<u8>,
     /// Never expires.
     pub token: Token,
@@ -49,10 +49,10 @@ pub fn secret_name(cluster: &ClusterName) -> String {
     format!("{PREFIX}{cluster}")
 }
 
-/// The Secret by which an istiod in `namespace` reads the cluster of this name at this address.
+/// The Secret by which an istiod in `namespace` reads the cluster with this name at this address.
 ///
-/// The name must be the remote control plane's `multiCluster.clusterName`: istiod ignores a Secret of its own name, and
-/// endpoints of a cluster under another name find no gateway.
+/// The name must be the remote control plane's `multiCluster.clusterName`: istiod ignores a Secret with its own name,
+/// and endpoints of a cluster under another name find no gateway.
 pub fn remote_secret(
     cluster: &ClusterName,
     namespace: &str,
@@ -80,8 +80,8 @@ pub fn reader_token_name(service_account: &str) -> String {
     format!("{service_account}-istio-remote-secret-token")
 }
 
-/// The Secret that the token controller fills with a token that never expires: one from the TokenRequest API would end,
-/// and endpoints would freeze without a word.
+/// The Secret that the token controller fills with a token that never expires: one from the TokenRequest API would
+/// expire, and endpoints would silently freeze.
 pub fn reader_token_secret(service_account: &str, namespace: &str, managed_by: &str) -> Secret {
     Secret {
         metadata: ObjectMeta {
@@ -96,7 +96,7 @@ pub fn reader_token_secret(service_account: &str, namespace: &str, managed_by: &
     }
 }
 
-/// The credential in a reader's token Secret, or none while the controller has not filled it.
+/// The credential in a reader's token Secret, or none until the controller has filled it.
 pub fn reader_credential(secret: &Secret) -> Option<ReaderCredential> {
     let data = secret.data.as_ref()?;
     let ca_pem = data.get("ca.crt").filter(|value| !value.0.is_empty())?.0.clone();
@@ -105,7 +105,7 @@ pub fn reader_credential(secret: &Secret) -> Option<ReaderCredential> {
     Some(ReaderCredential { ca_pem, token: Token(token) })
 }
 
-/// The kubeconfig in istioctl's order of fields.
+/// The kubeconfig, with its fields in istioctl's order.
 fn kubeconfig(name: &str, server: &str, ca_pem: &[u8], token: &Token) -> String {
     yaml::document(&json!({
         "apiVersion": "v1",

@@ -8,7 +8,7 @@ use crate::model::names::{ClusterName, MeshId, NetworkName};
 /// Group of the Sail operator's resources.
 pub const GROUP: &str = "sailoperator.io";
 
-/// The CNI plugin's DaemonSet, as Istio's chart calls it.
+/// Name of the CNI plugin's DaemonSet in Istio's chart.
 pub const DAEMON_SET: &str = "istio-cni-node";
 
 /// What makes a control plane a member of a multi-network mesh (istio/istio manifests/charts/istio-control, `global`).
@@ -21,12 +21,12 @@ pub struct Membership {
     pub cluster: ClusterName,
     /// `values.global.network`.
     pub network: NetworkName,
-    /// `values.pilot.cni.enabled`: set where the platform's profile does not set it already.
+    /// `values.pilot.cni.enabled`: set unless the platform's profile already sets it.
     pub enable_cni: bool,
 }
 
 impl Membership {
-    /// The values that a join sets itself; nobody else may set them in the same breath.
+    /// The values that a join sets itself; a user may not set them in the same run.
     pub fn values(&self) -> Value {
         let mut values = json!({
             "global": {
@@ -78,7 +78,7 @@ fn is_empty(value: &Value) -> bool {
     value.as_object().is_none_or(serde_json::Map::is_empty)
 }
 
-/// The resource `Istio`: the control plane of one cluster. Without a version the operator takes its own default.
+/// The resource `Istio`: the control plane of one cluster. Without a version the operator uses its own default.
 pub fn istio(api: &str, name: &str, namespace: &str, version: Option<&str>, values: Value, managed_by: &str) -> Value {
     manifest("Istio", api, name, ControlPlaneSpec { namespace, version, values }, managed_by)
 }

@@ -1,4 +1,4 @@
-//! Values of the user's own: `--set` and `--values`, merged below what a join sets itself.
+//! The user's own values: `--set` and `--values`, merged below what a join sets itself.
 
 use serde_json::{Map, Value};
 
@@ -16,11 +16,11 @@ pub fn merge(under: &mut Value, over: Value) {
     }
 }
 
-/// The value tree of one `--set key.path=value`, with helm's rules: `true`, `false`, `null` and whole numbers are what they
-/// look like, `{a,b}` is a list, `\.` in a key is a dot, `key[0]` is an item of a list; all else is text.
+/// The value tree of one `--set key.path=value`, by helm's rules: `true`, `false`, `null` and whole numbers are what
+/// they look like, `{a,b}` is a list, `\.` in a key is a dot, `key[0]` is a list item; anything else is text.
 ///
 /// # Errors
-/// A usage error where there is no `=`, a key is empty, or an index is no number.
+/// A usage error if there is no `=`, a key is empty, or an index is not a number or over 1000.
 pub fn parse_set(text: &str) -> Result<Value> {
     let fault = |why: String| {
         Error::usage(format!("--set {text:?} is not understood")).because(why).fix("write it as --set key.path=value")
@@ -59,7 +59,7 @@ fn replace_leaf(tree: &mut Value, text: &str) {
     }
 }
 
-/// The text that stands at one of these paths, as `a.b.c`, where there is one.
+/// The first of these paths that is set, as `a.b.c`, if any.
 pub fn first_set<'a>(values: &Value, paths: &[&'a [&'a str]]) -> Option<String> {
     paths
         .iter()
@@ -85,7 +85,7 @@ fn split_keys(path: &str) -> std::result::Result<Vec<Key>, String> {
                     keys.push(Key::Name(std::mem::take(&mut name)));
                 }
                 let digits: String = characters.by_ref().take_while(|c| *c != ']').collect();
-                let index: usize = digits.parse().map_err(|_| format!("{digits:?} is no index"))?;
+                let index: usize = digits.parse().map_err(|_| format!("{digits:?} is not an index"))?;
                 if index > 1000 {
                     return Err(format!("index {index} is over 1000"));
                 }

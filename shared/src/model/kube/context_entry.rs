@@ -9,7 +9,7 @@ pub struct ContextEntry {
     pub context: String,
     /// Name of its cluster entry.
     pub cluster: String,
-    /// Name of its user, or the one that `--user` puts in its place.
+    /// Name of its user, or the one that `--user` replaces it with.
     pub user: String,
     /// Address of the API server.
     pub server: String,

@@ -1,19 +1,19 @@
-//! Whether what is wanted stands already.
+//! Whether an object is already as wanted, and where it differs.
 
 use serde_json::Value;
 
-/// Whether every field that `wanted` has stands in `live` with the same value; what `live` has besides is the business of
-/// defaults and other managers.
+/// Whether `live` has every field of `wanted` with the same value; anything else in `live` belongs to defaults and
+/// other managers.
 pub fn covers(live: &Value, wanted: &Value) -> bool {
     first_difference(live, wanted).is_none()
 }
 
-/// The path of the first field that `live` lacks or holds otherwise, with both values; a list is compared item by item.
+/// The first field that `live` lacks or has with another value; lists are compared item by item.
 pub fn first_difference(live: &Value, wanted: &Value) -> Option<Difference> {
     differences(live, wanted, &mut String::new(), &mut |_| true)
 }
 
-/// All fields that `live` lacks or holds otherwise.
+/// All fields that `live` lacks or has with another value.
 pub fn all_differences(live: &Value, wanted: &Value) -> Vec<Difference> {
     let mut found = Vec::new();
     differences(live, wanted, &mut String::new(), &mut |difference| {
@@ -28,7 +28,7 @@ pub fn all_differences(live: &Value, wanted: &Value) -> Vec<Difference> {
 pub struct Difference {
     /// Such as `.spec.values.global.network`.
     pub path: String,
-    /// What stands, or null.
+    /// The live value, or null.
     pub live: Value,
     /// What is wanted.
     pub wanted: Value,

@@ -1,18 +1,18 @@
-//! The JSON patch that makes one object of another.
+//! The JSON patch that turns one object into another.
 
 use serde_json::Value;
 
 use super::write::{Operation, segment};
 
-/// The operations that turn what stands into what is wanted, each behind a `test` of what it replaces or removes. Maps are gone
-/// through, lists are replaced whole.
+/// The operations that turn `live` into `wanted`, each after a `test` of what it replaces or removes. Maps are patched
+/// key by key, lists are replaced as a whole.
 pub fn operations(live: &Value, wanted: &Value) -> Vec<Operation> {
     let mut all = Vec::new();
     between(live, wanted, &mut String::new(), &mut all);
     all
 }
 
-/// The `test` that nobody has changed the object since it was read.
+/// The `test` that the object has not changed since it was read.
 pub fn unchanged(live: &Value) -> Operation {
     Operation::Test { path: "/metadata/resourceVersion".into(), value: live["metadata"]["resourceVersion"].clone() }
 }
@@ -50,7 +50,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// The object as an API server would leave it, by RFC 6902 as far as maps go.
+    /// The object as an API server would leave it, per RFC 6902, for maps only.
     pub(crate) fn patched(object: &Value, operations: &[Operation]) -> Value {
         let mut object = object.clone();
         for operation in operations {

@@ -1,12 +1,12 @@
-//! The path of every kind that we read or write. A fixed table instead of discovery: it costs no request and cannot be
-//! led astray by what a cluster says of itself.
+//! The path of every kind that we read or write. A fixed table instead of discovery: it costs no request, and a cluster
+//! cannot mislead it.
 
 use serde_json::Value;
 
 use crate::model::kube::object_key::ObjectKey;
 use crate::plugin::error::{Error, Result};
 
-/// Kind, API version (of core and built-in kinds, and the default of custom ones), plural, whether it has a namespace.
+/// Kind, API version (for custom kinds the default one), plural, and whether it is namespaced.
 const KINDS: &[(&str, &str, &str, bool)] = &[
     ("Namespace", "v1", "namespaces", false),
     ("Node", "v1", "nodes", false),
@@ -53,7 +53,7 @@ impl Target {
     /// An object of a kind in the table, at the table's API version.
     ///
     /// # Errors
-    /// Where the kind is not in the table.
+    /// If the kind is not in the table.
     pub fn new(kind: &str, namespace: &str, name: &str) -> Result<Self> {
         let (_, api_version, ..) = row(kind)?;
         Ok(Self { api_version: (*api_version).to_owned(), key: ObjectKey::new(kind, namespace, name) })
@@ -77,7 +77,7 @@ impl Target {
     /// The path of the object itself.
     ///
     /// # Errors
-    /// Where the kind is not in the table, or a name could not stand in a path.
+    /// If the kind is not in the table, or a name is not valid in a path.
     pub fn path(&self) -> Result<String> {
         in_path(&self.key.name)?;
         Ok(format!("{}/{}", self.collection()?, self.key.name))
@@ -104,16 +104,16 @@ impl Target {
         self.api_version.split_once('/').map_or("", |(group, _)| group)
     }
 
-    /// Plural of the kind, as a permission names it; the kind itself where it is not in the table.
+    /// Plural of the kind, as a permission names it; the kind itself if it is not in the table.
     pub fn resource(&self) -> &str {
         row(&self.key.kind).map_or(self.key.kind.as_str(), |(_, _, plural, _)| plural)
     }
 }
 
-/// API version of a kind, and the path of its objects in a namespace, or in all of them where that is empty.
+/// API version of a kind, and the path of its objects in a namespace, or in all of them if `namespace` is empty.
 ///
 /// # Errors
-/// Where the kind is not in the table, or the namespace could not stand in a path.
+/// If the kind is not in the table, or the namespace is not valid in a path.
 pub(crate) fn list_path(kind: &str, namespace: &str) -> Result<(&'static str, String)> {
     let (_, api_version, plural, _) = row(kind)?;
     if namespace.is_empty() {
@@ -135,12 +135,12 @@ fn row(kind: &str) -> Result<&'static (&'static str, &'static str, &'static str,
         .ok_or_else(|| Error::failed(format!("kind {kind:?} is not known to this program")).report())
 }
 
-/// Names that come from a cluster become parts of a path: nothing that could leave its place passes.
+/// Names from a cluster become path segments: a name that could escape its segment is refused.
 pub(crate) fn in_path(name: &str) -> Result<()> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | ':');
     if name.is_empty() || name == "." || name == ".." || !name.chars().all(fits) {
         return Err(Error::failed(format!("{name:?} cannot be the name of an object"))
-            .fix("write it as Kubernetes has it: letters, digits, '-' and '.'"));
+            .fix("use only what Kubernetes allows: letters, digits, '-' and '.'"));
     }
     Ok(())
 }

@@ -1,10 +1,10 @@
-//! The label on objects that we create, and its values: the names of our field managers.
+//! The label on objects that we create, and its values, which are also our field managers.
 
-/// Label that names who made an object; it goes on what we created, never on a user's object.
+/// Label that names what created an object. It goes on objects that we created, never on a user's object.
 pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 
-/// What mesh-mc makes.
+/// Created by mesh-mc.
 pub const MESH_MC: &str = "kubectl-mesh-mc";
 
-/// What mesh-failover makes.
+/// Created by mesh-failover.
 pub const MESH_FAILOVER: &str = "kubectl-mesh-failover";

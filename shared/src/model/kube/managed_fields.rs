@@ -1,7 +1,7 @@
-//! Who owns a field of an object, by `metadata.managedFields`.
+//! Who owns a field of an object, according to `metadata.managedFields`.
 //!
-//! Rule: Kubernetes documentation, "Server-Side Apply", field management: `fieldsV1` names a field as `f:<name>`; a list that is
-//! owned as a whole, as all lists of Istio's kinds are, is a leaf.
+//! Rule: Kubernetes documentation, "Server-Side Apply", field management: `fieldsV1` names a field as `f:<name>`; a
+//! list that is owned as a whole, as all lists of Istio's kinds are, is a leaf.
 
 use serde_json::Value;
 
@@ -14,7 +14,7 @@ pub struct Owner<'a> {
     pub operation: &'a str,
 }
 
-/// The managers that own a field, or something beneath it, in the order of the object's own list; the path leads through maps.
+/// The managers that own a field, or something below it, in the order of `managedFields`; the path leads through maps.
 pub fn owners<'a>(object: &'a Value, path: &[&str]) -> Vec<Owner<'a>> {
     let entries = object["metadata"]["managedFields"].as_array().into_iter().flatten();
     entries
@@ -35,13 +35,13 @@ pub fn owners<'a>(object: &'a Value, path: &[&str]) -> Vec<Owner<'a>> {
         .collect()
 }
 
-/// Whether somebody else than this manager owns a field or something beneath it.
+/// Whether any other manager owns a field or something below it.
 pub fn others_own(object: &Value, path: &[&str], manager: &str) -> bool {
     owners(object, path).iter().any(|owner| owner.manager != manager)
 }
 
-/// The part of a value that is not this manager's alone, or none where all of it is: what it shares, what others own, and what
-/// nobody owns. The path is where the value stands in the object.
+/// The part of a value that this manager does not own alone: what it shares, what others own, and what has no owner.
+/// None if it owns all of it alone. The path is that of the value in the object.
 pub fn without(object: &Value, value: &Value, path: &mut Vec<String>, manager: &str) -> Option<Value> {
     if let Value::Object(map) = value
         && !map.is_empty()

@@ -1,4 +1,4 @@
-//! Which object of a cluster.
+//! What identifies an object in a cluster.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -8,14 +8,14 @@ use serde_json::Value;
 pub struct ObjectKey {
     /// Such as `Deployment`.
     pub kind: String,
-    /// Empty for what has no namespace.
+    /// Empty if cluster-scoped.
     pub namespace: String,
     /// `metadata.name`.
     pub name: String,
 }
 
 impl ObjectKey {
-    /// The key of an object with a namespace, or of one without where that is empty.
+    /// The key of an object, cluster-scoped if `namespace` is empty.
     pub fn new(kind: &str, namespace: &str, name: &str) -> Self {
         Self { kind: kind.into(), namespace: namespace.into(), name: name.into() }
     }

@@ -2,7 +2,7 @@
 
 use crate::plugin::error::{Error, Result};
 
-/// A Secret that stands in every cluster.
+/// A Secret that exists in every cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PullSecret {
     /// Its namespace.
@@ -20,7 +20,7 @@ impl std::str::FromStr for PullSecret {
                 Ok(Self { namespace: namespace.into(), name: name.into() })
             }
             _ => Err(Error::usage(format!("{text:?} names no Secret"))
-                .because("a namespace and a name are wanted")
+                .because("both a namespace and a name are needed")
                 .fix("write it as NAMESPACE/NAME")),
         }
     }

@@ -1,13 +1,13 @@
-//! What one must be allowed to do, and the file that grants it.
+//! Permissions, and the files that grant them.
 
 use crate::plugin::error::{Error, Kind};
 use crate::plugin::finding::codes::permissions as codes;
 use serde::Serialize;
 
-/// Where the files of docs/permissions are found by everyone.
+/// The public address of docs/permissions.
 const FILES: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/raw/main/docs/permissions");
 
-/// What to do where a permission is missing and no file of ours grants it.
+/// What to do if a permission is missing and none of our files grants it.
 pub const ASK_FOR_IT: &str = "ask for this permission, or use a context that has it";
 
 /// A file of docs/permissions, by its name: the roles that one job needs.
@@ -15,8 +15,8 @@ pub const ASK_FOR_IT: &str = "ask for this permission, or use a context that has
 pub struct RoleFile(pub &'static str);
 
 impl RoleFile {
-    /// For a failure before the first write: where a permission was missing, a refusal that names this file as well; any other
-    /// failure as it is.
+    /// For a failure before the first write: a missing permission becomes a refusal that also names this file; any
+    /// other failure stays as it is.
     pub fn explain(self, error: Error) -> Error {
         if error.kind != Kind::Forbidden {
             return error;
@@ -28,7 +28,7 @@ impl RoleFile {
     }
 }
 
-/// How an administrator grants what the files hold: a sentence, and the commands.
+/// How an administrator grants the roles in the files: a sentence, and the commands.
 pub fn remedies(files: &[RoleFile]) -> (String, Vec<String>) {
     let this = if files.len() == 1 { "this" } else { "these" };
     let sentence = format!("have an administrator apply {this} there, and bind you to the roles (docs/permissions):");
@@ -44,16 +44,16 @@ pub struct Access {
     pub group: String,
     /// Plural, such as `secrets`.
     pub resource: String,
-    /// Such as `exec`, mostly empty.
+    /// Such as `exec`, usually empty.
     pub subresource: String,
-    /// Empty for what has no namespace.
+    /// Empty if cluster-scoped.
     pub namespace: String,
-    /// The one object that it is for, mostly empty: a rule may name it in `resourceNames`.
+    /// The one object that it is for, usually empty: a rule may name it in `resourceNames`.
     pub name: String,
 }
 
 impl Access {
-    /// A permission for a resource, in a namespace or (where that is empty) cluster-wide.
+    /// A permission for a resource in a namespace, or cluster-wide if `namespace` is empty.
     pub fn new(verb: &str, group: &str, resource: &str, namespace: &str) -> Self {
         Self {
             verb: verb.into(),
@@ -65,7 +65,7 @@ impl Access {
         }
     }
 
-    /// The same for one object alone.
+    /// The same for one object.
     #[must_use]
     pub fn named(mut self, name: &str) -> Self {
         self.name = name.into();

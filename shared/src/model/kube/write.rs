@@ -1,4 +1,4 @@
-//! One write to one object: what plans and drills consist of.
+//! One write to one object: plans and drills are made of these.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -6,16 +6,16 @@ use serde_json::Value;
 use super::difference::Difference;
 use crate::model::kube::object_key::ObjectKey;
 
-/// A write of either plugin. Each has a precondition, so that nobody else's change is lost.
+/// A write of either plugin. Each has a precondition, so that no one else's change is lost.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Write {
-    /// The object must not be there yet.
+    /// Creates an object that must not exist yet.
     Create {
         /// The object.
         manifest: Value,
     },
     /// Server-side apply under our field manager, without force. `metadata.resourceVersion` in the manifest is a
-    /// precondition: another one that stands is a conflict.
+    /// precondition: if the object has another one, that is a conflict.
     Apply {
         /// The object, as far as it is ours.
         manifest: Value,
@@ -26,12 +26,12 @@ pub enum Write {
         api_version: String,
         /// The object.
         object: ObjectKey,
-        /// Such as `scale`; none for the object itself.
+        /// A subresource such as `scale`; none for the object itself.
         subresource: Option<String>,
         /// In the order in which they are carried out.
         operations: Vec<Operation>,
     },
-    /// Deletes the object that has this UID and, where one is given, still this resource version.
+    /// Deletes the object with this UID and, if given, this resource version.
     Delete {
         /// Such as `networking.istio.io/v1`.
         api_version: String,
@@ -39,7 +39,7 @@ pub enum Write {
         object: ObjectKey,
         /// Its UID.
         uid: String,
-        /// Its resource version, where a change since it was read is to stop us.
+        /// Its resource version, if a change since it was read must prevent the deletion.
         resource_version: Option<String>,
     },
 }
@@ -48,28 +48,28 @@ pub enum Write {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "lowercase")]
 pub enum Operation {
-    /// The value must stand there, else nothing of the patch is done.
+    /// The field must have this value, else none of the patch is applied.
     Test {
         /// JSON pointer (RFC 6901).
         path: String,
-        /// What must stand.
+        /// The expected value.
         value: Value,
     },
-    /// Adds a field or an item; a field that is there is replaced.
+    /// Adds a field or an item; an existing field is replaced.
     Add {
         /// JSON pointer.
         path: String,
-        /// What is to stand.
+        /// The new value.
         value: Value,
     },
-    /// Replaces what is there.
+    /// Replaces an existing value.
     Replace {
         /// JSON pointer.
         path: String,
-        /// What is to stand.
+        /// The new value.
         value: Value,
     },
-    /// Removes what is there.
+    /// Removes an existing field or item.
     Remove {
         /// JSON pointer.
         path: String,
@@ -77,7 +77,7 @@ pub enum Operation {
 }
 
 impl Write {
-    /// The object that it is about.
+    /// The object that it writes.
     pub fn object(&self) -> ObjectKey {
         match self {
             Self::Create { manifest } | Self::Apply { manifest } => ObjectKey::of(manifest),
@@ -85,7 +85,7 @@ impl Write {
         }
     }
 
-    /// The verb that a permission for it needs, as Kubernetes names it.
+    /// The RBAC verb that it needs.
     pub fn verb(&self) -> &'static str {
         match self {
             Self::Create { .. } => "create",
@@ -95,7 +95,7 @@ impl Write {
     }
 }
 
-/// Whether an object is as the operations would leave it; `test`s are not looked at. For a write whose answer was lost.
+/// Whether an object is as the operations would leave it, ignoring `test`s. For a write whose response was lost.
 pub fn holds(object: &Value, operations: &[Operation]) -> bool {
     operations.iter().all(|operation| match operation {
         Operation::Test { .. } => true,
@@ -104,7 +104,7 @@ pub fn holds(object: &Value, operations: &[Operation]) -> bool {
     })
 }
 
-/// The first `test` that the object does not pass, with what stands there.
+/// The first `test` that the object fails, with the value found.
 pub fn first_failed_test(object: &Value, operations: &[Operation]) -> Option<Difference> {
     operations.iter().find_map(|operation| match operation {
         Operation::Test { path, value } if object.pointer(path).unwrap_or(&Value::Null) != value => Some(Difference {

@@ -4,20 +4,20 @@ use super::kinds::Target;
 use super::rbac::Access;
 use super::write::Write;
 
-/// What is known of the object that a write is about.
+/// What is known about the object of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Existence {
-    /// It is there.
+    /// It exists.
     Exists,
-    /// It is not there, or nobody knows.
+    /// It does not exist, or that is not known.
     Unknown,
 }
 
-/// The permissions that a write needs, with those for what is read where it is refused.
+/// The permissions that a write needs, with those for what is read if it is refused.
 ///
-/// Server-side apply is a patch, and a create where the object is not there yet. Both are asked for by the object's name, which the
-/// API server knows of an apply, so that a rule may name it (`withAuthorization` in apiserver's endpoints/handlers/patch.go). It does
-/// not know the name of what a POST creates when it asks whether that is allowed.
+/// Server-side apply is a patch, and also a create if the object does not exist yet. Both are requested with the
+/// object's name, which the API server knows for an apply, so that a rule may name it (`withAuthorization` in
+/// apiserver's endpoints/handlers/patch.go). For a POST it does not know the name when it authorises the request.
 pub fn permissions(write: &Write, existence: Existence) -> Vec<Access> {
     match write {
         Write::Create { manifest } => {
@@ -32,7 +32,7 @@ pub fn permissions(write: &Write, existence: Existence) -> Vec<Access> {
             };
             accesses(&Target::of(manifest), None, verbs)
         }
-        // What is there is read where a patch is refused, to say what it is.
+        // If a patch is refused, the object is read to say what is there.
         Write::Patch { api_version, object, subresource, .. } => {
             let target = Target { api_version: api_version.clone(), key: object.clone() };
             accesses(&target, subresource.as_deref(), &["get", "patch"])

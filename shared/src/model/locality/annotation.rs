@@ -1,10 +1,10 @@
-//! The annotation of a rule that keeps what we wrote into it and what stood there: its format, and what is wrong with one that
-//! cannot be read.
+//! The annotation of a rule that keeps what we wrote into it and what was there before: its format, and what is wrong
+//! with one that cannot be read.
 //!
 //! ```json
 //! {"version":1,"edits":[{"path":["trafficPolicy","outlierDetection","maxEjectionPercent"],"old":10,"new":99}]}
 //! ```
-//! `old` is missing where nothing stood. The first builds wrote the list of edits alone; it is read as version 1.
+//! `old` is missing if nothing was there. The first builds wrote only the list of edits; it is read as version 1.
 
 use std::fmt;
 
@@ -16,12 +16,13 @@ use super::edits::Edit;
 /// The version that this program writes.
 const VERSION: u64 = 1;
 
-/// Why it cannot be told what we wrote into a rule. Nothing may be written to such a rule: its old values stand nowhere else.
+/// Why what we wrote into a rule is unknown. Nothing may be written to such a rule: its old values are kept nowhere
+/// else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Damage {
-    /// It is not in the form of any version. What stands in it is not quoted: a cluster says it.
+    /// It is not in the form of any version. Its text is not quoted, since it comes from a cluster.
     Form(String),
-    /// It is of a version that this program does not know.
+    /// Its version is unknown to this program.
     Version(u64),
 }
 
@@ -30,7 +31,7 @@ impl fmt::Display for Damage {
         match self {
             Self::Form(what) => f.write_str(what),
             Self::Version(version) => {
-                write!(f, "it is of version {version}, and this plugin knows version {VERSION} alone")
+                write!(f, "it is of version {version}, and this plugin knows only version {VERSION}")
             }
         }
     }
@@ -41,15 +42,15 @@ pub fn key(manager: &str) -> String {
     format!("{manager}/written")
 }
 
-/// What a manager wrote into an object, by its annotation; nothing where it has none.
+/// What a manager wrote into an object, according to its annotation; nothing if it has none.
 ///
 /// # Errors
-/// Where it has one that cannot be read: that is not the same as having none.
+/// If the annotation exists and cannot be read: that is not the same as having none.
 pub fn read(object: &Value, manager: &str) -> Result<Vec<Edit>, Damage> {
     match &object["metadata"]["annotations"][key(manager)] {
         Value::Null => Ok(Vec::new()),
         Value::String(text) => parse(text),
-        _ => Err(Damage::Form("it is no text".into())),
+        _ => Err(Damage::Form("it is not text".into())),
     }
 }
 
@@ -66,7 +67,7 @@ fn parse(text: &str) -> Result<Vec<Edit>, Damage> {
         Damage::Form(if error.is_eof() {
             format!("it breaks off after {} characters", text.chars().count())
         } else {
-            format!("it is no JSON from line {}, column {} on", error.line(), error.column())
+            format!("it is not valid JSON from line {}, column {} on", error.line(), error.column())
         })
     })?;
     let edits = match value {
@@ -75,7 +76,7 @@ fn parse(text: &str) -> Result<Vec<Edit>, Damage> {
             match map.shift_remove("version").as_ref().map(Value::as_u64) {
                 Some(Some(VERSION)) => {}
                 Some(Some(other)) => return Err(Damage::Version(other)),
-                Some(None) => return Err(Damage::Form("its version is no number".into())),
+                Some(None) => return Err(Damage::Form("its version is not a number".into())),
                 None => return Err(Damage::Form("it has no version".into())),
             }
             match (map.shift_remove("edits"), map.is_empty()) {
@@ -144,11 +145,11 @@ mod tests {
             assert_eq!(damage(cut), format!("it breaks off after {end} characters"), "{cut}");
         }
         assert_eq!(damage(""), "it is empty");
-        assert_eq!(damage(7), "it is no text");
-        assert_eq!(damage("yes"), "it is no JSON from line 1, column 1 on");
+        assert_eq!(damage(7), "it is not text");
+        assert_eq!(damage("yes"), "it is not valid JSON from line 1, column 1 on");
         assert_eq!(damage("7"), "it is neither an object nor a list");
         assert_eq!(damage("{}"), "it has no version");
-        assert_eq!(damage(r#"{"version":"1","edits":[]}"#), "its version is no number");
+        assert_eq!(damage(r#"{"version":"1","edits":[]}"#), "its version is not a number");
         assert_eq!(damage(r#"{"version":1}"#), "it has no list of edits");
         assert_eq!(damage(r#"{"version":1,"edits":{}}"#), "it has no list of edits");
         assert_eq!(damage(r#"{"version":1,"edits":[],"more":1}"#), "it has keys that its version does not have");
@@ -163,6 +164,6 @@ mod tests {
     fn a_version_that_is_not_known_is_not_guessed_at() {
         let newer = r#"{"version":2,"edits":[{"path":["a"],"new":1}]}"#;
         assert_eq!(read(&rule(newer), US), Err(Damage::Version(2)));
-        assert_eq!(damage(newer), "it is of version 2, and this plugin knows version 1 alone");
+        assert_eq!(damage(newer), "it is of version 2, and this plugin knows only version 1");
     }
 }

@@ -1,4 +1,4 @@
-//! What we wrote into somebody else's rule, and how that is taken out again. Where it is kept: annotation.rs.
+//! What we wrote into someone else's rule, and how to take it out again. It is kept as annotation.rs describes.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -9,14 +9,14 @@ use serde_json::{Map, Value};
 pub struct Edit {
     /// Keys from `spec` on, such as `trafficPolicy`, `outlierDetection`.
     pub path: Vec<String>,
-    /// What stood there; none where nothing did.
+    /// What was there; none if nothing was.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub old: Option<Value>,
     /// What we wrote.
     pub new: Value,
 }
 
-/// Null that is written out is a value that stood.
+/// An explicit null is a value that was there.
 fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
 }
@@ -28,18 +28,19 @@ impl Edit {
     }
 }
 
-/// A value of ours that somebody changed since, and that stays as they have it.
+/// A value of ours that someone has changed since, and that stays as they set it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Kept {
     /// Such as `spec.trafficPolicy.outlierDetection.maxEjectionPercent`.
     pub field: String,
     /// What we wrote.
     pub wrote: Value,
-    /// What stands now; none where they removed it.
+    /// What is there now; none if they removed it.
     pub stands: Option<Value>,
 }
 
-/// What leads from one value to the other: topmost fields that are new, and fields that are replaced. Nothing is ever taken out.
+/// The edits from one value to the other: topmost fields that are new, and fields that are replaced. Nothing is ever
+/// removed.
 pub fn edits(from: &Value, to: &Value) -> Vec<Edit> {
     let mut all = Vec::new();
     collect(from, to, &mut Vec::new(), &mut all);
@@ -63,8 +64,9 @@ fn collect(from: &Value, to: &Value, path: &mut Vec<String>, all: &mut Vec<Edit>
     }
 }
 
-/// A spec without what was written into it. What others changed since stays, and is added to `kept`; what others put beside it
-/// stays too; `shared` says of a path (from `spec` on) that somebody else has come to own it as well, so that it stays.
+/// A spec without what was written into it. What others have changed since stays, and is added to `kept`; what others
+/// put beside it stays too. `shared` says whether someone else now owns a path (from `spec` on) as well, so that it
+/// stays.
 pub fn undo(spec: &Value, record: &[Edit], shared: &dyn Fn(&[String]) -> bool, kept: &mut Vec<Kept>) -> Value {
     let mut spec = spec.clone();
     for edit in record.iter().rev() {
@@ -87,7 +89,7 @@ pub fn undo(spec: &Value, record: &[Edit], shared: &dyn Fn(&[String]) -> bool, k
     spec
 }
 
-/// The value that is to stand where we wrote `new` in place of `old`, and `live` stands now.
+/// The value to leave where we replaced `old` by `new` and `live` is there now.
 fn restored(
     old: Option<&Value>,
     new: &Value,
@@ -156,7 +158,7 @@ fn keyed(items: &[Value]) -> bool {
     keys.iter().enumerate().all(|(index, key)| key.is_some() && !keys[..index].contains(key))
 }
 
-/// What tells an item from the others of its list: the port of `portLevelSettings`.
+/// What identifies an item of its list: the port of `portLevelSettings`.
 fn key_of(item: &Value) -> Option<String> {
     item["port"]["number"].as_u64().map(|number| number.to_string())
 }

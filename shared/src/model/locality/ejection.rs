@@ -10,46 +10,46 @@ use serde::Serialize;
 use crate::model::istio::destination_rule::OutlierDetection;
 use crate::plugin::duration::parse_duration;
 
-/// Envoy's `max_ejection_percent` where a rule says nothing.
+/// Envoy's `max_ejection_percent` if a rule does not set it.
 pub const DEFAULT_PERCENT: u32 = 10;
 
-/// Istio's and Envoy's `consecutive5xxErrors` and `consecutiveLocalOriginFailures` where a rule says nothing.
+/// Istio's and Envoy's `consecutive5xxErrors` and `consecutiveLocalOriginFailures` if a rule does not set them.
 const DEFAULT_ERRORS: u32 = 5;
 
-/// Envoy's `interval` where a rule says nothing.
+/// Envoy's `interval` if a rule does not set it.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Envoy's `base_ejection_time` where a rule says nothing.
+/// Envoy's `base_ejection_time` if a rule does not set it.
 const DEFAULT_BASE_EJECTION_TIME: Duration = Duration::from_secs(30);
 
 /// Envoy's `max_ejection_time`, which Istio never sets; a longer `baseEjectionTime` takes its place.
 pub const LONGEST: Duration = Duration::from_mins(5);
 
-/// Outlier detection as Envoy carries it out: what the rule says, and the defaults of Istio and Envoy where it is silent.
+/// Outlier detection as Envoy runs it: what the rule sets, and the defaults of Istio and Envoy for the rest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Detection {
-    /// Errors in a row that eject a host (5xx, and for TCP failures to connect); 0 where that is switched off.
+    /// Errors in a row that eject a host (5xx; for TCP, failures to connect); 0 if switched off.
     #[serde(rename = "consecutive5xxErrors")]
     pub consecutive_5xx: u32,
-    /// 502, 503 and 504 in a row that eject a host; 0 where that is switched off.
+    /// 502, 503 and 504 in a row that eject a host; 0 if switched off.
     pub consecutive_gateway_errors: u32,
-    /// Failures to connect in a row that eject a host, where they are counted apart.
+    /// Failures to connect in a row that eject a host, if they are counted separately.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub consecutive_local_origin_failures: Option<u32>,
-    /// How often Envoy looks whether a host may come back.
+    /// How often Envoy checks whether a host may come back.
     #[serde(serialize_with = "written")]
     pub interval: Duration,
     /// How long the first ejection of a host lasts.
     #[serde(serialize_with = "written")]
     pub base_ejection_time: Duration,
-    /// Of a hundred hosts over all priorities, how many may be out at once.
+    /// Percentage of the hosts of all priorities that may be out at once.
     pub max_ejection_percent: u32,
-    /// Whether the rule itself says so, or Envoy's default stands.
+    /// Whether that percentage is Envoy's default rather than set by the rule.
     pub percent_by_default: bool,
-    /// Below this share of healthy hosts Envoy takes all for healthy; 0 is never.
+    /// Below this percentage of healthy hosts Envoy treats all as healthy; 0 means never.
     pub min_health_percent: u32,
-    /// Status codes that count as errors; empty for all from 500.
+    /// Status codes that count as errors; empty for all from 500 on.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub error_codes: Vec<u32>,
 }
@@ -77,52 +77,53 @@ impl Detection {
         }
     }
 
-    /// Whether answers with an error can eject a host at all.
+    /// Whether error responses can eject a host at all.
     pub fn counts_errors(&self) -> bool {
         self.errors_that_eject() > 0
     }
 
-    /// How many answers 502, 503 or 504 in a row eject a host; 0 where none do.
+    /// How many responses 502, 503 or 504 in a row eject a host; 0 if none do.
     pub fn errors_that_eject(&self) -> u32 {
         let counts = [self.consecutive_5xx, self.consecutive_gateway_errors];
         counts.into_iter().filter(|errors| *errors > 0).min().unwrap_or(0)
     }
 
-    /// How many of so many hosts may be out at once.
+    /// How many of this number of hosts may be out at once.
     pub fn may_eject(&self, hosts: usize) -> usize {
         if self.counts_errors() { may_eject(hosts, self.max_ejection_percent) } else { 0 }
     }
 
-    /// The longest time that a host stays out because of a fault of this length, if it was in good standing before.
+    /// The longest time that a host stays out because of a fault of this length, if it was not ejected before.
     pub fn longest_after(&self, fault: Duration) -> Duration {
         let times = ejections_during(self.base_ejection_time, fault);
         longest_ejection(self.base_ejection_time, self.interval, times)
     }
 }
 
-/// How many of so many hosts, over all priorities, Envoy lets be out at once.
+/// How many of this number of hosts, over all priorities, Envoy lets be out at once.
 ///
-/// Rule: one more goes as long as `100 * (out + 1) / hosts <= max_ejection_percent`, checked over all priorities together; so
-/// that 10 % of fewer than 10 hosts is none. Envoy's `always_eject_one_host` would let one go; it is off, and Istio has no
-/// field for it.
+/// Rule: one more is ejected as long as `100 * (out + 1) / hosts <= max_ejection_percent`, checked over all priorities
+/// together, so 10 % of fewer than 10 hosts is none. Envoy's `always_eject_one_host` would eject one; it is off, and
+/// Istio has no field for it.
 pub fn may_eject(hosts: usize, percent: u32) -> usize {
     hosts * percent.min(100) as usize / 100
 }
 
-/// The smallest percentage that lets so many of the hosts be out at once; none where there are not so many.
+/// The smallest percentage that lets this many of the hosts be out at once; none if there are not that many.
 pub fn least_percent(hosts: usize, out: usize) -> Option<u32> {
     (1..=100).find(|percent| may_eject(hosts, *percent) >= out).filter(|_| out <= hosts)
 }
 
-/// The longest time that the ejection of a host lasts, if it was ejected so many times without being forgiven in between.
+/// The longest time that a host's ejection lasts after this many ejections without one being forgiven in between.
 ///
-/// Rule: `min(base * times, max(300 s, base))`, and the host comes back at the next look after that. Envoy forgives one ejection
-/// at each look at which the host has been in service for an interval.
+/// Rule: `min(base * times, max(300 s, base))`, and the host comes back at the next check after that. Envoy forgives
+/// one ejection at each check at which the host has been in service for an interval.
 pub fn longest_ejection(base: Duration, interval: Duration, times: u32) -> Duration {
     base.saturating_mul(times.max(1)).min(LONGEST.max(base)).saturating_add(interval)
 }
 
-/// How often a host can be ejected while a fault lasts: at its begin, and each time that it comes back into the fault.
+/// How often a host can be ejected while a fault lasts: at its start, and each time that it comes back during the
+/// fault.
 pub fn ejections_during(base: Duration, fault: Duration) -> u32 {
     let cap = LONGEST.max(base);
     let (mut begins, mut times) = (Duration::ZERO, 1);

@@ -1,4 +1,4 @@
-//! Which DestinationRule a client is governed by.
+//! Which DestinationRule governs a client.
 //!
 //! Rules: `destinationRule`, `setDestinationRules` and `getExportedDestinationRuleFromNamespace` (istio/istio
 //! pilot/pkg/model/push_context.go), `mergeDestinationRule` (pilot/pkg/model/destination_rule.go), `MostSpecificHostMatch`
@@ -14,8 +14,8 @@ use crate::model::kube::labels;
 use crate::model::seen::mesh_config::MeshConfig;
 use crate::model::seen::observed_traffic::ObservedTraffic;
 
-/// Rules of one namespace for one host, made one as istiod does it: the oldest comes first, its traffic policy stands, and
-/// subsets that it lacks are taken from the others.
+/// The rules of one namespace for one host, merged as istiod merges them: the oldest comes first, its traffic policy
+/// counts, and subsets that it lacks are taken from the others.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Consolidated<'a> {
     /// The rules that it consists of, the oldest first.
@@ -27,17 +27,17 @@ pub struct Consolidated<'a> {
 }
 
 impl<'a> Consolidated<'a> {
-    /// The rule whose traffic policy stands: the oldest that has one, else the oldest.
+    /// The rule whose traffic policy counts: the oldest that has one, else the oldest.
     pub fn policy_rule(&self) -> &'a DestinationRule {
         self.rules.iter().find(|rule| rule.traffic_policy().is_some()).unwrap_or(&self.rules[0])
     }
 
-    /// The traffic policy that stands.
+    /// The traffic policy that counts.
     pub fn traffic_policy(&self) -> Option<&'a Value> {
         self.policy_rule().traffic_policy()
     }
 
-    /// Subsets by name, each as the oldest rule that has it says.
+    /// Subsets by name, each from the oldest rule that has it.
     pub fn subsets(&self) -> Vec<&'a Value> {
         let mut subsets: Vec<&'a Value> = Vec::new();
         for subset in self.rules.iter().filter_map(|rule| rule.object["spec"]["subsets"].as_array()).flatten() {
@@ -53,7 +53,7 @@ impl<'a> Consolidated<'a> {
         &self.rules[0].host
     }
 
-    /// The namespace that the rules lie in.
+    /// The namespace of the rules.
     pub fn namespace(&self) -> &'a str {
         &self.rules[0].namespace
     }
@@ -68,7 +68,7 @@ impl<'a> Consolidated<'a> {
 pub struct Governed<'a> {
     /// What governs workloads that no selector picks.
     pub all: Option<Consolidated<'a>>,
-    /// What governs workloads by their labels, before that; the first that fits.
+    /// What governs workloads by their labels, before `all`; the first match counts.
     pub selected: Vec<Consolidated<'a>>,
 }
 
@@ -138,9 +138,10 @@ impl<'a> RuleIndex<'a> {
         }
     }
 
-    /// What governs the clients of a namespace for a host of a service in a namespace: the client's own namespace, then the
-    /// service's, then the root namespace. The first that has a rule for the host at all wins whole, even where that rule is
-    /// not exported to the client (then the search goes on behind it, but not to a wider host of the same namespace).
+    /// What governs the clients of a namespace for a host of a service in a namespace: the client's own namespace, then
+    /// the service's, then the root namespace. The first that has any rule for the host wins as a whole, even if that
+    /// rule is not exported to the client (then the search goes on in the next namespace, but not to a wider host of
+    /// the same one).
     pub fn governing(&self, client: &str, service_namespace: &str, host: &str) -> Governed<'a> {
         let own = if client == self.root { Some(&self.root_local) } else { self.local.get(client) };
         if let Some(found) = own.and_then(|pool| most_specific(pool, host)) {
@@ -156,8 +157,8 @@ impl<'a> RuleIndex<'a> {
         Governed::default()
     }
 
-    /// Every rule of a namespace that is for exactly this host, each once: what its own clients and those of other namespaces
-    /// are governed by.
+    /// Every rule of a namespace for exactly this host, each once: those that govern its own clients and those of other
+    /// namespaces.
     pub fn exactly(&self, namespace: &str, host: &str) -> Vec<&Consolidated<'a>> {
         let mut found: Vec<&Consolidated<'a>> = Vec::new();
         let pools = [self.local.get(namespace), self.exported.get(namespace)];
@@ -182,7 +183,7 @@ fn governed<'a>(rules: impl Iterator<Item = Consolidated<'a>>) -> Governed<'a> {
     governed
 }
 
-/// Rules for the host itself, else those of the longest pattern that covers it.
+/// The rules for the host itself, else those for the longest pattern that covers it.
 fn most_specific<'p, 'a>(pool: &'p Pool<'a>, host: &str) -> Option<&'p Vec<Consolidated<'a>>> {
     let wider = || {
         pool.iter()

@@ -10,7 +10,7 @@ use crate::model::seen::observed_traffic::ObservedTraffic;
 /// One host as Envoy counts it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Host {
-    /// Region of its locality; empty where it is not known.
+    /// Region of its locality; empty if unknown.
     pub region: String,
     /// The cluster whose endpoints it leads to.
     pub cluster: ClusterName,
@@ -22,15 +22,16 @@ pub struct Host {
     pub ready: bool,
 }
 
-/// The hosts of a service as a client of one cluster has them: the pods of its own network, and of every other network the
-/// addresses of its gateways, each once however many pods are behind it. From Istio 1.31 on pods that are not ready are among
-/// them.
+/// The hosts of a service as a client of one cluster has them: the pods of its own network, and for every other network
+/// the addresses of its gateways, each once however many pods are behind it. From Istio 1.31 on this includes pods that
+/// are not ready.
 ///
-/// A gateway's address that would be there for two regions is one host, in the region that comes first by name: Envoy drops
-/// what is repeated.
+/// A gateway's address that would appear in two regions is one host, in the region that comes first by name: Envoy
+/// drops duplicates.
 ///
-/// Rules: `EndpointsByNetworkFilter` (istio/istio pilot/pkg/xds/endpoints/ep_filters.go); a network without a gateway keeps its
-/// pods' own addresses. `PILOT_AUTO_SEND_UNHEALTHY_ENDPOINTS` (pilot/pkg/features/experimental.go), taken to be at its default.
+/// Rules: `EndpointsByNetworkFilter` (istio/istio pilot/pkg/xds/endpoints/ep_filters.go); a network without a gateway
+/// keeps its pods' own addresses. `PILOT_AUTO_SEND_UNHEALTHY_ENDPOINTS` (pilot/pkg/features/experimental.go), assumed
+/// at its default.
 pub fn hosts(observed: &[&ObservedTraffic], client: &ClusterName, service: &ServiceName) -> Vec<Host> {
     let own = observed.iter().find(|seen| seen.membership.name == *client);
     let network = own.and_then(|seen| seen.membership.network.as_ref());

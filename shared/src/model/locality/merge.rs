@@ -1,4 +1,4 @@
-//! Puts a failover and an outlier detection that carries it out into a rule's spec. Everything else in it stays.
+//! Puts failover, and the outlier detection that triggers it, into a rule's spec. Everything else in it stays.
 
 use std::time::Duration;
 
@@ -11,18 +11,18 @@ use crate::plugin::duration::{parse_duration, write_duration};
 use crate::plugin::finding::codes::locality as codes;
 use crate::plugin::finding::{Finding, Findings};
 
-/// What a rule is to say.
+/// What a rule should say.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Wanted {
     /// In the order in which they count.
     pub pairs: Vec<FailoverPair>,
-    /// `consecutive5xxErrors`, where the user says it.
+    /// `consecutive5xxErrors`, if the user sets it.
     pub consecutive_5xx: Option<u32>,
-    /// `interval`, where the user says it.
+    /// `interval`, if the user sets it.
     pub interval: Option<Duration>,
-    /// `baseEjectionTime`, where the user says it.
+    /// `baseEjectionTime`, if the user sets it.
     pub base_ejection_time: Option<Duration>,
-    /// `maxEjectionPercent`, where the user says it.
+    /// `maxEjectionPercent`, if the user sets it.
     pub max_ejection_percent: Option<u32>,
     /// Ports of the service, whose own settings need a copy.
     pub ports: Vec<u16>,
@@ -39,7 +39,7 @@ pub struct Need {
     pub own: usize,
     /// Ready hosts in other regions.
     pub elsewhere: usize,
-    /// Hosts over all regions that its proxy has, ready or not.
+    /// Hosts in all regions that its proxy has, ready or not.
     pub hosts: usize,
 }
 
@@ -48,17 +48,17 @@ pub struct Need {
 pub struct Merged {
     /// The whole spec.
     pub spec: Value,
-    /// What of the user's stays that one should know of.
+    /// Settings of the user that stay and that they should know of.
     pub findings: Vec<Finding>,
 }
 
-/// The spec of a rule with a failover in it.
+/// Returns the rule's spec with the failover in it.
 ///
-/// What the user says by a flag is written; a value that stands is kept as long as the rule fails over with it; what is absent is
-/// filled in. Settings of a port inherit nothing, so that those of the service's ports get a copy each.
+/// What the user sets by a flag is written; an existing value is kept if the rule fails over with it; what is absent is
+/// filled in. Settings of a port inherit nothing, so each port of the service that has its own gets a copy.
 ///
 /// # Errors
-/// Everything by which the rule steers traffic and that excludes failover, or that what is asked for would never fail over.
+/// Everything in the rule that excludes failover, or that the result would never fail over.
 pub fn merge(spec: &Value, wanted: &Wanted) -> Result<Merged, Findings> {
     let mut refusals: Findings = percent_too_low(wanted).into_iter().collect();
     let mut spec = spec.as_object().cloned().unwrap_or_default();
@@ -111,7 +111,7 @@ fn into_policy(
     excluded
 }
 
-/// By what traffic is steered that Istio does not take beside failover, with Istio's reason.
+/// What steers traffic in a way that Istio does not accept beside failover, with Istio's reason.
 fn excludes_failover(balancer: &Map<String, Value>, place: &str) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut excludes = |field: &str, why: &str, fix: &str| {
@@ -167,7 +167,7 @@ fn into_locality(setting: &mut Map<String, Value>, place: &str, wanted: &Wanted,
     }
 }
 
-/// The pairs that stand, those that are wanted in their places, and behind them those that are missing.
+/// The existing pairs, replaced in place by those that are wanted, followed by those that are missing.
 fn with_pairs(standing: &[FailoverPair], wanted: &[FailoverPair]) -> Vec<FailoverPair> {
     let mut pairs = standing.to_vec();
     for pair in wanted {
@@ -216,7 +216,7 @@ fn into_detection(policy: &mut Map<String, Value>, place: &str, wanted: &Wanted,
 fn kept_percent(place: &str, percent: u32, needs: &[Need]) -> String {
     let kept = format!("{place} keeps its maxEjectionPercent {percent}");
     match needs.first() {
-        _ if percent == 100 => format!("{kept}: a fault of all hosts leaves nobody to be asked"),
+        _ if percent == 100 => format!("{kept}: if all hosts fail, none is left to ask"),
         Some(need) => format!("{kept}: today that lets {} of {} hosts go", may_eject(need.hosts, percent), need.hosts),
         None => kept,
     }
@@ -231,7 +231,7 @@ fn of(need: &Need) -> String {
     format!("{} of {} hosts", need.own, need.hosts)
 }
 
-/// Subsets whose own policy stands in place of what we write.
+/// Subsets whose own policy replaces what we write.
 fn overriding_subsets(spec: &Value) -> Vec<Finding> {
     let subsets = spec["subsets"].as_array().into_iter().flatten();
     subsets
@@ -243,14 +243,14 @@ fn overriding_subsets(spec: &Value) -> Vec<Finding> {
                 .collect();
             let name = subset["name"].as_str().unwrap_or_default();
             (!own.is_empty()).then(|| {
-                let what = format!("subset {name} has its own {}, which stands for its traffic", own.join(", "));
+                let what = format!("subset {name} has its own {}, which replaces this for its traffic", own.join(", "));
                 codes::SUBSET_OVERRIDES.found(what).field(format!("subsets.{name}.trafficPolicy")).as_documented()
             })
         })
         .collect()
 }
 
-/// Edits the map under a key, made where there is none; it keeps its place among the keys.
+/// Edits the map under a key, and adds it if it is missing; it keeps its place among the keys.
 fn within<T>(map: &mut Map<String, Value>, key: &str, edit: impl FnOnce(&mut Map<String, Value>) -> T) -> T {
     let mut inner = match map.get_mut(key).map(Value::take) {
         Some(Value::Object(inner)) => inner,

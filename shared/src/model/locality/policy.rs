@@ -1,4 +1,4 @@
-//! What a governing rule says of one port: its outlier detection, and by what its traffic chooses a region.
+//! What a governing rule says about one port: its outlier detection, and how its traffic chooses a region.
 //!
 //! Rules: `GetPortLevelTrafficPolicy` and `MergeSubsetTrafficPolicy` (istio/istio pilot/pkg/networking/util/util.go),
 //! `applyDefaultTrafficPolicy` (pilot/pkg/networking/core/cluster_traffic_policy.go), `GetEffectiveLbSetting`
@@ -14,7 +14,7 @@ use super::governing::Consolidated;
 use crate::model::istio::destination_rule::{FailoverPair, read};
 use crate::model::seen::mesh_config::MeshConfig;
 
-/// Who says something.
+/// Where a setting comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
@@ -26,13 +26,13 @@ pub enum Level {
     Mesh,
 }
 
-/// By what traffic chooses a region.
+/// How traffic chooses a region.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "by", rename_all = "kebab-case")]
 pub enum Steering {
     /// Nothing: all regions get their share of endpoints.
     Nothing,
-    /// The own region first, then what the pairs say, then all others.
+    /// The client's region first, then the pairs, then all others.
     Locality {
         /// In the order in which they count.
         pairs: Vec<FailoverPair>,
@@ -46,14 +46,15 @@ pub enum Steering {
         /// Who says so.
         level: Level,
     },
-    /// `zoneAwareLbSetting`: the own region first, then what the pairs say, whatever outlier detection there is.
+    /// `zoneAwareLbSetting`: the client's region first, then the pairs, whatever outlier detection there is.
     ZoneAware {
         /// In the order in which they count.
         pairs: Vec<FailoverPair>,
         /// Who says so.
         level: Level,
     },
-    /// `trafficDistribution` of the Service: the own network, region and zone first, whatever outlier detection there is.
+    /// `trafficDistribution` of the Service: the client's network, region and zone first, with any outlier detection or
+    /// none.
     Distribution {
         /// Its value.
         value: String,
@@ -62,24 +63,24 @@ pub enum Steering {
     Passthrough,
 }
 
-/// What Envoy is told of one port of a service.
+/// What Envoy is configured with for one port of a service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Effective {
-    /// Outlier detection, where there is any.
+    /// Outlier detection, if any.
     pub detection: Option<Detection>,
     /// Who says so.
     pub detection_level: Option<Level>,
-    /// By what traffic chooses a region.
+    /// How traffic chooses a region.
     pub steering: Steering,
     /// Whether the port has settings of its own, which inherit nothing.
     pub port_settings: bool,
-    /// Whether endpoints get priorities by region at all, so that the nearest are asked first and others when those fail.
+    /// Whether endpoints get priorities by region at all: the nearest are used first, others when those fail.
     pub prioritised: bool,
 }
 
 impl Effective {
-    /// The region that clients of a region are sent to next, where one is named.
+    /// The region that clients of a region are sent to next, if one is named.
     pub fn next_region(&self, region: &str) -> Option<&str> {
         match &self.steering {
             Steering::Locality { pairs, .. } | Steering::ZoneAware { pairs, .. } if self.prioritised => {
@@ -90,7 +91,7 @@ impl Effective {
     }
 }
 
-/// What stands beside the rule.
+/// Settings outside the rule.
 #[derive(Debug, Clone, Copy)]
 pub struct Surroundings<'a> {
     /// Of the client's cluster.
@@ -99,10 +100,10 @@ pub struct Surroundings<'a> {
     pub traffic_distribution: Option<&'a str>,
 }
 
-/// What Envoy is told of a port of a service that this rule governs, or none does.
+/// What Envoy is configured with for a port of a service, governed by this rule or by none.
 ///
-/// Endpoints get priorities by region only where the rule itself has outlier detection: the mesh-wide default ejects hosts, but
-/// is not looked at where priorities are given.
+/// Endpoints get priorities by region only if the rule itself has outlier detection: the mesh-wide default ejects
+/// hosts, but does not count when priorities are assigned.
 pub fn effective(rule: Option<&Consolidated<'_>>, port: u16, beside: Surroundings<'_>) -> Effective {
     let whole = rule.and_then(Consolidated::traffic_policy);
     let policy = whole.map(|policy| of_port(policy, port));
@@ -124,7 +125,7 @@ pub fn effective(rule: Option<&Consolidated<'_>>, port: u16, beside: Surrounding
     Effective { detection, detection_level, steering, port_settings, prioritised }
 }
 
-/// The policy of a port: its own settings, which inherit nothing, where the rule has such; else the rule's.
+/// The policy of a port: its own settings, which inherit nothing, if the rule has them; else the rule's.
 pub fn of_port(policy: &Value, port: u16) -> &Value {
     let own = policy["portLevelSettings"].as_array().into_iter().flatten();
     own.into_iter().find(|settings| settings["port"]["number"] == port).unwrap_or(policy)

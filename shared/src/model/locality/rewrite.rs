@@ -1,9 +1,9 @@
-//! From a rule that stands to the rule that is wanted, and back: what is ours in it, what is somebody else's, and the one write
+//! From the existing rule to the wanted one, and back: what in it is ours, what is someone else's, and the one write
 //! that changes it.
 //!
-//! Into a user's rule we write by server-side apply, without force: what we add is ours, and nothing of theirs is touched. Where a
-//! value of theirs has to change, or a list of theirs, which they own as a whole, the write is a JSON patch that tests every value
-//! that it replaces. An annotation keeps what we wrote and what stood there.
+//! We write into a user's rule by server-side apply, without force: what we add is ours, and nothing of theirs is
+//! touched. If a value of theirs has to change, or a list of theirs, which they own as a whole, the write is a JSON
+//! patch that tests every value that it replaces. An annotation keeps what we wrote and what was there before.
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -19,7 +19,7 @@ use crate::model::kube::managed_fields::{others_own, owners, without};
 use crate::model::kube::object_key::ObjectKey;
 use crate::model::kube::write::Write;
 
-/// A rule that stands, and what of it is not ours.
+/// An existing rule, and the part of it that is not ours.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Standing<'a> {
     /// The object.
@@ -28,42 +28,42 @@ pub struct Standing<'a> {
     pub own: bool,
     /// Its spec without what is ours.
     pub spec: Value,
-    /// Values of ours that somebody changed since.
+    /// Values of ours that someone has changed since.
     pub kept: Vec<Kept>,
-    /// What we wrote into it, by its annotation.
+    /// What we wrote into it, according to its annotation.
     record: Vec<Edit>,
-    /// Whether labels or annotations are somebody else's.
+    /// Whether it has labels or annotations of someone else.
     strange_metadata: bool,
 }
 
-/// A value of somebody else's that has to change.
+/// Someone else's value that has to change.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Conflict {
     /// Such as `spec.trafficPolicy.outlierDetection.maxEjectionPercent`.
     pub field: String,
     /// Whose it is.
     pub owners: Vec<String>,
-    /// What stands.
+    /// What it is now.
     pub old: Value,
     /// What is wanted.
     pub new: Value,
 }
 
-/// A rule as it is to be.
+/// A rule as it should become.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rewrite {
-    /// What stands; none for a new object.
+    /// The object now; none for a new one.
     pub live: Option<Value>,
-    /// What will stand; none for one that is deleted.
+    /// The object after the write; none for one that is deleted.
     pub after: Option<Value>,
-    /// The write that does it; none where it stands already.
+    /// The write that does it; none if there is nothing to change.
     pub write: Option<Write>,
-    /// What of somebody else's it changes that it did not change before: only with the user's word.
+    /// Other people's values that it newly changes: only with the user's consent.
     pub conflicts: Vec<Conflict>,
 }
 
 impl Rewrite {
-    /// A rule that stays as it stands.
+    /// A rule that stays as it is.
     pub fn none(live: &Value) -> Self {
         Self { live: Some(live.clone()), after: Some(live.clone()), write: None, conflicts: Vec::new() }
     }
@@ -75,10 +75,10 @@ pub fn is_own(live: &Value, manager: &str) -> bool {
 }
 
 impl<'a> Standing<'a> {
-    /// What of a rule is not this manager's.
+    /// The part of a rule that is not this manager's.
     ///
     /// # Errors
-    /// Where the annotation that says it cannot be read: then nobody knows, and nothing may be written to the rule.
+    /// If the annotation that says so cannot be read: then nothing may be written to the rule.
     pub fn of(live: &'a Value, manager: &str) -> Result<Self, Damage> {
         let metadata = &live["metadata"];
         let own = is_own(live, manager);
@@ -126,7 +126,7 @@ impl<'a> Standing<'a> {
         Rewrite { live: Some(self.live.clone()), after: Some(after), write, conflicts }
     }
 
-    /// The rule without what is ours: gone where it was ours and nothing of others is in it.
+    /// The rule without what is ours: deleted if we made it and it holds nothing of others.
     pub fn removed(&self, manager: &str) -> Rewrite {
         let live = Some(self.live.clone());
         if self.own && !self.strange_metadata && self.spec.as_object().is_none_or(Map::is_empty) {
@@ -142,7 +142,7 @@ impl<'a> Standing<'a> {
         let mut after = self.live.clone();
         after["spec"] = self.spec.clone();
         if self.own {
-            // Nothing is a rule without it.
+            // A rule must have a host.
             after["spec"]["host"] = self.live["spec"]["host"].clone();
             if let Some(labels) = after["metadata"].get_mut("labels").and_then(Value::as_object_mut) {
                 labels.shift_remove(MANAGED_BY);
@@ -175,7 +175,7 @@ impl<'a> Standing<'a> {
         }
     }
 
-    /// What of the rule is ours, as server-side apply takes it.
+    /// Our part of the rule, as server-side apply takes it.
     fn ours(&self, edits: &[Edit], after: &Value, manager: &str) -> Value {
         let live = &self.live["metadata"];
         let mut metadata = json!({
@@ -200,7 +200,7 @@ impl<'a> Standing<'a> {
     }
 }
 
-/// A rule of our own, where none stands.
+/// A rule of our own where there is none.
 pub fn made(key: &ObjectKey, merged: &Merged, manager: &str) -> Rewrite {
     let manifest = json!({
         "apiVersion": API_VERSION,
@@ -212,7 +212,7 @@ pub fn made(key: &ObjectKey, merged: &Merged, manager: &str) -> Rewrite {
     Rewrite { live: None, after: Some(manifest), write, conflicts: Vec::new() }
 }
 
-/// A spec with everything of another in it that it lacks.
+/// A spec, with everything that it lacks taken from another.
 pub fn filled(spec: &Value, from: &Value) -> Value {
     match (spec, from) {
         (Value::Object(own), Value::Object(from)) => {
@@ -227,7 +227,7 @@ pub fn filled(spec: &Value, from: &Value) -> Value {
     }
 }
 
-/// The object as a manifest: without what the API server keeps in it.
+/// The object as a manifest, without the fields that the API server maintains.
 pub fn manifest(object: &Value) -> Value {
     let mut manifest = object.clone();
     if let Some(map) = manifest.as_object_mut() {
@@ -241,8 +241,8 @@ pub fn manifest(object: &Value) -> Value {
     manifest
 }
 
-/// Keeps the record in the object, or takes the annotation out where there is nothing to keep. One that says the same already
-/// stays as it is, in whatever version.
+/// Keeps the record in the object, or removes the annotation if there is nothing to keep. An annotation that already
+/// says the same stays as it is, whatever its version.
 fn note_down(object: &mut Value, record: &[Edit], manager: &str) {
     let key = annotation::key(manager);
     if !record.is_empty() {

@@ -1,4 +1,4 @@
-//! Whether a client's traffic leaves its region when that fails, and why not.
+//! Whether a client's traffic leaves its region when the region fails, and why or why not.
 
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
@@ -14,19 +14,19 @@ use crate::plugin::finding::{Claim, Finding};
 pub struct Verdict {
     /// Region of the clients.
     pub region: String,
-    /// The region that is named as the next; none where all others are equal.
+    /// The region named as the next; none if all others are equal.
     pub next: Option<String>,
     /// Hosts in the region.
     pub own: usize,
-    /// Hosts over all regions.
+    /// Hosts in all regions.
     pub hosts: usize,
     /// How many of them may be out at once.
     pub may_eject: usize,
-    /// Whether answers with errors make the traffic leave the region.
+    /// Whether error responses make the traffic leave the region.
     pub on_errors: bool,
-    /// Whether it leaves when the region's endpoints go.
+    /// Whether it leaves when the region's endpoints go away.
     pub when_gone: bool,
-    /// Why, in a sentence, and what to do about it. As data it is `why`, the sentence alone, and `findings`.
+    /// Why, in a sentence, and what to do about it. Serialized as `why`, only the sentence, and `findings`.
     #[serde(flatten, serialize_with = "as_why")]
     pub finding: Finding,
 }
@@ -100,7 +100,7 @@ fn why(effective: &Effective, need: &Need, may_eject: usize, on_errors: bool, ne
     if !on_errors {
         let default = if detection.percent_by_default { " (default)" } else { "" };
         let lets = match may_eject {
-            0 => "none: it never ejects".to_owned(),
+            0 => "less than one: nothing is ever ejected".to_owned(),
             some => format!("{some}, and {} has {}", need.region, need.own),
         };
         return codes::EJECTS_TOO_FEW.found(format!(
@@ -157,7 +157,7 @@ mod tests {
         }
         insta::assert_snapshot!(said.join("\n"), @r"
         yes fails over to west: 1 of 2 hosts may be ejected, east has 1 [locality/fails-over]
-        no  maxEjectionPercent 10 (default) of 2 hosts is none: it never ejects [locality/ejects-too-few]
+        no  maxEjectionPercent 10 (default) of 2 hosts is less than one: nothing is ever ejected [locality/ejects-too-few]
         no  consecutive5xxErrors is 0: no error ejects a host, only endpoints that go move traffic [locality/errors-not-counted]
         no  the outlier detection is the mesh's, which gives endpoints no order: all regions get traffic at all times [locality/detection-of-the-mesh]
         no  no outlier detection, without which Istio gives endpoints no order: all regions get traffic at all times [locality/no-detection]

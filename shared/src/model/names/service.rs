@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::LABEL_LENGTH;
 use crate::plugin::error::{Error, Result};
 
-/// Behind every service's name in a mesh whose `trustDomain` and proxy domain nobody changed.
+/// The suffix of every service's host in a mesh with the default `trustDomain` and proxy domain.
 pub const DOMAIN: &str = "svc.cluster.local";
 
-/// A service of the mesh: one name in one namespace, in however many clusters it stands.
+/// A service of the mesh: one name in one namespace, in any number of clusters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ServiceName {
     /// Its namespace.
@@ -23,7 +23,7 @@ impl ServiceName {
     /// The service that a user names: `name.namespace`, the full host, or `name` alone in the namespace of `-n`.
     ///
     /// # Errors
-    /// A usage error where the text is none of these or has no namespace.
+    /// A usage error if the text is none of these or has no namespace.
     pub fn parse(text: &str, namespace: Option<&str>) -> Result<Self> {
         let wrong = |why: String| {
             Error::usage(format!("{text:?} names no service"))
@@ -39,13 +39,13 @@ impl ServiceName {
             ([name, own], None) => (*name, *own),
             ([name, own], Some(given)) if *own == given => (*name, *own),
             ([_, own], Some(given)) => {
-                return Err(wrong(format!("it lies in namespace {own}, and -n names {given}")));
+                return Err(wrong(format!("it is in namespace {own}, but -n names {given}")));
             }
             _ => return Err(wrong("it is neither NAME.NAMESPACE nor a host of the cluster's domain".into())),
         };
         for part in [name, namespace] {
             if !is_label(part) {
-                return Err(wrong(format!("{part:?} is no name of Kubernetes")));
+                return Err(wrong(format!("{part:?} is not a valid Kubernetes name")));
             }
         }
         Ok(Self { namespace: namespace.to_owned(), name: name.to_owned() })

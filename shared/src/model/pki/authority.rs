@@ -20,18 +20,18 @@ use crate::plugin::error::{Draft, Error, Result};
 /// How long a root is valid: ten years.
 const ROOT_DAYS: i64 = 3650;
 
-/// How long an intermediate is valid, if its root is for as long.
+/// How long an intermediate is valid, if its root is valid that long.
 const INTERMEDIATE_DAYS: i64 = 3650;
 
-/// How far `NotBefore` is set back, so that clusters whose clocks are slow accept what was just made.
+/// How far `NotBefore` is set back, so that clusters with slow clocks accept a new certificate.
 const SET_BACK: SignedDuration = SignedDuration::from_mins(5);
 
-/// A certificate's serial number of 128 random bits. rcgen's own is derived from the key and repeats with it.
+/// A serial number of 128 random bits. rcgen derives its own from the key, so it would repeat with the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Serial([u8; 16]);
 
 impl Serial {
-    /// The serial number of these random bytes; the highest bit is cleared and the next one set, so that it is
+    /// The serial number from these random bytes; the highest bit is cleared and the next one set, so that it is
     /// positive and of full length (RFC 5280 section 4.1.2.2).
     pub fn from_random(mut bytes: [u8; 16]) -> Self {
         bytes[0] = bytes[0] & 0x7f | 0x40;
@@ -63,11 +63,11 @@ impl Issued {
         bundle([&self.certificate, &self.root])
     }
 
-    /// Proves that the key is the certificate's, that the chain holds, and that rustls-webpki, which is stricter than
-    /// openssl and Go and which ztunnel uses, accepts a workload of it.
+    /// Verifies that the key belongs to the certificate, that the chain is valid, and that rustls-webpki, which ztunnel
+    /// uses and which is stricter than openssl and Go, accepts a workload certificate under it.
     ///
     /// # Errors
-    /// Refused with the first thing that does not hold.
+    /// A refusal with the first fault.
     pub fn verify(&self, at: Timestamp) -> Result<(), Draft> {
         let refused = |why: String| {
             Error::refused(format!(
@@ -87,7 +87,7 @@ impl Root {
     /// A new root, `O=Istio, CN=Root CA`.
     ///
     /// # Errors
-    /// Where the key does not sign, or what was signed does not verify.
+    /// If the key cannot sign, or the result does not verify.
     pub fn create(key: PrivateKey, serial: Serial, now: Timestamp) -> Result<Self> {
         let mut params = params(serial, now, now + days(ROOT_DAYS))?;
         params.distinguished_name = name(&[(DnType::OrganizationName, "Istio"), (DnType::CommonName, "Root CA")]);
@@ -96,10 +96,10 @@ impl Root {
         Self::from_parts(read(signed.der().to_vec())?, key, now).map_err(Draft::report)
     }
 
-    /// The root of a certificate and a key that were kept or given.
+    /// A root from an existing certificate and key.
     ///
     /// # Errors
-    /// Refused where the key is not the certificate's or the certificate is no root that a mesh can use at that time.
+    /// A refusal if the key does not belong to the certificate, or a mesh cannot use that root at that time.
     pub fn from_parts(certificate: Certificate, key: PrivateKey, at: Timestamp) -> Result<Self, Draft> {
         let checked = verify_key(&certificate, &key).and_then(|()| verify_root(&certificate, at));
         match checked {
@@ -115,7 +115,7 @@ impl Root {
     /// namespace, valid no longer than the root.
     ///
     /// # Errors
-    /// Refused where the chain does not verify; nothing that does not verify is returned.
+    /// A refusal if the chain does not verify; what is returned always verifies.
     pub fn issue(
         &self,
         cluster: &ClusterName,
@@ -145,12 +145,12 @@ impl Root {
         issued.verify(now).map_err(|error| {
             error
                 .fix("sign an intermediate with the tool that made this root and create the Secret cacerts from it yourself;")
-                .fix("a join leaves a cacerts that stands as it is")
+                .fix("a join leaves an existing cacerts as it is")
         })?;
         Ok(issued)
     }
 
-    /// The root's own SKI, which a root of another tool derives in its own way; where it has none, ours.
+    /// The root's own SKI, which other tools derive in their own way; ours if it has none.
     fn key_identifier(&self) -> Result<KeyIdMethod> {
         let parsed = self.certificate.parsed().map_err(unreadable)?;
         let own = parsed.extensions().iter().find_map(|extension| match extension.parsed_extension() {
@@ -239,7 +239,7 @@ pub(crate) mod tests {
         Command::new("openssl").current_dir(folder).args(arguments).output().unwrap()
     }
 
-    /// What `openssl verify` says of the intermediate against the root alone.
+    /// What `openssl verify` says about the intermediate, given only the root.
     pub(crate) fn openssl_verifies(issued: &Issued) -> Result<(), String> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("root.pem"), issued.root.pem()).unwrap();
@@ -335,7 +335,7 @@ pub(crate) mod tests {
     #[test]
     fn a_key_of_another_root_is_refused() {
         let error = Root::from_parts(root().certificate, key(), now()).err().unwrap().report();
-        assert_eq!(error.why.as_deref(), Some("the private key is not the one of the certificate O=Istio, CN=Root CA"));
+        assert_eq!(error.why.as_deref(), Some("the private key does not belong to certificate O=Istio, CN=Root CA"));
     }
 
     #[test]

@@ -12,13 +12,13 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::x509::X509Name;
 
 /// A bundle larger than this is refused unread: parsing hostile PEM takes more than linear time (cert-manager
-/// CVE-2024-12401), and no Secret that holds one with its key could be stored either (1 MiB in etcd).
+/// CVE-2024-12401), and a Secret that holds one with its key could not be stored either (1 MiB in etcd).
 pub const MOST_BUNDLE_BYTES: usize = 256 * 1024;
 
 /// More certificates than any mesh has roots and intermediates.
 const MOST_CERTIFICATES: usize = 64;
 
-/// SHA-256 of a certificate's DER. Shown short; [`Fingerprint::full`] gives all of it.
+/// SHA-256 of a certificate's DER. Displayed shortened; [`Fingerprint::full`] gives all of it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint([u8; 32]);
 
@@ -30,7 +30,7 @@ impl Fingerprint {
         Self(sum)
     }
 
-    /// All 32 bytes, as `openssl x509 -fingerprint -sha256` writes them but in lower case.
+    /// All 32 bytes, as `openssl x509 -fingerprint -sha256` writes them, but in lower case.
     pub fn full(&self) -> String {
         hexadecimal(&self.0)
     }
@@ -85,7 +85,7 @@ fn hexadecimal(bytes: &[u8]) -> String {
     })
 }
 
-/// A certificate that was read, with what people and decisions ask of it.
+/// A parsed certificate, with the fields that we show or decide by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Certificate {
     der: Vec<u8>,
@@ -102,10 +102,10 @@ pub struct Certificate {
 }
 
 impl Certificate {
-    /// The certificate of these bytes.
+    /// The certificate in these bytes.
     ///
     /// # Errors
-    /// [`BundleFault::NoX509`] where they are no certificate, or more than one.
+    /// [`BundleFault::NoX509`] unless they are exactly one certificate.
     pub fn from_der(der: Vec<u8>) -> Result<Self, BundleFault> {
         let fingerprint = Fingerprint::of(&der);
         let parsed = parse(&der)?;
@@ -134,7 +134,7 @@ impl Certificate {
     }
 }
 
-/// Why a text gives no certificates.
+/// Why no certificates could be read from a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BundleFault {
     /// Over [`MOST_BUNDLE_BYTES`].
@@ -147,12 +147,12 @@ pub enum BundleFault {
     #[error("it is not well-formed PEM")]
     NoPem,
     /// A block that is not X.509.
-    #[error("a PEM block in it is no X.509 certificate")]
+    #[error("a PEM block in it is not an X.509 certificate")]
     NoX509,
     /// No block at all.
     #[error("it holds no certificate")]
     Empty,
-    /// Bundles are published to every namespace: a key in one would be too.
+    /// Bundles are published to every namespace, and so would be a key in one.
     #[error("it holds a private key, which does not belong among certificates")]
     HoldsKey,
 }
@@ -186,7 +186,7 @@ pub fn parse_bundle(text: &[u8]) -> Result<Vec<Certificate>, BundleFault> {
     if certificates.is_empty() { Err(BundleFault::Empty) } else { Ok(certificates) }
 }
 
-/// The PEM blocks of these certificates, one after the other.
+/// The PEM blocks of these certificates, one after another.
 pub fn bundle<'a>(certificates: impl IntoIterator<Item = &'a Certificate>) -> String {
     certificates.into_iter().map(Certificate::pem).collect()
 }

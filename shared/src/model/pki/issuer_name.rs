@@ -1,8 +1,8 @@
 //! Gives a new certificate its signer's name byte for byte.
 //!
-//! rcgen keeps one attribute of each kind in a distinguished name and knows not every string type: with two DC or two OU
-//! in the root the chain is refused by openssl. So the name is put in as it stands in the signer's certificate, and what
-//! rcgen laid out is signed once more.
+//! rcgen keeps only one attribute of each kind in a distinguished name and does not know every string type: with two
+//! DC or two OU in the root, openssl refuses the chain. So the name is copied from the signer's certificate into the
+//! one that rcgen made, which is then signed again.
 
 use rcgen::SigningKey;
 use x509_parser::parse_x509_certificate;
@@ -16,7 +16,7 @@ const BIT_STRING: u8 = 0x03;
 /// The certificate with its issuer replaced by `issuer`, a DER `Name`, and signed by `signer`.
 pub(super) fn with_issuer(certificate: &[u8], issuer: &[u8], signer: &PrivateKey) -> Result<Vec<u8>> {
     let fault = |why: &str| Error::failed("a certificate cannot be given its signer's name").because(why).report();
-    let (_, parsed) = parse_x509_certificate(certificate).map_err(|_| fault("it is no X.509"))?;
+    let (_, parsed) = parse_x509_certificate(certificate).map_err(|_| fault("it is not X.509"))?;
     let to_be_signed = parsed.tbs_certificate.as_ref();
     let old = parsed.issuer().as_raw();
 
@@ -37,7 +37,7 @@ pub(super) fn with_issuer(certificate: &[u8], issuer: &[u8], signer: &PrivateKey
     Ok(element(SEQUENCE, &[&to_be_signed, algorithm, &signature].concat()))
 }
 
-/// The content of the DER element that a text begins with.
+/// The content of the DER element at the beginning of these bytes.
 fn content(der: &[u8]) -> Option<&[u8]> {
     let (&first, rest) = der.get(1..)?.split_first()?;
     if first < 0x80 {
@@ -48,7 +48,7 @@ fn content(der: &[u8]) -> Option<&[u8]> {
     rest.get(..length)
 }
 
-/// A DER element of this tag and content.
+/// A DER element with this tag and content.
 fn element(tag: u8, content: &[u8]) -> Vec<u8> {
     let length = content.len().to_be_bytes();
     let significant = &length[length.iter().take_while(|byte| **byte == 0).count()..];

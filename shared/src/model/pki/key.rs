@@ -1,4 +1,4 @@
-//! Private keys that can sign and be kept, but neither be printed nor compared nor serialised.
+//! Private keys, which can sign and be stored, but not be printed, compared or serialised.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,18 +15,18 @@ use zeroize::Zeroizing;
 
 use crate::plugin::error::{Error, Result};
 
-/// More than any key of ours: an RSA key of 8192 bits has some 6 KiB of PEM.
+/// More than any key that we accept: an RSA key of 8192 bits has some 6 KiB of PEM.
 const MOST_BYTES: usize = 64 * 1024;
 
 /// Kind and size of a new key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum KeyAlgorithm {
-    /// As the procedure of Istio's and OpenShift's manuals makes it.
+    /// As in the procedures of Istio's and OpenShift's manuals.
     #[default]
     #[serde(rename = "rsa-4096")]
     Rsa4096,
-    /// Faster to make and to sign with.
+    /// Faster to generate and to sign with.
     #[serde(rename = "rsa-2048")]
     Rsa2048,
     /// Fastest, smallest.
@@ -76,15 +76,15 @@ enum Pair {
     P384(EcdsaKeyPair),
 }
 
-/// What a key that cannot be used is replaced by.
+/// What to replace an unusable key with.
 const WANTED: &str =
-    "put a key there in PEM that is RSA of 2048 to 8192 bits or ECDSA on P-256 or P-384, or the folder's backup";
+    "put a PEM key there (RSA of 2048 to 8192 bits, ECDSA on P-256 or P-384), or restore the folder's backup";
 
 impl PrivateKey {
     /// The first private key in a PEM text, in PKCS#8, PKCS#1 or SEC1.
     ///
     /// # Errors
-    /// Refused where the key is encrypted, of a kind that not every party to a mesh accepts, broken, or not there.
+    /// A refusal if the key is encrypted, of a kind that not every party to a mesh accepts, broken, or missing.
     /// The error never holds a byte of the text; the caller adds where it came from.
     pub fn from_pem(text: &[u8]) -> Result<Self> {
         if text.len() > MOST_BYTES {
@@ -102,7 +102,7 @@ impl PrivateKey {
             || block.headers().get("Proc-Type").is_some_and(|value| value.contains("ENCRYPTED"));
         if encrypted {
             return Err(Error::refused("the private key is encrypted")
-                .because("it can be used only without a passphrase")
+                .because("only a key without a passphrase can be used")
                 .fix("decrypt it into a file that only you can read:")
                 .fix("(umask 077; openssl pkey -in ENCRYPTED.pem -out root-key.pem)"));
         }
@@ -145,7 +145,7 @@ impl PrivateKey {
         Ok(Self { pkcs8: Zeroizing::new(der.as_ref().to_vec()), pair: Pair::P384(pair) })
     }
 
-    /// The key in PKCS#8 PEM, for the two places it may go to: the CA folder and the Secret `cacerts`.
+    /// The key as PKCS#8 PEM, for the two places it may go to: the CA folder and the Secret `cacerts`.
     pub fn reveal_pem(&self) -> Zeroizing<String> {
         let block = Pem::new("PRIVATE KEY", self.pkcs8.to_vec());
         let text = pem::encode_config(&block, EncodeConfig::new().set_line_ending(LineEnding::LF));
@@ -153,7 +153,7 @@ impl PrivateKey {
         Zeroizing::new(text)
     }
 
-    /// The `subjectPublicKey` that a certificate for this key holds.
+    /// The `subjectPublicKey` of a certificate for this key.
     pub fn public_key(&self) -> &[u8] {
         match &self.pair {
             Pair::Rsa(pair) => pair.public_key().as_ref(),

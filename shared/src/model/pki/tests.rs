@@ -1,4 +1,4 @@
-//! Roots that other tools made, with names that rcgen cannot repeat.
+//! Roots from other tools, with names that rcgen cannot reproduce.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use super::key::PrivateKey;
 use crate::machine::random::new_serial;
 use crate::plugin::error::{Draft, Result};
 
-/// A root made by openssl with this section of a distinguished name, and further options of the configuration.
+/// A root made by openssl with this distinguished name section and further configuration options.
 fn openssl_root(name: &str, string_mask: &str, extensions: &str, options: &[&str]) -> Result<Root> {
     let folder = tempfile::tempdir().unwrap();
     let configuration = format!(
@@ -104,7 +104,7 @@ fn a_root_that_no_mesh_can_use_is_refused_with_the_reason() {
     );
     assert_eq!(
         refusal("basicConstraints = critical,CA:true\nnameConstraints = critical,permitted;URI:.cluster.local", &[]),
-        "CN=Root constrains URI names, which workloads' identities are"
+        "CN=Root constrains URI names, and workload identities are URIs"
     );
     assert_eq!(refusal(CA, &["-sha1"]), "CN=Root is signed with SHA-1");
 }

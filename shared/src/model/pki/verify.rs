@@ -1,4 +1,4 @@
-//! Whether a chain of authorities holds: names, signatures, constraints and validity, at a given time.
+//! Whether a chain of authorities is valid: names, signatures, constraints and validity periods, at a given time.
 
 use jiff::Timestamp;
 use x509_parser::certificate::X509Certificate;
@@ -9,10 +9,10 @@ use x509_parser::oid_registry::{OID_PKCS1_SHA1WITHRSA, OID_SHA1_WITH_RSA};
 use super::chain::{BundleFault, Certificate};
 use super::key::PrivateKey;
 
-/// Longer than any chain that is meant.
+/// Longer than any sensible chain.
 const MOST_STEPS: usize = 10;
 
-/// The first thing that does not hold. The text names the certificate by its subject.
+/// The first fault of a chain. The text names the certificate by its subject.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ChainFault {
     /// Nothing to verify.
@@ -22,9 +22,9 @@ pub enum ChainFault {
     #[error("{0}")]
     Unreadable(#[from] BundleFault),
     /// A key that belongs to another certificate.
-    #[error("the private key is not the one of the certificate {0}")]
+    #[error("the private key does not belong to certificate {0}")]
     OtherKey(String),
-    /// No certificate at hand has the subject that signed this one, byte for byte.
+    /// None of the certificates has this one's issuer as its subject, byte for byte.
     #[error("the signer of {subject}, {issuer}, is not among the certificates")]
     NoSigner {
         /// The one whose signer is missing.
@@ -32,7 +32,7 @@ pub enum ChainFault {
         /// The signer's name.
         issuer: String,
     },
-    /// Names match and the signature does not.
+    /// The names match, but the signature does not.
     #[error("the signature on {0} is not its signer's")]
     Signature(String),
     /// Neither RSA with SHA-2 nor ECDSA on P-256 or P-384 (Ed25519 is read, and refused as a key).
@@ -44,16 +44,16 @@ pub enum ChainFault {
     /// No `CA:TRUE`, or a key usage without `keyCertSign`.
     #[error("{0} may not sign certificates")]
     NoAuthority(String),
-    /// A path length that is too short for what stands below.
+    /// A path length that is too short for the intermediates below it.
     #[error("{0} allows fewer intermediates below it than there are")]
     PathLength(String),
     /// An extended key usage that does not allow both sides of mutual TLS.
     #[error("the extended key usage of {0} leaves out server or client authentication")]
     ExtendedKeyUsage(String),
-    /// rustls-webpki 0.103.12 and later reject any chain with one, and ztunnel uses it.
-    #[error("{0} constrains URI names, which workloads' identities are")]
+    /// rustls-webpki, which ztunnel uses, rejects any chain with one since 0.103.12.
+    #[error("{0} constrains URI names, and workload identities are URIs")]
     UriConstraint(String),
-    /// A root's issuer is itself.
+    /// A root must be its own issuer.
     #[error("{0} is not self-signed")]
     NotSelfSigned(String),
     /// The time is before `NotBefore`.
@@ -74,7 +74,7 @@ pub enum ChainFault {
     },
 }
 
-/// Proves that a certificate can be the root of a mesh: self-signed, an authority, valid at this time.
+/// Verifies that a certificate can be the root of a mesh: self-signed, an authority, valid at this time.
 pub fn verify_root(root: &Certificate, at: Timestamp) -> Result<(), ChainFault> {
     let parsed = root.parsed()?;
     if parsed.subject().as_raw() != parsed.issuer().as_raw() {
@@ -84,10 +84,10 @@ pub fn verify_root(root: &Certificate, at: Timestamp) -> Result<(), ChainFault> 
     verify_authority(root, &parsed, at)
 }
 
-/// Proves a chain of authorities: `chain` begins with the one that signs workloads, what follows may help to reach one of
-/// the roots, in any order (istiod reads `cert-chain.pem` so, through Go's `x509.Verify`).
+/// Verifies a chain of authorities: `chain` begins with the one that signs workloads; the others may help to reach one
+/// of the roots, in any order (as istiod reads `cert-chain.pem`, through Go's `x509.Verify`).
 ///
-/// Names are compared byte for byte and not as RFC 5280 section 7.1 allows: openssl and Go do as we do.
+/// Names are compared byte for byte, as openssl and Go do, and not as RFC 5280 section 7.1 allows.
 pub fn verify_chain(chain: &[Certificate], roots: &[Certificate], at: Timestamp) -> Result<(), ChainFault> {
     let mut current = chain.first().ok_or(ChainFault::Empty)?;
     let mut below = 0;
@@ -106,7 +106,7 @@ pub fn verify_chain(chain: &[Certificate], roots: &[Certificate], at: Timestamp)
     Err(ChainFault::NoSigner { subject: current.subject.clone(), issuer: current.issuer.clone() })
 }
 
-/// Proves that the key is the certificate's.
+/// Verifies that the key belongs to the certificate.
 pub fn verify_key(certificate: &Certificate, key: &PrivateKey) -> Result<(), ChainFault> {
     let parsed = certificate.parsed()?;
     if parsed.public_key().subject_public_key.data.as_ref() == key.public_key() {
@@ -115,8 +115,8 @@ pub fn verify_key(certificate: &Certificate, key: &PrivateKey) -> Result<(), Cha
     Err(ChainFault::OtherKey(certificate.subject.clone()))
 }
 
-/// The first of the candidates that bears the issuer's name and whose key made the signature: several may bear one name,
-/// as all roots do that Istio's manual makes.
+/// The first candidate that has the issuer's name and whose key made the signature: several may have the same name, as
+/// all roots made by Istio's manual do.
 fn signer<'a>(
     signed: &Certificate,
     parsed: &X509Certificate<'_>,

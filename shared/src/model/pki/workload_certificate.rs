@@ -1,4 +1,4 @@
-//! A workload's certificate, made only to learn whether proxies would accept it.
+//! A workload certificate, made only to find out whether proxies would accept it.
 
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ use webpki::{ALL_VERIFICATION_ALGS, EndEntityCert, KeyUsage, anchor_from_trusted
 use super::authority::Issued;
 use super::issuer_name::with_issuer;
 
-/// Signs a workload as istiod would (a SPIFFE name, both sides of mutual TLS) and has rustls-webpki judge the chain. The
-/// workload's key is the intermediate's own: no other is at hand, and the certificate is dropped here.
+/// Signs a workload as istiod would (a SPIFFE name, both sides of mutual TLS) and has rustls-webpki verify the chain.
+/// It uses the intermediate's key for the workload too, as no other is at hand; the certificate is dropped here.
 pub(super) fn verify_workload(issued: &Issued, at: Timestamp) -> Result<(), String> {
     let workload = CertificateDer::from(sign_workload(issued, at)?);
     let root = CertificateDer::from(issued.root.der());
@@ -59,5 +59,5 @@ fn sign_workload(issued: &Issued, at: Timestamp) -> Result<Vec<u8>, String> {
 }
 
 fn refused(error: &webpki::Error) -> String {
-    format!("rustls-webpki, which ztunnel uses, rejects a workload's certificate under it: {error}")
+    format!("rustls-webpki, which ztunnel uses, rejects a workload certificate under it: {error}")
 }

@@ -3,23 +3,23 @@
 use crate::model::pki::chain::Fingerprint;
 use serde::Serialize;
 
-/// Who reads whom: the peers that a cluster reads, and by what peers read it.
+/// Which peers a cluster reads, and how peers read it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct RemoteAccess {
     /// Remote secrets in the control plane's namespace (label `istio/multiCluster: "true"`).
     pub remote_secrets: Vec<RemoteSecretFound>,
-    /// Where the API server may be reached, in the order in which the addresses are tried.
+    /// Addresses at which the API server may be reached, in the order in which they are tried.
     pub api_addresses: Vec<ApiAddress>,
-    /// Fingerprints of the certificate authorities that are known for the API server: the kubeconfig's and that of ConfigMap
+    /// Fingerprints of the certificate authorities known for the API server: those of the kubeconfig and of ConfigMap
     /// `kube-root-ca.crt`.
     pub authorities: Vec<Fingerprint>,
-    /// Name of the reader account that the control plane's chart made, where one is there.
+    /// Name of the reader account that the control plane's chart created, if it exists.
     pub reader_account: Option<String>,
-    /// Whether the reader's token Secret stands and is filled.
+    /// Whether the reader's token Secret exists and is filled.
     pub reader_token: bool,
 }
 
-/// A remote secret that stands in the control plane's namespace.
+/// A remote secret in the control plane's namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RemoteSecretFound {
     /// Name of the Secret.
@@ -30,7 +30,7 @@ pub struct RemoteSecretFound {
     pub server: Option<String>,
     /// Fingerprint of the CA in its kubeconfig.
     pub server_ca: Option<Fingerprint>,
-    /// What keeps istiod from using it, where something does.
+    /// What keeps istiod from using it, if anything.
     pub fault: Option<String>,
 }
 
@@ -39,7 +39,7 @@ pub struct RemoteSecretFound {
 pub struct ApiAddress {
     /// `https://host:port`.
     pub url: String,
-    /// PEM of the CA that its certificate must come from.
+    /// PEM of the CA that must have signed its certificate.
     pub ca_pem: String,
     /// Who says so.
     pub source: AddressSource,

@@ -1,4 +1,4 @@
-//! Control planes, whoever made them.
+//! Control planes, whoever created them.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -6,13 +6,13 @@ use serde_json::Value;
 /// The control planes of a cluster.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct ControlPlanes {
-    /// The Sail operator's API, where it is served.
+    /// The Sail operator's API, if it is served.
     pub sail: Option<SailApi>,
     /// Every resource `Istio`, whatever its name.
     pub istios: Vec<ObservedResource>,
-    /// The resource `IstioCNI` named `default`, where it stands.
+    /// The resource `IstioCNI` named `default`, if it exists.
     pub cni: Option<ObservedResource>,
-    /// Every Deployment that is an istiod (label `app: istiod`), whoever made it.
+    /// Every Deployment of istiod (label `app: istiod`), whoever created it.
     pub istiods: Vec<Istiod>,
 }
 
@@ -21,13 +21,13 @@ pub struct ControlPlanes {
 pub struct SailApi {
     /// `v1` or `v1alpha1`: the version whose resource list holds `istios`.
     pub version: String,
-    /// The enum of `spec.version` in the CRD, newest first; empty where the CRD may not be read.
+    /// The enum of `spec.version` in the CRD, newest first; empty if the CRD may not be read.
     pub istio_versions: Vec<String>,
-    /// The CRD's default of `spec.version`, where it may be read.
+    /// The CRD's default of `spec.version`, if it may be read.
     pub default_version: Option<String>,
 }
 
-/// A custom resource as it stands.
+/// A custom resource as it was read.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ObservedResource {
     /// `metadata.name`.
@@ -59,6 +59,6 @@ pub struct Istiod {
     pub revision: Option<String>,
     /// Whether it comes from an `IstioRevision` of the Sail operator.
     pub by_sail: bool,
-    /// Environment variable `CLUSTER_ID`, where it is set.
+    /// Environment variable `CLUSTER_ID`, if set.
     pub cluster_id: Option<String>,
 }

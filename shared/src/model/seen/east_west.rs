@@ -7,13 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 /// How other networks enter a cluster.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct EastWest {
-    /// Services that carry a network's label and have the port 15443, or the one that the label
-    /// `networking.istio.io/gatewayPort` names.
+    /// Services that carry a network label and have port 15443, or the port in the label
+    /// `networking.istio.io/gatewayPort`.
     pub gateways: Vec<EastWestGateway>,
-    /// Every `Gateway` of `networking.istio.io`, whole.
+    /// Every `Gateway` of `networking.istio.io`, in full.
     pub gateway_rules: Vec<Value>,
-    /// Where the user may not read those of all namespaces: the namespaces in which alone they were looked for. Empty where all
-    /// were.
+    /// The only namespaces that were read, if the user may not read all of them. Empty if all were read.
     pub narrowed_to: BTreeSet<String>,
 }
 
@@ -26,7 +25,7 @@ pub struct EastWestGateway {
     pub service: String,
     /// `spec.selector` of the Service.
     pub selector: BTreeMap<String, String>,
-    /// Labels that all its pods share, by which a `Gateway` may select it; the selector's where no pod runs.
+    /// Labels that all its pods share, by which a `Gateway` may select it; the selector's labels if no pod runs.
     pub pod_labels: BTreeMap<String, String>,
     /// The port on which it takes mutual TLS from other networks, mostly 15443.
     pub port: u16,

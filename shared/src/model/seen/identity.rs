@@ -1,18 +1,18 @@
-//! Which cluster it is.
+//! What identifies a cluster.
 
 use crate::model::names::{ClusterName, NetworkName};
 use serde::Serialize;
 
-/// Which cluster it is, whatever runs in it.
+/// What identifies a cluster, whatever runs in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Identity {
     /// Name of the kubeconfig's context.
     pub context: String,
-    /// UID of namespace kube-system: two contexts with the same one are one cluster.
+    /// UID of namespace kube-system: two contexts with the same UID lead to one cluster.
     pub uid: String,
 }
 
-/// What a cluster is in its mesh, by its control plane.
+/// A cluster's place in its mesh, according to its control plane.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Membership {
     /// Its name in the mesh: `CLUSTER_ID` of its istiod.
@@ -30,6 +30,6 @@ pub struct Platform {
     pub kubernetes: String,
     /// Whether this is OpenShift (it serves `config.openshift.io`).
     pub openshift: bool,
-    /// The cloud named by the nodes' providerID (`aws`, `gce`, `azure`, …), where there is one.
+    /// The cloud named by the nodes' providerID (`aws`, `gce`, `azure`, …), if any.
     pub cloud: Option<String>,
 }

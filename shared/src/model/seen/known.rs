@@ -1,4 +1,4 @@
-//! What was asked for, and what came of it.
+//! A facet that was read, may not be read, or was not asked for.
 
 use serde::Serialize;
 
@@ -7,17 +7,17 @@ use crate::plugin::error::{Error, Result};
 /// A facet of a cluster.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub enum Known<T> {
-    /// It was seen.
+    /// It was read.
     Known(T),
     /// It may not be read; the error says what is missing.
     Unknown(Box<Error>),
-    /// Nobody asked for it.
+    /// It was not asked for.
     #[default]
     NotAsked,
 }
 
 impl<T> Known<T> {
-    /// What was seen, where it was.
+    /// What was read, if it was.
     pub fn known(&self) -> Option<&T> {
         match self {
             Self::Known(seen) => Some(seen),
@@ -25,7 +25,7 @@ impl<T> Known<T> {
         }
     }
 
-    /// The same, to be changed.
+    /// The same, mutable.
     pub fn known_mut(&mut self) -> Option<&mut T> {
         match self {
             Self::Known(seen) => Some(seen),
@@ -33,7 +33,7 @@ impl<T> Known<T> {
         }
     }
 
-    /// The same facet of what was seen.
+    /// Applies `of` to what was read.
     pub fn map<U>(self, of: impl FnOnce(T) -> U) -> Known<U> {
         match self {
             Self::Known(seen) => Known::Known(of(seen)),
@@ -42,10 +42,10 @@ impl<T> Known<T> {
         }
     }
 
-    /// Makes sure that nothing is missing of what was asked for.
+    /// Checks that a facet that was asked for was read.
     ///
     /// # Errors
-    /// That which says why it may not be read.
+    /// The error that says why it may not be read.
     pub fn must_be_known(&self) -> Result<()> {
         match self {
             Self::Unknown(error) => Err(error.as_ref().clone()),

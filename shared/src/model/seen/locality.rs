@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// Where something runs. Empty text stands for what is not known.
+/// Where something runs. A part that is not known is empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Locality {
     /// Label `topology.kubernetes.io/region`, or the first part of `topology.istio.io/locality`.
@@ -14,7 +14,7 @@ pub struct Locality {
 }
 
 impl Locality {
-    /// `region/zone/sub-zone` as far as it is known; empty where nothing is.
+    /// `region/zone/sub-zone` as far as known; empty if nothing is.
     pub fn path(&self) -> String {
         let parts = [&self.region, &self.zone, &self.sub_zone];
         let known = parts.iter().take_while(|part| !part.is_empty()).count();

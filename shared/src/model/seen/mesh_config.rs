@@ -1,4 +1,4 @@
-//! istiod's mesh configuration, as far as it matters to traffic.
+//! The parts of istiod's mesh configuration that matter to traffic.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -8,13 +8,14 @@ use serde_json::Value;
 pub struct MeshConfig {
     /// `rootNamespace`, by default istiod's own.
     pub root_namespace: String,
-    /// Version of istiod by its image's tag, such as `1.31.0`, where it tells one.
+    /// Version of istiod according to its image tag, such as `1.31.0`, if the tag is a version.
     pub version: Option<String>,
-    /// `defaultTrafficPolicy.outlierDetection`, where it is set (since 1.31).
+    /// `defaultTrafficPolicy.outlierDetection`, if set (since 1.31).
     pub default_outlier_detection: Option<Value>,
-    /// `localityLbSetting`, where it is set.
+    /// `localityLbSetting`, if set.
     pub locality: Option<Value>,
-    /// Whether `defaultDestinationRuleExportTo` has `.`: then a DestinationRule that names no namespaces governs its own alone.
+    /// Whether `defaultDestinationRuleExportTo` has `.`: a DestinationRule without `exportTo` then governs only its own
+    /// namespace.
     pub private_rules: bool,
     /// Hosts of `serviceSettings` with `clusterLocal: true`; may begin with `*`.
     pub cluster_local: Vec<String>,

@@ -12,7 +12,7 @@ use super::probes::Probes;
 use super::trust::Trust;
 use crate::model::kube::object_key::ObjectKey;
 
-/// What a join decides by, of one cluster.
+/// What a join bases its decisions on, for one cluster.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ObservedCluster {
     /// Which cluster it is.
@@ -23,11 +23,11 @@ pub struct ObservedCluster {
     pub control_planes: ControlPlanes,
     /// What its workloads trust.
     pub trust: Trust,
-    /// Who reads whom.
+    /// Which peers it reads, and how peers read it.
     pub access: RemoteAccess,
     /// Probes that other runs started.
     pub probes: Probes,
-    /// Objects that a join writes and that stand already, by [`ObjectKey`].
+    /// Objects that a join writes and that already exist, by [`ObjectKey`].
     #[serde(serialize_with = "by_text")]
     pub objects: BTreeMap<ObjectKey, Value>,
 }

@@ -15,14 +15,14 @@ use super::services::{EndpointSeen, PodSeen, Services};
 use crate::model::istio::destination_rule::DestinationRule;
 use crate::model::names::service::ServiceName;
 
-/// What exposure, locality and drills decide by, of one cluster.
+/// What exposure, locality and drills base their decisions on, for one cluster.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ObservedTraffic {
     /// Which cluster it is.
     pub identity: Identity,
-    /// What it is in the mesh.
+    /// Its place in the mesh.
     pub membership: Membership,
-    /// What istiod's mesh configuration says that matters here.
+    /// The parts of istiod's mesh configuration that matter here.
     pub mesh_config: MeshConfig,
     /// What runs behind services, and where.
     pub services: Services,
@@ -33,35 +33,35 @@ pub struct ObservedTraffic {
 }
 
 impl ObservedTraffic {
-    /// The east-west gateways; none where they were not asked for.
+    /// The east-west gateways; none if they were not asked for.
     pub fn east_west_gateways(&self) -> &[EastWestGateway] {
         self.east_west.known().map(|seen| seen.gateways.as_slice()).unwrap_or_default()
     }
 
-    /// Every `Gateway` of `networking.istio.io`; none where they were not asked for.
+    /// Every `Gateway` of `networking.istio.io`; none if they were not asked for.
     pub fn gateway_rules(&self) -> &[Value] {
         self.east_west.known().map(|seen| seen.gateway_rules.as_slice()).unwrap_or_default()
     }
 
-    /// Every `DestinationRule`; none where they were not asked for.
+    /// Every `DestinationRule`; none if they were not asked for.
     pub fn destination_rules(&self) -> &[DestinationRule] {
         self.rules.known().map(|seen| seen.destination_rules.as_slice()).unwrap_or_default()
     }
 
-    /// Where the user may not read gateways, their pods and Services, and `DestinationRule`s of all namespaces: the namespaces in
-    /// which alone they were looked for. Empty where all were.
+    /// The only namespaces in which gateways, their pods and Services, or `DestinationRule`s were read, if the user may
+    /// not read those of all namespaces. Empty if all were read.
     pub fn narrowed_to(&self) -> BTreeSet<String> {
         let of_gateways = self.east_west.known().map(|seen| &seen.narrowed_to);
         let of_rules = self.rules.known().map(|seen| &seen.narrowed_to);
         of_gateways.into_iter().chain(of_rules).flatten().cloned().collect()
     }
 
-    /// The pod of an endpoint of a service in this namespace.
+    /// The pod behind an endpoint of a service in this namespace.
     pub fn pod(&self, namespace: &str, name: &str) -> Option<&PodSeen> {
         self.services.pods.iter().find(|pod| pod.namespace == namespace && pod.name == name)
     }
 
-    /// How many ready endpoints a service has here, by region; those whose region is not known count under the empty text.
+    /// How many ready endpoints a service has here, by region; those of unknown region are under the empty string.
     pub fn ready_by_region(&self, service: &ServiceName) -> BTreeMap<String, usize> {
         let mut regions = BTreeMap::new();
         let endpoints = self.services.by_name.get(service).map(|seen| seen.endpoints.as_slice()).unwrap_or_default();

@@ -9,12 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What runs behind services, and where.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Services {
-    /// All services of the namespace of the one that was asked for, or of all namespaces.
+    /// All services in the namespace of the requested one, or in all namespaces.
     pub by_name: BTreeMap<ServiceName, ServiceSeen>,
-    /// Namespaces that have a service of the name that was asked for, where its own has none.
+    /// If the requested service does not exist in its namespace: the namespaces that have one of the same name.
     pub namesakes: BTreeSet<String>,
-    /// The pods in the namespaces of these services and of what else was asked for, and gateways' pods (those with a label
-    /// `istio` or selected by an east-west gateway's Service) of all namespaces. Those that have ended are left out.
+    /// The pods in the namespaces of these services and of whatever else was asked for, and gateway pods (with a label
+    /// `istio`, or selected by an east-west gateway's Service) in all namespaces. Pods that have ended are left out.
     pub pods: Vec<PodSeen>,
     /// All nodes by name.
     pub nodes: BTreeMap<String, Locality>,
@@ -31,23 +31,23 @@ pub struct ServiceSeen {
     pub selector: BTreeMap<String, String>,
     /// `clusterIP: None`.
     pub headless: bool,
-    /// `spec.trafficDistribution`, where it is set.
+    /// `spec.trafficDistribution`, if set.
     pub traffic_distribution: Option<String>,
-    /// Ready and not ready endpoints by the EndpointSlices, each once.
+    /// Ready and unready endpoints from the EndpointSlices, each once.
     pub endpoints: Vec<EndpointSeen>,
 }
 
 /// A port of a Service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ServicePort {
-    /// May be empty where it is the only one.
+    /// May be empty if it is the only port.
     pub name: String,
     /// The Service's own.
     pub port: u16,
     /// The pods': a number, or the name of a container's port.
     pub target: String,
-    /// `http`, `http2`, `grpc`, `tcp`, `tls`, … as Istio takes it from `appProtocol` or from the name's prefix; empty where
-    /// neither tells (Istio then sniffs).
+    /// `http`, `http2`, `grpc`, `tcp`, `tls`, … as Istio takes it from `appProtocol` or the name's prefix; empty if
+    /// neither says (Istio then sniffs).
     pub protocol: String,
 }
 
@@ -73,15 +73,15 @@ pub struct PodSeen {
     pub name: String,
     /// Labels.
     pub labels: BTreeMap<String, String>,
-    /// Where it runs: `topology.istio.io/locality` (or `istio-locality`) before its node's labels.
+    /// Where it runs: its label `topology.istio.io/locality` (or `istio-locality`), else its node's labels.
     pub locality: Locality,
-    /// Whether that was a label of its own.
+    /// Whether that comes from its own label.
     pub locality_of_its_own: bool,
-    /// Its IP, where it has one.
+    /// Its IP, if it has one.
     pub address: Option<String>,
-    /// The node, where it is scheduled.
+    /// The node, if it is scheduled.
     pub node: Option<String>,
-    /// Condition Ready, and not on its way out.
+    /// Condition Ready, and not terminating.
     pub ready: bool,
     /// Whether it has a container (or native sidecar) `istio-proxy`.
     pub sidecar: bool,
@@ -94,8 +94,8 @@ pub struct PodSeen {
 }
 
 impl PodSeen {
-    /// Whether a Service in the pod's namespace with this selector selects it: it has all these labels. A Service without a
-    /// selector selects no pod (kubernetes/kubernetes pkg/controller/endpointslice, which skips such Services).
+    /// Whether a Service in the pod's namespace with this selector selects it: it has all these labels. A Service
+    /// without a selector selects no pod (kubernetes/kubernetes pkg/controller/endpointslice skips such Services).
     pub fn is_selected_by(&self, selector: &BTreeMap<String, String>) -> bool {
         !selector.is_empty() && labels::selected(&self.labels, selector)
     }

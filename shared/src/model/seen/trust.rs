@@ -1,4 +1,4 @@
-//! Which root a cluster trusts today, and whose word that is.
+//! Which root a cluster trusts today, and where that is known from.
 
 use serde::Serialize;
 
@@ -9,35 +9,35 @@ use crate::model::pki::chain::Fingerprint;
 pub struct Trust {
     /// The root.
     pub root: TrustRoot,
-    /// Whether the Secret `cacerts` stands, usable or not.
+    /// Whether the Secret `cacerts` exists, usable or not.
     pub has_cacerts: bool,
-    /// Injected workloads whose certificate was made by another root or whose istiod came later, as `namespace/pod`.
+    /// Injected workloads whose certificate comes from another root or whose istiod started later, as `namespace/pod`.
     pub stale_workloads: Vec<String>,
 }
 
-/// The root of a cluster's workloads, by what istiod would take (istio/istio security/pkg/pki/ca and
-/// pilot/pkg/bootstrap/istio_ca.go: `cacerts` where that Secret stands, else a root of its own in `istio-ca-secret`).
+/// The root of a cluster's workloads, as istiod would choose it (istio/istio security/pkg/pki/ca and
+/// pilot/pkg/bootstrap/istio_ca.go: `cacerts` if that Secret exists, else a root of its own in `istio-ca-secret`).
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "from", rename_all = "kebab-case")]
 pub enum TrustRoot {
-    /// No root yet: nothing of Istio signed anything here.
+    /// No root yet: Istio has signed nothing here.
     None,
-    /// The Secret `cacerts` gives it.
+    /// From the Secret `cacerts`.
     Cacerts {
         /// Of the root certificate in it.
         root: Fingerprint,
     },
-    /// istiod made one for itself (Secret `istio-ca-secret`, or `cacerts` with the key `istio-generated`).
+    /// istiod generated it (Secret `istio-ca-secret`, or `cacerts` with the key `istio-generated`).
     SelfSigned {
         /// Of the root certificate.
         root: Fingerprint,
     },
-    /// Only ConfigMap `istio-ca-root-cert` tells it, as with istio-csr.
+    /// Known only from ConfigMap `istio-ca-root-cert`, as with istio-csr.
     Published {
         /// Of the root certificate.
         root: Fingerprint,
     },
-    /// `cacerts` stands but cannot be used; the text says why.
+    /// `cacerts` exists but cannot be used; the text says why.
     Unusable {
         /// What is wrong with it.
         fault: String,
@@ -45,7 +45,7 @@ pub enum TrustRoot {
 }
 
 impl TrustRoot {
-    /// The root's fingerprint, where there is a root.
+    /// The root's fingerprint, if there is a root.
     pub fn fingerprint(&self) -> Option<&Fingerprint> {
         match self {
             Self::Cacerts { root } | Self::SelfSigned { root } | Self::Published { root } => Some(root),

@@ -1,4 +1,4 @@
-//! Workloads behind a service: what can be scaled, who else has a say in it.
+//! Workloads behind a service: which can be scaled, and what else controls their replicas.
 
 use std::collections::BTreeMap;
 
@@ -6,12 +6,12 @@ use serde::Serialize;
 
 use crate::model::kube::object_key::ObjectKey;
 
-/// What stands behind some pods.
+/// The owners of some pods.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Owners {
     /// What can be scaled.
     pub workloads: Vec<Workload>,
-    /// Kind and name of what cannot, such as (`DaemonSet`, `agent`), or (`Pod`, its name) where nothing owns it.
+    /// Kind and name of what cannot, such as (`DaemonSet`, `agent`), or (`Pod`, its name) if it has no owner.
     pub unscalable: Vec<(String, String)>,
 }
 
@@ -26,17 +26,18 @@ pub struct Workload {
     pub uid: String,
     /// Of the object.
     pub generation: u64,
-    /// `spec.replicas`, 1 where it says nothing.
+    /// `spec.replicas`, 1 if unset.
     pub replicas: u64,
     /// `status.readyReplicas`.
     pub ready: u64,
     /// `spec.selector.matchLabels`.
     pub selector: BTreeMap<String, String>,
-    /// Whether scaling it down deletes its volumes (a StatefulSet's `persistentVolumeClaimRetentionPolicy.whenScaled: Delete`).
+    /// Whether scaling down deletes its volumes (a StatefulSet's
+    /// `persistentVolumeClaimRetentionPolicy.whenScaled: Delete`).
     pub loses_volumes: bool,
-    /// Who will undo a change of its replicas, in words such as `Argo CD application shop`; none where nobody is known to.
+    /// What will undo a change of its replicas, such as `Argo CD application shop`; none if nothing is known to.
     pub keeper: Option<String>,
-    /// What scales it by itself.
+    /// What scales it automatically.
     pub autoscaler: Option<Autoscaler>,
 }
 
@@ -45,10 +46,10 @@ pub struct Workload {
 pub struct Autoscaler {
     /// Its name.
     pub name: String,
-    /// `spec.minReplicas`, 1 where it says nothing.
+    /// `spec.minReplicas`, 1 if unset.
     pub least: u64,
     /// `spec.maxReplicas`.
     pub most: u64,
-    /// The KEDA object that made it, which puts replicas back: an autoscaler alone switches itself off at zero.
+    /// The KEDA object that created it, which restores replicas: an autoscaler alone switches itself off at zero.
     pub keda: Option<String>,
 }

@@ -9,15 +9,15 @@ use tempfile::NamedTempFile;
 
 use crate::plugin::error::{Error, Result};
 
-/// By this line a file is known for one of ours.
+/// The start of the line by which we recognize a file of ours.
 const MARK: &str = "# Written by `kubectl mesh-";
 
-/// What came of writing a helper.
+/// The result of writing a helper.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {
     /// Where it is.
     pub path: PathBuf,
-    /// Whether it stood there already, word for word.
+    /// Whether it was already there, word for word.
     pub stood: bool,
     /// Whether its folder is in `PATH`.
     pub in_path: bool,
@@ -29,7 +29,7 @@ pub struct Written {
 /// Name and place: `k8s.io/kubectl pkg/cmd/plugin/plugin_completion.go`.
 ///
 /// # Errors
-/// A refusal where there is no such folder, where it cannot be written to, and where somebody else's file has the name.
+/// A refusal if there is no such folder, if it cannot be written to, and if someone else's file has the name.
 pub fn install(plugin: &str, folder: Option<&Path>) -> Result<Written> {
     let name = format!("kubectl_complete-{plugin}");
     let path: Vec<PathBuf> = std::env::var_os("PATH").iter().flat_map(std::env::split_paths).collect();
@@ -47,7 +47,7 @@ pub fn install(plugin: &str, folder: Option<&Path>) -> Result<Written> {
     let stood = match fs::read_to_string(&file) {
         Ok(found) if found == text => true,
         Ok(found) if !found.contains(MARK) => {
-            return Err(Error::refused(format!("{} is somebody else's", file.display()))
+            return Err(Error::refused(format!("{} belongs to someone else", file.display()))
                 .because("it does not say that this command wrote it")
                 .fix("move it away, or name another folder: --dir DIR"));
         }

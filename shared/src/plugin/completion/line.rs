@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use clap::{Arg, ArgAction, Command, ValueHint};
 
-/// What is wanted at the cursor.
+/// What can be completed at the cursor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wanted {
     /// One of these, each with what it is.
@@ -13,7 +13,7 @@ pub enum Wanted {
     File,
     /// A folder of this machine.
     Folder,
-    /// The value of an argument that clap knows no values of, by the argument's id.
+    /// The value of an argument, by its id, for which clap knows no values.
     Value(String),
 }
 
@@ -33,7 +33,8 @@ pub struct Line {
     pub verbs: Vec<String>,
     /// Values of the arguments before the cursor, by id; lists are taken apart.
     pub given: BTreeMap<String, Vec<String>>,
-    /// What of the word at the cursor is a flag, with its `=`: of `--flag=value` all before the value. Else empty.
+    /// The part of the word at the cursor that is a flag, with its `=`: of `--flag=value` all before the value. Else
+    /// empty.
     pub flag: String,
     /// The rest of that word, which is completed.
     pub word: String,
@@ -72,11 +73,11 @@ struct Reading<'a> {
     command: &'a Command,
     verbs: Vec<String>,
     given: BTreeMap<String, Vec<String>>,
-    /// How many positional arguments of this verb there were.
+    /// How many positional arguments of this verb were given.
     position: usize,
     /// The flag whose value comes next.
     pending: Option<&'a Arg>,
-    /// Whether `--` stood.
+    /// Whether `--` was given.
     ended: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The shells in which kubectl completes, and what each does with the words that it is offered.
+//! The shells in which kubectl completes, and what each does with the candidates.
 
 /// A shell in which kubectl completes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,7 @@ impl Shell {
         }
     }
 
-    /// What it sources, so that kubectl completes in it.
+    /// What it has to source for kubectl to complete in it.
     pub fn sourced(self) -> &'static str {
         match self {
             Self::Bash => "source <(kubectl completion bash)",

@@ -1,4 +1,4 @@
-//! What the value of an argument is about, and how it is put together of names.
+//! What an argument's value refers to, and how it is composed of names.
 
 use super::line::Candidate;
 
@@ -9,7 +9,7 @@ pub enum Subject {
     One(Names),
     /// Names with commas between them, each once.
     List(Names),
-    /// `NAME=TEXT`, of which the name can be told.
+    /// `NAME=TEXT`, of which the name can be completed.
     Key(Names),
     /// `CLUSTER=REGION`.
     Pair(Names, Names),
@@ -19,7 +19,7 @@ pub enum Subject {
     Words(&'static [&'static str]),
 }
 
-/// Names that somebody must be asked for.
+/// Names that have to be looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Names {
     /// Contexts of the kubeconfig.
@@ -30,16 +30,16 @@ pub enum Names {
     Joining,
     /// What the plugin itself keeps on this machine.
     Own,
-    /// What stands in clusters.
+    /// What exists in clusters.
     Live(Live),
 }
 
-/// Names that stand in clusters.
+/// Names that exist in clusters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Live {
-    /// Services as `NAME.NAMESPACE`, or `NAME` where the namespace is given.
+    /// Services as `NAME.NAMESPACE`, or `NAME` if the namespace is given.
     Services,
-    /// Client workloads of a namespace, or of all where none is given, such as `deploy/curl`.
+    /// Client workloads of a namespace, or of all if none is given, such as `deploy/curl`.
     Workloads,
     /// Namespaces.
     Namespaces,
@@ -47,27 +47,27 @@ pub enum Live {
     Clusters,
     /// Regions of nodes.
     Regions,
-    /// ConfigMaps with a label, whose names begin so, as `REST.NAMESPACE`.
+    /// ConfigMaps with a label and a name prefix, as `REST.NAMESPACE`.
     ConfigMaps {
         /// The label.
         label: &'static str,
-        /// How their names begin.
+        /// The prefix of their names.
         prefix: &'static str,
     },
 }
 
-/// The part of a word that is being typed, and what stands before it and stays.
+/// The part of a word that is being typed, and the part before it, which stays.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
     /// What stays, such as `east,` or `eu-west=`.
     pub head: String,
-    /// Which names may follow it; none where nobody knows.
+    /// Which names may follow it; none if unknown.
     pub names: Option<Names>,
-    /// Names that may not, since they stand already.
+    /// Names that may not, since they are already there.
     pub taken: Vec<String>,
     /// What follows a name.
     pub tail: Tail,
-    /// In a list the number of its elements once this one stands.
+    /// In a list, the number of its elements including this one.
     pub elements: Option<usize>,
 }
 
@@ -76,7 +76,7 @@ pub struct Part {
 pub enum Tail {
     /// Nothing.
     Nothing,
-    /// `=`, and what comes behind it is completed later or by nobody.
+    /// `=`; what comes after it is completed later or not at all.
     Equals,
     /// `=` and another one of these names.
     Another(Names),
@@ -202,7 +202,7 @@ mod tests {
         assert_eq!(pairs("eu=", &["eu", "us"]), ["eu=us"]);
         let assignments = texts(&ASSIGNMENT.part("ea", false), &["east"], &["eu", "us"]);
         assert_eq!(assignments, ["east=eu", "east=us"]);
-        // Nobody knows what a new network is called.
+        // The name of a new network cannot be known.
         assert_eq!(texts(&Subject::Key(Names::Joining).part("", false), &["east"], &[]), ["east="]);
     }
 

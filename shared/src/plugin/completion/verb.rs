@@ -11,9 +11,10 @@ use crate::plugin::terminal::Terminal;
 
 /// Complete verbs, flags and names at a TAB
 ///
-/// kubectl completes a plugin through a helper in PATH, which `install` puts there: beside the plugin, else into ~/.local/bin if
-/// that is in PATH. A file of somebody else's stays. Offered are verbs and flags, and the names that stand in your kubeconfig and
-/// in the clusters: contexts, services, workloads, regions. Clusters are only read, for two seconds at most.
+/// kubectl completes a plugin through a helper in PATH, which `install` puts there: beside the plugin, else into
+/// ~/.local/bin if that is in PATH. Files of others are never overwritten. Completes verbs, flags, and names from your
+/// kubeconfig and the clusters: contexts, services, workloads, regions. Clusters are only read, for two seconds at
+/// most.
 #[derive(Debug, Args)]
 pub struct CompletionArguments {
     /// What is wanted: install, bash, zsh or fish
@@ -50,7 +51,7 @@ pub struct CompleteArguments {
 /// Has the helper installed, into the folder that is named or one that fits, or prints what a shell sources. The exit code.
 ///
 /// # Errors
-/// Where the helper cannot be put into place; a usage error where a folder is named and nothing goes into it.
+/// If the helper cannot be installed; a usage error if a folder is named and nothing goes into it.
 pub fn completion(
     arguments: &CompletionArguments,
     install: impl FnOnce(Option<&Path>) -> Result<Written>,
@@ -81,10 +82,10 @@ pub fn examples(plugin: &str) -> String {
     )
 }
 
-/// What is said once the helper stands.
+/// What is printed once the helper is installed.
 fn installed(written: &Written) -> String {
     let path = written.path.display();
-    let first = if written.stood { format!("{path} stands already.") } else { format!("Wrote {path}.") };
+    let first = if written.stood { format!("{path} exists already.") } else { format!("Wrote {path}.") };
     let folder = written.path.parent().unwrap_or(&written.path).display();
     let second = if written.in_path {
         "It works in every shell in which kubectl's own completion does. Where that is not on yet:".to_owned()

@@ -1,4 +1,4 @@
-//! What kinds of things there are to be found.
+//! The kinds of findings.
 
 use std::fmt;
 
@@ -26,7 +26,7 @@ impl fmt::Display for Severity {
     }
 }
 
-/// A command that may refuse on what it finds.
+/// A command that may refuse because of what it finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verb {
     /// `kubectl mesh-mc join`.
@@ -62,7 +62,7 @@ impl Verb {
 }
 
 impl fmt::Display for Verb {
-    /// As it is typed behind `kubectl`.
+    /// As it is typed after `kubectl`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(match self {
             Self::Join => "mesh-mc join",
@@ -95,22 +95,22 @@ pub struct Code {
 }
 
 impl Code {
-    /// What does not work, and on which these verbs refuse.
+    /// A code for what does not work; these verbs refuse on it.
     pub(super) const fn error(name: &'static str, refused_by: &'static [Verb]) -> Self {
         Self { name, severity: Severity::Error, meaning: "", fix: "", refused_by, usage: false }
     }
 
-    /// What works and costs something.
+    /// A code for what works and costs something.
     pub(super) const fn warning(name: &'static str) -> Self {
         Self { severity: Severity::Warning, ..Self::error(name, &[]) }
     }
 
-    /// What is good to know.
+    /// A code for what is good to know.
     pub(super) const fn note(name: &'static str) -> Self {
         Self { severity: Severity::Note, ..Self::error(name, &[]) }
     }
 
-    /// The same with what it means.
+    /// The same with its meaning.
     pub(super) const fn means(self, meaning: &'static str) -> Self {
         Self { meaning, ..self }
     }
@@ -120,12 +120,12 @@ impl Code {
         Self { fix, ..self }
     }
 
-    /// The same where these verbs refuse on it, although others go on.
+    /// The same, on which these verbs refuse although others go on.
     pub(super) const fn refused_by(self, refused_by: &'static [Verb]) -> Self {
         Self { refused_by, ..self }
     }
 
-    /// The same where it is the command line that is wrong.
+    /// The same for a wrong command line.
     pub(super) const fn usage(self) -> Self {
         Self { usage: true, ..self }
     }

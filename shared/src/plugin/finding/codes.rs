@@ -1,4 +1,4 @@
-//! Every code there is. A new one stands in the file of its category, and a rule that finds it beside those that are there.
+//! Every code. A new one goes into the file of its category, and the rule that finds it beside the existing rules.
 
 use super::Code;
 

@@ -35,10 +35,10 @@ fn fail(error: &Error, terminal: Terminal) -> ExitCode {
     ExitCode::from(error.exit_code())
 }
 
-/// Runs what waits for clusters to its end.
+/// Runs asynchronous work to its end.
 ///
 /// # Errors
-/// The work's own, or where this machine gives no threads.
+/// The work's own, or if no thread can be started.
 pub fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -4,7 +4,7 @@ use clap::{Args, Command};
 
 use crate::plugin::error::{Error, Result};
 
-/// Widest that help is written: longer lines are hard to read, however wide the terminal.
+/// The maximum width of help: longer lines are hard to read, however wide the terminal.
 const WIDTH: usize = 100;
 
 /// The exit codes of a verb that has none of its own.
@@ -14,8 +14,8 @@ pub const EXIT_CODES: &str = "\
 2        wrong command line
 128 + N  interrupted by signal N";
 
-/// What stands at the end of a verb's `--help`. Examples are lines of `# what it does` and commands below each; exit codes are
-/// lines of a number and what it says.
+/// The end of a verb's `--help`. Examples are lines of `# what it does` with commands below each; exit codes are lines
+/// of a number and its meaning.
 pub fn ending(examples: &str, exit_codes: &str) -> String {
     section("Examples", examples) + "\n\n" + &section("Exit codes", exit_codes)
 }
@@ -39,7 +39,7 @@ pub fn sections(ending: &str) -> Vec<(String, String)> {
     all.into_iter().map(|(heading, lines)| (heading, lines.join("\n").trim_end().to_owned())).collect()
 }
 
-/// The command with what all its pages have in common: their width, and the line in which `-h` says where more stands.
+/// The command with what all its pages have in common: their width, and the line in which `-h` says where to find more.
 pub fn shaped(command: Command) -> Command {
     let program = command.get_bin_name().unwrap_or_default().to_owned();
     shaped_below(command.max_term_width(WIDTH), &program)
@@ -63,10 +63,10 @@ pub struct HelpArguments {
     verbs: Vec<String>,
 }
 
-/// The long help of the verb that is asked for, in colours where they are wanted.
+/// The long help of the requested verb, in colours if they are wanted.
 ///
 /// # Errors
-/// A usage error where there is no such verb.
+/// A usage error if there is no such verb.
 pub fn page(command: Command, asked: &HelpArguments, colour: bool) -> Result<String> {
     let mut command = shaped(command);
     command.build();

@@ -2,15 +2,15 @@
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// A number of lines on a terminal. What they say is decided elsewhere.
+/// A fixed number of lines on a terminal. What they say is decided elsewhere.
 #[derive(Debug)]
 pub struct Lines {
     bars: Vec<ProgressBar>,
 }
 
 impl Lines {
-    /// So many lines on stderr, empty so far. Only for a terminal that is [live](super::Terminal::live): elsewhere plain
-    /// lines are said.
+    /// This many lines on stderr, empty at first. Only for a terminal that is [live](super::Terminal::live): elsewhere
+    /// plain lines are printed.
     pub fn begin(count: usize) -> Self {
         Self::on(ProgressDrawTarget::stderr(), count)
     }
@@ -26,7 +26,7 @@ impl Lines {
         Self { bars }
     }
 
-    /// Draws these over what stood before; more than there is room for are left out.
+    /// Draws these over the previous ones, and leaves out those for which there is no room.
     pub fn draw(&self, lines: &[String]) {
         for (index, bar) in self.bars.iter().enumerate() {
             let line = lines.get(index).map_or("", String::as_str);
@@ -36,7 +36,7 @@ impl Lines {
         }
     }
 
-    /// Draws these for the last time and leaves them; lines without text are taken away.
+    /// Draws these for the last time and leaves them; lines without text are removed.
     pub fn end(self, lines: &[String]) {
         for (index, bar) in self.bars.into_iter().enumerate() {
             match lines.get(index).filter(|line| !line.is_empty()) {

@@ -3,7 +3,7 @@
 use super::Terminal;
 use crate::plugin::error::{Error, Kind, Result};
 
-/// What to do who left a question unanswered.
+/// What to do after leaving the question unanswered.
 const AGAIN: &str = "nothing was changed; run the same command again when you have decided";
 
 /// How to see all that a verb would write.
@@ -12,10 +12,10 @@ pub const LOOK: &str = "look at all of it first: --dry-run=client, or -o yaml";
 /// Asks, and returns whether the answer was yes. No is the default.
 ///
 /// # Errors
-/// A refusal that names `--yes` where there is no terminal to ask on; an interruption where Ctrl-C was pressed.
+/// A refusal that names `--yes` if there is no terminal to ask on; an interruption if Ctrl-C was pressed.
 fn confirm(terminal: Terminal, question: &str) -> Result<bool> {
     if !terminal.asks {
-        return Err(Error::refused("nobody can be asked, since this is no terminal")
+        return Err(Error::refused("cannot ask for confirmation: not a terminal")
             .because(format!("the question would be: {question}"))
             .fix("say yes beforehand: --yes"));
     }
@@ -34,19 +34,19 @@ fn confirm(terminal: Terminal, question: &str) -> Result<bool> {
 /// Asks, unless the answer was given beforehand (`--yes`). `look` is how to see all of it first.
 ///
 /// # Errors
-/// As [`confirm`], and a refusal where the answer is no.
+/// As [`confirm`], and a refusal if the answer is no.
 pub fn consent(terminal: Terminal, yes: bool, question: &str, look: &str) -> Result<()> {
     if yes || confirm(terminal, question)? { Ok(()) } else { Err(Error::refused("you said no").fix(look)) }
 }
 
-/// Asks for a name to be typed, for what is too grave for a yes, and returns whether it was.
+/// Asks for a name to be typed, where a yes is not enough, and returns whether it was.
 ///
 /// # Errors
-/// A refusal that names the flag where there is no terminal to ask on; an interruption where Ctrl-C was pressed.
+/// A refusal that names the flag if there is no terminal to ask on; an interruption if Ctrl-C was pressed.
 pub fn confirm_by_name(terminal: Terminal, name: &str, flag: &str) -> Result<bool> {
     let question = format!("Type {name} to go on");
     if !terminal.asks {
-        return Err(Error::refused("nobody can be asked, since this is no terminal")
+        return Err(Error::refused("cannot ask for confirmation: not a terminal")
             .because(format!("the question would be: {question}"))
             .fix(format!("answer it beforehand: {flag}={name}")));
     }

@@ -1,10 +1,10 @@
 //! Two texts as the lines that differ between them, with some around each.
 
-/// Lines that stand around a change.
+/// Lines of context around a change.
 const CONTEXT: usize = 3;
 
-/// What leads from one text to the other, line by line: `- ` before what goes, `+ ` before what comes, two spaces before what
-/// stays around it, `…` where more stays. Empty where they are the same.
+/// The difference from one text to the other, line by line: `- ` before what goes, `+ ` before what comes, two spaces
+/// before the context, `…` where more stays. Empty if they are the same.
 pub fn lines(old: &str, new: &str) -> String {
     let (old, new): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
     let all = script(&old, &new);

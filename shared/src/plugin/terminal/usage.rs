@@ -1,4 +1,4 @@
-//! A command line that is not understood, told as every other error.
+//! Reports a command line that is not understood as every other error is reported.
 
 use std::error::Error as _;
 
@@ -10,7 +10,7 @@ use crate::plugin::error::{Error, Kind};
 use crate::plugin::text;
 
 /// What is wrong with the command line, why, and the next thing to do: what was probably meant, and the help of the verb
-/// ([`asked_for`]). None for what is no error but an answer: help and version.
+/// ([`asked_for`]). None for help and version, which are no errors.
 pub fn explain(error: &clap::Error, verb: &str) -> Option<Error> {
     use ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion};
     if matches!(error.kind(), DisplayHelp | DisplayVersion | DisplayHelpOnMissingArgumentOrSubcommand) {
@@ -37,7 +37,7 @@ pub fn explain(error: &clap::Error, verb: &str) -> Option<Error> {
     Some(Error { kind: Kind::Usage, code: None, what, place: None, why, remedy, also: Vec::new() })
 }
 
-/// What failed, and why where that is known.
+/// What failed, and why if that is known.
 fn said(error: &clap::Error) -> (String, Option<String>) {
     if error.kind() == ErrorKind::MissingRequiredArgument {
         let missing = words(error, ContextKind::InvalidArg);
@@ -58,7 +58,7 @@ fn said(error: &clap::Error) -> (String, Option<String>) {
     (what, possible)
 }
 
-/// The verb that the words of a command line ask for, such as `kubectl mesh-mc join`: that whose help tells what was wanted.
+/// The verb that a command line asks for, such as `kubectl mesh-mc join`: the one whose help to show.
 pub fn asked_for(command: &Command, words: impl IntoIterator<Item = String>) -> String {
     let mut at = command;
     let mut line = command.get_bin_name().unwrap_or_default().to_owned();

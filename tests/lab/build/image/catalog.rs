@@ -27,7 +27,7 @@ const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin
 const XTABLES_FOLDERS: &[&str] =
     &["/usr/lib/x86_64-linux-gnu/xtables", "/usr/lib64/xtables", "/usr/lib/xtables", "/lib/xtables"];
 
-/// The product's probe: one static program that runs as nobody in particular.
+/// The product's probe: one static program that runs as an unprivileged user.
 pub(super) fn probe(program: &Path) -> Image {
     Image {
         reference: ProbeImage::DEFAULT.to_owned(),
@@ -60,7 +60,7 @@ pub(super) fn all(from: &Ingredients) -> Result<Vec<Image>> {
         istio(
             "pilot",
             // Envoy as its own project builds it lacks the two filters that Istio adds to its own: istiod must not
-            // configure them. It stands here so that neither a user's values nor an operator need to know of it.
+            // configure them. It is here so that neither a user's values nor an operator need to know of it.
             json!({
                 "Entrypoint": ["/usr/local/bin/pilot-discovery"],
                 "User": "1337:1337",

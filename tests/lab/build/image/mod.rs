@@ -23,7 +23,7 @@ pub(super) fn of_the_lab(from: &Ingredients) -> Result<Vec<Image>> {
 }
 
 /// Files of kept results that are larger than this are known by their path, which holds the key of what made them;
-/// all others by their content, so that a program compiled anew to the same bytes makes no new image.
+/// all others by their content, so that a program recompiled to the same bytes makes no new image.
 const READ_UP_TO: u64 = 8 << 20;
 
 /// Adds to a key what decides the bytes of images.
@@ -49,7 +49,7 @@ pub(super) fn identify(mut key: KeyOf, images: &[Image], kept: &Path) -> Result<
     Ok(key)
 }
 
-/// Writes all images as one archive, and returns what is listed in it; the layers lie in a folder meanwhile.
+/// Writes all images as one archive, and returns what is listed in it; the layers are in a folder until then.
 pub(super) fn write_archive(images: &[Image], layers: &Path, to: impl Write) -> Result<serde_json::Value> {
     let mut layout = Layout::new(layers)?;
     for image in images {

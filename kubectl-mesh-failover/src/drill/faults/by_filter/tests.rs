@@ -26,7 +26,7 @@ fn a_filter_that_would_be_for_others_or_for_nobody_is_refused() {
     assert_eq!(
         findings.sentences(),
         [
-            "helloworld.sample has no selector: an EnvoyFilter cannot be held to its pods",
+            "helloworld.sample has no selector: an EnvoyFilter cannot be limited to its pods",
             "helloworld.sample is in the root namespace of the mesh",
         ]
     );

@@ -32,13 +32,13 @@ fn what_stands_before_is_what_will_be_put_back() {
 fn what_must_not_be_scaled_is_refused() {
     let mut zero = workload();
     zero.replicas = 0;
-    assert_eq!(what(scaled(zero, true)), "Deployment sample/helloworld-v1 is scaled to zero already");
+    assert_eq!(what(scaled(zero, true)), "Deployment sample/helloworld-v1 is already at zero");
     let mut volumes = workload();
     volumes.loses_volumes = true;
     assert_eq!(what(scaled(volumes, true)), "Deployment sample/helloworld-v1 would lose its volumes");
     let owners = Owners { workloads: vec![workload()], unscalable: vec![("DaemonSet".into(), "agent".into())] };
     assert_eq!(what(changes(&owners, true)), "DaemonSet agent cannot be scaled to zero");
-    assert_eq!(what(changes(&Owners::default(), true)), "no workload of helloworld.sample was found here");
+    assert_eq!(what(changes(&Owners::default(), true)), "no workload here is behind helloworld.sample");
 }
 
 #[test]
@@ -53,8 +53,8 @@ fn everything_that_must_not_be_scaled_is_said_at_once() {
         changes(&owners, false).unwrap_err().sentences(),
         [
             "DaemonSet agent cannot be scaled to zero",
-            "Deployment sample/helloworld-v1 is scaled to zero already",
-            "Argo CD application shop keeps Deployment sample/helloworld-v1 and may put its replicas back at once",
+            "Deployment sample/helloworld-v1 is already at zero",
+            "Argo CD application shop manages Deployment sample/helloworld-v1 and may restore its replicas at once",
             "Deployment sample/helloworld-v2 would lose its volumes",
         ]
     );
@@ -91,6 +91,6 @@ fn an_autoscaler_that_rests_is_named_in_the_plan() {
     let service = name();
     let planned = Planned { service: &service, workloads: &[scaled, workload()], pods: &[], also: &[] };
     let said = ScaleToZero.in_plan(&planned);
-    assert_eq!(said.notes, ["HorizontalPodAutoscaler hpa (1 to 3) rests while helloworld-v1 is at zero."]);
+    assert_eq!(said.notes, ["HorizontalPodAutoscaler hpa (1 to 3) is inactive while helloworld-v1 is at zero."]);
     assert_eq!(said.will, "scale helloworld-v1 to 0 and back to 2, helloworld-v1 to 0 and back to 2");
 }

@@ -1,5 +1,5 @@
-//! A fault that exists for these tests alone goes through the whole of a drill by its file and its line: what no other file says of
-//! it is what these tests read in the plan, the writes, the record, the recovery and the report.
+//! A fault that exists only for these tests goes through a whole drill with nothing but its file and its line: no other
+//! file mentions it, yet it appears in the plan, the writes, the record, the recovery and the report.
 
 use jiff::Timestamp;
 use mesh_shared::model::kube::write::{Operation, Write};
@@ -27,7 +27,7 @@ fn recorded() -> Record {
     Record { fault: latency(), ..record(changes_of(&latency())) }
 }
 
-/// What the API server has once the filter was made, as the writes say.
+/// What the API server has after the writes that create the filter.
 fn live() -> Value {
     let making = &recorded().makings("m")[0];
     let Write::Create { manifest } = &making.first else { panic!("{making:?}") };
@@ -52,8 +52,8 @@ fn its_plan_says_what_it_will_do_and_to_whom() {
     Client: Deployment/curl in east (curl-7d9c-x2), 50 requests a second.
     Note: clients with a shorter timeout fail.
     Will: have the proxies of helloworld.sample wait 2000 ms, for 10.0 s after the failover.
-          While I live I put it back, also on Ctrl-C;
-          if I am killed it stays so until: kubectl mesh-failover drill recover helloworld.sample --contexts east
+          Put back when the drill ends, also on Ctrl-C;
+          if this process is killed, run: kubectl mesh-failover drill recover helloworld.sample --contexts east
     ");
 }
 
@@ -79,7 +79,7 @@ fn what_it_made_is_put_back_and_told() {
     let record = recorded();
     let standing = told(&record, &record.changed[0], Some(&live()));
     insta::assert_snapshot!(recovery(&record, &[standing], "east"), @r"
-    Drill of helloworld.sample in east (east), begun 2027-01-15 08:00:00 UTC by ada@laptop/7f3a:
+    Drill of helloworld.sample in east (east), started 2027-01-15 08:00:00 UTC by ada@laptop/7f3a:
       EnvoyFilter sample/mesh-failover-drill-helloworld in east: the object itself from present back to absent
     ");
     let gone = told(&record, &record.changed[0], None);
@@ -113,10 +113,10 @@ fn its_report_says_why_it_did_not_fail_over_and_what_to_know() {
     let lines = text.split_whitespace().collect::<Vec<_>>().join(" ");
     for said in [
         "FAILED helloworld.sample did not fail over",
-        "why rule helloworld ejects for errors, and a late answer is none",
+        "why rule helloworld ejects for errors, and a late answer is not one",
         "do give its route a timeout, by which a late answer becomes an error",
-        "put back EnvoyFilter sample/mesh-failover-drill-helloworld in east: the object itself absent = absent, verified",
-        "note a delay shows a failover only where a timeout makes an error of it",
+        "EnvoyFilter sample/mesh-failover-drill-helloworld in east: the object itself absent as before, verified",
+        "note a delay shows a failover only if a timeout turns it into an error",
     ] {
         assert!(lines.contains(said), "{said}: {text}");
     }

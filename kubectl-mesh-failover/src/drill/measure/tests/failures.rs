@@ -1,4 +1,4 @@
-//! Drills that do not hold, that are stopped, or that are not put back; and the reasons.
+//! Drills that do not hold, are stopped or are not put back, and the reasons.
 
 use super::stream::{Stream, Who, held, never_ejected, replicas};
 use crate::drill::faults::tests::{errors, scaling};
@@ -31,7 +31,7 @@ fn a_percent_that_never_ejects_is_the_reason_where_everything_fails() {
     );
     assert_eq!(
         whys(&document),
-        ["rule helloworld ejects at most 10 % of 2 hosts: that is none (maxEjectionPercent, default)"]
+        ["rule helloworld ejects at most 10 % of 2 hosts, which is less than one (maxEjectionPercent, default)"]
     );
     assert_eq!(document.reasons[0].remedy.as_deref(), Some(APPLY));
 }
@@ -44,13 +44,13 @@ fn each_fault_of_the_rule_is_named() {
         ["rule helloworld has no outlier detection: without it Istio ranks no regions and ejects no host"]
     );
     let document = with_rule(|rule| rule.consecutive_5xx = 0);
-    assert_eq!(whys(&document), ["rule helloworld ejects for no error of the service (consecutive5xxErrors 0)"]);
+    assert_eq!(whys(&document), ["rule helloworld never ejects for errors of the service (consecutive5xxErrors 0)"]);
     let document = with_rule(|rule| rule.failover_to = None);
     assert_eq!(whys(&document), ["rule helloworld has no failover from east-1 to west-1"]);
     let document = with_rule(|rule| rule.failover_to = Some("north-1".into()));
     assert_eq!(whys(&document), ["rule helloworld sends the traffic of east-1 to north-1, not to west-1"]);
     let document = with_rule(|_| {});
-    assert_eq!(whys(&document), ["nothing came from west-1: it may not be exposed, or its gateway not be reached"]);
+    assert_eq!(whys(&document), ["nothing came from west-1: it may not be exposed, or its gateway may be unreachable"]);
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn no_rule_at_all_is_a_reason() {
     let mut recording = never_ejected();
     recording.experiment.rule = None;
     let document = measure(&recording);
-    assert_eq!(whys(&document), ["no rule governs the client, so that no region stands in for another"]);
+    assert_eq!(whys(&document), ["no rule governs the client, so no region takes over from another"]);
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn errors_too_rare_for_the_row_that_ejects_are_a_reason() {
     let document = measure(&recording);
     assert_eq!(
         whys(&document),
-        ["rule helloworld ejects after 5 errors in a row, and only 30 % of the answers are errors"]
+        ["rule helloworld ejects after 5 errors in a row, but only 30 % of the answers are errors"]
     );
 }
 
@@ -180,11 +180,11 @@ fn a_restore_that_failed_half_way_comes_before_all_else() {
     assert_eq!(document.verdict, Verdict::NotRestored);
     assert_eq!(
         document.headline,
-        "helloworld.sample: Deployment sample/helloworld-v1 in east is not put back: replicas is 3, not 1."
+        "helloworld.sample: Deployment sample/helloworld-v1 in east was not put back: replicas is 3, not 1."
     );
     assert_eq!(
         whys(&document),
-        ["Deployment sample/helloworld-v1 in east: replicas was 1, is 3: somebody else scaled it"]
+        ["Deployment sample/helloworld-v1 in east: replicas was 1, is 3: someone else scaled it"]
     );
     assert_eq!(
         document.reasons[0].remedy.as_deref(),
@@ -234,7 +234,7 @@ fn a_signal_stops_what_was_not_judged_yet_and_not_what_was() {
             .stopped(Stop::Signal(2)),
     );
     assert_eq!(document.verdict, Verdict::Stopped);
-    assert_eq!(document.headline, "The drill of helloworld.sample was stopped by SIGINT; all is put back.");
+    assert_eq!(document.headline, "The drill of helloworld.sample was stopped by SIGINT; everything was put back.");
     let mut recording = slow_failback();
     recording.stopped = Some(Stop::Signal(2));
     assert_eq!(measure(&recording).verdict, Verdict::Failed);
@@ -244,7 +244,7 @@ fn a_signal_stops_what_was_not_judged_yet_and_not_what_was() {
 fn a_drill_that_is_stopped_after_all_parts_held_was_stopped_and_did_not_fail() {
     let document = measure(&held().stopped(Stop::Signal(15)));
     assert_eq!(document.verdict, Verdict::Stopped);
-    assert_eq!(document.headline, "The drill of helloworld.sample was stopped by SIGTERM; all is put back.");
+    assert_eq!(document.headline, "The drill of helloworld.sample was stopped by SIGTERM; everything was put back.");
     for stop in [Stop::LockLost("east".into()), Stop::Traffic("x".into()), Stop::Failed("x".into())] {
         assert_eq!(measure(&held().stopped(stop.clone())).verdict, Verdict::Stopped, "{stop:?}");
     }

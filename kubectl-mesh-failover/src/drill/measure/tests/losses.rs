@@ -1,4 +1,4 @@
-//! Recordings with holes and faults of their own.
+//! Recordings with gaps and defects.
 
 use std::time::Duration;
 
@@ -84,7 +84,7 @@ fn without_counters_the_baselines_majority_is_the_failed_region_and_a_note_says_
     assert_eq!(document.verdict, Verdict::Held);
     assert_eq!(document.figures.failover_ms, Some(260.0));
     assert!(document.counters.is_none());
-    assert!(noted(&recording, "is taken for east-1, all else for west-1"));
+    assert!(noted(&recording, "is taken for east-1, all others for west-1"));
 }
 
 #[test]
@@ -150,5 +150,5 @@ fn a_rate_that_is_not_reached_and_one_that_cannot_be_held_are_told() {
     assert!(noted(&recording, "80 requests/s were asked for, 50 were reached"));
     recording.experiment = experiment(scaling());
     recording.experiment.rate = None;
-    assert!(noted(&recording, "the client's curl holds no rate: 50 requests/s"));
+    assert!(noted(&recording, "the client's curl cannot hold a rate: 50 requests/s"));
 }

@@ -1,4 +1,4 @@
-//! The one builder of recordings: a client that asks 50 times a second, and a proxy that counts and is read twice a second.
+//! Builds recordings: a client that sends 50 requests a second, and a proxy whose counters are read twice a second.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::drill::side::Side;
 /// Pause between two requests.
 pub const PAUSE: Duration = Duration::from_millis(20);
 
-/// What answers.
+/// Who answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Who {
     /// Version v1 in east.
@@ -34,7 +34,7 @@ pub enum Who {
     Nobody,
 }
 
-/// A drill as it happens.
+/// A drill in progress.
 pub struct Stream {
     /// What was recorded so far.
     pub recording: Recording,
@@ -114,25 +114,25 @@ impl Stream {
         self
     }
 
-    /// The fault is asked for and accepted 10 ms later.
+    /// The fault is requested, and accepted 10 ms later.
     pub fn fault(self) -> Self {
         self.mark(Mark::FaultAsked).later(10).mark(Mark::FaultAccepted)
     }
 
-    /// Putting back is asked for, accepted 10 ms later, and read back.
+    /// Putting back is requested, accepted 10 ms later, and read back.
     pub fn restore(self) -> Self {
         let mut stream = self.mark(Mark::RestoreAsked).later(10).mark(Mark::RestoreAccepted);
         stream.recording.put_back = vec![replicas("1", true)];
         stream
     }
 
-    /// Nothing happens for so many milliseconds.
+    /// Nothing happens for this many milliseconds.
     pub fn later(mut self, milliseconds: u64) -> Self {
         self.now += Duration::from_millis(milliseconds);
         self
     }
 
-    /// So many requests, one each 20 ms, answered in turn by these.
+    /// A number of requests, one every 20 ms, answered by these in turn.
     pub fn requests(mut self, count: u64, who: &[Who]) -> Self {
         for who in who.iter().cycle().take(usize::try_from(count).unwrap()) {
             self.request(*who);
@@ -182,13 +182,13 @@ impl Stream {
         self.recording.readings.push(Reading { at: self.now, hosts: self.hosts.values().cloned().collect() });
     }
 
-    /// EDS removes a host, and its counters go.
+    /// EDS removes a host and its counters.
     pub fn host_goes(mut self, address: &str) -> Self {
         self.hosts.remove(address);
         self
     }
 
-    /// EDS adds a host, whose counters begin at zero.
+    /// EDS adds a host, whose counters start from zero.
     pub fn host_comes(mut self, address: &'static str) -> Self {
         self.host_appears(address);
         self
@@ -233,7 +233,7 @@ impl Stream {
     }
 }
 
-/// What became of the scaled workload.
+/// Outcome of the scaled workload.
 pub fn replicas(after: &str, restored: bool) -> PutBack {
     PutBack {
         object: "Deployment sample/helloworld-v1 in east".into(),
@@ -242,7 +242,7 @@ pub fn replicas(after: &str, restored: bool) -> PutBack {
         during: "0".into(),
         after: after.into(),
         restored,
-        fault: (!restored).then(|| "somebody else scaled it".into()),
+        fault: (!restored).then(|| "someone else scaled it".into()),
         left: (!restored).then_some(crate::drill::recording::Left::Theirs),
     }
 }

@@ -1,4 +1,4 @@
-//! Drills that came to their end.
+//! Drills that ran to completion.
 
 use super::stream::{Stream, Who, held};
 use crate::drill::faults::tests::{errors, scaling};

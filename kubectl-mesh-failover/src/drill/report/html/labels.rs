@@ -1,11 +1,11 @@
-//! Labels of moments above the picture: each at its moment, none over another.
+//! Labels of moments above the picture: each at its moment, none overlapping.
 
 use mesh_shared::plugin::text::shortened;
 
-/// A label in its place.
+/// A placed label.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Label {
-    /// What is written.
+    /// The text.
     pub text: String,
     /// Where the moment is.
     pub at: f64,
@@ -13,20 +13,20 @@ pub struct Label {
     pub start: f64,
     /// Where it ends, by estimate.
     pub end: f64,
-    /// In which row it stands; 0 is next to the picture.
+    /// Its row; 0 is next to the picture.
     pub lane: usize,
 }
 
-/// Between two labels in a row.
+/// Gap between two labels in a row.
 const GAP: f64 = 10.0;
 
-/// Beside the line of its own moment.
+/// Gap between a label and the line of its moment.
 const ASIDE: f64 = 4.0;
 
-/// Places labels for moments in the order of time between two edges; `letter` is the width of a letter.
+/// Places labels for moments in chronological order between two edges; `letter` is the width of a letter.
 ///
-/// A text stands to the right of its moment, and to the left where it would leave the picture. From the last to the first each
-/// takes the lowest row in which it covers no other text, and above those whose lines would otherwise run through it.
+/// A text is to the right of its moment, or to the left if it would leave the picture. From the last to the first, each
+/// takes the lowest row in which it covers no other text, above those whose lines would otherwise cross it.
 pub fn place(moments: &[(f64, &str)], left: f64, right: f64, letter: f64) -> Vec<Label> {
     let mut placed: Vec<Label> = Vec::new();
     for (at, text) in moments.iter().rev() {
@@ -46,12 +46,12 @@ pub fn place(moments: &[(f64, &str)], left: f64, right: f64, letter: f64) -> Vec
     placed
 }
 
-/// How wide a text is, by estimate.
+/// Estimated width of a text.
 pub fn width(text: &str, letter: f64) -> f64 {
     text.chars().map(|_| letter).sum()
 }
 
-/// The text, shortened where it is wider than so much.
+/// The text, shortened to a width of at most `most`.
 pub fn fitting(text: &str, most: f64, letter: f64) -> String {
     let mut letters = 0;
     let mut wide = letter;

@@ -1,4 +1,4 @@
-//! What is stacked in the picture: what failed, and who answered.
+//! The layers of the picture: what failed, and who answered.
 
 use std::fmt::Write;
 use std::ops::Range;
@@ -6,26 +6,25 @@ use std::ops::Range;
 use super::scale::{Bar, Scale, place};
 use crate::drill::report::document::Document;
 
-/// A failed request is seen, however many did not: so high at least.
+/// Minimum height of failed requests, so that even one among many is visible.
 const LEAST_FAILED: f64 = 3.0;
 
-/// Where the region of an answer is not known.
+/// Region of an answer whose region is not known.
 const UNKNOWN: &str = "unknown";
 
 /// One layer of the stack, in requests per second at each bar.
 pub struct Layer<'a> {
     /// A region, or `failed`.
     pub name: &'a str,
-    /// The class that gives it its colours.
+    /// CSS class that sets its colours.
     pub class: String,
-    /// Whether it is what failed.
+    /// Whether it is the failed requests.
     pub failed: bool,
     from: Vec<f64>,
     to: Vec<f64>,
 }
 
-/// Who answered, in the order in which they are stacked, each with the class of its colours: the failed region, the target, the
-/// others, and what cannot be told.
+/// Who answered, in stacking order, each with its CSS class: the failed region, the target, the others, and unknown.
 pub fn regions(document: &Document) -> Vec<(&str, String)> {
     let (failed, target) = (&document.experiment.failed.region, &document.experiment.target.region);
     let mut seen: Vec<&String> = document.phases.iter().flat_map(|phase| phase.answers.keys()).collect();
@@ -40,7 +39,8 @@ pub fn regions(document: &Document) -> Vec<(&str, String)> {
     seen.iter().enumerate().map(|(index, region)| (region.as_str(), class((index, region)))).collect()
 }
 
-/// The layers from the lowest to the highest; what failed lies below all others, and comes last so that it is drawn in front.
+/// The layers from the lowest to the highest; failed requests are below all others, but come last so that they are
+/// drawn in front.
 pub fn layers<'a>(document: &'a Document, bars: &[Bar], scale: &Scale) -> Vec<Layer<'a>> {
     let mut base: Vec<f64> = bars.iter().map(|bar| bar.rate(bar.slice.failed)).collect();
     let least = LEAST_FAILED * scale.most / (scale.bottom - scale.top);
@@ -58,7 +58,7 @@ pub fn layers<'a>(document: &'a Document, bars: &[Bar], scale: &Scale) -> Vec<La
 }
 
 impl Layer<'_> {
-    /// Its outline in steps, leaving out bars in which it is empty.
+    /// Its outline in steps, omitting bars in which it is empty.
     pub fn outline(&self, bars: &[Bar], scale: &Scale) -> String {
         let mut path = String::new();
         for run in self.runs() {
@@ -75,7 +75,7 @@ impl Layer<'_> {
         path
     }
 
-    /// Ranges of bars next to each other in which it is not empty.
+    /// Ranges of adjacent bars in which it is not empty.
     fn runs(&self) -> Vec<Range<usize>> {
         let mut runs: Vec<Range<usize>> = Vec::new();
         for index in (0..self.to.len()).filter(|index| self.to[*index] > self.from[*index]) {
@@ -87,7 +87,7 @@ impl Layer<'_> {
         runs
     }
 
-    /// The middle of the widest place in it that is so wide and so tall.
+    /// The centre of the widest place in it that is at least `wide` and `tall`.
     pub fn room(&self, bars: &[Bar], scale: &Scale, wide: f64, tall: f64) -> Option<(f64, f64)> {
         let mut best: Option<(f64, (f64, f64))> = None;
         for start in 0..bars.len() {

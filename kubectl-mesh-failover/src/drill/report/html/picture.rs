@@ -1,4 +1,5 @@
-//! The picture: requests per second over time, stacked by who answered, failed ones in front; phases as bands; moments marked.
+//! The picture: requests per second over time, stacked by who answered, failed ones in front, with phases as bands and
+//! moments marked.
 
 use maud::{Markup, html};
 use mesh_shared::plugin::text::grouped;
@@ -10,9 +11,9 @@ use super::scale::{Bar, Scale, bars, place, ticks};
 use crate::drill::report::document::Document;
 use crate::drill::report::wording::seconds;
 
-/// A size of the picture. Text does not grow and shrink with a page, so that each width of it needs a picture of its own.
+/// A size of the picture. Text does not scale with the page, so each page width needs a picture of its own.
 pub struct Frame {
-    /// Tells the pictures of one page apart, and is their class in the style sheet.
+    /// Distinguishes the pictures of one page, and is their class in the style sheet.
     name: &'static str,
     width: f64,
     plot: f64,
@@ -30,7 +31,7 @@ pub const NARROW: Frame = Frame { name: "narrow", width: 340.0, plot: 190.0, lef
 /// Height of a row of text.
 const ROW: f64 = 17.0;
 
-/// What the colours mean, with the number of requests of each.
+/// What the colours mean, with the number of requests for each.
 pub fn legend(document: &Document) -> Markup {
     let answers = |region: &str| document.phases.iter().filter_map(|phase| phase.answers.get(region)).sum::<u64>();
     html! {
@@ -85,7 +86,7 @@ pub fn draw(document: &Document, frame: &Frame) -> Markup {
     }
 }
 
-/// Phases' names: in their band where they fit, else in a second row beside each other.
+/// Names of the phases: in their band if they fit, else side by side in a second row.
 fn phase_names(document: &Document, scale: &Scale, frame: &Frame) -> Vec<Label> {
     let mut taken = frame.left;
     let mut names = Vec::new();
@@ -128,7 +129,7 @@ fn bands(document: &Document, scale: &Scale, above: f64) -> Markup {
     }
 }
 
-/// Phases' names, over the lines of moments.
+/// Names of the phases, above the lines of moments.
 fn named(names: &[Label], above: f64) -> Markup {
     html! {
         @for name in names {
@@ -162,7 +163,7 @@ fn time_of(milliseconds: f64) -> String {
     if milliseconds == 0.0 { "0".into() } else { seconds(milliseconds) }
 }
 
-/// One region upon the other, and in front what failed.
+/// The regions stacked, with failed requests in front.
 fn areas(layers: &[Layer<'_>], bars: &[Bar], scale: &Scale, frame: &Frame) -> Markup {
     let hatch = format!("fill:url(#hatch-{})", frame.name);
     html! {
@@ -177,7 +178,7 @@ fn areas(layers: &[Layer<'_>], bars: &[Bar], scale: &Scale, frame: &Frame) -> Ma
     }
 }
 
-/// The name of each layer where it is the widest, so that nobody needs the colours.
+/// The name of each layer where it is widest, so that the picture can be read without colours.
 fn inside(layers: &[Layer<'_>], bars: &[Bar], scale: &Scale, frame: &Frame) -> Markup {
     html! {
         @for layer in layers {

@@ -1,8 +1,8 @@
-//! From milliseconds and requests per second to places in a picture.
+//! Maps milliseconds and requests per second to coordinates in a picture.
 
 use crate::drill::report::document::{Document, Slice};
 
-/// Where things lie, in the units of the picture's view box.
+/// Coordinates of the plot, in units of the picture's view box.
 pub struct Scale {
     /// Left edge of the plot.
     pub left: f64,
@@ -19,41 +19,41 @@ pub struct Scale {
 }
 
 impl Scale {
-    /// The place of a moment.
+    /// The x coordinate of a moment.
     pub fn x(&self, milliseconds: f64) -> f64 {
         self.left + (self.right - self.left) * (milliseconds / self.end).clamp(0.0, 1.0)
     }
 
-    /// The place of a rate.
+    /// The y coordinate of a rate.
     pub fn y(&self, rate: f64) -> f64 {
         self.bottom - (self.bottom - self.top) * (rate / self.most).clamp(0.0, 1.0)
     }
 }
 
-/// A slice as it is drawn.
+/// A slice to be drawn.
 pub struct Bar {
     /// Its begin in milliseconds.
     pub from: f64,
-    /// Its end.
     pub to: f64,
-    /// What ended in it.
+    /// The requests that ended in it.
     pub slice: Slice,
 }
 
 impl Bar {
-    /// So many requests of it as a rate.
+    /// A number of its requests as a rate.
     pub fn rate(&self, requests: u64) -> f64 {
         let width = self.to - self.from;
         if width > 0.0 { crate::drill::report::wording::real(requests) * 1000.0 / width } else { 0.0 }
     }
 
-    /// All that ended in it, as a rate.
+    /// All requests that ended in it, as a rate.
     pub fn whole(&self) -> f64 {
         self.rate(self.slice.failed + self.slice.answers.values().sum::<u64>())
     }
 }
 
-/// The slices of a document; the last ends with the drill, and is part of the one before where it would be but a sliver.
+/// The slices of a document. The last one ends with the drill, and is merged into the one before if it would be a
+/// sliver.
 pub fn bars(document: &Document) -> Vec<Bar> {
     let width = document.timeline.width_ms;
     let end = document.phases.iter().map(|phase| phase.to_ms).fold(0.0, f64::max);
@@ -76,8 +76,8 @@ pub fn bars(document: &Document) -> Vec<Bar> {
     bars
 }
 
-/// Round values from zero to the first that is not below `most`: so many steps of 1, 2 or 5 times a power of ten that there
-/// are at most `count` of them.
+/// Round values from zero to the first that is not below `most`, in at most `count` steps of 1, 2 or 5 times a power of
+/// ten.
 pub fn ticks(most: f64, count: f64) -> Vec<f64> {
     let steps = (-3..16).flat_map(|power| [1.0, 2.0, 5.0].map(|digit| digit * 10_f64.powi(power)));
     let step = steps.into_iter().find(|step| most / step <= count).unwrap_or(most.max(1.0));
@@ -90,7 +90,7 @@ pub fn ticks(most: f64, count: f64) -> Vec<f64> {
     ticks
 }
 
-/// A number as it is written into the picture.
+/// Formats a number for the picture.
 pub fn place(number: f64) -> String {
     let text = format!("{number:.1}");
     text.strip_suffix(".0").map_or(text.clone(), str::to_owned)

@@ -55,7 +55,7 @@ pub fn hypothesis(document: &Document) -> Markup {
     }
 }
 
-/// What each phase was like: phases side by side.
+/// The phases side by side.
 pub fn phases(document: &Document) -> Markup {
     let phases = &document.phases;
     let regions: std::collections::BTreeSet<&String> = phases.iter().flat_map(|phase| phase.answers.keys()).collect();
@@ -132,7 +132,7 @@ pub fn put_back(document: &Document) -> Markup {
     }
 }
 
-/// The client proxy's counters beside ours.
+/// The client proxy's counters, compared with ours.
 pub fn counters(document: &Document) -> Markup {
     html! {
         @if let Some(counters) = &document.counters {
@@ -167,14 +167,14 @@ pub fn counters(document: &Document) -> Markup {
                     }
                 }
                 @if !counters.ejected.is_empty() {
-                    p { "Ejected by outlier detection while it was watched: " (counters.ejected.join(", ")) "." }
+                    p { "Ejected by outlier detection during the drill: " (counters.ejected.join(", ")) "." }
                 }
             }
         }
     }
 }
 
-/// What was asked.
+/// The experiment.
 pub fn experiment(document: &Document) -> Markup {
     let experiment = &document.experiment;
     let client = &experiment.client;
@@ -197,7 +197,7 @@ pub fn experiment(document: &Document) -> Markup {
             format!("{} in {}, pod {}, container {}", client.workload, client.namespace, client.pod, client.container),
         ),
         ("client runs in", format!("{}, region {}", client.cluster, client.region)),
-        ("asked for", experiment.url.clone()),
+        ("URL", experiment.url.clone()),
         ("rate", rate),
         ("who answered", experiment.pattern.clone().unwrap_or_else(|| "by the client proxy's counters".into())),
         ("baseline, hold", format!("{}, {}", time(experiment.baseline), time(experiment.hold))),
@@ -211,7 +211,7 @@ pub fn experiment(document: &Document) -> Markup {
             let hosts = count(u64::try_from(rule.hosts).unwrap_or(u64::MAX), "host");
             let detection = if rule.outlier_detection {
                 format!(
-                    "ejects after {} (0: never), looks every {}, for {} times the number of ejections, at most {} % of {hosts}",
+                    "ejects after {} (0: never), checks every {}, for {} times the number of ejections, at most {} % of {hosts}",
                     count(u64::from(rule.consecutive_5xx), "error"),
                     time(rule.interval),
                     time(rule.base_ejection),

@@ -1,4 +1,4 @@
-//! The statuses are those that the real operator was seen to write.
+//! The statuses are those that the real operator wrote.
 
 use serde_json::{Value, json};
 
@@ -48,7 +48,7 @@ fn ready_at_the_new_generation_is_no_proof_while_the_revision_is_at_the_old_one(
     let revision = resource(2, Some(1), HEALTHY);
     assert_eq!(
         judged(&istio, Some(&revision), Some(&deployment(1, 1, 1, 1))),
-        Readiness::Waiting("the operator has not taken up IstioRevision yet".into())
+        Readiness::Waiting("the operator has not picked up IstioRevision yet".into())
     );
 }
 
@@ -58,7 +58,7 @@ fn a_deployment_that_is_not_rolled_out_at_its_own_generation_is_waited_for() {
     let waiting = |deployment| judged(&healthy, Some(&healthy), Some(&deployment));
     assert_eq!(
         waiting(deployment(2, 1, 1, 1)),
-        Readiness::Waiting("istiod: its change has not been taken up yet".into())
+        Readiness::Waiting("istiod: its change has not been picked up yet".into())
     );
     assert_eq!(waiting(deployment(2, 2, 1, 0)), Readiness::Waiting("istiod: 0 of 1 pods are available".into()));
 }
@@ -66,7 +66,7 @@ fn a_deployment_that_is_not_rolled_out_at_its_own_generation_is_waited_for() {
 #[test]
 fn nothing_is_concluded_from_a_resource_that_the_operator_has_not_seen() {
     let fresh = resource(1, None, &[]);
-    assert_eq!(judged(&fresh, None, None), Readiness::Waiting("the operator has not taken up Istio yet".into()));
+    assert_eq!(judged(&fresh, None, None), Readiness::Waiting("the operator has not picked up Istio yet".into()));
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn the_write_conflict_of_nearly_every_install_is_trouble_and_not_the_end() {
 #[test]
 fn an_unknown_state_between_two_reconciliations_is_waited_for() {
     let istio = resource(1, Some(1), &[("Reconciled", "Unknown", "", ""), ("Ready", "Unknown", "", "")]);
-    assert_eq!(judged(&istio, None, None), Readiness::Waiting("Istio: the operator is at work".into()));
+    assert_eq!(judged(&istio, None, None), Readiness::Waiting("Istio: the operator is still working".into()));
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn an_operator_without_the_dependency_condition_is_proved_by_the_cni_and_its_dae
     };
     assert_eq!(with(Some(&running)), Readiness::Ready);
     assert_eq!(with(Some(&starting)), Readiness::Waiting("CNI: 0 of 1 nodes run it".into()));
-    assert_eq!(with(None), Readiness::Waiting("the CNI's DaemonSet is not there yet".into()));
+    assert_eq!(with(None), Readiness::Waiting("the CNI's DaemonSet does not exist yet".into()));
 }
 
 #[test]

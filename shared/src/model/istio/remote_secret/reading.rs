@@ -1,4 +1,4 @@
-//! Remote secrets as they stand, whoever wrote them: which clusters an istiod is told to read, where, and what will keep it
+//! Remote secrets of a cluster, whoever wrote them: which clusters an istiod is to read, where, and what will keep it
 //! from doing so.
 
 use base64::Engine as _;
@@ -12,7 +12,7 @@ use crate::model::pki::chain::{Fingerprint, parse_bundle};
 /// More than any kubeconfig of one cluster.
 const MOST_BYTES: usize = 64 * 1024;
 
-/// One cluster that a remote secret registers: each key of the Secret is a cluster's name.
+/// A cluster that a remote secret registers: each key of the Secret is a cluster name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RegisteredCluster {
     /// Name of the Secret.
@@ -21,12 +21,12 @@ pub struct RegisteredCluster {
     pub cluster: String,
     /// Address of its API server.
     pub server: Option<String>,
-    /// The first certificate of the CA that the address must prove.
+    /// The first certificate of the CA that must have signed the server's certificate.
     pub server_ca: Option<Fingerprint>,
-    /// SHA-256 of the bearer token, so that a token that was replaced shows; never shown itself.
+    /// SHA-256 of the bearer token, so that a replaced token is noticed; never shown itself.
     #[serde(skip)]
     pub token: Option<Fingerprint>,
-    /// Why istiod will not use it or cannot reach the cluster by it; empty where all is well.
+    /// Why istiod will not use it or cannot reach the cluster with it; empty if all is well.
     pub faults: Vec<String>,
 }
 
@@ -96,7 +96,7 @@ struct AuthProvider {
     name: String,
 }
 
-/// The clusters that a remote secret registers, in the order of their names.
+/// The clusters that a remote secret registers, sorted by name.
 pub fn read(secret: &Secret) -> Vec<RegisteredCluster> {
     let name = secret.metadata.name.clone().unwrap_or_default();
     let of_secret = secret_faults(secret);
@@ -139,8 +139,8 @@ fn parse(text: &[u8]) -> Result<Kubeconfig, &'static str> {
     if text.len() > MOST_BYTES {
         return Err("its kubeconfig is larger than 64 KiB");
     }
-    // The parser's own words may quote the text, which holds a token.
-    serde_yaml::from_slice(text).map_err(|_| "its kubeconfig is no YAML that istiod could read")
+    // The parser's message may quote the text, which holds a token.
+    serde_yaml::from_slice(text).map_err(|_| "its kubeconfig is not YAML that istiod can read")
 }
 
 fn read_kubeconfig(kubeconfig: &Kubeconfig, found: &mut RegisteredCluster) {
@@ -182,7 +182,7 @@ fn read_cluster(cluster: &Cluster, found: &mut RegisteredCluster) {
     }
 }
 
-/// What istiod refuses (istio/istio pkg/kube/util.go, `sanitizeKubeConfig`), and having no credential at all.
+/// Finds what istiod refuses (istio/istio pkg/kube/util.go, `sanitizeKubeConfig`), and a missing credential.
 fn read_user(user: &User, found: &mut RegisteredCluster) {
     let refused = [
         (user.exec.is_some(), "exec"),
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn what_istiod_refuses_is_told() {
+    fn what_istiod_refuses_is_reported() {
         assert_eq!(changed("    token: abc", "    exec: {command: aws}"), ["istiod refuses a kubeconfig with exec"]);
         assert_eq!(changed("token: abc", "tokenFile: /var/token"), ["istiod refuses a kubeconfig with tokenFile"]);
         assert_eq!(
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_lead_to_the_cluster_is_told() {
+    fn what_cannot_lead_to_the_cluster_is_reported() {
         assert_eq!(
             changed("https://10.0.0.1:6443", "https://127.0.0.1:6443"),
             ["https://127.0.0.1:6443 leads a pod to itself"]
@@ -295,11 +295,11 @@ mod tests {
             changed("current-context: east", "current-context: west"),
             ["its kubeconfig has no current context"]
         );
-        assert_eq!(changed("kind: Config", "kind: [Config"), ["its kubeconfig is no YAML that istiod could read"]);
+        assert_eq!(changed("kind: Config", "kind: [Config"), ["its kubeconfig is not YAML that istiod can read"]);
     }
 
     #[test]
-    fn a_secret_that_istiod_does_not_see_is_told() {
+    fn a_secret_that_istiod_does_not_see_is_reported() {
         let (mut secret, _) = ours();
         secret.metadata.labels = None;
         secret.metadata.annotations.as_mut().unwrap().insert(CLUSTER_ANNOTATION.into(), "west\u{1b}[2J".into());

@@ -6,7 +6,7 @@ use crate::model::locality::test_world::mesh_config;
 const HOST: &str = "helloworld.sample.svc.cluster.local";
 const ROOT: &str = "istio-system";
 
-/// A rule by `namespace/name`, made the later the later it stands in the list.
+/// A rule by `namespace/name`; later in a list means younger.
 fn rule(name: &str, host: &str, spec: &Value) -> DestinationRule {
     let (namespace, name) = name.split_once('/').unwrap();
     let mut rule = json!({"metadata": {"namespace": namespace, "name": name}, "spec": {"host": host}});
@@ -20,7 +20,7 @@ fn plain(name: &str, host: &str) -> DestinationRule {
     rule(name, host, &json!({}))
 }
 
-/// Which rules govern the clients of a namespace, joined by `+`, and `none` where none does.
+/// The rules that govern the clients of a namespace, joined by `+`, or `none`.
 fn governing(rules: &[DestinationRule], client: &str) -> String {
     let aged = rules.iter().enumerate().map(|(age, rule)| {
         let mut object = rule.object.clone();

@@ -69,7 +69,7 @@ fn a_percentage_of_the_users_own_stays_as_long_as_it_lets_enough_go() {
     assert_eq!(percent(&whole.spec), 100);
     assert_eq!(
         sentences(&whole),
-        ["trafficPolicy keeps its maxEjectionPercent 100: a fault of all hosts leaves nobody to be asked"]
+        ["trafficPolicy keeps its maxEjectionPercent 100: if all hosts fail, none is left to ask"]
     );
 }
 
@@ -139,7 +139,7 @@ fn a_subset_with_a_policy_of_its_own_is_told() {
     ]});
     assert_eq!(
         sentences(&merge(&spec, &wanted()).unwrap()),
-        ["subset v1 has its own outlierDetection, which stands for its traffic"]
+        ["subset v1 has its own outlierDetection, which replaces this for its traffic"]
     );
 }
 
@@ -178,7 +178,7 @@ fn everything_that_excludes_failover_is_found_at_once() {
     );
 }
 
-/// A spec as users write them, in parts.
+/// Parts of specs as users write them.
 pub(crate) fn any_spec() -> impl Strategy<Value = Value> {
     let tls = prop_oneof![
         Just(Value::Null),
@@ -228,7 +228,7 @@ pub(crate) fn any_spec() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Paths of all leaves but those that a failover is made of.
+/// Paths of all leaves except those that make up a failover.
 fn strange_leaves(value: &Value, path: String, all: &mut Vec<(String, Value)>) {
     const OURS: [&str; 4] = ["/failover", "/enabled", "/consecutive5xxErrors", "/maxEjectionPercent"];
     match value {

@@ -37,7 +37,7 @@ fn users(spec: &Value) -> Value {
     object
 }
 
-/// What an API server makes of a write, as far as ownership is asked for here.
+/// What an API server makes of a write, as far as these tests look at ownership.
 fn carried_out(live: Option<&Value>, write: &Write) -> Option<Value> {
     match write {
         Write::Delete { .. } => None,
@@ -152,7 +152,7 @@ fn a_value_of_somebody_elses_is_named_with_its_owner_and_changed_by_a_patch_that
     assert_eq!(conflicts[0].field, "spec.trafficPolicy.outlierDetection.maxEjectionPercent");
     assert_eq!((conflicts[0].owners.as_slice(), &conflicts[0].old), (&["kubectl-edit".to_owned()][..], &json!(10)));
     assert_eq!(after["spec"]["trafficPolicy"]["outlierDetection"]["maxEjectionPercent"], 99);
-    // Taken over once, it is not asked for again.
+    // Once taken over, it is no longer a conflict.
     assert!(is_settled(&after));
     let back = removed(&after).unwrap();
     assert_eq!((&back["spec"], back["metadata"].get("annotations")), (&rule["spec"], None));

@@ -27,11 +27,11 @@ codes! {
         .means("The service has no ready endpoint in the cluster that is to fail.")
         .fix("Bring its workload up first.");
     NOT_FAILABLE = Code::error("drill/not-failable", DRILL)
-        .means("The fault would fail nobody, or others than the pods of the service.")
+        .means("The fault would hit no pod, or other pods than those of the service.")
         .fix("Use another fault, or drill the service that selects these pods.");
     NOT_RESTORABLE = Code::error("drill/not-restorable", DRILL)
-        .means("What the fault changes could not be put back as it was, or somebody would put it back at once.")
-        .fix("Use another fault; pause who keeps the workload and say so, --allow-owner.");
+        .means("What the fault changes could not be put back as it was, or something would put it back at once.")
+        .fix("Use another fault, or pause whatever manages the workload and say so: --allow-owner.");
     OBJECT_THERE = Code::error("drill/object-there", DRILL)
         .means("An object of the name that the drill would create exists already, and no record says that it belongs to one.")
         .fix("Look at it, and delete it if it is not needed.");

@@ -31,7 +31,7 @@ codes! {
         .means("Endpoints have no sidecar, and are not reached from other networks.")
         .fix("Inject these pods.");
     NO_GATEWAY_ADDRESS = Code::warning("exposure/no-gateway-address")
-        .means("The east-west gateway of a cluster has no address yet, so that nobody reaches it.")
+        .means("The east-west gateway of a cluster has no address yet, so it cannot be reached.")
         .fix("See why its Service gets none from the load balancer.");
     HEADLESS = Code::note("exposure/headless")
         .means("The service is headless: from another network no single pod is reached by its own name.");
