@@ -1,0 +1,124 @@
+//! What lays out the steps of a join, one cluster after the other, and what it remembers of those that others need.
+
+use std::collections::BTreeMap;
+
+use mesh_shared::engine::steps::{Made, StepId};
+use mesh_shared::model::istio::namespace;
+use mesh_shared::model::istio::remote_secret::ReaderCredential;
+use mesh_shared::model::kube::difference::covers;
+use mesh_shared::model::kube::managed_by::MANAGED_BY;
+use mesh_shared::model::kube::object_key::ObjectKey;
+use mesh_shared::model::kube::write::Write;
+use mesh_shared::model::names::ClusterName;
+use mesh_shared::model::seen::observed_cluster::ObservedCluster;
+use mesh_shared::plugin::error::{Error, Result};
+use serde_json::Value;
+
+use crate::join::control_plane::ControlPlanePlan;
+use crate::join::members::Member;
+use crate::join::remote_access::RemoteAccessPlan;
+use crate::join::request::JoinRequest;
+use crate::join::trust::TrustPlan;
+use crate::work::tasks::{Action, GatewayAddresses, Phase, Probe, Steps};
+
+/// What a join needs to know of one cluster while it lays out the steps.
+pub(super) struct PlannedCluster<'a> {
+    pub(super) member: &'a Member,
+    pub(super) observed: &'a ObservedCluster,
+    pub(super) control_plane: &'a ControlPlanePlan,
+    pub(super) gateway: GatewayManifests,
+}
+
+impl PlannedCluster<'_> {
+    /// Whether an object exists as wanted.
+    pub(super) fn stands(&self, manifest: &Value) -> bool {
+        self.observed.objects.get(&ObjectKey::of(manifest)).is_some_and(|live| covers(live, manifest))
+    }
+}
+
+pub(super) struct GatewayManifests {
+    pub(super) account: Value,
+    pub(super) service: Value,
+    pub(super) deployment: Value,
+}
+
+pub(super) struct Builder<'a> {
+    pub(super) request: &'a JoinRequest,
+    pub(super) clusters: &'a [PlannedCluster<'a>],
+    pub(super) access: &'a RemoteAccessPlan,
+    pub(super) trust: &'a TrustPlan,
+    pub(super) steps: Steps,
+}
+
+/// Steps of one cluster that others wait for or take a result from.
+#[derive(Default, Clone)]
+pub(super) struct Milestones {
+    pub(super) probe: Option<Made<Probe>>,
+    pub(super) namespace: Option<StepId>,
+    pub(super) cacerts: Option<StepId>,
+    pub(super) istio: Option<StepId>,
+    pub(super) ready: Vec<StepId>,
+    pub(super) gateway: Option<GatewayMilestones>,
+    pub(super) token: Option<Made<ReaderCredential>>,
+    pub(super) secrets: Vec<StepId>,
+}
+
+pub(super) type Marks = BTreeMap<ClusterName, Milestones>;
+
+/// The two steps after which a gateway can be used.
+#[derive(Clone, Copy)]
+pub(super) struct GatewayMilestones {
+    pub(super) available: StepId,
+    pub(super) addresses: Made<GatewayAddresses>,
+}
+
+impl Builder<'_> {
+    pub(super) fn system_namespace(&self, cluster: &PlannedCluster<'_>) -> Value {
+        let name = &self.request.system_namespace;
+        let key = ObjectKey::new("Namespace", "", name);
+        let ours = cluster
+            .observed
+            .objects
+            .get(&key)
+            .is_none_or(|live| live["metadata"]["labels"][MANAGED_BY] == self.request.managed_by);
+        namespace::system(name, &cluster.member.network, ours, self.request.managed_by)
+    }
+
+    pub(super) fn push(
+        &mut self,
+        cluster: &PlannedCluster<'_>,
+        phase: Phase,
+        action: impl Into<Action>,
+        why: impl Into<String>,
+        needs: impl IntoIterator<Item = StepId>,
+    ) -> Result<StepId> {
+        self.steps.push(Some(&cluster.member.name), phase, action.into(), why, needs)
+    }
+
+    /// Like [`Self::push`], for a step that makes something for others.
+    pub(super) fn push_making<T: 'static>(
+        &mut self,
+        cluster: Option<&PlannedCluster<'_>>,
+        phase: Phase,
+        action: impl Into<Action>,
+        why: impl Into<String>,
+        needs: impl IntoIterator<Item = StepId>,
+    ) -> Result<Made<T>> {
+        let cluster = cluster.map(|cluster| &cluster.member.name);
+        let id = self.steps.push(cluster, phase, action.into(), why, needs)?;
+        self.steps.made(id)
+    }
+}
+
+pub(super) fn mark<'a>(marks: &'a mut Marks, cluster: &PlannedCluster<'_>) -> &'a mut Milestones {
+    marks.entry(cluster.member.name.clone()).or_default()
+}
+
+/// Server-side apply under our field manager.
+pub(super) fn apply(manifest: &Value) -> Action {
+    Action::Write(Write::Apply { manifest: manifest.clone() })
+}
+
+pub(super) fn lacking(cluster: &ClusterName, what: &str) -> Error {
+    Error::failed(format!("the plan has no step for the {what} of {cluster}, which others need")).report()
+}

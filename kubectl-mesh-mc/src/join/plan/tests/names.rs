@@ -1,0 +1,55 @@
+use super::*;
+
+#[test]
+fn one_cluster_under_two_contexts_is_refused() {
+    let twin = {
+        let mut with = fresh("west");
+        with.identity.uid = "uid-of-east".into();
+        with
+    };
+    let text = refusal(&request(), &[fresh("east"), twin], Some(&empty_folder()));
+    assert!(text.starts_with("contexts east and west are one cluster"), "{text}");
+}
+
+#[test]
+fn names_and_networks_that_collide_are_refused() {
+    let same = ClusterName::new("same").unwrap();
+    let named = JoinRequest {
+        cluster_names: [("east".to_owned(), same.clone()), ("west".to_owned(), same)].into(),
+        ..request()
+    };
+    let observed = [fresh("east"), fresh("west")];
+    assert!(refusal(&named, &observed, Some(&empty_folder())).contains("the same cluster name same"));
+    let net = NetworkName::new("net").unwrap();
+    let networked =
+        JoinRequest { networks: [("east".to_owned(), net.clone()), ("west".to_owned(), net)].into(), ..request() };
+    assert!(refusal(&networked, &observed, Some(&empty_folder())).contains("the same network net"));
+}
+
+#[test]
+fn a_name_for_what_is_not_joined_is_a_usage_error_that_lists_what_is() {
+    let named =
+        JoinRequest { cluster_names: [("nort".to_owned(), ClusterName::new("n").unwrap())].into(), ..request() };
+    let networked = JoinRequest { networks: [("nort".to_owned(), NetworkName::new("n").unwrap())].into(), ..request() };
+    for wrong in [named, networked] {
+        let error = plan(&wrong, &[fresh("east"), fresh("west")], Some(&empty_folder())).map(|_| ()).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        assert!(error.why.as_ref().unwrap().ends_with("are east, west"), "{error:?}");
+        assert_eq!(error.remedy, ["name one of these, or join that one too: --contexts"]);
+    }
+}
+
+#[test]
+fn names_and_networks_that_stand_are_kept() {
+    let istio = json!({"metadata": {"name": "default"}, "spec": {"namespace": "istio-system", "values": {
+        "global": {"meshID": "shop", "network": "network1", "multiCluster": {"clusterName": "cluster1"}},
+        "pilot": {"cni": {"enabled": true}}}}});
+    let east = {
+        let mut with = with_root("east", "one");
+        with.control_planes.istios = vec![ObservedResource { name: "default".into(), object: istio }];
+        with
+    };
+    let plan = plan(&request(), &[east, fresh("west")], Some(&folder_with("one", &["east"]))).unwrap();
+    assert_eq!(plan.mesh.as_str(), "shop");
+    assert_eq!((plan.members[0].name.as_str(), plan.members[0].network.as_str()), ("cluster1", "network1"));
+}
