@@ -42,7 +42,7 @@ image() {
         echo "$to is there already"
     elif ! grep --quiet --ignore-case 'manifest unknown\|name unknown\|not found\|denied' "$why"; then
         # What cannot be read may well exist.
-        fail "whether $to stands already cannot be told" "  $(cat "$why")" "  do: try again"
+        fail "cannot tell whether $to already exists" "  $(cat "$why")" "  do: try again"
     else
         skopeo copy --all --preserve-digests "${options[@]/#/--dest-}" "oci-archive:$archive" "docker://$to"
     fi

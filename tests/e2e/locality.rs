@@ -424,7 +424,7 @@ fn a_damaged_annotation_is_refused_by_what_writes_and_told_by_what_reads() {
         let refused = kit.locality(verb, &["--yes"]);
         assert_eq!(refused.code, 1, "{refused}");
         for said in [
-            "error[locality/record-damaged]: what we wrote into DestinationRule sample/helloworld in east cannot be told",
+            "error[locality/record-damaged]: cannot tell what we wrote into DestinationRule sample/helloworld in east",
             "its annotation kubectl-mesh-failover/written cannot be read: it breaks off after",
             "kubectl --context east annotate destinationrule -n sample helloworld kubectl-mesh-failover/written-",
             "Nothing was written.",

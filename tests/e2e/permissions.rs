@@ -170,8 +170,8 @@ impl Office {
         self.run("router", "mesh-failover locality remove", &["locality", "remove", SERVICE, "--yes"]).ok();
         let told = self.run("developer", "mesh-failover locality apply", &changed);
         assert_eq!(told.code, 0, "{told}");
-        let partly = "You may not read every namespace of east and west: gateways and rules were looked for in \
-                      istio-system and sample alone.";
+        let partly = "You may not read every namespace of east and west: gateways and rules were looked for only in \
+                      istio-system and sample.";
         assert!(told.stderr.contains(partly), "{told}");
     }
 

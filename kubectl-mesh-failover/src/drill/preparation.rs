@@ -183,6 +183,7 @@ async fn changing(
         owners: &owners,
         allow_owner: arguments.begin.allow_owner,
     });
+    let changed = changed.map_err(|found| found.in_cluster(&at.membership.name, &at.identity.context));
     let Some(changed) = findings.keep_all(changed) else { return Ok(None) };
     let single = [(failed, permissions::changing(&changed), fault.entry().permissions)];
     kept(findings, &permission_codes::MISSING, allowed(&[], service, &single).await)?;

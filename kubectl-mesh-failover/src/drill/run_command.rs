@@ -127,7 +127,7 @@ async fn watched(drill: Arc<Drill>, locks: Arc<Locks>, outside: Outside, termina
             let restored = all.iter().all(|one| one.restored);
             let kind = if restored { Kind::Failed } else { Kind::NotRestored };
             let draft = Error::of(kind, "the drill broke off").because(panic.to_string());
-            let first = if restored { "everything was put back; this closes its record:" } else { "put it back:" };
+            let first = if restored { "everything was put back; this closes its record:" } else { "restore it:" };
             Err(draft.fix(first).fix(command_lines::recover(&drill.record.service, &drill.failed.context)).report())
         }
     }

@@ -65,7 +65,10 @@ pub fn overview(overview: &Overview<'_>) -> String {
     ));
     of_fault.notes.iter().for_each(|note| line(format!("Note: {note}")));
     line(format!("Will: {}", will(&of_fault.will, &text::duration(experiment.hold))));
-    line(format!("      if this process is killed, run: {}", command_lines::recover(service, &failed.context)));
+    line(format!(
+        "      if this process is killed, the fault stays until you run: {}",
+        command_lines::recover(service, &failed.context)
+    ));
     text.trim_end().to_owned()
 }
 

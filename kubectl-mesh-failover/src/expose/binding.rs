@@ -55,7 +55,8 @@ pub fn binding(seen: &ObservedTraffic) -> Result<Binding, Finding> {
         .find(selects_no_other)
         .map(|selector| Binding { selector, port: first.port })
         .ok_or_else(|| {
-            let what = format!("no label tells the east-west gateway of {} from other pods", seen.membership.name);
+            let what =
+                format!("no label distinguishes the east-west gateway of {} from other pods", seen.membership.name);
             found(&codes::GATEWAY_NOT_SELECTABLE, what)
                 .because(format!("pods of Service {} have {}", gateways.join(", "), words(&shared)))
                 .fix("give these pods a label of their own, such as istio: eastwestgateway")

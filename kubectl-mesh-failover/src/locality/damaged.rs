@@ -47,8 +47,8 @@ impl Damaged {
     }
 
     /// The finding that stops a verb that would write.
-    fn refusal(&self) -> Finding {
-        let what = format!("what we wrote into {} in {} cannot be told", self.rule, self.cluster);
+    pub fn refusal(&self) -> Finding {
+        let what = format!("cannot tell what we wrote into {} in {}", self.rule, self.cluster);
         let why = format!("its annotation {} cannot be read: {}", self.annotation, self.why);
         self.with_fixes(codes::RECORD_DAMAGED.found(what).because(why))
     }
@@ -58,8 +58,9 @@ impl Damaged {
         let kubectl = format!("kubectl --context {}", self.context);
         let finding = match self.why {
             Damage::Version(_) => claim.fix("use the version of this plugin that wrote it, or a newer one"),
-            Damage::Form(_) => claim
-                .fix("put the annotation back as it was, from Git or a backup; it alone keeps what stood in the rule"),
+            Damage::Form(_) => claim.fix(
+                "put the annotation back as it was, from Git or a backup; only it records what the rule had before",
+            ),
         };
         finding
             .about(&self.cluster, &self.context, &self.rule)

@@ -25,7 +25,7 @@ pub fn parse(texts: &[String]) -> Result<Vec<FailoverPair>> {
             }
             [first, .., last] if parts.len() > 2 => {
                 return Err(Error::refused(format!("--failover {text} is an order that Istio cannot express"))
-                    .because("behind the one region that comes second, Istio takes all others equally: there is no third place")
+                    .because("behind the one region that comes second, Istio takes all others equally: a third cannot be given")
                     .fix(format!("name the second place alone: --failover {first}={}", parts.get(1).unwrap_or(last))));
             }
             _ => {
@@ -60,7 +60,7 @@ fn refuse_wrong_region(pair: &FailoverPair) -> Result<()> {
     for region in [&pair.from, &pair.to] {
         if region.contains(['/', '*']) {
             return Err(Error::usage(format!("--failover names {region:?}, which is not a region"))
-                .because("Istio's failover knows whole regions, no zones and no patterns")
+                .because("Istio's failover takes regions, not zones or patterns")
                 .fix("name the region alone, without its zone"));
         }
     }
@@ -123,7 +123,7 @@ mod tests {
         name one of them: --failover a=b
         ");
         insta::assert_snapshot!(refusal(&["a=b=c"]), @r"
-        --failover a=b=c is an order that Istio cannot express: behind the one region that comes second, Istio takes all others equally: there is no third place
+        --failover a=b=c is an order that Istio cannot express: behind the one region that comes second, Istio takes all others equally: a third cannot be given
         name the second place alone: --failover a=b
         ");
     }

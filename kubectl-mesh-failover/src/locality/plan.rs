@@ -5,9 +5,9 @@ use mesh_shared::model::names::service::ServiceName;
 use mesh_shared::model::seen::observed_traffic::ObservedTraffic;
 use mesh_shared::plugin::error::Result;
 use mesh_shared::plugin::finding::codes::locality as codes;
-use mesh_shared::plugin::finding::{Findings, Verb};
+use mesh_shared::plugin::finding::{Finding, Findings, Verb};
 
-use super::damaged::refuse_damaged;
+use super::damaged::damaged;
 use super::request::{LocalityRequest, TakeOver};
 use super::rule_plan::LocalityPlan;
 use super::{rule_to_write, take_over};
@@ -18,8 +18,11 @@ use crate::mesh::selection::{no_service, ports};
 /// # Errors
 /// As [`compare`], and a refusal if what is ours in a rule is unknown.
 pub fn apply(request: &LocalityRequest, observed: &[&ObservedTraffic]) -> Result<LocalityPlan> {
-    let plan = compare(request, observed)?;
-    refuse_damaged(plan.damaged(), Verb::LocalityApply).map(|()| plan)
+    let (plan, mut refusals) = decide(request, observed);
+    refusals.extend(
+        observed.iter().flat_map(|seen| damaged(&request.service, request.manager, seen)).map(|rule| rule.refusal()),
+    );
+    refusals.refuse(Verb::LocalityApply).map(|()| plan)
 }
 
 /// What the rules of a service should say, beside what they say. A rule in which our part is unknown is left as it is:
@@ -29,9 +32,19 @@ pub fn apply(request: &LocalityRequest, observed: &[&ObservedTraffic]) -> Result
 /// A refusal if no cluster has the service, if regions are not named and cannot be inferred, or do not exist, and if an
 /// existing rule excludes failover. Other people's fields are not refused yet: see [`refuse_conflicts`].
 pub fn compare(request: &LocalityRequest, observed: &[&ObservedTraffic]) -> Result<LocalityPlan> {
+    let (plan, refusals) = decide(request, observed);
+    refusals.refuse(Verb::LocalityDiff).map(|()| plan)
+}
+
+/// What the rules of a service should say, and everything because of which that is not known.
+fn decide(request: &LocalityRequest, observed: &[&ObservedTraffic]) -> (LocalityPlan, Findings) {
     let service = &request.service;
-    known(service, observed)?;
     let mut refusals = Findings::default();
+    if let Err(unknown) = is_known(service, observed) {
+        refusals.push(unknown);
+        let (pairs, clusters, findings) = (Vec::new(), Vec::new(), Findings::default());
+        return (LocalityPlan { service: service.clone(), pairs, clusters, findings }, refusals);
+    }
     // Without pairs the rules are looked at all the same: what is wrong with them is said in the same run.
     let pairs = refusals.keep(take_over::pairs(request, observed)).unwrap_or_default();
     let wanted = Wanted {
@@ -63,8 +76,7 @@ pub fn compare(request: &LocalityRequest, observed: &[&ObservedTraffic]) -> Resu
         .into_iter()
         .filter_map(|seen| refusals.keep_all(rule_to_write::in_cluster(request, &wanted, observed, seen)))
         .collect();
-    refusals.refuse(Verb::LocalityApply)?;
-    Ok(LocalityPlan { service: service.clone(), pairs, clusters, findings })
+    (LocalityPlan { service: service.clone(), pairs, clusters, findings }, refusals)
 }
 
 /// # Errors
@@ -94,10 +106,14 @@ pub fn refuse_conflicts(plan: &LocalityPlan, take_over: &TakeOver) -> Result<()>
 /// # Errors
 /// A refusal if no cluster has a Service of this name.
 pub fn known(service: &ServiceName, observed: &[&ObservedTraffic]) -> Result<()> {
+    is_known(service, observed).map_err(Finding::into_error)
+}
+
+fn is_known(service: &ServiceName, observed: &[&ObservedTraffic]) -> Result<(), Finding> {
     if observed.iter().any(|seen| seen.services.by_name.contains_key(service)) {
         return Ok(());
     }
-    Err(no_service(service, observed).into_error())
+    Err(no_service(service, observed))
 }
 
 #[cfg(test)]

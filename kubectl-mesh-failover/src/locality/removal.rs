@@ -43,8 +43,10 @@ fn in_cluster(service: &ServiceName, manager: &str, seen: &ObservedTraffic) -> C
         }
         findings.extend(standing.kept.iter().map(|kept| {
             let what = match &kept.stands {
-                Some(stands) => format!("{} was changed since from {} to {stands}, and stays", kept.field, kept.wrote),
-                None => format!("{} was taken out since, and stays out", kept.field),
+                Some(stands) => {
+                    format!("{} was changed from {} to {stands} since, and is kept", kept.field, kept.wrote)
+                }
+                None => format!("{} was removed since, and is not restored", kept.field),
             };
             let claim = codes::FIELD_STAYS.found(what).field(&kept.field);
             claim.as_documented().about(&seen.membership.name, &seen.identity.context, rule.key())

@@ -128,7 +128,7 @@ impl<'a> Place<'a> {
     }
 
     /// What a rule of our own begins with: its host, and the policy of the rule that would govern without it, since the first
-    /// rule that is found governs whole.
+    /// rule that is found governs as a whole.
     fn start(&self, spec: &Value, own: Option<&DestinationRule>, findings: &mut Findings) -> Value {
         let service = &self.request.service;
         let host = service.host();
@@ -141,7 +141,7 @@ impl<'a> Place<'a> {
         let Some(source) = at_home.as_ref().or(elsewhere.as_ref()) else { return start };
         let key = source.policy_rule().key();
         let what = format!(
-            "{key} ({}) would govern without it: its policy is copied, since the first rule that is found governs whole",
+            "{key} ({}) would govern without it: its policy is copied, since the first rule that is found governs as a whole",
             source.host()
         );
         findings.push(self.note(&codes::POLICY_COPIED, what, &key));

@@ -51,7 +51,7 @@ pub fn pairs(request: &LocalityRequest, observed: &[&ObservedTraffic]) -> Result
             codes::NO_PAIRS
                 .found(format!("it is not clear which region takes over from which for {}", request.service))
                 .because(format!(
-                    "it has endpoints in {}: {}; only of two regions each is the other's failover by itself",
+                    "it has endpoints in {}: {}; pairs can be inferred only for two regions",
                     text::count(of_service.len(), "region"),
                     listed(&of_service)
                 ))

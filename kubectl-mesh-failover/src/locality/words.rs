@@ -92,7 +92,7 @@ pub fn applied(plan: &LocalityPlan) -> String {
 /// The result of a removal.
 pub fn removed(plan: &LocalityPlan) -> String {
     match plan.changes().len() {
-        0 => format!("No rule of {} has anything of ours. Nothing to change.", plan.service),
+        0 => format!("No rule of {} has fields that we wrote. Nothing to change.", plan.service),
         some => format!("The failover of {} is taken out of {}.", plan.service, text::count(some, "rule")),
     }
 }
@@ -100,7 +100,7 @@ pub fn removed(plan: &LocalityPlan) -> String {
 fn headline(plan: &LocalityPlan) -> String {
     if plan.pairs.is_empty() {
         return if plan.clusters.is_empty() {
-            format!("No rule of {} has anything of ours.", plan.service)
+            format!("No rule of {} has fields that we wrote.", plan.service)
         } else {
             format!("The failover of {} is taken out:", plan.service)
         };
@@ -119,7 +119,7 @@ fn rule(rule: &RulePlan) -> Option<String> {
         _ => "",
     };
     let lines = text_diff::lines(&spec(live), &spec(after));
-    let lines = if lines.is_empty() { "only our note of what is ours in it".to_owned() } else { lines };
+    let lines = if lines.is_empty() { "only our record of which fields are ours".to_owned() } else { lines };
     let indented: Vec<String> = lines.lines().map(|line| format!("    {line}")).collect();
     Some(format!("  {verb}{}: {}\n{}", rule.key, rule.why, indented.join("\n")))
 }

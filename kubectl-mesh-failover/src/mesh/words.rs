@@ -16,7 +16,7 @@ pub fn narrowed(seen: &[ObservedTraffic]) -> Option<String> {
     let what = if without_rules { "gateways" } else { "gateways and rules" };
     (!narrowed.is_empty()).then(|| {
         format!(
-            "You may not read every namespace of {}: {what} were looked for in {} alone.",
+            "You may not read every namespace of {}: {what} were looked for only in {}.",
             list(&contexts),
             list(&namespaces)
         )
@@ -33,9 +33,9 @@ mod tests {
         let mut seen = [test_world::cluster("east"), test_world::cluster("west")];
         assert_eq!(narrowed(&seen), None);
         seen[1].rules.known_mut().unwrap().narrowed_to = ["istio-system", "sample"].map(str::to_owned).into();
-        insta::assert_snapshot!(narrowed(&seen).unwrap(), @"You may not read every namespace of ctx-west: gateways and rules were looked for in istio-system and sample alone.");
+        insta::assert_snapshot!(narrowed(&seen).unwrap(), @"You may not read every namespace of ctx-west: gateways and rules were looked for only in istio-system and sample.");
         seen[1].east_west.known_mut().unwrap().narrowed_to = ["sample".to_owned()].into();
         seen[1].rules = Known::NotAsked;
-        insta::assert_snapshot!(narrowed(&seen).unwrap(), @"You may not read every namespace of ctx-west: gateways were looked for in sample alone.");
+        insta::assert_snapshot!(narrowed(&seen).unwrap(), @"You may not read every namespace of ctx-west: gateways were looked for only in sample.");
     }
 }

@@ -86,7 +86,7 @@ fn findings(cluster: &ClusterRegions, earlier: &[ClusterRegions]) -> Vec<Finding
         if !others.iter().any(|other| earlier.iter().any(|one| one.cluster == *other)) {
             let others: Vec<&str> = others.iter().map(ClusterName::as_str).collect();
             let what = format!(
-                "{name} and {} are in one region, {region}: a failover from region to region does not tell them apart",
+                "{name} and {} are in one region, {region}: a failover from region to region treats them as one",
                 text::list(&others)
             );
             found.push(codes::SHARED.found(what).cluster(name).as_documented());

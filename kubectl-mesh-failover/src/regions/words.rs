@@ -139,7 +139,7 @@ mod tests {
         west     east-1  none  1      0     0             0 %      east
         ");
         insta::assert_snapshot!(advice(&regions(&[&east, &west])).unwrap(), @r"
-        note  east and west are in one region, east-1: a failover from region to region does not tell them apart [regions/shared]
+        note  east and west are in one region, east-1: a failover from region to region treats them as one [regions/shared]
         warning  west: 1 pod without a region (sample/a-1): as clients they know no near or far, as servers they count as far from everyone [regions/pods-without-region]
         warning  west: 1 node without a region (n1); kubectl mesh-failover regions set west=REGION [regions/nodes-without-region]
         ");
@@ -168,7 +168,7 @@ mod tests {
             severity: note
             subject:
               cluster: east
-            what: "east and west are in one region, east-1: a failover from region to region does not tell them apart"
+            what: "east and west are in one region, east-1: a failover from region to region treats them as one"
         - cluster: west
           places:
           - region: ""

@@ -201,7 +201,7 @@ fn distinct<'a>(
             found.push(
                 code.found(format!("contexts {one} and {other} would have the same {what} {}", of(member)))
                     .because("istiod would take one for the other")
-                    .fix(format!("tell them apart: {flag}")),
+                    .fix(format!("give them different names: {flag}")),
             );
         }
     }

@@ -51,8 +51,8 @@ pub fn plan(
     let mut findings = Findings::default();
     let decided = decide(request, observed, ca_folder, &mut findings)?;
     findings.refuse(Verb::Join)?;
-    let plan = decided
-        .ok_or_else(|| Error::failed("there is no plan for the join, and nothing that speaks against one").report());
+    let plan =
+        decided.ok_or_else(|| Error::failed("there is no plan for the join, and no finding against one").report());
     plan.map(|plan| JoinPlan { findings, ..plan })
 }
 

@@ -130,7 +130,7 @@ impl CaFolder {
         let Some(key) = self.folder.read_key(ROOT_KEY)? else {
             return Err(Error::refused(format!("the key of root {} is not in the CA folder", certificate.fingerprint))
                 .at(self.place())
-                .fix(format!("put it there, readable by you alone: {}", self.folder.path().join(ROOT_KEY).display())));
+                .fix(format!("put it there, readable only by you: {}", self.folder.path().join(ROOT_KEY).display())));
         };
         let key = PrivateKey::from_pem(&key)
             .map_err(|error| error.at(self.folder.path().join(ROOT_KEY).display().to_string()))?;

@@ -215,6 +215,17 @@ impl Findings {
         judged.map_err(|found| self.extend(found)).ok()
     }
 
+    /// The same, about this cluster if they name none.
+    #[must_use]
+    pub fn in_cluster(self, name: impl fmt::Display, context: &str) -> Self {
+        let named = self.0.into_iter().map(|mut finding| {
+            finding.subject.cluster.get_or_insert_with(|| name.to_string());
+            finding.subject.context.get_or_insert_with(|| context.to_owned());
+            finding
+        });
+        Self(named.collect())
+    }
+
     /// In the order in which they were found.
     pub fn iter(&self) -> std::slice::Iter<'_, Finding> {
         self.0.iter()

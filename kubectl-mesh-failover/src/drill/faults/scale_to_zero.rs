@@ -6,7 +6,7 @@ use mesh_shared::model::names::service::ServiceName;
 use mesh_shared::model::seen::observed_traffic::ObservedTraffic;
 use mesh_shared::model::seen::services::PodSeen;
 use mesh_shared::model::seen::workload::Workload;
-use mesh_shared::plugin::finding::codes::drill::NOT_RESTORABLE;
+use mesh_shared::plugin::finding::codes::drill as codes;
 use mesh_shared::plugin::finding::{Finding, Findings};
 use serde::{Deserialize, Serialize};
 
@@ -118,7 +118,7 @@ impl FaultKind for ScaleToZero {
 fn not_scalable(scene: &Scene<'_>) -> impl Iterator<Item = Finding> {
     let service = scene.service;
     scene.owners.unscalable.iter().map(move |(kind, name)| {
-        NOT_RESTORABLE
+        codes::NOT_FAILABLE
             .found(format!("{kind} {name} cannot be scaled to zero"))
             .because(format!("{service} has pods that it owns"))
             .fix("use another fault: --fault upstream-errors")
@@ -128,7 +128,7 @@ fn not_scalable(scene: &Scene<'_>) -> impl Iterator<Item = Finding> {
 fn without_workload(scene: &Scene<'_>) -> Option<Finding> {
     let owners = scene.owners;
     (owners.workloads.is_empty() && owners.unscalable.is_empty()).then(|| {
-        NOT_RESTORABLE
+        codes::NOT_FAILABLE
             .found(format!("no workload here is behind {}", scene.service))
             .fix("use another fault, which scales nothing: --fault upstream-errors")
     })
@@ -139,7 +139,7 @@ fn not_restorable(workload: &Workload, allow_owner: bool) -> Vec<Finding> {
     let (key, mut findings) = (&workload.object, Vec::new());
     if workload.loses_volumes {
         findings.push(
-            NOT_RESTORABLE
+            codes::NOT_RESTORABLE
                 .found(format!("{key} would lose its volumes"))
                 .because("persistentVolumeClaimRetentionPolicy.whenScaled is Delete")
                 .fix("use another fault: --fault upstream-errors"),
@@ -147,7 +147,7 @@ fn not_restorable(workload: &Workload, allow_owner: bool) -> Vec<Finding> {
     }
     if workload.replicas == 0 {
         findings.push(
-            NOT_RESTORABLE
+            codes::NOT_RESTORABLE
                 .found(format!("{key} is already at zero"))
                 .fix("scale it up first, or see whether a drill left it: kubectl mesh-failover drill list"),
         );
@@ -156,7 +156,7 @@ fn not_restorable(workload: &Workload, allow_owner: bool) -> Vec<Finding> {
     let keeper = keda.map(|name| format!("KEDA ScaledObject {name}")).or_else(|| workload.keeper.clone());
     if let Some(keeper) = keeper.filter(|_| !allow_owner) {
         findings.push(
-            NOT_RESTORABLE
+            codes::NOT_RESTORABLE
                 .found(format!("{keeper} manages {key} and may restore its replicas at once"))
                 .fix("pause it, then pass --allow-owner"),
         );

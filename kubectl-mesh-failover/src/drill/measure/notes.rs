@@ -48,7 +48,7 @@ fn who_answered(facts: &Facts<'_>) -> Vec<Claim> {
     let (failed, target) = (&facts.experiment.failed.region, &facts.experiment.target.region);
     let mut notes = Vec::new();
     if facts.experiment.pattern.is_some() && matches!(facts.source, Source::Counters | Source::Nothing) {
-        notes.push(codes::PATTERN_NOT_FOUND.found("the pattern matched in no answer"));
+        notes.push(codes::PATTERN_NOT_FOUND.found("the pattern matched no answer"));
     }
     match facts.source {
         Source::Texts => {}
@@ -57,7 +57,7 @@ fn who_answered(facts: &Facts<'_>) -> Vec<Claim> {
              all others for {target}"
         ))),
         Source::Counters => notes.push(codes::REGIONS_BY_COUNTERS.found(format!(
-            "only the client proxy's counters show who answered: times are as fine as the pause between two readings ({})",
+            "only the client proxy's counters show who answered: the time resolution is the pause between two readings ({})",
             latency(facts.figures.resolution_ms)
         ))),
         Source::Nothing => {

@@ -32,7 +32,7 @@ pub fn render(document: &Document, terminal: Terminal) -> String {
         lines.extend(figure(row.name, &row.value, &row.told));
     }
     if let Some(counters) = &document.counters {
-        let verb = if counters.agrees { "agree" } else { "DIFFER from ours" };
+        let verb = if counters.agrees { "agree" } else { "DIFFER from the drill's" };
         lines.extend(labelled("counters", &format!("the client proxy's {verb}: {}", counters.told)));
         if !counters.ejected.is_empty() {
             lines.extend(labelled("ejected", &counters.ejected.join(", ")));

@@ -154,7 +154,7 @@ fn the_selector_is_the_smallest_that_no_other_pod_carries() {
         shared_label(seen, "istio", "eastwestgateway");
         shared_label(seen, "app", "istio-eastwestgateway");
     });
-    assert_eq!(error.unwrap_err().what, "no label tells the east-west gateway of east from other pods");
+    assert_eq!(error.unwrap_err().what, "no label distinguishes the east-west gateway of east from other pods");
     assert_eq!(
         selector(|seen| seen.east_west.known_mut().unwrap().gateways.clear()).unwrap_err().what,
         "east has no east-west gateway"

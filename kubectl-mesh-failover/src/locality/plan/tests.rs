@@ -210,7 +210,7 @@ fn a_wider_rules_policy_is_copied_and_the_name_is_kept_free() {
         +       maxEjectionPercent: 99
         +     tls:
         +       mode: ISTIO_MUTUAL
-      note  DestinationRule sample/helloworld (*.sample.svc.cluster.local) would govern without it: its policy is copied, since the first rule that is found governs whole [locality/policy-copied]
+      note  DestinationRule sample/helloworld (*.sample.svc.cluster.local) would govern without it: its policy is copied, since the first rule that is found governs as a whole [locality/policy-copied]
     ");
 }
 
@@ -265,7 +265,7 @@ fn more_than_two_regions_are_not_guessed() {
     north.east_west.known_mut().unwrap().gateway_rules.push(our_gateway(&[HOST]));
     world.push(north);
     insta::assert_snapshot!(refusal(&[], &world), @r"
-    it is not clear which region takes over from which for helloworld.sample: it has endpoints in 3 regions: east-1, north-1 and west-1; only of two regions each is the other's failover by itself
+    it is not clear which region takes over from which for helloworld.sample: it has endpoints in 3 regions: east-1, north-1 and west-1; pairs can be inferred only for two regions
     name the pairs: --failover east-1=west-1
     regions of the mesh: east-1, north-1 and west-1
     ");
@@ -364,7 +364,7 @@ fn what_others_changed_since_is_told_by_a_removal() {
     let removal = removal::remove(&service("helloworld.sample"), MANAGER, &each(&after)).unwrap();
     assert_eq!(
         removal.clusters[0].findings.sentences(),
-        ["spec.trafficPolicy.outlierDetection.maxEjectionPercent was changed since from 99 to 50, and stays"]
+        ["spec.trafficPolicy.outlierDetection.maxEjectionPercent was changed from 99 to 50 since, and is kept"]
     );
 }
 
@@ -454,10 +454,10 @@ fn a_damaged_annotation_is_refused_by_what_writes() {
     let removal = removal_of(&world).unwrap_err();
     assert_eq!(apply(&request(&[]), &each(&world)).map(|_| ()), Err(removal.clone()));
     insta::assert_snapshot!(mesh_shared::plugin::terminal::error_message::render(&removal, plain()), @r"
-    error[locality/record-damaged]: what we wrote into DestinationRule sample/theirs in east cannot be told
+    error[locality/record-damaged]: cannot tell what we wrote into DestinationRule sample/theirs in east
       where: context ctx-east, DestinationRule sample/theirs
       why:   its annotation kubectl-mesh-failover/written cannot be read: it breaks off after 37 characters
-      do:    put the annotation back as it was, from Git or a backup; it alone keeps what stood in the rule
+      do:    put the annotation back as it was, from Git or a backup; only it records what the rule had before
              or look at the rule; if it may stay as it is, remove the annotation, which makes what is written there yours:
              kubectl --context ctx-east get destinationrule -n sample theirs -o yaml
              kubectl --context ctx-east annotate destinationrule -n sample theirs kubectl-mesh-failover/written-
@@ -466,12 +466,20 @@ fn a_damaged_annotation_is_refused_by_what_writes() {
 }
 
 #[test]
+fn a_damaged_annotation_is_said_with_what_else_is_in_the_way() {
+    let error = apply(&request(&["east-1=nowhere"]), &each(&annotated("["))).unwrap_err();
+    let all: Vec<Option<&str>> =
+        std::iter::once(&error).chain(&error.also).map(|error| error.code.map(|code| code.name)).collect();
+    assert_eq!(all, [Some("locality/unknown-region"), Some("locality/record-damaged")]);
+}
+
+#[test]
 fn an_annotation_of_a_newer_plugin_is_refused_by_what_writes() {
     let world = annotated(r#"{"version":2,"edits":[],"since":"1.4"}"#);
     let removal = removal_of(&world).unwrap_err();
     assert_eq!(apply(&request(&[]), &each(&world)).map(|_| ()), Err(removal.clone()));
     insta::assert_snapshot!(mesh_shared::plugin::terminal::error_message::render(&removal, plain()), @r"
-    error[locality/record-damaged]: what we wrote into DestinationRule sample/theirs in east cannot be told
+    error[locality/record-damaged]: cannot tell what we wrote into DestinationRule sample/theirs in east
       where: context ctx-east, DestinationRule sample/theirs
       why:   its annotation kubectl-mesh-failover/written cannot be read: it is of version 2, and this plugin knows only version 1
       do:    use the version of this plugin that wrote it, or a newer one

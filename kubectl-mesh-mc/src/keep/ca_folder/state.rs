@@ -163,7 +163,7 @@ pub(super) fn folder_faults(folder: &PrivateDir) -> Vec<FolderFault> {
         faults.push(FolderFault {
             what: format!("it cannot be written to (mode {mode:04o})"),
             fix: vec![
-                "make it writable for yourself alone, or name another folder with --ca-dir:".into(),
+                "make it writable only by you, or name another folder with --ca-dir:".into(),
                 format!("chmod 700 {path}"),
             ],
         });

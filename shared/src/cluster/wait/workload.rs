@@ -1,5 +1,6 @@
 //! Injection and Deployments.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use http::Method;
@@ -108,9 +109,8 @@ pub async fn deployment_available(
                 return Verdict::Wait("the Deployment does not exist yet".into());
             };
             let Some(missing) = not_rolled_out(deployment) else { return Verdict::Done(()) };
-            // A Deployment's selector is never empty.
             let selector = labels::read(&deployment["spec"]["selector"]["matchLabels"]);
-            let own = |object: &&Value| labels::selected(&labels::read(&object["metadata"]["labels"]), &selector);
+            let own = |object: &&Value| is_of(&selector, &object["metadata"]["labels"]);
             let stuck = state[1].values().filter(own).find_map(pod_trouble::stuck);
             let refused = state[2].values().filter(own).find_map(replica_failure);
             let Some(cause) = stuck.or(refused) else {
@@ -134,6 +134,12 @@ pub async fn deployment_available(
     .await
 }
 
+/// Whether labels are those of a Deployment's pods. One that selects by expressions alone has no labels to select by: then no
+/// pod is taken for its own.
+fn is_of(selector: &BTreeMap<String, String>, object_labels: &Value) -> bool {
+    !selector.is_empty() && labels::selected(&labels::read(object_labels), selector)
+}
+
 /// Why a ReplicaSet may not create its pods (quota, Pod Security, a webhook).
 fn replica_failure(replica_set: &Value) -> Option<String> {
     let failure = replica_set["status"]["conditions"]
@@ -147,6 +153,13 @@ fn replica_failure(replica_set: &Value) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn without_labels_to_select_by_no_pod_is_the_deployments_own() {
+        let selector = labels::read(&json!({"app": "a"}));
+        assert!(is_of(&selector, &json!({"app": "a", "x": "y"})) && !is_of(&selector, &json!({"x": "y"})));
+        assert!(!is_of(&BTreeMap::new(), &json!({"app": "a"})));
+    }
 
     #[test]
     fn the_image_tells_whether_the_webhook_was_there() {

@@ -39,6 +39,10 @@ pub enum Verb {
     RegionsSet,
     /// `kubectl mesh-failover locality apply`.
     LocalityApply,
+    /// `kubectl mesh-failover locality diff`.
+    LocalityDiff,
+    /// `kubectl mesh-failover locality show`.
+    LocalityShow,
     /// `kubectl mesh-failover locality remove`.
     LocalityRemove,
     /// `kubectl mesh-failover drill`.
@@ -70,6 +74,8 @@ impl fmt::Display for Verb {
             Self::Unexpose => "mesh-failover unexpose",
             Self::RegionsSet => "mesh-failover regions set",
             Self::LocalityApply => "mesh-failover locality apply",
+            Self::LocalityDiff => "mesh-failover locality diff",
+            Self::LocalityShow => "mesh-failover locality show",
             Self::LocalityRemove => "mesh-failover locality remove",
             Self::Drill => "mesh-failover drill",
             Self::DrillRecover => "mesh-failover drill recover",

@@ -90,7 +90,8 @@ mod tests {
     use crate::plugin::terminal::error_message;
 
     fn told(words: &[&str]) -> String {
-        let number = |text: &str| text.parse::<u8>().map_err(|_| Error::usage("it is no number").fix("write 1 to 9"));
+        let number =
+            |text: &str| text.parse::<u8>().map_err(|_| Error::usage("it is not a number").fix("write 1 to 9"));
         let join = Command::new("join")
             .arg(Arg::new("contexts").long("contexts").value_name("A,B").required(true))
             .arg(Arg::new("format").short('o').long("output").value_name("FORMAT").value_parser(["yaml", "json"]))

@@ -36,7 +36,7 @@ fn text(words: &str, about: &About) -> String {
     let commit = match (about.commit, about.changed) {
         (Some(commit), Some(true)) => format!("{commit}, and changes that are in no commit"),
         (Some(commit), _) => commit.to_owned(),
-        (None, _) => "not known: the build was not told".to_owned(),
+        (None, _) => "not set at build time".to_owned(),
     };
     let tested = about.tested_against;
     let operator = match tested.sail_operator {

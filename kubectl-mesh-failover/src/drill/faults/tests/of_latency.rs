@@ -53,7 +53,7 @@ fn its_plan_says_what_it_will_do_and_to_whom() {
     Note: clients with a shorter timeout fail.
     Will: have the proxies of helloworld.sample wait 2000 ms, for 10.0 s after the failover.
           Put back when the drill ends, also on Ctrl-C;
-          if this process is killed, run: kubectl mesh-failover drill recover helloworld.sample --contexts east
+          if this process is killed, the fault stays until you run: kubectl mesh-failover drill recover helloworld.sample --contexts east
     ");
 }
 

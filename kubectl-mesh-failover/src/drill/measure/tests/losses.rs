@@ -96,7 +96,7 @@ fn without_a_pattern_the_counters_tell_shares_as_fine_as_they_are_read() {
     assert_eq!(document.figures.resolution_ms, 500.0);
     assert_eq!(document.figures.failover_ms, Some(260.0));
     assert_eq!(document.phases[2].answers["west-1"], 500);
-    assert!(noted(&recording, "as fine as the pause between two readings (500 ms)"));
+    assert!(noted(&recording, "the time resolution is the pause between two readings (500 ms)"));
 }
 
 #[test]

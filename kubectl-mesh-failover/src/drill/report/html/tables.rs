@@ -141,7 +141,7 @@ pub fn counters(document: &Document) -> Markup {
                 h2 { "The client proxy's own counters" }
                 p {
                     strong class=(if counters.agrees { "held" } else { "failed" }) {
-                        (if counters.agrees { "✓ They agree with ours" } else { "✗ They differ from ours" })
+                        (if counters.agrees { "✓ They agree with the drill's" } else { "✗ They differ from the drill's" })
                     }
                     ": " (counters.told) "."
                 }
@@ -151,7 +151,7 @@ pub fn counters(document: &Document) -> Markup {
                             th scope="col" { "region" }
                             th scope="col" { "proxy: answers" }
                             th scope="col" { "proxy: failed attempts" }
-                            th scope="col" { "ours: answers" }
+                            th scope="col" { "drill: answers" }
                         }
                     }
                     tbody {

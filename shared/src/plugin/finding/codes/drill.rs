@@ -6,10 +6,10 @@ const DRILL: &[Verb] = &[Verb::Drill];
 
 codes! {
     MESH_INCOMPLETE = Code::error("drill/mesh-incomplete", DRILL)
-        .means("The mesh has a cluster of which no context is named: a drill could run there unseen, or traffic go there.")
+        .means("The mesh has a cluster of which no context is named: a drill could run there unnoticed, or traffic go there.")
         .fix("Name the contexts of all clusters: --contexts A,B,….");
     RUNS_ALREADY = Code::error("drill/runs-already", DRILL)
-        .means("A drill of the service runs already.")
+        .means("A drill of the service is already running.")
         .fix("Wait for its end, or see it: `kubectl mesh-failover drill list`.");
     LEFT_OVER = Code::error("drill/left-over", DRILL)
         .means("An earlier drill of the service was not put back.")
@@ -27,13 +27,13 @@ codes! {
         .means("The service has no ready endpoint in the cluster that is to fail.")
         .fix("Bring its workload up first.");
     NOT_FAILABLE = Code::error("drill/not-failable", DRILL)
-        .means("The fault would hit no pod, or other pods than those of the service.")
+        .means("The fault cannot be injected here, or would hit no pod, or other pods than those of the service.")
         .fix("Use another fault, or drill the service that selects these pods.");
     NOT_RESTORABLE = Code::error("drill/not-restorable", DRILL)
         .means("What the fault changes could not be put back as it was, or something would put it back at once.")
         .fix("Use another fault, or pause whatever manages the workload and say so: --allow-owner.");
     OBJECT_THERE = Code::error("drill/object-there", DRILL)
-        .means("An object of the name that the drill would create exists already, and no record says that it belongs to one.")
+        .means("An object of the name that the drill would create already exists, and no record says that it belongs to one.")
         .fix("Look at it, and delete it if it is not needed.");
     CLIENT_NOT_USABLE = Code::error("drill/client-not-usable", DRILL)
         .means("The client has no ready pod, no sidecar, or no such container.")

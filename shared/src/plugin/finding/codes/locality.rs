@@ -2,6 +2,9 @@
 
 use crate::plugin::finding::{Code, Verb};
 
+/// Those that work out what a rule should say.
+const PLAN: &[Verb] = &[Verb::LocalityApply, Verb::LocalityDiff];
+
 codes! {
     FAILS_OVER = Code::note("locality/fails-over")
         .means("When the hosts of a region fail, its clients go to another region.");
@@ -83,19 +86,19 @@ codes! {
         .refused_by(&[Verb::LocalityApply, Verb::LocalityRemove])
         .means("The annotation by which it is known what in a rule was written by us cannot be read.")
         .fix("Put it back from Git or a backup. If the rule may stay as it is, remove the annotation.");
-    NO_PAIRS = Code::error("locality/no-pairs", &[Verb::LocalityApply])
+    NO_PAIRS = Code::error("locality/no-pairs", PLAN)
         .means("It is not clear which region takes over from which: the service does not have endpoints in exactly two regions.")
         .fix("Name the pairs: --failover FROM=TO.");
-    UNKNOWN_REGION = Code::error("locality/unknown-region", &[Verb::LocalityApply])
+    UNKNOWN_REGION = Code::error("locality/unknown-region", PLAN)
         .means("No node and no workload of the mesh is in a region that --failover names.")
         .fix("Name regions as they are, or label the nodes first: `kubectl mesh-failover regions`.");
-    PERCENT_TOO_LOW = Code::error("locality/percent-too-low", &[Verb::LocalityApply])
+    PERCENT_TOO_LOW = Code::error("locality/percent-too-low", PLAN)
         .means("With this --max-ejection-percent not all hosts of a region could be ejected, so that it would not fail over.")
         .fix("Leave the flag out: 99 % lets all but one host go.");
-    FAILOVER_EXCLUDED = Code::error("locality/failover-excluded", &[Verb::LocalityApply])
+    FAILOVER_EXCLUDED = Code::error("locality/failover-excluded", PLAN)
         .means("A rule steers traffic by something that Istio does not take together with failover.")
         .fix("Take that out of the rule.");
-    NO_NAME_LEFT = Code::error("locality/no-name-left", &[Verb::LocalityApply])
+    NO_NAME_LEFT = Code::error("locality/no-name-left", PLAN)
         .means("Both names that a rule of ours could have are taken by rules for other hosts.")
         .fix("Rename one of those rules.");
     FIELDS_OF_OTHERS = Code::error("locality/fields-of-others", &[Verb::LocalityApply])

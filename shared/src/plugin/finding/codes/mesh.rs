@@ -4,6 +4,9 @@ use crate::plugin::finding::{Code, Verb};
 
 const JOIN: &[Verb] = &[Verb::Join];
 
+const NEED_THE_SERVICE: &[Verb] =
+    &[Verb::Expose, Verb::Unexpose, Verb::LocalityApply, Verb::LocalityDiff, Verb::LocalityShow, Verb::Drill];
+
 codes! {
     SEVERAL_ISTIOS = Code::error("mesh/several-istios", JOIN)
         .means("Several Istio resources of one cluster govern the same namespace.")
@@ -26,7 +29,7 @@ codes! {
         .usage()
         .means("A flag names a cluster that is not in the mesh.")
         .fix("Name a cluster of the mesh, or add its context to --contexts.");
-    NO_SERVICE = Code::error("mesh/no-service", &[Verb::Expose, Verb::Unexpose, Verb::LocalityApply, Verb::Drill])
+    NO_SERVICE = Code::error("mesh/no-service", NEED_THE_SERVICE)
         .means("No cluster of the mesh has a Service of this name.")
         .fix("See what there is: `kubectl mesh-failover list`.");
     NAME_INVALID = Code::error("mesh/name-invalid", JOIN)

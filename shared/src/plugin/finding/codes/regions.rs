@@ -14,5 +14,5 @@ codes! {
         .means("One cluster is given two regions.")
         .fix("Name each cluster once. If its nodes are in several regions, its provider labels them, or you do node by node.");
     SHARED = Code::note("regions/shared")
-        .means("Clusters are in one region: a failover from region to region does not tell them apart.");
+        .means("Clusters are in one region: a failover from region to region treats them as one.");
 }

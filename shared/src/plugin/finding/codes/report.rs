@@ -13,15 +13,15 @@ codes! {
         .means("Fewer requests a second were sent than --rate asks for: times are less fine, and shares of fewer requests.")
         .fix("Ask for a lower rate, or use a client with more CPU: --rate, --from.");
     RATE_NOT_HELD = Code::note("report/rate-not-held")
-        .means("The client's curl is older than 7.84 and holds no rate: it sends one request after the other.");
+        .means("The client's curl is older than 7.84 and cannot hold a rate: it sends one request after the other.");
     PATTERN_NOT_FOUND = Code::warning("report/pattern-not-found")
-        .means("The pattern by which answers are told apart matched in none.")
+        .means("The pattern that shows who answered matched no answer.")
         .fix("Give one that matches in each answer: --match.");
     REGIONS_BY_MAJORITY = Code::warning("report/regions-by-majority")
         .means("Which answers come from which region is taken from what most answers of the baseline say: the client proxy's counters do not show it.")
         .fix("Bring the baseline down to one region, so that the counters show whose answers are whose.");
     REGIONS_BY_COUNTERS = Code::note("report/regions-by-counters")
-        .means("Only the client proxy's counters show who answered: times are as fine as the pause between two readings.");
+        .means("Only the client proxy's counters show who answered: the time resolution is the pause between two readings.");
     REGIONS_UNKNOWN = Code::warning("report/regions-unknown")
         .means("Neither a pattern nor the client proxy's counters show who answered.")
         .fix("Give a pattern that differs between the regions' answers: --match.");
