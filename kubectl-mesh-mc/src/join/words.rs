@@ -88,7 +88,10 @@ fn mesh(plan: &JoinPlan) -> String {
             format!("new root certificate, {}, kept in {}", algorithm.unwrap_or_default(), plan.trust.folder)
         }
         RootSource::Folder { root } => format!("root {root}, kept in {}", plan.trust.folder),
-        RootSource::Clusters { root } => format!("root {root}, which all clusters share"),
+        RootSource::Clusters { roots } => {
+            let roots: Vec<String> = roots.iter().map(ToString::to_string).collect();
+            format!("root {}, which all clusters share", text::list(&roots))
+        }
     };
     format!("Mesh {}: {root}", plan.mesh)
 }
@@ -146,6 +149,7 @@ impl Named {
                 | Task::ProveAddresses { .. }
                 | Task::SettleAddresses { .. }
                 | Task::ProveToken { .. }
+                | Task::VerifyRoot { .. }
                 | Task::VerifyDiscovery { .. }
                 | Task::VerifyGateways { .. } => {}
             },

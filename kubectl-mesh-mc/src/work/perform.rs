@@ -11,6 +11,7 @@ use mesh_shared::engine::steps::Made;
 use mesh_shared::model::istio::east_west_gateway;
 use mesh_shared::model::kube::write::Write;
 use mesh_shared::model::names::ClusterName;
+use mesh_shared::model::pki::chain::Certificate;
 use mesh_shared::plugin::error::{Error, Result};
 
 use super::certificates;
@@ -144,10 +145,17 @@ async fn task(
             let (issued, new) = certificates::issue_intermediate(&environment.kept, wanted, root, key).await?;
             Ok(Done::made(issued).and_wrote(new))
         }
-        Task::CreateCacerts { intermediate, namespace } => {
+        Task::VerifyRoot { config_map, roots, intermediate } => {
+            let (name, member) = here()?;
+            let issued = intermediate.map(|intermediate| given.of(intermediate)).transpose()?;
+            let roots: Vec<Certificate> = issued.iter().map(|issued| &issued.root).chain(roots).cloned().collect();
+            certificates::verify_root(environment, name, member, config_map, &roots, *progress).await?;
+            Ok(Done::default())
+        }
+        Task::CreateCacerts { intermediate, beside, namespace } => {
             let (name, member) = here()?;
             let issued = given.of(*intermediate)?;
-            let new = certificates::create_cacerts(environment, name, member, namespace, &issued).await?;
+            let new = certificates::create_cacerts(environment, name, member, namespace, &issued, beside).await?;
             Ok(Done::default().and_wrote(new))
         }
     }

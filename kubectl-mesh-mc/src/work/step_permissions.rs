@@ -68,6 +68,7 @@ fn doing(task: &Task, system: &str) -> Vec<Access> {
         Task::RemoveLeftoverProbes { .. } | Task::RemoveProbe { .. } => {
             vec![Access::new("delete", "", "namespaces", "")]
         }
+        Task::VerifyRoot { config_map, .. } => vec![on("get", "configmaps").named(config_map)],
         Task::VerifyDiscovery { .. } => vec![
             on("list", "pods"),
             on("create", "pods").subresource("portforward"),

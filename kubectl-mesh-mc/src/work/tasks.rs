@@ -10,6 +10,7 @@ use mesh_shared::model::istio::remote_secret::ReaderCredential;
 use mesh_shared::model::kube::write::Write;
 use mesh_shared::model::names::ClusterName;
 use mesh_shared::model::pki::authority::{Issued, Root};
+use mesh_shared::model::pki::chain::Certificate;
 use mesh_shared::model::pki::key::{KeyAlgorithm, PrivateKey};
 use mesh_shared::model::seen::access::ApiAddress;
 
@@ -107,8 +108,19 @@ pub enum Task {
     CreateCacerts {
         /// The intermediate in it.
         intermediate: Made<Issued>,
+        /// What members trust already: its workloads trust it too.
+        beside: Vec<Certificate>,
         /// Where istiod reads it.
         namespace: String,
+    },
+    /// Waits until istiod of this cluster publishes these roots and no others.
+    VerifyRoot {
+        /// The ConfigMap in which it publishes them.
+        config_map: String,
+        /// What is wanted besides the root of the intermediate.
+        roots: Vec<Certificate>,
+        /// The intermediate, if this run made it.
+        intermediate: Option<Made<Issued>>,
     },
     /// Proves the peer's address with the peer's reader token from this cluster's probe pod, before the Secret is written.
     ProveToken {
@@ -283,6 +295,7 @@ impl Vocabulary for Work {
             | Task::ProveAddresses { .. }
             | Task::SettleAddresses { .. }
             | Task::ProveToken { .. }
+            | Task::VerifyRoot { .. }
             | Task::VerifyDiscovery { .. }
             | Task::VerifyGateways { .. } => false,
         }
@@ -311,6 +324,7 @@ impl Vocabulary for Work {
                 | Task::CreateCacerts { .. }
                 | Task::ProveToken { .. }
                 | Task::WriteRemoteSecret { .. }
+                | Task::VerifyRoot { .. }
                 | Task::VerifyDiscovery { .. }
                 | Task::VerifyGateways { .. }
                 | Task::RemoveProbe { .. } => None,
@@ -331,7 +345,10 @@ impl Vocabulary for Work {
             Task::IssueIntermediate { root, key, algorithm: _, uid: _ } => {
                 root.map(Made::taken).into_iter().chain(key.map(Made::taken)).collect()
             }
-            Task::CreateCacerts { intermediate, namespace: _ } => vec![intermediate.taken()],
+            Task::CreateCacerts { intermediate, beside: _, namespace: _ } => vec![intermediate.taken()],
+            Task::VerifyRoot { intermediate, config_map: _, roots: _ } => {
+                intermediate.map(Made::taken).into_iter().collect()
+            }
             Task::ProveToken { probe, access, peer: _ } => {
                 vec![probe.taken(), access.addresses.taken(), access.token.taken()]
             }
@@ -374,6 +391,7 @@ pub fn title(action: &Action) -> String {
             Task::CreateCacerts { namespace, .. } => format!("Secret {namespace}/cacerts"),
             Task::ProveToken { peer, .. } => format!("the token of {peer} works"),
             Task::WriteRemoteSecret { peer, .. } => format!("remote secret of {peer}"),
+            Task::VerifyRoot { .. } => "istiod publishes the mesh's root".into(),
             Task::VerifyDiscovery { .. } => "every peer is discovered".into(),
             Task::VerifyGateways { .. } => "the peers' gateways answer".into(),
             Task::RemoveProbe { .. } => "remove the probe".into(),

@@ -77,6 +77,7 @@ async fn observe_cluster(cluster: &Cluster, scope: &Scope) -> Result<ObservedClu
         probes::observe(cluster),
         objects::ask(cluster, scope),
     )?;
+    let trust = trust::follow(trust, cluster, &control_planes.istiods, namespace).await?;
     let read = [&control_planes.istios, &secrets, &access.service_accounts, &others].into_iter().flatten();
     Ok(ObservedCluster {
         identity,

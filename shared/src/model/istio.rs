@@ -3,6 +3,7 @@
 pub mod cacerts;
 pub mod cross_network_gateway;
 pub mod destination_rule;
+pub mod discovery_selectors;
 pub mod east_west_gateway;
 pub mod exposure;
 pub mod manifest;
@@ -10,7 +11,9 @@ pub mod namespace;
 pub mod readiness;
 pub mod remote_secret;
 pub mod sail;
+pub mod trust_domain;
 pub mod values;
+pub mod version;
 
 /// Label that names the network of a namespace, a Service or a pod (istio/api label/labels.yaml).
 pub const NETWORK_LABEL: &str = "topology.istio.io/network";

@@ -10,6 +10,8 @@ use mesh_shared::model::kube::managed_by::MANAGED_BY;
 use mesh_shared::model::kube::object_key::ObjectKey;
 use mesh_shared::model::kube::write::Write;
 use mesh_shared::model::names::ClusterName;
+use mesh_shared::model::pki::authority::Issued;
+use mesh_shared::model::seen::control_plane::TRUST_BUNDLE;
 use mesh_shared::model::seen::observed_cluster::ObservedCluster;
 use mesh_shared::plugin::error::{Error, Result};
 use serde_json::Value;
@@ -34,6 +36,16 @@ impl PlannedCluster<'_> {
     pub(super) fn stands(&self, manifest: &Value) -> bool {
         self.observed.objects.get(&ObjectKey::of(manifest)).is_some_and(|live| covers(live, manifest))
     }
+
+    /// The ConfigMap in which istiod publishes its roots.
+    pub(super) fn trust_bundle(&self) -> String {
+        let published = self.observed.trust.published.as_ref().map(|published| published.config_map.clone());
+        let asked = || {
+            let values = &self.control_plane.istio.as_ref()?["spec"]["values"];
+            values["global"]["trustBundleName"].as_str().map(ToOwned::to_owned)
+        };
+        published.or_else(asked).unwrap_or_else(|| TRUST_BUNDLE.into())
+    }
 }
 
 pub(super) struct GatewayManifests {
@@ -56,6 +68,7 @@ pub(super) struct Milestones {
     pub(super) probe: Option<Made<Probe>>,
     pub(super) namespace: Option<StepId>,
     pub(super) cacerts: Option<StepId>,
+    pub(super) intermediate: Option<Made<Issued>>,
     pub(super) istio: Option<StepId>,
     pub(super) ready: Vec<StepId>,
     pub(super) gateway: Option<GatewayMilestones>,

@@ -10,6 +10,16 @@ impl Builder<'_> {
     pub(super) fn verify(&mut self, marks: &Marks) -> Result<()> {
         for cluster in self.clusters {
             let own = &marks[&cluster.member.name];
+            let task = Task::VerifyRoot {
+                config_map: cluster.trust_bundle(),
+                roots: match own.intermediate {
+                    Some(_) => self.trust.bundle.clone(),
+                    None => cluster.observed.trust.roots().to_vec(),
+                },
+                intermediate: own.intermediate,
+            };
+            let why = "workloads trust what istiod publishes, not what a Secret holds";
+            self.push(cluster, Phase::Verify, task, why, own.ready.iter().copied())?;
             let others =
                 self.clusters.iter().map(|other| &other.member.name).filter(|name| **name != cluster.member.name);
             let gateway =

@@ -6,11 +6,15 @@ mod trust;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::{Arc, LazyLock, Mutex};
 
 use mesh_shared::engine::steps::StepId;
+use mesh_shared::machine::{clock, random};
+use mesh_shared::model::istio::cacerts;
 use mesh_shared::model::kube::object_key::ObjectKey;
 use mesh_shared::model::kube::write::Write;
-use mesh_shared::model::pki::chain::Fingerprint;
+use mesh_shared::model::pki::authority::Root;
+use mesh_shared::model::pki::chain::{Certificate, Fingerprint};
 use mesh_shared::model::seen::access::RemoteAccess;
 use mesh_shared::model::seen::access::{AddressSource, ApiAddress, RemoteSecretFound};
 use mesh_shared::model::seen::control_plane::ControlPlanes;
@@ -18,7 +22,6 @@ use mesh_shared::model::seen::control_plane::{Istiod, ObservedResource, SailApi}
 use mesh_shared::model::seen::identity::{Identity, Platform};
 use mesh_shared::model::seen::probes::Probes;
 use mesh_shared::model::seen::trust::Trust;
-use mesh_shared::model::seen::trust::TrustRoot;
 use serde_json::json;
 
 use mesh_shared::model::names::NetworkName;
@@ -58,7 +61,7 @@ fn fresh(context: &str) -> ObservedCluster {
             }),
             ..ControlPlanes::default()
         },
-        trust: Trust { root: TrustRoot::None, has_cacerts: false, stale_workloads: Vec::new() },
+        trust: Trust::none(clock::now()),
         access: RemoteAccess {
             api_addresses: vec![ApiAddress {
                 url: format!("https://{context}.example:6443"),
@@ -90,8 +93,7 @@ fn finished(plan: &JoinPlan, index: usize, before: &ObservedCluster) -> Observed
                 }
             }
             Action::Task(Task::CreateCacerts { .. }) => {
-                after.trust.has_cacerts = true;
-                after.trust.root = TrustRoot::Cacerts { root: root("one") };
+                after.trust.cacerts = with_root(&before.identity.context, "one").trust.cacerts;
             }
             Action::Task(Task::WriteRemoteSecret { peer, .. }) => after.access.remote_secrets.push(RemoteSecretFound {
                 secret: format!("istio-remote-secret-{peer}"),
@@ -106,8 +108,22 @@ fn finished(plan: &JoinPlan, index: usize, before: &ObservedCluster) -> Observed
     after
 }
 
+/// The root of this name: the same one at every call.
+fn authority(text: &str) -> Arc<Root> {
+    static ROOTS: LazyLock<Mutex<BTreeMap<String, Arc<Root>>>> = LazyLock::new(Mutex::default);
+    let made = || {
+        let key = random::new_key(KeyAlgorithm::EcdsaP256).unwrap();
+        Arc::new(Root::create(key, random::new_serial().unwrap(), clock::now()).unwrap())
+    };
+    ROOTS.lock().unwrap().entry(text.to_owned()).or_insert_with(made).clone()
+}
+
+fn certificate(text: &str) -> Certificate {
+    authority(text).certificate.clone()
+}
+
 fn root(text: &str) -> Fingerprint {
-    Fingerprint::of(text.as_bytes())
+    certificate(text).fingerprint
 }
 
 fn empty_folder() -> CaFolderState {
@@ -134,7 +150,7 @@ fn folder_with(text: &str, signed_for: &[&str]) -> CaFolderState {
             .map(|context| SignedFor {
                 cluster: (*context).into(),
                 uid: format!("uid-of-{context}"),
-                intermediate: root(context),
+                intermediate: Fingerprint::of(context.as_bytes()),
             })
             .collect(),
         ..empty_folder()
@@ -142,9 +158,18 @@ fn folder_with(text: &str, signed_for: &[&str]) -> CaFolderState {
 }
 
 fn with_root(context: &str, text: &str) -> ObservedCluster {
+    trusting(context, text, &[])
+}
+
+/// A cluster whose `cacerts` is of this root, and whose workloads trust others as well.
+fn trusting(context: &str, text: &str, beside: &[&str]) -> ObservedCluster {
     let mut with = fresh(context);
-    with.trust.has_cacerts = true;
-    with.trust.root = TrustRoot::Cacerts { root: root(text) };
+    let key = random::new_key(KeyAlgorithm::EcdsaP256).unwrap();
+    let (name, serial) = (ClusterName::new(context).unwrap(), random::new_serial().unwrap());
+    let issued = authority(text).issue(&name, "istio-system", key, serial, clock::now()).unwrap();
+    let beside: Vec<Certificate> = beside.iter().map(|text| certificate(text)).collect();
+    let secret = cacerts::cacerts(&issued, &beside, "istio-system", "test");
+    with.trust.cacerts = Some(cacerts::read(&secret, with.trust.at));
     with
 }
 
@@ -311,8 +336,8 @@ fn all_that_is_wrong_is_refused_at_once() {
         with
     };
     let north = {
-        let mut with = fresh("north");
-        with.trust.root = TrustRoot::Unusable { fault: "no key".into() };
+        let mut with = with_root("north", "one");
+        with.trust.cacerts.as_mut().unwrap().problems.push("no key".into());
         with
     };
     assert_eq!(

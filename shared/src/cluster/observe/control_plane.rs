@@ -3,11 +3,11 @@
 use futures::try_join;
 use serde_json::Value;
 
-use super::sail;
+use super::{array, sail, text};
 use crate::cluster::context::Cluster;
 use crate::cluster::read::{every, list};
 use crate::cluster::request::Call;
-use crate::model::seen::control_plane::{ControlPlanes, Istiod, ObservedResource};
+use crate::model::seen::control_plane::{ControlPlanes, Istiod, ObservedResource, TRUST_BUNDLE};
 use crate::plugin::error::Result;
 
 /// What the API server said.
@@ -81,19 +81,43 @@ pub(super) fn governing(istiods: &[Value]) -> Option<&Value> {
 pub(super) fn istiod(deployment: &Value) -> Istiod {
     let metadata = &deployment["metadata"];
     let text = |value: &Value| value.as_str().map(str::to_owned);
-    let containers =
-        deployment["spec"]["template"]["spec"]["containers"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let environment = containers.iter().filter_map(|container| container["env"].as_array()).flatten();
+    let variable = |name: &str| environment(deployment, name).filter(|value| !value.is_empty());
+    let is_true = |name: &str| variable(name).is_some_and(|value| value.eq_ignore_ascii_case("true") || value == "1");
     Istiod {
         namespace: text(&metadata["namespace"]).unwrap_or_default(),
         name: text(&metadata["name"]).unwrap_or_default(),
         revision: text(&metadata["labels"]["istio.io/rev"]),
         by_sail: is_by_sail(metadata),
-        cluster_id: environment
-            .clone()
-            .find(|entry| entry["name"] == "CLUSTER_ID")
-            .and_then(|entry| text(&entry["value"])),
+        cluster_id: environment(deployment, "CLUSTER_ID"),
+        version: version(deployment).and_then(|version| version.parse().ok()),
+        trust_bundle: variable("PILOT_CA_CERT_CONFIGMAP").unwrap_or_else(|| TRUST_BUNDLE.into()),
+        any_trust_domain: is_true("PILOT_SKIP_VALIDATE_TRUST_DOMAIN"),
+        only_namespace: variable("ISTIO_WATCH_NAMESPACE"),
     }
+}
+
+/// The value of an environment variable of any of the containers.
+fn environment(deployment: &Value, name: &str) -> Option<String> {
+    let containers = array(&deployment["spec"]["template"]["spec"]["containers"]).iter();
+    let mut all = containers.flat_map(|container| array(&container["env"]));
+    all.find(|entry| entry["name"] == name).and_then(|entry| entry["value"].as_str()).map(str::to_owned)
+}
+
+/// The tag of istiod's image if that is a version, else the chart's label.
+pub(super) fn version(istiod: &Value) -> Option<String> {
+    let template = &istiod["spec"]["template"];
+    let containers = array(&template["spec"]["containers"]);
+    let discovery = containers.iter().find(|container| container["name"] == "discovery").or(containers.first());
+    let image = discovery.map(|container| text(&container["image"])).unwrap_or_default();
+    let tag = image.split('@').next().and_then(|image| image.rsplit_once(':')).map(|(_, tag)| tag.to_owned());
+    let chart = istiod["metadata"]["labels"]["app.kubernetes.io/version"].as_str().map(str::to_owned);
+    [tag, chart].into_iter().flatten().find(|text| is_version(text))
+}
+
+fn is_version(text: &str) -> bool {
+    let mut parts = text.trim_start_matches('v').split('.');
+    let mut number = || parts.next().is_some_and(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
+    number() && number()
 }
 
 /// The operator marks what it installs by its label and by an owner (sail-operator pkg/helm/postrenderer.go).
@@ -124,5 +148,38 @@ mod tests {
             "spec": {"template": {"spec": {"containers": [{"env": [{"name": "REVISION"}, {"name": "CLUSTER_ID", "value": "east"}]}]}}},
         }));
         assert_eq!((found.revision.as_deref(), found.cluster_id.as_deref()), (Some("default"), Some("east")));
+    }
+    #[test]
+    fn an_istiod_tells_what_it_was_given_as_environment() {
+        let with = |env: Value| {
+            istiod(&json!({"spec": {"template": {"spec": {"containers": [{"image": "pilot:1.30.4", "env": env}]}}}}))
+        };
+        let bare = with(json!([]));
+        assert_eq!(
+            (bare.trust_bundle.as_str(), bare.any_trust_domain, bare.only_namespace),
+            (TRUST_BUNDLE, false, None)
+        );
+        assert_eq!(bare.version.unwrap().to_string(), "1.30.4");
+        let given = with(json!([
+            {"name": "PILOT_CA_CERT_CONFIGMAP", "value": "other"},
+            {"name": "PILOT_SKIP_VALIDATE_TRUST_DOMAIN", "value": "true"},
+            {"name": "ISTIO_WATCH_NAMESPACE", "value": "team"},
+        ]));
+        assert_eq!((given.trust_bundle.as_str(), given.any_trust_domain), ("other", true));
+        assert_eq!(given.only_namespace.as_deref(), Some("team"));
+    }
+
+    #[test]
+    fn the_version_is_the_images_tag_or_the_charts() {
+        let of = |image: &str, chart: &str| {
+            version(&json!({
+                "metadata": {"labels": {"app.kubernetes.io/version": chart}},
+                "spec": {"template": {"spec": {"containers": [{"name": "discovery", "image": image}]}}},
+            }))
+        };
+        assert_eq!(of("docker.io/istio/pilot:1.31.0-distroless", "").as_deref(), Some("1.31.0-distroless"));
+        assert_eq!(of("registry:5000/istio/pilot", "1.30.2").as_deref(), Some("1.30.2"));
+        assert_eq!(of("pilot:latest@sha256:abc", "1.0.0").as_deref(), Some("1.0.0"));
+        assert_eq!(of("pilot:latest", ""), None);
     }
 }

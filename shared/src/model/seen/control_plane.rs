@@ -3,6 +3,11 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::model::istio::version::IstioVersion;
+
+/// Where istiod publishes its roots unless it was given another name (istio/istio pilot/pkg/features/experimental.go).
+pub const TRUST_BUNDLE: &str = "istio-ca-root-cert";
+
 /// The control planes of a cluster.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct ControlPlanes {
@@ -49,7 +54,7 @@ impl ObservedResource {
 }
 
 /// A control plane's Deployment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Istiod {
     /// Where it runs.
     pub namespace: String,
@@ -61,4 +66,12 @@ pub struct Istiod {
     pub by_sail: bool,
     /// Environment variable `CLUSTER_ID`, if set.
     pub cluster_id: Option<String>,
+    /// By the image's tag or the chart's label, if one of them is a version.
+    pub version: Option<IstioVersion>,
+    /// The ConfigMap in which it publishes its roots in every namespace that it selects (`PILOT_CA_CERT_CONFIGMAP`).
+    pub trust_bundle: String,
+    /// Whether its servers accept clients of every trust domain (`PILOT_SKIP_VALIDATE_TRUST_DOMAIN`).
+    pub any_trust_domain: bool,
+    /// The one namespace that it governs, if it was given one (`ISTIO_WATCH_NAMESPACE`).
+    pub only_namespace: Option<String>,
 }

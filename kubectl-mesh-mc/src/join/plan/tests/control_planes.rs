@@ -59,9 +59,7 @@ fn an_istiod_that_does_not_govern_our_namespace_is_only_noted() {
     let ingress = |namespace: &str| Istiod {
         namespace: namespace.into(),
         name: "istiod-openshift-gateway".into(),
-        revision: None,
-        by_sail: false,
-        cluster_id: None,
+        ..Istiod::default()
     };
     let east = {
         let mut with = fresh("east");
