@@ -13,12 +13,16 @@ use super::control_plane;
 use super::control_plane::ControlPlanePlan;
 use super::members;
 use super::members::{Joining, Member};
+use super::neighbours;
 use super::order;
 use super::order::gateway_annotations;
+use super::reader;
 use super::remote_access;
 use super::request::JoinRequest;
 use super::trust;
 use super::trust::TrustPlan;
+use super::trust_domains;
+use super::versions;
 use crate::keep::ca_folder::CaFolderState;
 use crate::work::tasks::Steps;
 
@@ -67,10 +71,13 @@ fn decide(
     let mesh = findings.keep(members::mesh_id(request, observed));
     let joining = members::members(request, observed, findings);
     let trust = trust::trust(request, mesh.as_ref(), &joining, ca_folder, findings);
+    findings.extend(trust_domains::accepted(request, &joining));
     let mut control_planes = BTreeMap::new();
     for one in &joining {
         findings.extend(gateway_annotations(request, &one.member, one.seen).err());
         findings.extend(other_probes(one));
+        findings.extend(neighbours::others(request, one));
+        findings.extend(neighbours::own_namespace(request, one));
         let plane = control_plane::control_plane(request, mesh.as_ref(), one, findings);
         control_planes.extend(plane.map(|plane| (one.member.name.clone(), plane)));
     }
@@ -80,6 +87,10 @@ fn decide(
         return Ok(None);
     }
     let access = remote_access::remote_access(&joining, findings);
+    for one in joining.iter().filter(|one| !access.readers_of(&one.member.name).is_empty()) {
+        findings.extend(reader::reader(request, one));
+    }
+    versions::judge(request, &joining, &control_planes, findings);
     let (Some(mesh), Some(trust)) = (mesh, trust) else { return Ok(None) };
     if findings.refusing(Verb::Join).next().is_some() {
         return Ok(None);

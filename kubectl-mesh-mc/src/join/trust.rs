@@ -68,6 +68,7 @@ pub(super) fn trust(
     let mut good = Vec::new();
     for one in joining {
         findings.extend(in_use::skipped(one, namespace));
+        findings.extend(in_use::ends_soon(one, namespace));
         match in_use::unusable(one, namespace).or_else(|| in_use::not_published(one, namespace)) {
             Some(finding) => findings.push(finding),
             None => good.push(one),
@@ -142,13 +143,13 @@ fn root(
     if let Some(kept) = kept.filter(|kept| trusted.contains(kept)) {
         return Ok(RootSource::Folder { root: kept });
     }
-    let why = kept.map_or_else(
-        || format!("CA folder {shown} holds no root key"),
-        |kept| match bundle.iter().any(|root| root.fingerprint == kept) {
-            true => format!("CA folder {shown} holds the key of root {kept}, which not every cluster trusts"),
-            false => format!("CA folder {shown} holds the key of another root, {kept}"),
-        },
-    );
+    let why = match kept {
+        None => format!("CA folder {shown} holds no root key"),
+        Some(kept) if bundle.iter().any(|root| root.fingerprint == kept) => {
+            format!("CA folder {shown} holds the key of root {kept}, which not every cluster trusts")
+        }
+        Some(kept) => format!("CA folder {shown} holds the key of another root, {kept}"),
+    };
     let all: Vec<String> = trusted.iter().map(ToString::to_string).collect();
     let needing: Vec<String> = issue.iter().map(|name| format!("cluster {name} needs an intermediate")).collect();
     let what = match all.as_slice() {

@@ -235,7 +235,12 @@ mod tests {
     #[test]
     fn one_that_does_not_trust_the_root_is_not() {
         let (ours, other) = (root(), root());
-        let why = as_good(&found(&issued(&other), &[]), &issued(&ours), &[other.certificate.clone()], clock::now());
+        let why = as_good(
+            &found(&issued(&other), &[]),
+            &issued(&ours),
+            std::slice::from_ref(&other.certificate),
+            clock::now(),
+        );
         assert!(why.unwrap_err().starts_with("it would not accept what the mesh signs"));
     }
 

@@ -1,12 +1,14 @@
 //! Istio's objects, with only the fields that a mesh uses.
 
 pub mod cacerts;
+pub mod coexistence;
 pub mod cross_network_gateway;
 pub mod destination_rule;
 pub mod discovery_selectors;
 pub mod east_west_gateway;
 pub mod exposure;
 pub mod manifest;
+pub mod mesh_settings;
 pub mod namespace;
 pub mod readiness;
 pub mod remote_secret;

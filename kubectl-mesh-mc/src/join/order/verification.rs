@@ -1,9 +1,11 @@
 //! What is verified at the end.
 
+use mesh_shared::model::istio::mesh_settings::MeshSettings;
 use mesh_shared::model::names::ClusterName;
 use mesh_shared::plugin::error::Result;
 
-use super::builder::{Builder, GatewayMilestones, Marks, lacking};
+use super::builder::{Builder, GatewayMilestones, Marks, PlannedCluster, lacking};
+use crate::join::settings;
 use crate::work::tasks::{Phase, Task};
 
 impl Builder<'_> {
@@ -19,7 +21,9 @@ impl Builder<'_> {
                 intermediate: own.intermediate,
             };
             let why = "workloads trust what istiod publishes, not what a Secret holds";
-            self.push(cluster, Phase::Verify, task, why, own.ready.iter().copied())?;
+            if !self.publishes_elsewhere(cluster) {
+                self.push(cluster, Phase::Verify, task, why, own.ready.iter().copied())?;
+            }
             let others =
                 self.clusters.iter().map(|other| &other.member.name).filter(|name| **name != cluster.member.name);
             let gateway =
@@ -38,5 +42,13 @@ impl Builder<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether a control plane that is there already selects namespaces and has published nothing in its own.
+    fn publishes_elsewhere(&self, cluster: &PlannedCluster<'_>) -> bool {
+        let selects = |settings: &MeshSettings| !settings.discovery_selectors.select_all();
+        cluster.control_plane.istio.is_none()
+            && cluster.observed.trust.published.is_none()
+            && settings::of(self.request, cluster.observed).is_some_and(|settings| selects(&settings))
     }
 }

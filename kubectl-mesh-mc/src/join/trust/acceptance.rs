@@ -14,7 +14,7 @@ use crate::join::members::Joining;
 struct Signer<'a> {
     one: &'a Joining<'a>,
     secret: &'a CaSecret,
-    signer: &'a Certificate,
+    certificate: &'a Certificate,
 }
 
 /// A finding for every ordered pair of which the second does not accept what the first signs; a single one if two clusters
@@ -24,14 +24,14 @@ pub(super) fn accepted(joining: &[&Joining<'_>], namespace: &str) -> Vec<Finding
         .iter()
         .filter_map(|one| {
             let secret = one.seen.trust.cacerts.as_ref()?;
-            Some(Signer { one, secret, signer: secret.signer.as_ref()? })
+            Some(Signer { one, secret, certificate: secret.signer.as_ref()? })
         })
         .collect();
     let mut refused = Vec::new();
     for signer in &signers {
         for other in signers.iter().filter(|other| other.one.member.name != signer.one.member.name) {
             let trust = &other.one.seen.trust;
-            if let Err(fault) = accepts(trust.roots(), signer.signer, &signer.secret.on_the_wire, trust.at) {
+            if let Err(fault) = accepts(trust.roots(), signer.certificate, &signer.secret.on_the_wire, trust.at) {
                 refused.push((signer, other, fault));
             }
         }
@@ -60,7 +60,8 @@ fn roots_differ(signers: &[Signer<'_>], one: &Signer<'_>, other: &Signer<'_>, na
 }
 
 fn not_accepted(signer: &Signer<'_>, other: &Signer<'_>, fault: &str, namespace: &str) -> Finding {
-    let chain: Vec<Certificate> = std::iter::once(signer.signer).chain(&signer.secret.on_the_wire).cloned().collect();
+    let chain: Vec<Certificate> =
+        std::iter::once(signer.certificate).chain(&signer.secret.on_the_wire).cloned().collect();
     let root = anchor(&chain, &signer.secret.roots, signer.one.seen.trust.at).ok();
     let why = match root.filter(|root| !other.one.seen.trust.roots().contains(root)) {
         Some(root) => format!(

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::SignedDuration;
 use mesh_shared::model::istio::cacerts::CaSecret;
 use mesh_shared::model::pki::chain::{Certificate, Fingerprint};
 use mesh_shared::model::seen::trust::{Published, Signing};
@@ -10,6 +11,12 @@ use mesh_shared::plugin::finding::codes::trust as codes;
 use mesh_shared::plugin::text;
 
 use crate::join::members::Joining;
+
+/// A root that ends sooner is to be replaced: that takes a restart of everything, twice.
+const ROOT_DAYS: i64 = 365;
+
+/// A signer that ends sooner is to be replaced: a new one of the same root is taken without a restart.
+const SIGNER_DAYS: i64 = 90;
 
 /// The finding for a cluster that signs with something that cannot be shared or used.
 pub(super) fn unusable(Joining { member, seen }: &Joining<'_>, namespace: &str) -> Option<Finding> {
@@ -96,6 +103,32 @@ pub(super) fn skipped(Joining { member, seen }: &Joining<'_>, namespace: &str) -
     Some(
         codes::PEM_SKIPPED
             .found(format!("istiod of {} skips {}", member.name, text::list(&secret.skipped)))
+            .cluster(&member.name)
+            .context(&member.context)
+            .object(format!("Secret {namespace}/cacerts"))
+            .as_documented(),
+    )
+}
+
+/// The warning for certificates of a cluster that end soon.
+pub(super) fn ends_soon(Joining { member, seen }: &Joining<'_>, namespace: &str) -> Option<Finding> {
+    let secret = seen.trust.cacerts.as_ref().filter(|secret| secret.problems.is_empty())?;
+    let ends_within = |certificate: &&Certificate, days: i64| {
+        certificate.not_after.duration_since(seen.trust.at) < SignedDuration::from_hours(24 * days)
+    };
+    let signer = secret.signer.iter().filter(|signer| !secret.roots.contains(signer));
+    let signer = signer.filter(|signer| ends_within(signer, SIGNER_DAYS)).map(|signer| ("signer", signer));
+    let roots = secret.roots.iter().filter(|root| ends_within(root, ROOT_DAYS)).map(|root| ("root", root));
+    let all: Vec<String> = signer
+        .chain(roots)
+        .map(|(what, certificate)| format!("its {what} {} at {}", certificate.fingerprint, certificate.not_after))
+        .collect();
+    if all.is_empty() {
+        return None;
+    }
+    let found = codes::ENDS_SOON.found(format!("certificates of {} end soon: {}", member.name, all.join(", ")));
+    Some(
+        found
             .cluster(&member.name)
             .context(&member.context)
             .object(format!("Secret {namespace}/cacerts"))

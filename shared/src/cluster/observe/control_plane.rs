@@ -1,14 +1,17 @@
 //! Control planes: the Sail operator's resources, and the istiods that run, whoever installed them.
 
+use futures::future::try_join_all;
 use futures::try_join;
 use serde_json::Value;
 
-use super::{array, sail, text};
+use super::{array, facet, sail, text};
 use crate::cluster::context::Cluster;
-use crate::cluster::read::{every, list};
-use crate::cluster::request::Call;
+use crate::cluster::read::{every, list, one};
+use crate::cluster::request::{Call, items};
+use crate::model::istio::mesh_settings::MeshSettings;
 use crate::model::seen::control_plane::{ControlPlanes, Istiod, ObservedResource, TRUST_BUNDLE};
-use crate::plugin::error::Result;
+use crate::model::seen::known::Known;
+use crate::plugin::error::{Error, Result};
 
 /// What the API server said.
 #[derive(Default)]
@@ -20,12 +23,19 @@ pub(super) struct Answers {
     pub(super) cni: Option<Value>,
     /// Those of all namespaces.
     pub(super) istiods: Vec<Value>,
+    /// For each of them, the ConfigMap of its mesh configuration.
+    settings: Vec<Known<Option<Value>>>,
+    tags: Known<Vec<Value>>,
 }
 
-/// Two round trips with the Sail operator, one without.
+/// Two round trips, one without a control plane.
 pub(super) async fn ask(cluster: &Cluster) -> Result<Answers> {
-    let deployments =
-        list(cluster, "/apis/apps/v1/deployments?labelSelector=app%3Distiod".into(), "apps/v1", "Deployment");
+    let deployments = async {
+        let path = "/apis/apps/v1/deployments?labelSelector=app%3Distiod";
+        let istiods = list(cluster, path.into(), "apps/v1", "Deployment").await?;
+        let settings = try_join_all(istiods.iter().map(|istiod| settings(cluster, istiod))).await?;
+        Ok((istiods, settings))
+    };
     let operator = async {
         let (v1, v1alpha1) = try_join!(
             cluster.maybe(Call::get("/apis/sailoperator.io/v1")),
@@ -35,17 +45,50 @@ pub(super) async fn ask(cluster: &Cluster) -> Result<Answers> {
             return Ok(Answers::default());
         };
         let api = format!("sailoperator.io/{version}");
-        let (crd, istios, cni) = try_join!(
+        let (crd, istios, cni, tags) = try_join!(
             cluster.if_allowed(Call::get(
                 "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/istios.sailoperator.io"
             )),
             list(cluster, format!("/apis/{api}/istios"), &api, "Istio"),
             cluster.maybe(Call::get(format!("/apis/{api}/istiocnis/default"))),
+            facet(true, cluster.maybe(Call::get(format!("/apis/{api}/istiorevisiontags")))),
         )?;
-        Ok(Answers { sail: Some(version), crd, istios, cni, istiods: Vec::new() })
+        let tags = match tags {
+            Known::Known(Some(list)) => Known::Known(items(Some(list))),
+            Known::Known(None) | Known::NotAsked => Known::NotAsked,
+            Known::Unknown(error) => Known::Unknown(error),
+        };
+        Ok(Answers { sail: Some(version), crd, istios, cni, tags, ..Answers::default() })
     };
-    let (istiods, operator) = try_join!(deployments, operator)?;
-    Ok(Answers { istiods, ..operator })
+    let ((istiods, settings), operator) = try_join!(deployments, operator)?;
+    Ok(Answers { istiods, settings, ..operator })
+}
+
+/// The ConfigMap of an istiod's mesh configuration: `istio`, or `istio-<revision>`.
+async fn settings(cluster: &Cluster, istiod: &Value) -> Result<Known<Option<Value>>> {
+    let metadata = &istiod["metadata"];
+    let name = match metadata["labels"]["istio.io/rev"].as_str() {
+        None | Some("" | "default") => "istio".to_owned(),
+        Some(revision) => format!("istio-{revision}"),
+    };
+    let namespace = text(&metadata["namespace"]);
+    facet(true, one(cluster, "ConfigMap", &namespace, &name)).await
+}
+
+/// The settings in a ConfigMap, with Istio's defaults where there is none.
+fn read_settings(config_map: &Known<Option<Value>>) -> Known<MeshSettings> {
+    let mesh = match config_map {
+        Known::Known(config_map) => config_map.as_ref().and_then(|map| map["data"]["mesh"].as_str()).unwrap_or("{}"),
+        Known::Unknown(error) => return Known::Unknown(error.clone()),
+        Known::NotAsked => return Known::NotAsked,
+    };
+    MeshSettings::of_yaml(mesh).map_or_else(
+        |why| {
+            let error = Error::failed("the mesh configuration cannot be read").because(why);
+            Known::Unknown(Box::new(error.fix("correct what the control plane was given as its meshConfig")))
+        },
+        Known::Known,
+    )
 }
 
 /// The control planes in these answers.
@@ -54,7 +97,17 @@ pub(super) fn assemble(answers: &Answers) -> ControlPlanes {
         sail: answers.sail.as_ref().map(|version| sail::api(version, answers.crd.as_ref())),
         istios: answers.istios.iter().map(resource).collect(),
         cni: answers.cni.as_ref().map(resource),
-        istiods: answers.istiods.iter().map(istiod).collect(),
+        tags: match &answers.tags {
+            Known::Known(tags) => Known::Known(tags.iter().map(|tag| text(&tag["metadata"]["name"])).collect()),
+            Known::Unknown(error) => Known::Unknown(error.clone()),
+            Known::NotAsked => Known::NotAsked,
+        },
+        istiods: answers
+            .istiods
+            .iter()
+            .zip(&answers.settings)
+            .map(|(deployment, settings)| Istiod { settings: read_settings(settings), ..istiod(deployment) })
+            .collect(),
     }
 }
 
@@ -93,6 +146,7 @@ pub(super) fn istiod(deployment: &Value) -> Istiod {
         trust_bundle: variable("PILOT_CA_CERT_CONFIGMAP").unwrap_or_else(|| TRUST_BUNDLE.into()),
         any_trust_domain: is_true("PILOT_SKIP_VALIDATE_TRUST_DOMAIN"),
         only_namespace: variable("ISTIO_WATCH_NAMESPACE"),
+        settings: Known::NotAsked,
     }
 }
 
@@ -149,6 +203,14 @@ mod tests {
         }));
         assert_eq!((found.revision.as_deref(), found.cluster_id.as_deref()), (Some("default"), Some("east")));
     }
+    #[test]
+    fn the_mesh_configuration_is_read_and_one_that_is_no_yaml_is_not_known() {
+        let with = |mesh: &str| read_settings(&Known::Known(Some(json!({"data": {"mesh": mesh}}))));
+        assert_eq!(with("trustDomain: a").known().unwrap().trust_domain.name, "a");
+        assert_eq!(read_settings(&Known::Known(None)), Known::Known(MeshSettings::default()));
+        assert!(matches!(with("a: ["), Known::Unknown(_)));
+    }
+
     #[test]
     fn an_istiod_tells_what_it_was_given_as_environment() {
         let with = |env: Value| {

@@ -342,7 +342,7 @@ mod tests {
             problems(&wrong),
             [
                 "ca-key.pem: the private key does not belong to certificate O=Istio, CN=Intermediate CA, L=east",
-                "the signature on O=Istio, CN=Intermediate CA, L=east is not its signer's",
+                "O=Istio, CN=Intermediate CA, L=east signs, and is neither in the chain that is sent with each certificate nor trusted itself",
             ]
         );
         assert!(!format!("{:?}", read(&wrong, now())).contains(&other_key[40..60]));

@@ -3,6 +3,8 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use super::known::Known;
+use crate::model::istio::mesh_settings::MeshSettings;
 use crate::model::istio::version::IstioVersion;
 
 /// Where istiod publishes its roots unless it was given another name (istio/istio pilot/pkg/features/experimental.go).
@@ -17,6 +19,8 @@ pub struct ControlPlanes {
     pub istios: Vec<ObservedResource>,
     /// The resource `IstioCNI` named `default`, if it exists.
     pub cni: Option<ObservedResource>,
+    /// Names of every `IstioRevisionTag`; not known where they may not be read or the operator is too old for them.
+    pub tags: Known<Vec<String>>,
     /// Every Deployment of istiod (label `app: istiod`), whoever created it.
     pub istiods: Vec<Istiod>,
 }
@@ -54,7 +58,7 @@ impl ObservedResource {
 }
 
 /// A control plane's Deployment.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Istiod {
     /// Where it runs.
     pub namespace: String,
@@ -72,6 +76,8 @@ pub struct Istiod {
     pub trust_bundle: String,
     /// Whether its servers accept clients of every trust domain (`PILOT_SKIP_VALIDATE_TRUST_DOMAIN`).
     pub any_trust_domain: bool,
+    /// Its mesh configuration; not known where it may not be read.
+    pub settings: Known<MeshSettings>,
     /// The one namespace that it governs, if it was given one (`ISTIO_WATCH_NAMESPACE`).
     pub only_namespace: Option<String>,
 }

@@ -53,3 +53,14 @@ fn names_and_networks_that_stand_are_kept() {
     assert_eq!(plan.mesh.as_str(), "shop");
     assert_eq!((plan.members[0].name.as_str(), plan.members[0].network.as_str()), ("cluster1", "network1"));
 }
+
+#[test]
+fn a_network_that_control_plane_and_namespace_do_not_agree_on_is_refused_with_both() {
+    let istio = json!({"metadata": {"name": "default"}, "spec": {"namespace": "istio-system", "values": {"global": {"network": "network1"}}}});
+    let mut east = fresh("east");
+    east.control_planes.istios = vec![ObservedResource { name: "default".into(), object: istio }];
+    let label = json!({"metadata": {"labels": {"topology.istio.io/network": "other"}}});
+    east.objects.insert(ObjectKey::new("Namespace", "", "istio-system"), label);
+    let text = refusal(&request(), &[east, fresh("west")], Some(&empty_folder()));
+    assert!(text.contains("network \"network1\" by its control plane and in \"other\" by its namespace"), "{text}");
+}

@@ -1,3 +1,6 @@
+use jiff::SignedDuration;
+use mesh_shared::model::istio::mesh_settings::MeshSettings;
+use mesh_shared::model::seen::known::Known;
 use mesh_shared::model::seen::trust::Published;
 
 use super::*;
@@ -128,4 +131,35 @@ fn what_istiod_skips_of_a_bundle_is_a_warning() {
     east.trust.cacerts.as_mut().unwrap().skipped.push("2 certificates of root-cert.pem".into());
     let plan = plan(&request(), &[east, with_root("west", "one")], Some(&empty_folder())).unwrap();
     assert_eq!(plan.findings.sentences(), ["istiod of east skips 2 certificates of root-cert.pem"]);
+}
+
+/// A cluster whose istiod has this mesh configuration.
+fn configured(context: &str, mesh: &serde_json::Value) -> ObservedCluster {
+    let mut with = publishing(with_root(context, "one"), &["one"]);
+    with.control_planes.istiods[0].settings = Known::Known(MeshSettings::read(mesh).unwrap());
+    with
+}
+
+#[test]
+fn a_trust_domain_that_another_cluster_does_not_accept_is_refused_with_the_aliases_to_add() {
+    let west =
+        |aliases: &[&str]| configured("west", &json!({"trustDomain": "west.example", "trustDomainAliases": aliases}));
+    let east = |aliases: &[&str]| configured("east", &json!({"trustDomainAliases": aliases}));
+    let both = [east(&["old"]), west(&[])];
+    assert_eq!(codes(&request(), &both, Some(&empty_folder())), ["trust/domains-differ"; 2]);
+    let (code, text) = refused(&[east(&["old"]), west(&["cluster.local"])]);
+    assert_eq!(code, "trust/domains-differ");
+    assert!(text.contains("east is of trust domain cluster.local and does not accept west.example"), "{text}");
+    assert!(text.contains("'meshConfig.trustDomainAliases={old,west.example}'"), "{text}");
+    assert!(plan(&request(), &[east(&["west.example"]), west(&["cluster.local"])], Some(&empty_folder())).is_ok());
+}
+
+#[test]
+fn certificates_that_end_soon_are_warned_of() {
+    let mut east = with_root("east", "one");
+    east.trust.at = certificate("one").not_after - SignedDuration::from_hours(24 * 80);
+    let plan = plan(&request(), &[east, with_root("west", "one")], Some(&empty_folder())).unwrap();
+    let sentences = plan.findings.sentences();
+    assert!(sentences[0].starts_with("certificates of east end soon: its signer"), "{sentences:?}");
+    assert!(sentences[0].contains(&format!("its root {}", root("one"))), "{sentences:?}");
 }

@@ -14,6 +14,9 @@ codes! {
     NO_ADDRESS = Code::error("access/no-address", JOIN)
         .means("No address is known at which peers reach the API server of a cluster.")
         .fix("Name it: --api-server NAME=https://HOST:PORT.");
+    NO_READER = Code::error("access/no-reader", JOIN)
+        .means("A cluster has no account by which its peers could read it, and nothing will make one.")
+        .fix("Give its revision the tag default, by an IstioRevisionTag, or set global.enableReaderRBAC to true.");
     STRANGER = Code::warning("access/stranger")
         .means("A cluster also reads clusters that no context names. They will not know the new members.")
         .fix("Name the contexts of all clusters of the mesh.");

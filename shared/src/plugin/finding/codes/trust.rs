@@ -26,6 +26,12 @@ codes! {
     SIGNER_NOT_ACCEPTED = Code::error("trust/signer-not-accepted", JOIN)
         .means("A cluster does not trust the root by which another signs, though they have others in common.")
         .fix("Add that root to what the cluster trusts, beside its own; restart its istiod and then its workloads.");
+    DOMAINS_DIFFER = Code::error("trust/domains-differ", JOIN)
+        .means("Clusters have different trust domains, and one does not have the other's among its aliases: it refuses those identities.")
+        .fix("Add the trust domains of the others to meshConfig.trustDomainAliases of each.");
+    ENDS_SOON = Code::warning("trust/ends-soon")
+        .means("A root ends within a year, or the certificate that signs a cluster's workloads within 90 days.")
+        .fix("Replace it while it is valid: trust the new root everywhere first, then sign by it.");
     KEY_ELSEWHERE = Code::error("trust/key-elsewhere", JOIN)
         .means("A cluster needs an intermediate of the root in use, and the CA folder does not hold the key of that root.")
         .fix("Name the folder that keeps that root: --ca-dir DIR.");
