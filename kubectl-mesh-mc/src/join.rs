@@ -3,6 +3,10 @@
 pub mod arguments;
 pub mod command;
 mod control_plane;
+mod differences;
+mod gateway;
+mod gateway_flags;
+mod gateway_plan;
 mod manifests;
 mod members;
 mod order;

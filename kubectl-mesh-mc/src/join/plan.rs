@@ -11,10 +11,12 @@ use mesh_shared::plugin::finding::{Finding, Findings, Verb};
 
 use super::control_plane;
 use super::control_plane::ControlPlanePlan;
+use super::differences;
+use super::gateway;
+use super::gateway_plan::GatewayPlan;
 use super::members;
 use super::members::{Joining, Member};
 use super::order;
-use super::order::gateway_annotations;
 use super::remote_access;
 use super::request::JoinRequest;
 use super::trust;
@@ -33,6 +35,10 @@ pub struct JoinPlan {
     pub trust: TrustPlan,
     /// Per member, what its control plane is and will be.
     pub control_planes: BTreeMap<ClusterName, ControlPlanePlan>,
+    /// Per member, whose gateway it has.
+    pub gateways: BTreeMap<ClusterName, GatewayPlan>,
+    /// The fields of existing objects that are changed, a line each.
+    pub differences: Vec<String>,
     /// What the user should know before saying yes.
     pub findings: Findings,
     /// What is done.
@@ -69,11 +75,11 @@ fn decide(
     let trust = trust::trust(request, mesh.as_ref(), &joining, ca_folder, findings);
     let mut control_planes = BTreeMap::new();
     for one in &joining {
-        findings.extend(gateway_annotations(request, &one.member, one.seen).err());
         findings.extend(other_probes(one));
         let plane = control_plane::control_plane(request, mesh.as_ref(), one, findings);
         control_planes.extend(plane.map(|plane| (one.member.name.clone(), plane)));
     }
+    let gateways = gateway::gateways(request, &joining, findings);
     // Remote secrets name clusters: they can be judged only if every name is known and unique.
     let named: BTreeSet<&ClusterName> = joining.iter().map(|one| &one.member.name).collect();
     if named.len() < observed.len() {
@@ -85,8 +91,10 @@ fn decide(
         return Ok(None);
     }
     let members: Vec<Member> = joining.into_iter().map(|one| one.member).collect();
-    let steps = order::steps(request, &members, observed, &trust, &control_planes, &access)?;
-    Ok(Some(JoinPlan { mesh, members, trust, control_planes, findings: Findings::default(), steps }))
+    let steps = order::steps(request, &members, observed, &trust, &control_planes, &gateways, &access)?;
+    let differences = differences::of(&steps, &members, observed);
+    let findings = Findings::default();
+    Ok(Some(JoinPlan { mesh, members, trust, control_planes, gateways, differences, findings, steps }))
 }
 
 fn other_probes(Joining { member, seen }: &Joining<'_>) -> Option<Finding> {

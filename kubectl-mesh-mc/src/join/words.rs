@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use mesh_shared::engine::steps::StepId;
 use mesh_shared::model::istio::east_west_gateway;
+use mesh_shared::model::kube::write::Write;
+use mesh_shared::model::names::ClusterName;
 use mesh_shared::model::seen::observed_cluster::ObservedCluster;
 use mesh_shared::plugin::error::{Error, Kind};
 use mesh_shared::plugin::terminal::table;
 use mesh_shared::plugin::text;
 
+use crate::join::gateway_plan::GatewayPlan;
 use crate::join::plan::JoinPlan;
 use crate::join::trust::RootSource;
 use crate::work::tasks::{Action, Phase, Step, Steps, Task, title};
@@ -33,6 +36,7 @@ pub fn overview(plan: &JoinPlan, observed: &[ObservedCluster]) -> String {
             lines.push(format!("  {:<9} {line}", if index == 0 { label } else { "" }));
         }
     }
+    lines.extend(plan.differences.iter().map(|difference| format!("  {:<9} {difference}", "changes")));
     lines.extend(plan.findings.iter().map(|found| format!("  {:<9} {} [{}]", found.severity, found.what, found.code)));
     lines.join("\n")
 }
@@ -123,7 +127,7 @@ impl Named {
         match &step.action {
             Action::Write(write) => match (step.part, write.object().kind.as_str()) {
                 (Phase::Trust, "Namespace") => once(&mut self.namespaces, cluster),
-                (Phase::Gateway, _) => once(&mut self.gateways, cluster),
+                (Phase::Gateway, _) if matches!(write, Write::Apply { .. }) => once(&mut self.gateways, cluster),
                 // Covered by the control planes' lines and by `reads`.
                 (Phase::ControlPlane, "Namespace" | "IstioCNI" | "Istio") | (Phase::Access, "Secret") => {}
                 (phase, _) => self.others.push((phase, format!("{} in {cluster}", title(&step.action)))),
@@ -172,6 +176,7 @@ impl Named {
             Phase::ControlPlane => lines.extend(planes(plan)),
             Phase::Gateway => {
                 say(&self.gateways, &|all| format!("{}, LoadBalancer, in {all}", east_west_gateway::NAME));
+                lines.extend(used_gateways(plan));
             }
             Phase::Access => {
                 say(&self.reads, &|all| format!("{all}, by Istio's reader account;"));
@@ -184,6 +189,22 @@ impl Named {
         lines.extend(self.others.iter().filter(|(of, _)| *of == phase).map(|(_, line)| line.clone()));
         lines
     }
+}
+
+/// The gateways that somebody made, which nothing is written to.
+fn used_gateways(plan: &JoinPlan) -> Vec<String> {
+    let used = |(name, gateway): (&ClusterName, &GatewayPlan)| match gateway {
+        GatewayPlan::Uses(used) => {
+            let names: Vec<String> = used.iter().map(ToString::to_string).collect();
+            Some(format!(
+                "{} in {name}, used as {}",
+                text::list(&names),
+                if used.len() == 1 { "it is" } else { "they are" }
+            ))
+        }
+        GatewayPlan::Ours(_) => None,
+    };
+    plan.gateways.iter().filter_map(used).collect()
 }
 
 fn planes(plan: &JoinPlan) -> Vec<String> {
@@ -285,8 +306,6 @@ pub fn with_what_was_written(error: Error, steps: &Steps, written: &[StepId]) ->
 #[cfg(test)]
 mod tests {
     use mesh_shared::model::kube::object_key::ObjectKey;
-    use mesh_shared::model::kube::write::Write;
-    use mesh_shared::model::names::ClusterName;
 
     use super::*;
 

@@ -59,8 +59,14 @@ async fn wait(
         Wait::Gateway => {
             wait::deployment_available(cluster, namespace, east_west_gateway::NAME, deadline, progress).await?;
         }
-        Wait::GatewayAddress => {
-            let addresses = wait::gateway_address(cluster, namespace, east_west_gateway::NAME, deadline).await?;
+        Wait::GatewayAddress { gateways } => {
+            let known = gateways.iter().flat_map(|gateway| gateway.addresses.clone()).collect::<Vec<_>>();
+            let pending =
+                gateways.iter().find(|gateway| gateway.is_pending).and_then(|gateway| gateway.object.as_ref());
+            let addresses = match pending.filter(|_| known.is_empty()) {
+                Some(service) => wait::gateway_address(cluster, &service.namespace, &service.name, deadline).await?,
+                None => known,
+            };
             return Ok(Done::made(GatewayAddresses(addresses)));
         }
         Wait::ReaderAccount { name } => wait::service_account(cluster, namespace, name, deadline).await?,

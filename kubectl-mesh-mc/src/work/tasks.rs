@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use mesh_shared::engine::steps;
 use mesh_shared::engine::steps::{Made, Taken, Vocabulary};
+use mesh_shared::model::istio::network_gateway::{GatewayAddress, NetworkGateway};
 use mesh_shared::model::istio::remote_secret::ReaderCredential;
 use mesh_shared::model::kube::write::Write;
 use mesh_shared::model::names::ClusterName;
@@ -41,8 +42,11 @@ pub enum Wait {
     },
     /// The gateway's Deployment is available.
     Gateway,
-    /// The gateway's Service has an address. Makes [`GatewayAddresses`].
-    GatewayAddress,
+    /// One of these gateways of a network has an address. Makes [`GatewayAddresses`].
+    GatewayAddress {
+        /// As they were seen: what has an address needs no wait.
+        gateways: Vec<NetworkGateway>,
+    },
     /// The control plane's chart has made the reader account.
     ReaderAccount {
         /// Its name.
@@ -200,8 +204,8 @@ pub struct Tried {
 #[derive(Debug)]
 pub struct Settled(pub BTreeMap<ClusterName, ApiAddress>);
 
-/// Where a gateway is reached.
-pub struct GatewayAddresses(pub Vec<String>);
+/// Where the gateways of a network are reached; empty if nothing says so.
+pub struct GatewayAddresses(pub Vec<GatewayAddress>);
 
 /// A key for the one certificate that is made with it.
 pub struct NewKey(Mutex<Option<PrivateKey>>);
@@ -292,7 +296,7 @@ impl Vocabulary for Work {
         match action {
             Action::Write(_) => None,
             Action::Wait(wait) => match wait {
-                Wait::GatewayAddress => Some(TypeId::of::<GatewayAddresses>()),
+                Wait::GatewayAddress { .. } => Some(TypeId::of::<GatewayAddresses>()),
                 Wait::Token { .. } => Some(TypeId::of::<ReaderCredential>()),
                 Wait::Cni
                 | Wait::ControlPlane { .. }
@@ -359,7 +363,7 @@ pub fn title(action: &Action) -> String {
             Wait::ControlPlane { name } => format!("control plane {name} runs"),
             Wait::Injection { .. } => "injection works".into(),
             Wait::Gateway => "the gateway is available".into(),
-            Wait::GatewayAddress => "the gateway has an address".into(),
+            Wait::GatewayAddress { .. } => "the gateway has an address".into(),
             Wait::ReaderAccount { name } => format!("reader account {name}"),
             Wait::Token { .. } => "the reader's token is there".into(),
         },

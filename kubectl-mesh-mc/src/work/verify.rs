@@ -7,7 +7,7 @@ use std::time::Duration;
 use mesh_probe::line::{Kind, Outcome, Target};
 use mesh_shared::cluster::istiod;
 use mesh_shared::cluster::istiod::Replica;
-use mesh_shared::model::istio::east_west_gateway::STATUS_PORT;
+use mesh_shared::model::istio::network_gateway::GatewayAddress;
 use mesh_shared::model::names::ClusterName;
 use mesh_shared::plugin::error::{Error, Result};
 
@@ -70,14 +70,16 @@ fn first_missing(environment: &Environment, replicas: &[Replica], peers: Peers<'
 
 /// Names the host names among a gateway's addresses: istiod knows such a gateway only once it has resolved them,
 /// through its own pod's DNS (istio/istio pilot/pkg/model/network.go).
-fn to_resolve(addresses: &[String]) -> String {
-    let names: Vec<&str> =
-        addresses.iter().map(String::as_str).filter(|address| address.parse::<IpAddr>().is_err()).collect();
+fn to_resolve(addresses: &[GatewayAddress]) -> String {
+    let names: Vec<&str> = addresses
+        .iter()
+        .map(|address| address.host.as_str())
+        .filter(|address| address.parse::<IpAddr>().is_err())
+        .collect();
     if names.is_empty() { String::new() } else { format!(", and has to resolve {} first", names.join(", ")) }
 }
 
-/// Asks each peer's gateway for its health from this cluster's network. Before anything is exposed, 15443
-/// refuses, as it should, and 15021 answers.
+/// Asks each peer's gateways whether they are reached from this cluster's network, at all their addresses.
 pub(super) async fn gateways(
     environment: &Environment,
     name: &ClusterName,
@@ -85,59 +87,101 @@ pub(super) async fn gateways(
     probe: &Probe,
     peers: Peers<'_>,
 ) -> Result<()> {
-    let mut asked: Vec<(&ClusterName, &str)> = Vec::new();
-    for (peer, addresses) in peers {
-        let first = addresses.0.first();
-        let address = first.ok_or_else(|| Error::failed(format!("the gateway of {peer} has no address")).report())?;
-        asked.push((peer, address));
+    let asked: Vec<(&ClusterName, &GatewayAddress)> =
+        peers.iter().flat_map(|(peer, addresses)| addresses.0.iter().map(move |address| (*peer, address))).collect();
+    if asked.is_empty() {
+        return Ok(());
     }
-    let targets = || {
-        asked
-            .iter()
-            .enumerate()
-            .map(|(index, (_, address))| Target {
-                id: index.to_string(),
-                address: if address.contains(':') {
-                    format!("[{address}]:{STATUS_PORT}")
-                } else {
-                    format!("{address}:{STATUS_PORT}")
-                },
-                timeout_ms: 3000,
-                kind: Kind::Http { path: "/healthz/ready".into() },
-            })
-            .collect()
-    };
+    let targets = || asked.iter().enumerate().flat_map(|(index, (_, address))| targets(index, address)).collect();
     // kube-proxy and clouds take a moment from a Service's address to its first packet.
     loop {
         let answers = ask(environment, member, probe, targets()).await?;
-        let fault = answers.iter().find_map(|answer| match &answer.outcome {
-            Outcome::Ok { http_status: Some(200), .. } => None,
-            Outcome::Ok { http_status, .. } => {
-                Some((answer.id.clone(), format!("HTTP status {}", http_status.unwrap_or_default())))
-            }
-            Outcome::Error { stage, reason } => Some((answer.id.clone(), format!("{stage}: {reason}"))),
+        let outcome = |id: String| answers.iter().find(|answer| answer.id == id).map(|answer| &answer.outcome);
+        let fault = asked.iter().enumerate().find_map(|(index, (peer, address))| {
+            let status = outcome(status_id(index));
+            let why = reached(address.status_port.is_some(), status, outcome(data_id(index))).err()?;
+            Some((*peer, *address, why))
         });
-        let Some((id, why)) = fault else { return Ok(()) };
+        let Some((peer, address, why)) = fault else { return Ok(()) };
         if tokio::time::Instant::now() + PAUSE > environment.deadline {
-            let index: usize = id.parse().unwrap_or_default();
-            let (peer, address) = asked.get(index).map_or(("a peer", ""), |(peer, address)| (peer.as_str(), *address));
+            let ports: Vec<String> =
+                address.status_port.into_iter().chain([address.port]).map(|port| port.to_string()).collect();
             return Err(Error::failed(format!("the gateway of {peer} does not answer from {name}"))
-                .at(format!("http://{address}:{STATUS_PORT}/healthz/ready"))
+                .at(host_port(&address.host, address.status_port.unwrap_or(address.port)))
                 .because(why)
-                .fix(format!("allow traffic from the pods of {name} to that address: ports {STATUS_PORT} and 15443")));
+                .fix(format!("allow traffic from the pods of {name} to that address: {}", ports.join(" and "))));
         }
         tokio::time::sleep(PAUSE).await;
     }
 }
 
+fn status_id(index: usize) -> String {
+    format!("{index}-status")
+}
+
+fn data_id(index: usize) -> String {
+    format!("{index}-data")
+}
+
+fn host_port(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+/// Its health, if the port for it is known, and its port for other networks.
+fn targets(index: usize, address: &GatewayAddress) -> Vec<Target> {
+    let target = |id: String, port: u16, kind: Kind| Target {
+        id,
+        address: host_port(&address.host, port),
+        timeout_ms: 3000,
+        kind,
+    };
+    let healthy = |port| target(status_id(index), port, Kind::Http { path: "/healthz/ready".into() });
+    address.status_port.map(healthy).into_iter().chain([target(data_id(index), address.port, Kind::Tcp)]).collect()
+}
+
+/// Whether an address of a gateway is reached: it says that it is healthy, or takes connections from other networks.
+/// Where it has no known port for its health, a refused connection shows that packets arrive; before anything is exposed
+/// a gateway refuses, as it should.
+///
+/// # Errors
+/// Why not.
+fn reached(has_status: bool, status: Option<&Outcome>, data: Option<&Outcome>) -> std::result::Result<(), String> {
+    let silent = || "the probe did not answer".to_owned();
+    match (status, data) {
+        (Some(Outcome::Ok { http_status: Some(200), .. }), _) | (_, Some(Outcome::Ok { .. })) => Ok(()),
+        (_, Some(Outcome::Error { reason, .. })) if !has_status && reason.contains("refused") => Ok(()),
+        (Some(Outcome::Ok { http_status, .. }), _) => Err(format!("HTTP status {}", http_status.unwrap_or_default())),
+        (Some(Outcome::Error { stage, reason }), _) | (None, Some(Outcome::Error { stage, reason })) => {
+            Err(format!("{stage}: {reason}"))
+        }
+        (None, None) => Err(silent()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use mesh_probe::line::Stage;
+
     use super::*;
 
     #[test]
     fn a_gateway_that_has_a_name_is_said_to_wait_for_its_address() {
-        let text = |addresses: &[&str]| to_resolve(&addresses.iter().map(ToString::to_string).collect::<Vec<_>>());
+        let at = |host: &&str| GatewayAddress { host: (*host).to_owned(), port: 15443, status_port: None };
+        let text = |addresses: &[&str]| to_resolve(&addresses.iter().map(at).collect::<Vec<_>>());
         assert_eq!(text(&["lb.east.example.com"]), ", and has to resolve lb.east.example.com first");
         assert_eq!(text(&["10.0.0.1", "fd00::1"]), "");
+    }
+    #[test]
+    fn a_gateway_is_reached_by_its_health_or_by_its_port_for_other_networks() {
+        let up = |http_status| Outcome::Ok { http_status, peer: None, millis: 1 };
+        let down = |reason: &str| Outcome::Error { stage: Stage::Connect, reason: reason.to_owned() };
+        let (healthy, open) = (up(Some(200)), up(None));
+        let (refused, lost) = (down("connection refused"), down("timed out"));
+        assert!(reached(true, Some(&healthy), Some(&refused)).is_ok(), "nothing is exposed yet");
+        assert!(reached(true, Some(&lost), Some(&open)).is_ok(), "Istio's manual opens 15443 alone");
+        assert!(reached(false, None, Some(&refused)).is_ok(), "packets arrive");
+        assert!(reached(true, Some(&refused), Some(&refused)).is_err(), "no pod serves it");
+        assert_eq!(reached(false, None, Some(&lost)).unwrap_err(), "connect: timed out");
+        assert_eq!(reached(true, Some(&up(Some(503))), Some(&refused)).unwrap_err(), "HTTP status 503");
     }
 }

@@ -8,6 +8,7 @@ mod addresses;
 mod control_plane;
 mod east_west;
 mod endpoints;
+mod gateways;
 mod identity;
 mod mesh_config;
 mod narrowed;
@@ -67,13 +68,14 @@ async fn observe_cluster(cluster: &Cluster, scope: &Scope) -> Result<ObservedClu
     let namespace = &scope.system_namespace;
     // Helm's own Secrets are large and hold nothing that is needed here.
     let secrets = format!("/api/v1/namespaces/{namespace}/secrets?fieldSelector=type%21%3Dhelm.sh%2Frelease.v1");
-    let (identity, platform, control_planes, secrets, trust, access, probes, others) = try_join!(
+    let (identity, platform, control_planes, secrets, trust, access, gateways, probes, others) = try_join!(
         identity::identity(cluster),
         identity::platform(cluster),
         control_plane::ask(cluster),
         list(cluster, secrets, "v1", "Secret"),
         trust::ask(cluster, namespace),
         access::ask(cluster, namespace),
+        facet(true, gateways::observe(cluster)),
         probes::observe(cluster),
         objects::ask(cluster, scope),
     )?;
@@ -83,6 +85,7 @@ async fn observe_cluster(cluster: &Cluster, scope: &Scope) -> Result<ObservedClu
         platform,
         trust: trust::assemble(&trust, &secrets, &control_planes.istiods, namespace, Timestamp::now()),
         access: access::assemble(&access, &cluster.server, cluster.server_ca_pem.as_deref(), &secrets),
+        gateways,
         probes,
         objects: objects::assemble(read.chain(&control_planes.cni), &scope.wanted),
         control_planes: control_plane::assemble(&control_planes),

@@ -7,6 +7,7 @@ pub mod east_west_gateway;
 pub mod exposure;
 pub mod manifest;
 pub mod namespace;
+pub mod network_gateway;
 pub mod readiness;
 pub mod remote_secret;
 pub mod sail;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use mesh_shared::engine::steps::{Made, StepId};
 use mesh_shared::model::istio::namespace;
+use mesh_shared::model::istio::network_gateway::NetworkGateway;
 use mesh_shared::model::istio::remote_secret::ReaderCredential;
 use mesh_shared::model::kube::difference::covers;
 use mesh_shared::model::kube::managed_by::MANAGED_BY;
@@ -26,7 +27,7 @@ pub(super) struct PlannedCluster<'a> {
     pub(super) member: &'a Member,
     pub(super) observed: &'a ObservedCluster,
     pub(super) control_plane: &'a ControlPlanePlan,
-    pub(super) gateway: GatewayManifests,
+    pub(super) gateway: GatewayWrites,
 }
 
 impl PlannedCluster<'_> {
@@ -36,10 +37,22 @@ impl PlannedCluster<'_> {
     }
 }
 
-pub(super) struct GatewayManifests {
-    pub(super) account: Value,
-    pub(super) service: Value,
-    pub(super) deployment: Value,
+/// What has to be written for a cluster's gateway, and where it will be reached.
+#[derive(Default)]
+pub(super) struct GatewayWrites {
+    pub(super) account: Option<Write>,
+    pub(super) service: Option<Write>,
+    pub(super) deployment: Option<Write>,
+    /// Whether joins make it, so that its Deployment is waited for.
+    pub(super) is_ours: bool,
+    /// Where it is, or will be, reached.
+    pub(super) reached: Vec<NetworkGateway>,
+}
+
+impl GatewayWrites {
+    pub(super) fn is_empty(&self) -> bool {
+        self.account.is_none() && self.service.is_none() && self.deployment.is_none()
+    }
 }
 
 pub(super) struct Builder<'a> {
@@ -65,10 +78,11 @@ pub(super) struct Milestones {
 
 pub(super) type Marks = BTreeMap<ClusterName, Milestones>;
 
-/// The two steps after which a gateway can be used.
+/// The steps after which a gateway can be used.
 #[derive(Clone, Copy)]
 pub(super) struct GatewayMilestones {
-    pub(super) available: StepId,
+    /// None for one that is used as it is.
+    pub(super) available: Option<StepId>,
     pub(super) addresses: Made<GatewayAddresses>,
 }
 

@@ -22,7 +22,7 @@ impl Builder<'_> {
             let task = Task::VerifyDiscovery { peers: peers.clone() };
             self.push(cluster, Phase::Verify, task, "every istiod has to see every peer", needs)?;
             if let Some(probe) = own.probe {
-                let needs = gateways.iter().map(|(_, gateway)| gateway.available);
+                let needs = gateways.iter().filter_map(|(_, gateway)| gateway.available);
                 let why = "traffic between networks goes through them";
                 self.push(cluster, Phase::Verify, Task::VerifyGateways { probe, peers }, why, needs)?;
             }

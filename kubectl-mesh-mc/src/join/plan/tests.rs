@@ -16,6 +16,7 @@ use mesh_shared::model::seen::access::{AddressSource, ApiAddress, RemoteSecretFo
 use mesh_shared::model::seen::control_plane::ControlPlanes;
 use mesh_shared::model::seen::control_plane::{Istiod, ObservedResource, SailApi};
 use mesh_shared::model::seen::identity::{Identity, Platform};
+use mesh_shared::model::seen::known::Known;
 use mesh_shared::model::seen::probes::Probes;
 use mesh_shared::model::seen::trust::Trust;
 use mesh_shared::model::seen::trust::TrustRoot;
@@ -68,6 +69,7 @@ fn fresh(context: &str) -> ObservedCluster {
             authorities: vec![Fingerprint::of(context.as_bytes())],
             ..RemoteAccess::default()
         },
+        gateways: Known::Known(Vec::new()),
         probes: Probes::default(),
         objects: BTreeMap::new(),
     }
