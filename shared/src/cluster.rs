@@ -19,6 +19,7 @@ pub mod observe;
 pub mod probe;
 pub mod read;
 mod request;
+pub mod token_check;
 pub mod wait;
 mod watch;
 pub mod workloads;

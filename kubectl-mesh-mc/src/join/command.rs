@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use futures::future::try_join_all;
+use futures::future::{join_all, try_join_all};
 use mesh_shared::cluster::context::{Cluster, connect};
-use mesh_shared::cluster::observe::{Scope, observe};
+use mesh_shared::cluster::observe::{RemoteTokens, Scope, observe};
 use mesh_shared::cluster::probe;
 use mesh_shared::cluster::probe::ProbeImage;
+use mesh_shared::cluster::token_check::check;
 use mesh_shared::engine::execute::Outcome;
 use mesh_shared::machine::clock;
 use mesh_shared::model::istio::east_west_gateway;
+use mesh_shared::model::istio::remote_secret::standing::TokenAnswer;
 use mesh_shared::model::kube::object_key::ObjectKey;
+use mesh_shared::model::pki::chain::Fingerprint;
 use mesh_shared::model::seen::observed_cluster::ObservedCluster;
 use mesh_shared::plugin::error::{Error, Result};
 use mesh_shared::plugin::finding::Verb;
@@ -21,6 +24,7 @@ use mesh_shared::session::Session;
 
 use super::arguments::add_given_address;
 use crate::join::arguments::JoinArguments;
+use crate::join::members;
 use crate::join::members::mesh_id;
 use crate::join::permissions;
 use crate::join::plan::{JoinPlan, plan};
@@ -109,12 +113,43 @@ async fn observe_all(clusters: &[Cluster], request: &JoinRequest) -> Result<Vec<
         ],
     };
     let asked = try_join_all(clusters.iter().map(|cluster| observe(cluster, &scope))).await;
-    let mut observed = asked.map_err(|error| permissions::JOIN.explain(error))?;
+    let asked = asked.map_err(|error| permissions::JOIN.explain(error))?;
+    let (mut observed, tokens): (Vec<_>, Vec<_>) = asked.into_iter().unzip();
+    check_tokens(clusters, request, &mut observed, &tokens).await;
     for (cluster, seen) in clusters.iter().zip(&mut observed) {
         add_given_address(request, cluster, seen);
         seen.probes.note_ended_runs(|namespace| probe::run_id(namespace).is_some_and(has_ended));
     }
     Ok(observed)
+}
+
+/// Asks each peer's API server, at the kubeconfig's address, whether it knows the tokens that the others have for it. A
+/// place that refuses the peer's own present token as well takes no such tokens, and says nothing.
+async fn check_tokens(
+    clusters: &[Cluster],
+    request: &JoinRequest,
+    observed: &mut [ObservedCluster],
+    tokens: &[RemoteTokens],
+) {
+    let names: Vec<_> = observed.iter().map(|seen| members::name(request, seen).ok()).collect();
+    let asked = tokens.iter().enumerate().flat_map(|(reader, tokens)| {
+        let names = &names;
+        tokens.0.iter().filter_map(move |(name, token)| {
+            let peer = names.iter().position(|peer| peer.as_ref().is_some_and(|peer| peer.as_str() == name))?;
+            (peer != reader).then_some((reader, peer, name, token))
+        })
+    });
+    let answers = join_all(asked.map(|(reader, peer, name, token)| async move {
+        (reader, peer, name, Fingerprint::of(token.reveal().as_bytes()), check(&clusters[peer], token).await)
+    }));
+    for (reader, peer, name, token, answer) in answers.await {
+        let is_present = observed[peer].access.reader_token == Some(token);
+        let answer = match answer {
+            TokenAnswer::Refused if is_present => TokenAnswer::NotKnown("it refuses the present token too".to_owned()),
+            other => other,
+        };
+        observed[reader].access.token_answers.insert(name.clone(), answer);
+    }
 }
 
 fn environment(

@@ -37,6 +37,8 @@ pub struct JoinPlan {
     pub control_planes: BTreeMap<ClusterName, ControlPlanePlan>,
     /// Per member, whose gateway it has.
     pub gateways: BTreeMap<ClusterName, GatewayPlan>,
+    /// Clusters that members read and that no context names, each with the members that read it.
+    pub unnamed: BTreeMap<String, Vec<ClusterName>>,
     /// The fields of existing objects that are changed, a line each.
     pub differences: Vec<String>,
     /// What the user should know before saying yes.
@@ -94,7 +96,17 @@ fn decide(
     let steps = order::steps(request, &members, observed, &trust, &control_planes, &gateways, &access)?;
     let differences = differences::of(&steps, &members, observed);
     let findings = Findings::default();
-    Ok(Some(JoinPlan { mesh, members, trust, control_planes, gateways, differences, findings, steps }))
+    Ok(Some(JoinPlan {
+        mesh,
+        members,
+        trust,
+        control_planes,
+        gateways,
+        unnamed: access.unnamed,
+        differences,
+        findings,
+        steps,
+    }))
 }
 
 fn other_probes(Joining { member, seen }: &Joining<'_>) -> Option<Finding> {

@@ -234,16 +234,20 @@ pub fn end(plan: &JoinPlan, observed: &[ObservedCluster], took: Duration) -> Str
     let took = text::duration(took);
     let changed = plan.steps.changes() > 0;
     let probed = plan.steps.iter().any(|(_, step)| matches!(step.action, Action::Task(Task::VerifyGateways { .. })));
-    let mut lines = vec![if !changed {
-        format!("Mesh {} is complete: {members}. Nothing to change. {took}", plan.mesh)
+    let what = if !changed {
+        ". Nothing to change."
     } else if probed {
-        format!(
-            "Mesh {} is complete: {members}, every control plane sees every other, gateways answer from the other side. {took}",
-            plan.mesh
-        )
+        ", every control plane sees every other, gateways answer from the other side."
     } else {
-        format!("Mesh {} is complete: {members}, every control plane sees every other. {took}", plan.mesh)
+        ", every control plane sees every other."
+    };
+    let mut lines = vec![if plan.unnamed.is_empty() {
+        format!("Mesh {} is complete: {members}{what} {took}", plan.mesh)
+    } else {
+        let all = text::count(plan.members.len() + plan.unnamed.len(), "member");
+        format!("Mesh {}: {} of {all}{what} {took}", plan.mesh, plan.members.len())
     }];
+    lines.extend(not_known_to(plan));
     for (member, seen) in plan.members.iter().zip(observed) {
         if !seen.trust.stale_workloads.is_empty() {
             let shown: Vec<&str> = seen.trust.stale_workloads.iter().take(5).map(String::as_str).collect();
@@ -264,6 +268,20 @@ pub fn end(plan: &JoinPlan, observed: &[ObservedCluster], took: Duration) -> Str
         ));
     }
     lines.join("\n")
+}
+
+/// Which members do not know a cluster that others read: it was not named, so that nothing was done for it.
+fn not_known_to(plan: &JoinPlan) -> Vec<String> {
+    let lacking = |(unnamed, readers): (&String, &Vec<ClusterName>)| {
+        let names = plan.members.iter().map(|member| &member.name);
+        let others: Vec<String> = names.filter(|name| !readers.contains(name)).map(ToString::to_string).collect();
+        if others.is_empty() {
+            format!("{unnamed} was not named: whether it knows the others was not looked at")
+        } else {
+            format!("{} does not know {unnamed}, which was not named: join it too, by its context", text::list(&others))
+        }
+    };
+    plan.unnamed.iter().map(lacking).collect()
 }
 
 /// The error with what this run has written, and how to go on. `written` are the steps that wrote something.

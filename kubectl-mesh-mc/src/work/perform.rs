@@ -115,10 +115,10 @@ async fn task(
             remote_access::prove_token(environment, name, member, &probe, credential).await?;
             Ok(Done::default())
         }
-        Task::WriteRemoteSecret { peer, access } => {
+        Task::WriteRemoteSecret { peer, access, over } => {
             let (addresses, token) = (given.of(access.addresses)?, given.of(access.token)?);
             let credential = Credential::of(peer, &addresses, &token)?;
-            remote_access::write_remote_secret(environment, here()?.1, credential).await?;
+            remote_access::write_remote_secret(environment, here()?.1, credential, over.as_deref()).await?;
             Ok(Done::wrote())
         }
         Task::VerifyDiscovery { peers } => {

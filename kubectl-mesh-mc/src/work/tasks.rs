@@ -129,6 +129,8 @@ pub enum Task {
         peer: ClusterName,
         /// How it is read.
         access: PeerAccess,
+        /// Resource version of the Secret that it replaces, which must still be the one that was seen.
+        over: Option<String>,
     },
     /// Asks every ready istiod of this cluster whether each peer is synced and the peer's gateway known.
     VerifyDiscovery {
@@ -339,7 +341,9 @@ impl Vocabulary for Work {
             Task::ProveToken { probe, access, peer: _ } => {
                 vec![probe.taken(), access.addresses.taken(), access.token.taken()]
             }
-            Task::WriteRemoteSecret { access, peer: _ } => vec![access.addresses.taken(), access.token.taken()],
+            Task::WriteRemoteSecret { access, peer: _, over: _ } => {
+                vec![access.addresses.taken(), access.token.taken()]
+            }
             Task::VerifyDiscovery { peers } => gateways(peers).collect(),
             Task::VerifyGateways { probe, peers } => gateways(peers).chain([probe.taken()]).collect(),
         }
@@ -377,7 +381,8 @@ pub fn title(action: &Action) -> String {
             Task::IssueIntermediate { .. } => "intermediate certificate".into(),
             Task::CreateCacerts { namespace, .. } => format!("Secret {namespace}/cacerts"),
             Task::ProveToken { peer, .. } => format!("the token of {peer} works"),
-            Task::WriteRemoteSecret { peer, .. } => format!("remote secret of {peer}"),
+            Task::WriteRemoteSecret { peer, over: None, .. } => format!("remote secret of {peer}"),
+            Task::WriteRemoteSecret { peer, over: Some(_), .. } => format!("renew the remote secret of {peer}"),
             Task::VerifyDiscovery { .. } => "every peer is discovered".into(),
             Task::VerifyGateways { .. } => "the peers' gateways answer".into(),
             Task::RemoveProbe { .. } => "remove the probe".into(),

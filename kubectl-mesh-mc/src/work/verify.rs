@@ -8,6 +8,7 @@ use mesh_probe::line::{Kind, Outcome, Target};
 use mesh_shared::cluster::istiod;
 use mesh_shared::cluster::istiod::Replica;
 use mesh_shared::model::istio::network_gateway::GatewayAddress;
+use mesh_shared::model::istio::remote_secret::secret_name;
 use mesh_shared::model::names::ClusterName;
 use mesh_shared::plugin::error::{Error, Result};
 
@@ -15,8 +16,10 @@ use super::environment::{Environment, MemberCluster};
 use super::remote_access::ask;
 use super::tasks::{GatewayAddresses, Probe};
 
-/// The pause before istiod or a gateway is asked again.
+/// The pause before istiod or a gateway is asked again; each is twice as long as the last.
 const PAUSE: Duration = Duration::from_millis(150);
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// Peers, and where their gateways are.
 type Peers<'a> = &'a [(&'a ClusterName, Arc<GatewayAddresses>)];
@@ -30,38 +33,65 @@ pub(super) async fn discovery(
     progress: &(dyn Fn(String) + Send + Sync),
 ) -> Result<()> {
     let Environment { system_namespace, deadline, .. } = environment;
+    let mut pause = PAUSE;
     loop {
         let replicas = istiod::replicas(&member.cluster, system_namespace, *deadline).await?;
         let Some(missing) = first_missing(environment, &replicas, peers)? else { return Ok(()) };
-        progress(missing.clone());
-        if tokio::time::Instant::now() + PAUSE > *deadline {
-            return Err(Error::failed(format!("the control plane of {name} does not see every peer"))
-                .at(format!("context {}, istiod in {system_namespace}", member.cluster.context))
-                .because(missing)
-                .fix("search istiod's log for the peer's name, then run the join again"));
+        progress(missing.what.clone());
+        if tokio::time::Instant::now() + pause > *deadline {
+            return Err(not_seen(name, &member.cluster.context, system_namespace, &missing));
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 
-fn first_missing(environment: &Environment, replicas: &[Replica], peers: Peers<'_>) -> Result<Option<String>> {
+/// What an istiod does not have yet.
+struct Missing<'a> {
+    what: String,
+    /// The peer, if it is about one.
+    peer: Option<&'a ClusterName>,
+}
+
+/// The error if that lasts, with the Secret by which the peer is read and what to do about it.
+fn not_seen(name: &ClusterName, context: &str, namespace: &str, missing: &Missing<'_>) -> Error {
+    let error = Error::failed(format!("the control plane of {name} does not see every peer"))
+        .at(format!("context {context}, istiod in {namespace}"))
+        .because(missing.what.clone());
+    let kubectl = format!("kubectl --context {context} -n {namespace}");
+    match missing.peer {
+        None => error.fix(format!("see why it is not ready: {kubectl} get pods -l app=istiod")),
+        Some(peer) => error
+            .fix(format!("search its log for the reason: {kubectl} logs -l app=istiod --tail=-1 | grep {peer}"))
+            .fix(format!(
+                "it reads {peer} by Secret {}: run the join again, which checks its address, authority and token",
+                secret_name(peer)
+            ))
+            .fix(format!(
+                "if those are right, istiod may have given up: {kubectl} rollout restart deployment -l app=istiod"
+            )),
+    }
+}
+
+fn first_missing<'a>(environment: &Environment, replicas: &[Replica], peers: Peers<'a>) -> Result<Option<Missing<'a>>> {
+    let of_peer = |what: String, peer: &'a ClusterName| Ok(Some(Missing { what, peer: Some(peer) }));
     if replicas.is_empty() {
-        return Ok(Some("no istiod is ready".into()));
+        return Ok(Some(Missing { what: "no istiod is ready".into(), peer: None }));
     }
     for replica in replicas {
         for (peer, addresses) in peers {
             let state = replica.clusters.iter().find(|cluster| cluster.cluster == peer.as_str());
             match state {
-                None => return Ok(Some(format!("{} does not know {peer}", replica.pod))),
+                None => return of_peer(format!("{} does not know {peer}", replica.pod), peer),
                 Some(state) if state.state != "synced" => {
-                    return Ok(Some(format!("{} has {peer} {}", replica.pod, state.state)));
+                    return of_peer(format!("{} has {peer} {}", replica.pod, state.state), peer);
                 }
                 Some(_) => {}
             }
             let network = &environment.member(peer)?.network;
             if !replica.gateways.iter().any(|gateway| gateway.network == network.as_str()) {
                 let unresolved = to_resolve(&addresses.0);
-                return Ok(Some(format!("{} knows no gateway of {network}{unresolved}", replica.pod)));
+                return of_peer(format!("{} knows no gateway of {network}{unresolved}", replica.pod), peer);
             }
         }
     }
@@ -94,6 +124,7 @@ pub(super) async fn gateways(
     }
     let targets = || asked.iter().enumerate().flat_map(|(index, (_, address))| targets(index, address)).collect();
     // kube-proxy and clouds take a moment from a Service's address to its first packet.
+    let mut pause = PAUSE;
     loop {
         let answers = ask(environment, member, probe, targets()).await?;
         let outcome = |id: String| answers.iter().find(|answer| answer.id == id).map(|answer| &answer.outcome);
@@ -103,7 +134,7 @@ pub(super) async fn gateways(
             Some((*peer, *address, why))
         });
         let Some((peer, address, why)) = fault else { return Ok(()) };
-        if tokio::time::Instant::now() + PAUSE > environment.deadline {
+        if tokio::time::Instant::now() + pause > environment.deadline {
             let ports: Vec<String> =
                 address.status_port.into_iter().chain([address.port]).map(|port| port.to_string()).collect();
             return Err(Error::failed(format!("the gateway of {peer} does not answer from {name}"))
@@ -111,7 +142,8 @@ pub(super) async fn gateways(
                 .because(why)
                 .fix(format!("allow traffic from the pods of {name} to that address: {}", ports.join(" and "))));
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 
@@ -171,6 +203,15 @@ mod tests {
         assert_eq!(text(&["lb.east.example.com"]), ", and has to resolve lb.east.example.com first");
         assert_eq!(text(&["10.0.0.1", "fd00::1"]), "");
     }
+    #[test]
+    fn a_peer_that_is_not_seen_is_named_with_its_secret_and_the_lines_to_try() {
+        let (east, west) = (ClusterName::new("east").unwrap(), ClusterName::new("west").unwrap());
+        let missing = Missing { what: "istiod-1 has west timeout".into(), peer: Some(&west) };
+        let error = not_seen(&east, "e", "istio-system", &missing);
+        assert!(error.remedy[1].contains("Secret istio-remote-secret-west"), "{:?}", error.remedy);
+        assert!(error.remedy[2].contains("kubectl --context e -n istio-system rollout restart"), "{:?}", error.remedy);
+    }
+
     #[test]
     fn a_gateway_is_reached_by_its_health_or_by_its_port_for_other_networks() {
         let up = |http_status| Outcome::Ok { http_status, peer: None, millis: 1 };

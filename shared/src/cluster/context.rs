@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures::future::try_join_all;
 use http::HeaderValue;
 use http::header::USER_AGENT;
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use secrecy::ExposeSecret as _;
 use tokio::sync::Semaphore;
@@ -60,6 +60,8 @@ pub struct Cluster {
     pub server_ca_pem: Option<String>,
     /// For requests that have no function here.
     pub client: Client,
+    /// The same API server, with no credentials and as nobody.
+    pub(crate) anonymous: Client,
     /// What makes the credentials; it may fail again whenever they are renewed.
     credentials: Credentials,
     /// `kubectl-mesh-mc/VERSION`.
@@ -95,6 +97,7 @@ impl Cluster {
             context: context.to_owned(),
             server: server.to_owned(),
             server_ca_pem: None,
+            anonymous: client.clone(),
             client,
             credentials: Credentials::default(),
             user_agent: user_agent.to_owned(),
@@ -181,9 +184,11 @@ async fn connect_one(connection: &Connection, kubeconfig: &Kubeconfig, context: 
     let server_ca_pem = config.root_cert.as_ref().filter(|_| verifiable).map(|certificates| to_pem(certificates));
     // An exec plugin runs inside this call and may prompt the user: it must not hold up the other contexts.
     let runtime = tokio::runtime::Handle::current();
-    let client = tokio::task::spawn_blocking(move || {
+    let mut nobody = config.clone();
+    nobody.auth_info = AuthInfo::default();
+    let (client, anonymous) = tokio::task::spawn_blocking(move || {
         let _inside = runtime.enter();
-        Client::try_from(config)
+        Ok((Client::try_from(config)?, Client::try_from(nobody)?))
     })
     .await
     // It also panics on such a token of a plugin.
@@ -195,6 +200,7 @@ async fn connect_one(connection: &Connection, kubeconfig: &Kubeconfig, context: 
     let request_timeout = connection.request_timeout.filter(|limit| !limit.is_zero()).unwrap_or(REQUEST_LIMIT);
     Ok(Cluster {
         server_ca_pem,
+        anonymous,
         credentials,
         ..Cluster::of_client(client, context, &server, &connection.user_agent, request_timeout)
     })

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use mesh_shared::engine::steps::StepId;
+use mesh_shared::model::istio::remote_secret::reading::RegisteredCluster;
 use mesh_shared::model::kube::object_key::ObjectKey;
 use mesh_shared::model::kube::write::Write;
 use mesh_shared::model::pki::chain::Fingerprint;
@@ -87,7 +88,7 @@ fn finished(plan: &JoinPlan, index: usize, before: &ObservedCluster) -> Observed
                 match manifest["kind"].as_str() {
                     Some("Istio") => after.control_planes.istios.push(resource),
                     Some("IstioCNI") => after.control_planes.cni = Some(resource),
-                    Some("Secret") => after.access.reader_token = true,
+                    Some("Secret") => after.access.reader_token = Some(token_of(name.as_str())),
                     _ => {}
                 }
             }
@@ -97,15 +98,32 @@ fn finished(plan: &JoinPlan, index: usize, before: &ObservedCluster) -> Observed
             }
             Action::Task(Task::WriteRemoteSecret { peer, .. }) => after.access.remote_secrets.push(RemoteSecretFound {
                 secret: format!("istio-remote-secret-{peer}"),
-                clusters: vec![peer.to_string()],
-                server: Some(format!("https://{peer}.example:6443")),
-                server_ca: Some(Fingerprint::of(peer.as_str().as_bytes())),
+                resource_version: "7".into(),
+                ours: true,
+                clusters: vec![registered(peer.as_str())],
                 fault: None,
             }),
             _ => {}
         }
     }
     after
+}
+
+fn token_of(cluster: &str) -> Fingerprint {
+    Fingerprint::of(format!("token of {cluster}").as_bytes())
+}
+
+/// What a remote secret of a join says of a cluster.
+fn registered(cluster: &str) -> RegisteredCluster {
+    RegisteredCluster {
+        secret: format!("istio-remote-secret-{cluster}"),
+        cluster: cluster.into(),
+        server: Some(format!("https://{cluster}.example:6443")),
+        server_ca: Some(root(cluster)),
+        authorities: vec![root(cluster)],
+        token: Some(token_of(cluster)),
+        faults: Vec::new(),
+    }
 }
 
 fn root(text: &str) -> Fingerprint {
