@@ -5,6 +5,7 @@ pub mod command;
 mod control_plane;
 mod manifests;
 mod members;
+mod namespaces;
 mod order;
 mod permissions;
 mod plan;

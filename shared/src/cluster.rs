@@ -10,6 +10,8 @@ pub mod completion;
 pub mod connection_arguments;
 pub mod context;
 mod credentials;
+mod denial;
+pub mod dry_run;
 pub mod envoy;
 pub mod exec;
 pub mod istiod;

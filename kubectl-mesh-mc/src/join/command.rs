@@ -24,6 +24,7 @@ use crate::join::arguments::JoinArguments;
 use crate::join::members::mesh_id;
 use crate::join::permissions;
 use crate::join::plan::{JoinPlan, plan};
+use crate::join::prechecks::Tries;
 use crate::join::request::JoinRequest;
 use crate::join::{manifests, prechecks, words};
 use crate::keep::ca_folder;
@@ -60,10 +61,14 @@ async fn prepare(arguments: &JoinArguments, session: &Session) -> Result<Option<
     let observed = observe_all(&clusters, &request).await?;
     let folder = ca_folder(arguments, &request, &observed)?;
     let folder_seen = folder.as_deref().map(|folder| ca_folder::observe(folder, clock::now()));
-    let plan = plan(&request, &observed, folder_seen.as_ref())?;
+    let mut plan = plan(&request, &observed, folder_seen.as_ref())?;
     let folder = folder.unwrap_or_default();
     let pull_secret = arguments.image_pull_secret.as_ref();
-    prechecks::findings(&plan, &clusters, &observed, &request, pull_secret).await?.refuse(Verb::Join)?;
+    let shown = arguments.output.is_some() || arguments.consent.only_shows();
+    let tries = if shown { Tries::ControlPlanes } else { Tries::All };
+    let found = prechecks::findings(&plan, &clusters, &observed, &request, pull_secret, tries).await?;
+    found.refuse(Verb::Join)?;
+    plan.findings.extend(found);
     let overview = words::overview(&plan, &observed);
     if arguments.output.is_some() {
         let manifests = manifests::render(&plan, &request, &folder, arguments)?;

@@ -13,6 +13,7 @@ use super::control_plane;
 use super::control_plane::ControlPlanePlan;
 use super::members;
 use super::members::{Joining, Member};
+use super::namespaces;
 use super::order;
 use super::order::gateway_annotations;
 use super::remote_access;
@@ -71,6 +72,7 @@ fn decide(
     for one in &joining {
         findings.extend(gateway_annotations(request, &one.member, one.seen).err());
         findings.extend(other_probes(one));
+        findings.extend(namespaces::terminating(request, one));
         let plane = control_plane::control_plane(request, mesh.as_ref(), one, findings);
         control_planes.extend(plane.map(|plane| (one.member.name.clone(), plane)));
     }

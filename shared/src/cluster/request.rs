@@ -61,6 +61,12 @@ impl Call {
         self
     }
 
+    /// The same, to be checked and not carried out.
+    pub(crate) fn into_dry_run(mut self) -> Self {
+        self.path.push_str(if self.path.contains('?') { "&dryRun=All" } else { "?dryRun=All" });
+        self
+    }
+
     /// `, Secret istio-system/cacerts`, or nothing if no object is meant.
     pub(crate) fn subject(&self) -> String {
         self.target.as_ref().map(|target| format!(", {}", target.key)).unwrap_or_default()
@@ -99,7 +105,8 @@ impl Call {
         }
     }
 
-    fn namespace(&self) -> Option<&str> {
+    /// The namespace in its path.
+    pub(crate) fn namespace(&self) -> Option<&str> {
         match self.segments().as_slice() {
             ["namespaces", namespace, _, ..] => Some(namespace),
             _ => None,

@@ -11,7 +11,7 @@ use crate::model::kube::kinds::Target;
 use crate::model::kube::write::{Operation, first_failed_test, holds};
 use crate::plugin::error::{Error, Kind, Result};
 
-const APPLY: &str = "application/apply-patch+yaml";
+pub(super) const APPLY: &str = "application/apply-patch+yaml";
 const PATCH: &str = "application/json-patch+json";
 const JSON: &str = "application/json";
 
@@ -108,7 +108,8 @@ pub async fn create_strict_dry_run(cluster: &Cluster, manifest: &Value, manager:
     }
 }
 
-fn lacks_namespace(fault: &Fault, target: &Target) -> bool {
+/// Whether a namespaced object was not found because its namespace is missing.
+pub(super) fn lacks_namespace(fault: &Fault, target: &Target) -> bool {
     fault.is_not_found() && !target.key.namespace.is_empty() && fault.message.starts_with("namespaces ")
 }
 

@@ -129,7 +129,6 @@ impl Gateway<'_> {
     }
 
     fn container(&self) -> Container {
-        let quantity = |text: &str| Quantity(text.into());
         Container {
             name: "istio-proxy".into(),
             image: Some("auto".into()),
@@ -159,13 +158,15 @@ impl Gateway<'_> {
                 failure_threshold: Some(600),
                 ..Probe::default()
             }),
-            resources: Some(ResourceRequirements {
-                requests: Some([("cpu".to_owned(), quantity("100m")), ("memory".to_owned(), quantity("128Mi"))].into()),
-                ..ResourceRequirements::default()
-            }),
+            resources: Some(ResourceRequirements { requests: Some(requests()), ..ResourceRequirements::default() }),
             ..Container::default()
         }
     }
+}
+
+/// What a gateway's pod asks for, as Istio's chart for gateways has it.
+pub fn requests() -> BTreeMap<String, Quantity> {
+    [("cpu", "100m"), ("memory", "128Mi")].map(|(what, amount)| (what.to_owned(), Quantity(amount.to_owned()))).into()
 }
 
 /// The annotations by which a cloud gives a Service an address that only its own network reaches; none for a cloud

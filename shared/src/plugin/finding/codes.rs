@@ -11,6 +11,7 @@ macro_rules! codes {
 }
 
 pub mod access;
+pub mod admission;
 pub mod control_plane;
 pub mod drill;
 pub mod exposure;
@@ -28,6 +29,7 @@ pub fn all() -> impl Iterator<Item = &'static Code> {
     let categories = [
         mesh::ALL,
         permissions::ALL,
+        admission::ALL,
         trust::ALL,
         control_plane::ALL,
         access::ALL,

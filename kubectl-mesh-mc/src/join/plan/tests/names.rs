@@ -53,3 +53,15 @@ fn names_and_networks_that_stand_are_kept() {
     assert_eq!(plan.mesh.as_str(), "shop");
     assert_eq!((plan.members[0].name.as_str(), plan.members[0].network.as_str()), ("cluster1", "network1"));
 }
+
+#[test]
+fn a_namespace_that_is_being_deleted_refuses_the_plan() {
+    let mut east = fresh("east");
+    let name = ObjectKey::new("Namespace", "", "istio-system");
+    let object =
+        json!({"kind": "Namespace", "metadata": {"name": "istio-system", "deletionTimestamp": "2026-11-25T03:04:05Z"}});
+    east.objects.insert(name, object);
+    let error = plan(&request(), &[east, fresh("west")], Some(&empty_folder())).unwrap_err();
+    assert_eq!(error.code.unwrap().name, "admission/namespace-terminating");
+    assert_eq!(error.place.as_deref(), Some("context east, Namespace istio-system"));
+}
