@@ -3,19 +3,13 @@
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use futures::FutureExt;
-use mesh_shared::cluster::completion::answer;
 use mesh_shared::cluster::connection_arguments::ConnectionArguments;
-use mesh_shared::plugin::completion::helper::install;
-use mesh_shared::plugin::completion::verb::{CompleteArguments, CompletionArguments, completion, examples};
 use mesh_shared::plugin::error::Result;
 use mesh_shared::plugin::terminal::Terminal;
 use mesh_shared::plugin::terminal::command;
 use mesh_shared::plugin::terminal::help;
-use mesh_shared::plugin::terminal::help::HelpArguments;
-use mesh_shared::plugin::terminal::version;
-use mesh_shared::plugin::terminal::version::VersionArguments;
 use mesh_shared::session::Session;
+use mesh_shared::session::standard_verbs::{PluginVerbs, StandardVerb};
 
 use crate::completion::subject;
 use crate::drill::command::DrillArguments;
@@ -50,14 +44,6 @@ const EXIT_CODES: &str = "\
 3        of a drill: the hypothesis did not hold
 4        of a drill: what it changed is not put back
 128 + N  interrupted by signal N";
-
-const HELP_EXAMPLES: &str = "\
-# The same as kubectl mesh-failover drill recover --help
-kubectl mesh-failover help drill recover";
-
-const VERSION_EXAMPLES: &str = "\
-# Which version is installed
-kubectl mesh-failover version";
 
 /// Decide where traffic goes when a region fails, and prove it by drills
 ///
@@ -95,15 +81,11 @@ enum Verb {
     Unexpose(UnexposeArguments),
     List(ListArguments),
     Locality(LocalityArguments),
-    #[command(after_long_help = help::ending(&examples("mesh-failover"), help::EXIT_CODES))]
-    Completion(CompletionArguments),
-    #[command(name = "__complete", hide = true)]
-    Complete(CompleteArguments),
-    #[command(after_long_help = help::ending(VERSION_EXAMPLES, help::EXIT_CODES))]
-    Version(VersionArguments),
-    #[command(after_long_help = help::ending(HELP_EXAMPLES, help::EXIT_CODES))]
-    Help(HelpArguments),
+    #[command(flatten)]
+    Standard(StandardVerb),
 }
+
+const STANDARD: PluginVerbs = PluginVerbs { command: Cli::command, build: &BUILD, subject, own_names: Vec::new };
 
 /// Runs what the command line says. Exit codes: 0 done or held, 1 refused or failed, 2 command line, 3 hypothesis failed, 4 not
 /// restored, 128 + signal interrupted.
@@ -114,12 +96,7 @@ pub fn run() -> ExitCode {
 fn execute(cli: Cli, terminal: Terminal) -> Result<u8> {
     let session = Session::new(&cli.connection, terminal, MANAGER, &BUILD);
     match cli.verb {
-        Verb::Completion(arguments) => completion(&arguments, |folder| install("mesh_failover", folder), terminal),
-        Verb::Complete(arguments) => {
-            let answer = answer(&arguments.words, Cli::command(), subject, Vec::new, session.connection);
-            terminal.data(&command::block_on(answer.map(Ok))?);
-            Ok(0)
-        }
+        Verb::Standard(verb) => verb.run(STANDARD, session),
         Verb::Drill(arguments) => command::block_on(drill::command::drill(*arguments, &cli.mesh, &session)),
         Verb::Regions(arguments) => {
             command::block_on(regions::command::regions(&arguments, &cli.mesh, &session)).map(|()| 0)
@@ -132,14 +109,6 @@ fn execute(cli: Cli, terminal: Terminal) -> Result<u8> {
             command::block_on(expose::command::unexpose(&arguments, &cli.mesh, &session)).map(|()| 0)
         }
         Verb::Locality(arguments) => command::block_on(locality::command::locality(&arguments, &cli.mesh, &session)),
-        Verb::Version(arguments) => {
-            terminal.data(&version::version(&arguments, &BUILD.words(), &BUILD.about()));
-            Ok(0)
-        }
-        Verb::Help(asked) => {
-            terminal.data(&help::page(Cli::command(), &asked, terminal.on_stdout().colour)?);
-            Ok(0)
-        }
     }
 }
 

@@ -3,19 +3,13 @@
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use futures::FutureExt;
-use mesh_shared::cluster::completion::answer;
 use mesh_shared::cluster::connection_arguments::ConnectionArguments;
-use mesh_shared::plugin::completion::helper::install;
-use mesh_shared::plugin::completion::verb::{CompleteArguments, CompletionArguments, completion, examples};
 use mesh_shared::plugin::error::Result;
 use mesh_shared::plugin::terminal::Terminal;
 use mesh_shared::plugin::terminal::command;
 use mesh_shared::plugin::terminal::help;
-use mesh_shared::plugin::terminal::help::HelpArguments;
-use mesh_shared::plugin::terminal::version;
-use mesh_shared::plugin::terminal::version::VersionArguments;
 use mesh_shared::session::Session;
+use mesh_shared::session::standard_verbs::{PluginVerbs, StandardVerb};
 
 use crate::completion::{meshes, subject};
 use crate::join;
@@ -33,14 +27,6 @@ const ENVIRONMENT: &str = "\
 KUBECONFIG     kubeconfig files, unless --kubeconfig is given
 XDG_DATA_HOME  data folder, with the root in mesh-mc/MESH; else ~/.local/share
 NO_COLOR       no colours";
-
-const HELP_EXAMPLES: &str = "\
-# The same as kubectl mesh-mc join --help
-kubectl mesh-mc help join";
-
-const VERSION_EXAMPLES: &str = "\
-# Which version is installed
-kubectl mesh-mc version";
 
 /// Turn several clusters into one Istio mesh
 ///
@@ -70,15 +56,11 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Join(Box<JoinArguments>),
-    #[command(after_long_help = help::ending(&examples("mesh-mc"), help::EXIT_CODES))]
-    Completion(CompletionArguments),
-    #[command(name = "__complete", hide = true)]
-    Complete(CompleteArguments),
-    #[command(after_long_help = help::ending(VERSION_EXAMPLES, help::EXIT_CODES))]
-    Version(VersionArguments),
-    #[command(after_long_help = help::ending(HELP_EXAMPLES, help::EXIT_CODES))]
-    Help(HelpArguments),
+    #[command(flatten)]
+    Standard(StandardVerb),
 }
+
+const STANDARD: PluginVerbs = PluginVerbs { command: Cli::command, build: &BUILD, subject, own_names: meshes };
 
 /// Runs what the command line says. Exit codes: 0 done, 1 refused or failed, 2 command line, 128 + signal interrupted.
 pub fn run() -> ExitCode {
@@ -88,20 +70,7 @@ pub fn run() -> ExitCode {
 fn execute(cli: Cli, terminal: Terminal) -> Result<u8> {
     let session = Session::new(&cli.connection, terminal, MANAGER, &BUILD);
     match cli.verb {
-        Verb::Completion(arguments) => completion(&arguments, |folder| install("mesh_mc", folder), terminal),
-        Verb::Complete(arguments) => {
-            let answer = answer(&arguments.words, Cli::command(), subject, meshes, session.connection);
-            terminal.data(&command::block_on(answer.map(Ok))?);
-            Ok(0)
-        }
-        Verb::Version(arguments) => {
-            terminal.data(&version::version(&arguments, &BUILD.words(), &BUILD.about()));
-            Ok(0)
-        }
-        Verb::Help(asked) => {
-            terminal.data(&help::page(Cli::command(), &asked, terminal.on_stdout().colour)?);
-            Ok(0)
-        }
+        Verb::Standard(verb) => verb.run(STANDARD, session),
         Verb::Join(arguments) => command::block_on(join::command::join(*arguments, &session)).map(|()| 0),
     }
 }

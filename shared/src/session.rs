@@ -1,5 +1,7 @@
 //! What a command has from its start to its end.
 
+pub mod standard_verbs;
+
 use crate::cluster::connection_arguments::ConnectionArguments;
 use crate::cluster::context::Connection;
 use crate::plugin::release::Build;

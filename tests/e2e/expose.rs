@@ -200,9 +200,9 @@ fn somebody_elses_gateway_of_that_name_is_left_as_it_is() {
     let refused = with_contexts(&kit, &["expose", "helloworld.sample", "--yes"]);
     assert_eq!(refused.code, 1, "{refused}");
     insta::assert_snapshot!(kit.plain(&refused.stderr), @r"
-    error: Gateway istio-system/cross-network-gateway in east is not ours
+    error[exposure/gateway-foreign]: Gateway istio-system/cross-network-gateway in east is not ours
       where: context east, Gateway istio-system/cross-network-gateway
-      why:   it lacks the label app.kubernetes.io/managed-by=kubectl-mesh-failover, so someone else manages it
+      why:   it does not have the label app.kubernetes.io/managed-by=kubectl-mesh-failover, so someone else manages it
       do:    add helloworld.sample.svc.cluster.local to its hosts yourself
              or hand it over: kubectl --context east -n istio-system label gateways.networking.istio.io cross-network-gateway app.kubernetes.io/managed-by=kubectl-mesh-failover --overwrite
     Nothing was written.
@@ -295,7 +295,7 @@ fn a_service_that_is_not_there_is_refused_with_what_was_probably_meant() {
     let refused = with_contexts(&kit, &["expose", "nothing.sample", "--yes"]);
     assert_eq!(refused.code, 1, "{refused}");
     insta::assert_snapshot!(kit.plain(&refused.stderr), @r"
-    error: no cluster has a Service nothing.sample
+    error[mesh/no-service]: no cluster has a Service nothing.sample
       where: context east, west
       why:   namespace sample has helloworld, second
       do:    see what there is: kubectl mesh-failover list

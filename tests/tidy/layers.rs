@@ -63,8 +63,8 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         path: SESSION,
-        holds: "what a run has from its begin to its end: connection, terminal, identity",
-        knows: &[&[PLUGIN, TERMINAL, CLUSTER]],
+        holds: "what a run has from its start to its end (connection, terminal, identity), and the verbs that both plugins have",
+        knows: &[&[PLUGIN, TERMINAL, COMPLETION, CLUSTER]],
     },
     Layer { path: MC_IDENTITY, holds: "who mesh-mc is to clusters and users", knows: &[&[PLUGIN, MODEL]] },
     Layer {

@@ -71,10 +71,11 @@ async fn start_all(node: &Node, processes: &Arc<Processes>, deadline: Instant) -
         start(Component::TlsFront)?;
     }
     if has(Component::Kubelet) {
-        let socket = Path::new("/run/containerd/containerd.sock");
-        until("containerd listens", deadline, async || Ok(tokio::net::UnixStream::connect(socket).await.is_ok()))
-            .await
-            .map_err(blame(Component::Containerd))?;
+        // Its socket answers before its CRI does, and a kubelet that comes in between ends: it has booted once every plugin is
+        // ready (containerd cmd/containerd/command/main.go).
+        let log = components::log_file(&node.folder, Component::Containerd);
+        let booted = async || Ok(fs::read_to_string(&log).is_ok_and(|text| text.contains("successfully booted")));
+        until("containerd has booted", deadline, booted).await.map_err(blame(Component::Containerd))?;
         start(Component::Kubelet)?;
         start(Component::KubeScheduler)?;
         start(Component::KubeProxy)?;

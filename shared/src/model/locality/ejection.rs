@@ -109,11 +109,6 @@ pub fn may_eject(hosts: usize, percent: u32) -> usize {
     hosts * percent.min(100) as usize / 100
 }
 
-/// The smallest percentage that lets this many of the hosts be out at once; none if there are not that many.
-pub fn least_percent(hosts: usize, out: usize) -> Option<u32> {
-    (1..=100).find(|percent| may_eject(hosts, *percent) >= out).filter(|_| out <= hosts)
-}
-
 /// The longest time that a host's ejection lasts after this many ejections without one being forgiven in between.
 ///
 /// Rule: `min(base * times, max(300 s, base))`, and the host comes back at the next check after that. Envoy forgives
@@ -223,17 +218,6 @@ mod tests {
                 out += 1;
             }
             prop_assert_eq!(may_eject(hosts, percent), out);
-        }
-
-        #[test]
-        fn the_least_percentage_is_enough_and_one_less_is_not(hosts in 1_usize..200, out in 1_usize..200) {
-            match least_percent(hosts, out) {
-                Some(percent) => {
-                    prop_assert!(may_eject(hosts, percent) >= out);
-                    prop_assert!(percent == 1 || may_eject(hosts, percent - 1) < out);
-                }
-                None => prop_assert!(out > hosts),
-            }
         }
     }
 }

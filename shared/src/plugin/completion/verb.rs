@@ -74,14 +74,6 @@ pub fn completion(
     Ok(0)
 }
 
-/// Examples of the verb of a plugin, such as `mesh-mc`.
-pub fn examples(plugin: &str) -> String {
-    format!(
-        "# Once: let kubectl find the plugin's completions\nkubectl {plugin} completion install\n\n\
-         # In ~/.bashrc, where kubectl's own completion is not on yet\nkubectl {plugin} completion bash"
-    )
-}
-
 /// What is printed once the helper is installed.
 fn installed(written: &Written) -> String {
     let path = written.path.display();

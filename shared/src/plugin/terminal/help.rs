@@ -39,10 +39,28 @@ pub fn sections(ending: &str) -> Vec<(String, String)> {
     all.into_iter().map(|(heading, lines)| (heading, lines.join("\n").trim_end().to_owned())).collect()
 }
 
-/// The command with what all its pages have in common: their width, and the line in which `-h` says where to find more.
+/// The command with what all its pages have in common: their width, the line in which `-h` says where to find more, and the
+/// ends of the verbs that both plugins have.
 pub fn shaped(command: Command) -> Command {
     let program = command.get_bin_name().unwrap_or_default().to_owned();
+    let first = command.get_subcommands().next().map(|verb| verb.get_name().to_owned()).unwrap_or_default();
+    let command = command.mut_subcommands(|verb| {
+        let examples = match verb.get_name() {
+            "completion" => completion_examples(&program),
+            "version" => format!("# Which version is installed\n{program} version"),
+            "help" => format!("# The same as {program} {first} --help\n{program} help {first}"),
+            _ => return verb,
+        };
+        verb.after_long_help(ending(&examples, EXIT_CODES))
+    });
     shaped_below(command.max_term_width(WIDTH), &program)
+}
+
+fn completion_examples(program: &str) -> String {
+    format!(
+        "# Once: let kubectl find the plugin's completions\n{program} completion install\n\n\
+         # In ~/.bashrc, where kubectl's own completion is not on yet\n{program} completion bash"
+    )
 }
 
 fn shaped_below(command: Command, line: &str) -> Command {
