@@ -1,14 +1,13 @@
 //! `kubectl mesh-mc join`.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures::future::try_join_all;
 use mesh_shared::cluster::context::{Cluster, connect};
 use mesh_shared::cluster::observe::{Scope, observe};
 use mesh_shared::cluster::probe;
 use mesh_shared::cluster::probe::ProbeImage;
-use mesh_shared::engine::execute::Outcome;
 use mesh_shared::machine::clock;
 use mesh_shared::model::istio::east_west_gateway;
 use mesh_shared::model::kube::object_key::ObjectKey;
@@ -31,7 +30,7 @@ use crate::keep::ca_folder;
 use crate::keep::run_lock::{Run, has_ended};
 use crate::work::environment::{Environment, MemberCluster};
 use crate::work::opened_ca_folder::KeptCertificates;
-use crate::work::run::run;
+use crate::work::run::{RunEnd, run};
 
 /// Brings the contexts into one mesh: observe, plan, show, confirm, execute, report.
 ///
@@ -39,9 +38,12 @@ use crate::work::run::run;
 /// A refusal before anything was written, or a failure with what was written and how to go on.
 pub async fn join(arguments: JoinArguments, session: &Session) -> Result<()> {
     let Some(join) = prepare(&arguments, session).await.map_err(Error::before_any_write)? else { return Ok(()) };
-    let outcome = run(&join.plan.steps, &join.environment, session.terminal).await;
-    finish(&join, outcome, session.terminal)
+    let end = run(&join.plan.steps, &join.environment, session.terminal).await;
+    finish(&join, end, session.terminal)
 }
+
+/// How long an API server may fail before there is a plan.
+const BEFORE_THE_PLAN: Duration = Duration::from_secs(10);
 
 /// A join that may begin.
 struct Join {
@@ -58,6 +60,8 @@ async fn prepare(arguments: &JoinArguments, session: &Session) -> Result<Option<
     let request = arguments.request(session.manager)?;
     let clusters = connect(&session.connection, &arguments.contexts).await?;
     let begun = Instant::now();
+    let patience = tokio::time::Instant::now() + BEFORE_THE_PLAN;
+    let clusters: Vec<Cluster> = clusters.iter().map(|cluster| cluster.within(patience)).collect();
     let observed = observe_all(&clusters, &request).await?;
     let folder = ca_folder(arguments, &request, &observed)?;
     let folder_seen = folder.as_deref().map(|folder| ca_folder::observe(folder, clock::now()));
@@ -129,16 +133,19 @@ fn environment(
     arguments: &JoinArguments,
     ca_folder: std::path::PathBuf,
 ) -> Result<Environment> {
+    let deadline = tokio::time::Instant::now() + arguments.timeout;
     let members: BTreeMap<_, _> = plan
         .members
         .iter()
         .zip(clusters)
         .map(|(member, cluster)| {
             let sail_api = plan.control_planes.get(&member.name).map(|plane| plane.api.clone()).unwrap_or_default();
-            (member.name.clone(), MemberCluster { cluster: cluster.clone(), network: member.network.clone(), sail_api })
+            (
+                member.name.clone(),
+                MemberCluster { cluster: cluster.within(deadline), network: member.network.clone(), sail_api },
+            )
         })
         .collect();
-    let deadline = tokio::time::Instant::now() + arguments.timeout;
     Ok(Environment {
         members,
         kept: KeptCertificates::at(ca_folder, deadline),
@@ -153,12 +160,20 @@ fn environment(
     })
 }
 
-fn finish(Join { plan, observed, begun, .. }: &Join, outcome: Outcome, terminal: Terminal) -> Result<()> {
-    match outcome.failures.into_iter().next() {
+fn finish(
+    Join { plan, observed, begun, .. }: &Join,
+    RunEnd { outcome, left }: RunEnd,
+    terminal: Terminal,
+) -> Result<()> {
+    let mut failures = outcome.failures.into_iter();
+    match failures.next() {
         None => {
             terminal.say(&words::end(plan, observed, begun.elapsed()));
             Ok(())
         }
-        Some(error) => Err(words::with_what_was_written(error.on_the_way(), &plan.steps, &outcome.written)),
+        Some(error) => {
+            let error = Error { also: failures.map(Error::on_the_way).collect(), ..error.on_the_way() };
+            Err(words::with_what_was_written(error, &plan.steps, &outcome.written, &left))
+        }
     }
 }

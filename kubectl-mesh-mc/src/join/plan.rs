@@ -92,7 +92,8 @@ fn decide(
 }
 
 fn other_probes(Joining { member, seen }: &Joining<'_>) -> Option<Finding> {
-    let probes = seen.probes.other.join(", ");
+    let probes: Vec<&str> = seen.probes.other.iter().map(|namespace| namespace.name.as_str()).collect();
+    let probes = probes.join(", ");
     let what = || format!("another run may be at work in {}: it has the probe {probes}", member.name);
     (!probes.is_empty())
         .then(|| probe::ANOTHER_RUN.found(what()).cluster(&member.name).context(&member.context).as_documented())

@@ -11,7 +11,8 @@ use mesh_shared::plugin::text;
 
 use crate::join::plan::JoinPlan;
 use crate::join::trust::RootSource;
-use crate::work::tasks::{Action, Phase, Step, Steps, Task, title};
+use crate::work::run::LeftProbe;
+use crate::work::tasks::{Action, Phase, Step, Steps, Task, names, title};
 
 /// The place shown for steps that write on this machine.
 const CA_FOLDER: &str = "CA folder";
@@ -134,7 +135,7 @@ impl Named {
                 Task::StartProbe => once(&mut self.probed, cluster),
                 Task::RemoveLeftoverProbes { namespaces } => self
                     .leftovers
-                    .push(format!("remove {} from {cluster}, left by a killed run", text::list(namespaces))),
+                    .push(format!("remove {} from {cluster}, left by a killed run", text::list(&names(namespaces)))),
                 Task::CreateCacerts { .. } => once(&mut self.issued, cluster),
                 Task::WriteRemoteSecret { peer, .. } => self.reads.push(format!("{cluster} reads {peer}")),
                 // The mesh's line names the root; an intermediate is named with its Secret, a probe's removal with its
@@ -246,16 +247,25 @@ pub fn end(plan: &JoinPlan, observed: &[ObservedCluster], took: Duration) -> Str
 }
 
 /// The error with what this run has written, and how to go on. `written` are the steps that wrote something.
-pub fn with_what_was_written(error: Error, steps: &Steps, written: &[StepId]) -> Error {
+/// `left` are the namespaces of probes that could not be removed.
+pub fn with_what_was_written(error: Error, steps: &Steps, written: &[StepId], left: &[LeftProbe]) -> Error {
     // The list of what was written says more than the remedy that something may have been.
     let remedy = if matches!(error.kind, Kind::Interrupted(_)) { Vec::new() } else { error.remedy };
-    let error = Error { remedy, ..error };
+    let error = left.iter().fold(Error { remedy, ..error }, |error, left| {
+        let LeftProbe { context, namespace, why } = left;
+        let remains = format!("namespace {namespace} may still be in {context} ({why}); the next join removes it, or:");
+        error.fix(remains).fix(format!("kubectl --context {context} delete namespace {namespace}"))
+    });
     let written: Vec<&Step> = written.iter().filter_map(|id| steps.get(*id)).collect();
     let lasting: Vec<&Step> =
         written.iter().copied().filter(|step| !matches!(step.action, Action::Task(Task::StartProbe))).collect();
     let passing = written.len() > lasting.len();
     if lasting.is_empty() {
-        let but = if passing { " but the probe's namespaces, now removed" } else { "" };
+        let but = match (passing, left) {
+            (false, _) => "",
+            (true, []) => " but the probe's namespaces, now removed",
+            (true, _) => " but the probe's namespaces",
+        };
         return error.fix(format!("nothing was written{but}; the same command starts from scratch"));
     }
     let mut places: Vec<String> = Vec::new();
@@ -289,6 +299,22 @@ mod tests {
     use mesh_shared::model::names::ClusterName;
 
     use super::*;
+
+    #[test]
+    fn a_probe_that_could_not_be_removed_is_named() {
+        let mut steps = Steps::default();
+        let east = ClusterName::new("east").unwrap();
+        let start = steps.push(Some(&east), Phase::Probe, Task::StartProbe.into(), "", []).unwrap();
+        let left = LeftProbe { context: "east".into(), namespace: "mesh-probe-1".into(), why: "gone away".into() };
+        let error = || Error::failed("no").fix("do it");
+        let text = with_what_was_written(error(), &steps, &[start], &[left]).remedy.join("\n");
+        assert!(
+            text.contains("mesh-probe-1 may still be in east (gone away)") && !text.contains("now removed"),
+            "{text}"
+        );
+        let text = with_what_was_written(error(), &steps, &[start], &[]).remedy.join("\n");
+        assert!(text.contains("now removed"), "{text}");
+    }
 
     #[test]
     fn a_write_that_no_sentence_speaks_for_is_named_in_its_part() {

@@ -12,6 +12,7 @@ use mesh_shared::model::names::ClusterName;
 use mesh_shared::model::pki::authority::{Issued, Root};
 use mesh_shared::model::pki::key::{KeyAlgorithm, PrivateKey};
 use mesh_shared::model::seen::access::ApiAddress;
+use mesh_shared::model::seen::probes::ProbeNamespace;
 
 /// The vocabulary of this plugin's plans.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,8 +61,8 @@ pub enum Wait {
 pub enum Task {
     /// Deletes the probe namespaces that a killed run left.
     RemoveLeftoverProbes {
-        /// Their names.
-        namespaces: Vec<String>,
+        /// The namespaces.
+        namespaces: Vec<ProbeNamespace>,
     },
     /// Starts the probe pod in a namespace of its own. Makes a [`Probe`].
     StartProbe,
@@ -175,7 +176,7 @@ pub struct PeerAccess {
 }
 
 /// The namespace of a probe that runs.
-pub struct Probe(pub String);
+pub struct Probe(pub ProbeNamespace);
 
 /// The addresses of peers that a cluster's probe tried, and the result of each.
 pub struct Tries(pub Vec<(ClusterName, Tried)>);
@@ -346,6 +347,11 @@ fn gateways(peers: &[(ClusterName, Made<GatewayAddresses>)]) -> impl Iterator<It
     peers.iter().map(|(_, addresses)| addresses.taken())
 }
 
+/// The names of probes' namespaces.
+pub fn names(namespaces: &[ProbeNamespace]) -> Vec<&str> {
+    namespaces.iter().map(|namespace| namespace.name.as_str()).collect()
+}
+
 /// What an action does in a few words, such as `Namespace istio-system`.
 pub fn title(action: &Action) -> String {
     match action {
@@ -364,7 +370,7 @@ pub fn title(action: &Action) -> String {
             Wait::Token { .. } => "the reader's token is there".into(),
         },
         Action::Task(task) => match task {
-            Task::RemoveLeftoverProbes { namespaces } => format!("remove leftover {}", namespaces.join(", ")),
+            Task::RemoveLeftoverProbes { namespaces } => format!("remove leftover {}", names(namespaces).join(", ")),
             Task::StartProbe => "start the probe".into(),
             Task::ProveAddresses { .. } => "prove the peers' API addresses".into(),
             Task::SettleAddresses { .. } => "settle the API addresses".into(),

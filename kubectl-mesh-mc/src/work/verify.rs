@@ -48,7 +48,8 @@ fn first_missing(environment: &Environment, replicas: &[Replica], peers: Peers<'
     if replicas.is_empty() {
         return Ok(Some("no istiod is ready".into()));
     }
-    for replica in replicas {
+    // What an istiod without a debug port knows cannot be asked.
+    for replica in replicas.iter().filter(|replica| !replica.is_silent) {
         for (peer, addresses) in peers {
             let state = replica.clusters.iter().find(|cluster| cluster.cluster == peer.as_str());
             match state {

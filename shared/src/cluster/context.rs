@@ -14,6 +14,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use secrecy::ExposeSecret as _;
 use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep_until};
 
 use super::api_fault::{Fault, no_credentials};
 use super::credentials::{Credentials, Failure};
@@ -26,6 +27,9 @@ mod file;
 mod unusable;
 
 pub use entries::entries;
+
+/// The pause before something that broke is tried once more.
+const ONCE_MORE: Duration = Duration::from_millis(300);
 
 /// How to reach clusters, by kubectl's connection flags.
 #[derive(Debug, Clone, Default)]
@@ -68,6 +72,8 @@ pub struct Cluster {
     pub(crate) request_timeout: Duration,
     /// How long a read is tried again.
     pub(crate) patience: Duration,
+    /// Until when what fails for a moment is tried again; none for a few tries in a row.
+    pub(crate) until: Option<Instant>,
     /// Limits the requests under way at once.
     pub(crate) lanes: Arc<Semaphore>,
 }
@@ -88,6 +94,29 @@ impl Cluster {
         self.request_timeout
     }
 
+    /// The same cluster for a run that ends at this deadline: what fails for a moment, as while an API server restarts, is
+    /// tried again until then. Only for what may be sent twice: a create whose answer was lost is sent again once reading
+    /// back shows nothing of it.
+    #[must_use]
+    pub fn within(&self, deadline: Instant) -> Self {
+        Self { until: Some(deadline), ..self.clone() }
+    }
+
+    /// Until when it is tried again; none for a few tries, also after that deadline.
+    pub(crate) fn tried_until(&self) -> Option<Instant> {
+        self.until.filter(|until| Instant::now() < *until)
+    }
+
+    /// Waits a moment before something is tried again; false if it is not to be.
+    pub(crate) async fn once_more(&self) -> bool {
+        let next = Instant::now() + ONCE_MORE;
+        let again = self.until.is_some_and(|until| next < until);
+        if again {
+            sleep_until(next).await;
+        }
+        again
+    }
+
     /// A cluster that is reached by this client, without a kubeconfig. Each request may take `request_timeout`, and a
     /// read is tried again for as long.
     pub fn of_client(client: Client, context: &str, server: &str, user_agent: &str, request_timeout: Duration) -> Self {
@@ -100,6 +129,7 @@ impl Cluster {
             user_agent: user_agent.to_owned(),
             request_timeout,
             patience: request_timeout,
+            until: None,
             lanes: Arc::new(Semaphore::new(CONNECTIONS)),
         }
     }

@@ -1,5 +1,6 @@
 //! One request: its deadline, the retries of a read, and an answer that is JSON and clean.
 
+use std::fmt;
 use std::time::Duration;
 
 use http::{Method, Request, header};
@@ -8,6 +9,7 @@ use jiff::Timestamp;
 use kube::client::Body;
 use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout};
+use zeroize::Zeroizing;
 
 use super::api_fault::{Cause, Fault, clean_value};
 use super::context::Cluster;
@@ -16,24 +18,32 @@ use crate::plugin::error::{Error, Result};
 
 /// No answer of an API server that we ask for comes close to this.
 const LARGEST_ANSWER: usize = 64 << 20;
-/// A refused connection may be an API server that is restarting: it is tried this often.
+/// A refused connection may be an API server that is restarting: without a run's deadline it is tried this often.
 const CONNECTION_ATTEMPTS: u32 = 3;
+/// The pauses between tries double up to this.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 pub(crate) const JSON: &str = "application/json";
 /// For lists of which only the metadata is needed.
 pub(crate) const METADATA_LIST: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
-/// A request before it is sent.
-#[derive(Debug, Clone)]
+/// A request before it is sent. Its body may hold a key or a token: it is not shown, and wiped when it is dropped.
+#[derive(Clone)]
 pub(crate) struct Call {
     method: Method,
     /// Path and query.
     path: String,
     /// What the path is about, if that is one object.
     target: Option<Target>,
-    body: Option<Vec<u8>>,
+    body: Option<Zeroizing<Vec<u8>>>,
     content_type: &'static str,
     accept: &'static str,
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {}", self.method, self.path)
+    }
 }
 
 impl Call {
@@ -57,7 +67,7 @@ impl Call {
 
     pub(crate) fn with(mut self, content_type: &'static str, body: &Value) -> Self {
         self.content_type = content_type;
-        self.body = Some(serde_json::to_vec(body).unwrap_or_default());
+        self.body = Some(Zeroizing::new(serde_json::to_vec(body).unwrap_or_default()));
         self
     }
 
@@ -131,7 +141,7 @@ impl Call {
     }
 
     fn request(&self) -> std::result::Result<Request<Body>, Fault> {
-        let body = self.body.clone().map_or_else(Body::empty, Body::from);
+        let body = self.body.as_ref().map_or_else(Body::empty, |body| Body::from(body.to_vec()));
         Request::builder()
             .method(self.method.clone())
             .uri(&self.path)
@@ -191,10 +201,11 @@ impl Cluster {
         Ok((parts.status.as_u16(), value))
     }
 
-    /// Sends it, and again while the failure may be transient, within the cluster's patience. Only for reads, and for
-    /// what may be sent twice.
+    /// Sends it, and again while the failure may be transient, until the run's deadline or within the cluster's patience.
+    /// Only for reads, and for what may be sent twice.
     pub(crate) async fn read(&self, call: &Call) -> std::result::Result<Value, Fault> {
-        self.patiently(call, Fault::passes).await.map(|(_, value)| value)
+        let again = |fault: &Fault| fault.passes() || (self.tried_until().is_some() && fault.passes_in_time());
+        self.patiently(call, again).await.map(|(_, value)| value)
     }
 
     /// Sends it once, and again only if the server certainly did nothing.
@@ -203,21 +214,22 @@ impl Cluster {
     }
 
     async fn patiently(&self, call: &Call, again: impl Fn(&Fault) -> bool) -> std::result::Result<(u16, Value), Fault> {
-        let deadline = Instant::now() + self.patience;
+        let patience = Instant::now() + self.patience;
         let mut pause = Duration::from_millis(50);
         let mut attempt = 1;
         loop {
+            let until = self.tried_until();
             let fault = match self.send(call).await {
                 Ok(answer) => return Ok(answer),
                 Err(fault) => fault,
             };
             let wait = fault.retry_after.unwrap_or(pause).max(pause);
-            let tired = fault.code().is_none() && attempt >= CONNECTION_ATTEMPTS;
-            if !again(&fault) || tired || Instant::now() + wait >= deadline {
+            let tired = until.is_none() && fault.code().is_none() && attempt >= CONNECTION_ATTEMPTS;
+            if !again(&fault) || tired || Instant::now() + wait >= until.unwrap_or(patience) {
                 return Err(fault);
             }
             sleep(wait).await;
-            pause = (pause * 2).min(Duration::from_secs(1));
+            pause = (pause * 2).min(LONGEST_PAUSE);
             attempt += 1;
         }
     }

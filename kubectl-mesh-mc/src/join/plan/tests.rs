@@ -16,7 +16,7 @@ use mesh_shared::model::seen::access::{AddressSource, ApiAddress, RemoteSecretFo
 use mesh_shared::model::seen::control_plane::ControlPlanes;
 use mesh_shared::model::seen::control_plane::{Istiod, ObservedResource, SailApi};
 use mesh_shared::model::seen::identity::{Identity, Platform};
-use mesh_shared::model::seen::probes::Probes;
+use mesh_shared::model::seen::probes::{ProbeNamespace, Probes};
 use mesh_shared::model::seen::trust::Trust;
 use mesh_shared::model::seen::trust::TrustRoot;
 use serde_json::json;
@@ -277,7 +277,8 @@ fn a_third_cluster_changes_nothing_of_the_two_but_adds_its_remote_secret() {
 #[test]
 fn a_probe_whose_run_has_ended_is_removed_and_one_whose_run_may_live_is_not() {
     let mut east = fresh("east");
-    east.probes.other = ["mesh-probe-dead", "mesh-probe-beef"].map(str::to_owned).into();
+    let named = |name: &str| ProbeNamespace { name: name.into(), uid: format!("uid-of-{name}") };
+    east.probes.other = ["mesh-probe-dead", "mesh-probe-beef"].map(named).into();
     east.probes.note_ended_runs(|namespace| namespace == "mesh-probe-dead");
     let plan = plan(&request(), &[east, fresh("west")], Some(&empty_folder())).unwrap();
     let removed: Vec<&Action> = plan
@@ -286,7 +287,7 @@ fn a_probe_whose_run_has_ended_is_removed_and_one_whose_run_may_live_is_not() {
         .map(|(_, step)| &step.action)
         .filter(|action| matches!(action, Action::Task(Task::RemoveLeftoverProbes { .. })))
         .collect();
-    assert_eq!(removed, [&Action::Task(Task::RemoveLeftoverProbes { namespaces: vec!["mesh-probe-dead".into()] })]);
+    assert_eq!(removed, [&Action::Task(Task::RemoveLeftoverProbes { namespaces: vec![named("mesh-probe-dead")] })]);
     assert_eq!(plan.findings.sentences(), ["another run may be at work in east: it has the probe mesh-probe-beef"]);
 }
 
