@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use futures::future::try_join_all;
-use mesh_shared::cluster::context::{Cluster, connect};
+use futures::future::join_all;
+use mesh_shared::cluster::context::{Cluster, all_of, connect};
 use mesh_shared::cluster::observe::{Scope, observe};
 use mesh_shared::cluster::probe;
 use mesh_shared::cluster::probe::ProbeImage;
@@ -13,7 +13,8 @@ use mesh_shared::model::istio::east_west_gateway;
 use mesh_shared::model::kube::object_key::ObjectKey;
 use mesh_shared::model::seen::observed_cluster::ObservedCluster;
 use mesh_shared::plugin::error::{Error, Result};
-use mesh_shared::plugin::finding::Verb;
+use mesh_shared::plugin::finding::codes::observation;
+use mesh_shared::plugin::finding::{Finding, Verb};
 use mesh_shared::plugin::terminal::Terminal;
 use mesh_shared::plugin::terminal::prompt;
 use mesh_shared::session::Session;
@@ -25,6 +26,7 @@ use crate::join::permissions;
 use crate::join::plan::{JoinPlan, plan};
 use crate::join::prechecks::Tries;
 use crate::join::request::JoinRequest;
+use crate::join::trust::kept_nowhere;
 use crate::join::{manifests, prechecks, words};
 use crate::keep::ca_folder;
 use crate::keep::run_lock::{Run, has_ended};
@@ -61,7 +63,7 @@ async fn prepare(arguments: &JoinArguments, session: &Session) -> Result<Option<
     let clusters = connect(&session.connection, &arguments.contexts).await?;
     let begun = Instant::now();
     let patience = tokio::time::Instant::now() + BEFORE_THE_PLAN;
-    let clusters: Vec<Cluster> = clusters.iter().map(|cluster| cluster.within(patience)).collect();
+    let clusters: Vec<Cluster> = clusters.iter().map(|cluster| cluster.within(patience).bearing_gaps()).collect();
     let observed = observe_all(&clusters, &request).await?;
     let folder = ca_folder(arguments, &request, &observed)?;
     let folder_seen = folder.as_deref().map(|folder| ca_folder::observe(folder, clock::now()));
@@ -70,7 +72,11 @@ async fn prepare(arguments: &JoinArguments, session: &Session) -> Result<Option<
     let pull_secret = arguments.image_pull_secret.as_ref();
     let shown = arguments.output.is_some() || arguments.consent.only_shows();
     let tries = if shown { Tries::ControlPlanes } else { Tries::All };
-    let found = prechecks::findings(&plan, &clusters, &observed, &request, pull_secret, tries).await?;
+    let mut found = prechecks::findings(&plan, &clusters, &observed, &request, pull_secret, tries).await?;
+    if !shown {
+        found.extend(kept_nowhere(&plan.trust, arguments.ca_dir.is_some(), terminal.asks));
+    }
+    found.extend(clusters.iter().flat_map(gaps));
     found.refuse(Verb::Join)?;
     plan.findings.extend(found);
     let overview = words::overview(&plan, &observed);
@@ -91,6 +97,19 @@ async fn prepare(arguments: &JoinArguments, session: &Session) -> Result<Option<
     let begun = if changes > 0 { Instant::now() } else { begun };
     let environment = environment(&plan, &clusters, &request, arguments, folder)?;
     Ok(Some(Join { plan, observed, environment, begun }))
+}
+
+/// What could not be read of a cluster, and is not needed for the plan.
+fn gaps(cluster: &Cluster) -> Vec<Finding> {
+    let found = |error: Error| {
+        let Error { what, why, .. } = error;
+        let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+        observation::NOT_READ
+            .found(format!("not looked at in {}: {what}{why}", cluster.context))
+            .context(&cluster.context)
+            .as_documented()
+    };
+    cluster.gaps().into_iter().map(found).collect()
 }
 
 /// The CA folder: the one given, else that of the mesh; none if the mesh is unknown.
@@ -117,8 +136,9 @@ async fn observe_all(clusters: &[Cluster], request: &JoinRequest) -> Result<Vec<
             ObjectKey::new("Deployment", system, east_west_gateway::NAME),
         ],
     };
-    let asked = try_join_all(clusters.iter().map(|cluster| observe(cluster, &scope))).await;
-    let mut observed = asked.map_err(|error| permissions::JOIN.explain(error))?;
+    let asked = join_all(clusters.iter().map(|cluster| observe(cluster, &scope))).await;
+    let explained = asked.into_iter().map(|seen| seen.map_err(|error| permissions::JOIN.explain(error)));
+    let mut observed = all_of(explained)?;
     for (cluster, seen) in clusters.iter().zip(&mut observed) {
         add_given_address(request, cluster, seen);
         seen.probes.note_ended_runs(|namespace| probe::run_id(namespace).is_some_and(has_ended));
@@ -169,6 +189,9 @@ fn finish(
     match failures.next() {
         None => {
             terminal.say(&words::end(plan, observed, begun.elapsed()));
+            if let Some(line) = words::root_kept(plan, &outcome.written) {
+                terminal.say(&line);
+            }
             Ok(())
         }
         Some(error) => {

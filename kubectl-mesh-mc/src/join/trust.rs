@@ -173,3 +173,16 @@ fn shared_root(joining: &[&Joining<'_>], namespace: &str) -> Result<Option<Finge
         .because("workloads of one would refuse the other's certificates")
         .fix("join only clusters of one root, or remove the control plane and cacerts of those that should take the other's"))
 }
+
+/// Whether a new root would be kept where nobody looks, such as the home folder of a container that goes away: without
+/// its key no further cluster can join. `asks` says whether somebody is at a terminal.
+pub(super) fn kept_nowhere(trust: &TrustPlan, ca_folder_given: bool, asks: bool) -> Option<Finding> {
+    let nowhere = matches!(trust.root, RootSource::New) && !ca_folder_given && !asks;
+    nowhere.then(|| {
+        codes::ROOT_KEPT_NOWHERE
+            .found("a new root needs a folder that keeps its key")
+            .place(trust.folder.clone())
+            .because("no terminal and no --ca-dir: by default its key is kept in the home folder of this user")
+            .fix("name a folder on a disk that stays, since the next cluster needs the key: --ca-dir DIR")
+    })
+}

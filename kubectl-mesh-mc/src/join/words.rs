@@ -246,6 +246,16 @@ pub fn end(plan: &JoinPlan, observed: &[ObservedCluster], took: Duration) -> Str
     lines.join("\n")
 }
 
+/// Where the root is that this run made; none if it made none. `written` are the steps that wrote something.
+pub fn root_kept(plan: &JoinPlan, written: &[StepId]) -> Option<String> {
+    let made = |id: &StepId| {
+        plan.steps.get(*id).is_some_and(|step| matches!(step.action, Action::Task(Task::MakeRoot { .. })))
+    };
+    written.iter().any(made).then(|| {
+        format!("The root's key is in {} and nowhere else: back it up, the next cluster needs it.", plan.trust.folder)
+    })
+}
+
 /// The error with what this run has written, and how to go on. `written` are the steps that wrote something.
 /// `left` are the namespaces of probes that could not be removed.
 pub fn with_what_was_written(error: Error, steps: &Steps, written: &[StepId], left: &[LeftProbe]) -> Error {

@@ -1,6 +1,7 @@
 //! One request: its deadline, the retries of a read, and an answer that is JSON and clean.
 
 use std::fmt;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use http::{Method, Request, header};
@@ -20,6 +21,8 @@ use crate::plugin::error::{Error, Result};
 const LARGEST_ANSWER: usize = 64 << 20;
 /// A refused connection may be an API server that is restarting: without a run's deadline it is tried this often.
 const CONNECTION_ATTEMPTS: u32 = 3;
+/// How long a read that only helps is waited for.
+const HELP: Duration = Duration::from_secs(3);
 /// The pauses between tries double up to this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
@@ -257,12 +260,27 @@ impl Cluster {
         jiff::fmt::rfc2822::parse(date).ok().map(|date| date.timestamp())
     }
 
-    /// Reads what only helps: none if it is absent, forbidden or failing.
+    /// Reads what only helps: none if it is absent or forbidden, and if it fails and the cluster bears gaps.
     pub(crate) async fn if_allowed(&self, call: Call) -> Result<Option<Value>> {
-        match self.read(&call).await {
+        let Some(gaps) = &self.gaps else { return self.if_there(&call).await };
+        let mut brief = self.within(Instant::now() + HELP);
+        brief.request_timeout = self.request_timeout.min(HELP);
+        match brief.if_there(&call).await {
+            Ok(found) => Ok(found),
+            // Nothing else can be read without credentials either.
+            Err(error) if error.what.starts_with("no credentials") => Err(error),
+            Err(error) => {
+                gaps.lock().unwrap_or_else(PoisonError::into_inner).push(error);
+                Ok(None)
+            }
+        }
+    }
+
+    async fn if_there(&self, call: &Call) -> Result<Option<Value>> {
+        match self.read(call).await {
             Ok(value) => Ok(Some(value)),
             Err(fault) if fault.is_not_found() || fault.is_forbidden() => Ok(None),
-            Err(fault) => Err(fault.into_error(self, &call)),
+            Err(fault) => Err(fault.into_error(self, call)),
         }
     }
 }

@@ -43,8 +43,8 @@ async fn a_probe_is_deleted_by_its_uid_alone() {
     let namespace = json!({"metadata": {"name": "mesh-probe-7f3a", "uid": "u1", "labels": {"mesh-probe": "true"}}});
     let (cluster, asked) = answering([Answer::Status(200, namespace), Answer::Status(200, json!({}))]);
     remove_of(&cluster, "7f3a").await.unwrap();
-    let asked = asked.lock().unwrap();
-    assert_eq!((asked[1].0.as_str(), &asked[1].2["preconditions"]["uid"]), ("DELETE", &json!("u1")));
+    let (method, _, options) = asked.lock().unwrap()[1].clone();
+    assert_eq!((method.as_str(), &options["preconditions"]["uid"]), ("DELETE", &json!("u1")));
     let (cluster, asked) =
         answering([Answer::Status(200, json!({"metadata": {"name": "mesh-probe-7f3a", "uid": "u2"}}))]);
     remove_of(&cluster, "7f3a").await.unwrap();

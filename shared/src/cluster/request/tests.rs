@@ -218,3 +218,14 @@ fn keys_of_an_answer_are_cleaned_like_its_values() {
     clean_value(&mut answer);
     assert_eq!(answer, json!({"ab": {"c": 1}, "plain": 2}));
 }
+
+#[tokio::test]
+async fn a_read_that_only_helps_leaves_a_gap_where_it_fails_and_gaps_are_borne() {
+    let failing = || status(500, "InternalError", "broken");
+    let (cluster, _) = answering([failing()]);
+    let cluster = cluster.bearing_gaps();
+    assert_eq!(cluster.if_allowed(Call::get("/api/v1/nodes?limit=1")).await.unwrap(), None);
+    assert_eq!(cluster.gaps()[0].what, "the API server of east answered 500 to list nodes");
+    let (cluster, _) = answering([failing()]);
+    assert!(cluster.if_allowed(Call::get("/api/v1/nodes?limit=1")).await.is_err());
+}

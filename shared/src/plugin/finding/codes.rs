@@ -18,6 +18,7 @@ pub mod exposure;
 pub mod gateway;
 pub mod locality;
 pub mod mesh;
+pub mod observation;
 pub mod permissions;
 pub mod probe;
 pub mod regions;
@@ -30,6 +31,7 @@ pub fn all() -> impl Iterator<Item = &'static Code> {
         mesh::ALL,
         permissions::ALL,
         admission::ALL,
+        observation::ALL,
         trust::ALL,
         control_plane::ALL,
         access::ALL,

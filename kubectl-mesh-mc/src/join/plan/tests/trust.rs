@@ -28,3 +28,11 @@ fn a_folder_that_signed_only_for_other_clusters_is_another_mesh() {
     let text = refusal(&request(), &[fresh("east"), fresh("west")], Some(&folder_with("one", &["north"])));
     assert!(text.contains("belongs to another mesh") && text.contains("north"), "{text}");
 }
+
+#[test]
+fn a_new_root_that_nobody_sees_made_needs_a_named_folder() {
+    let plan = plan(&request(), &[fresh("east"), fresh("west")], Some(&empty_folder())).unwrap();
+    let found = |given, asks| crate::join::trust::kept_nowhere(&plan.trust, given, asks).map(|found| found.code.name);
+    assert_eq!(found(false, false), Some("trust/root-kept-nowhere"));
+    assert_eq!((found(true, false), found(false, true)), (None, None));
+}

@@ -17,6 +17,9 @@ codes! {
     ROOTS_DIFFER = Code::error("trust/roots-differ", JOIN)
         .means("Clusters trust different roots: workloads of one would refuse the other's certificates.")
         .fix("Join only clusters of one root, or remove the control plane and cacerts of those that should take the other's.");
+    ROOT_KEPT_NOWHERE = Code::error("trust/root-kept-nowhere", JOIN)
+        .means("The join would make a root, nobody is there to see where its key is kept, and no folder is named for it.")
+        .fix("Name a folder on a disk that stays: --ca-dir DIR. The next cluster needs the key.");
     KEY_ELSEWHERE = Code::error("trust/key-elsewhere", JOIN)
         .means("A cluster needs an intermediate of the root in use, and the CA folder does not hold the key of that root.")
         .fix("Name the folder that keeps that root: --ca-dir DIR.");
