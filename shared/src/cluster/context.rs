@@ -29,7 +29,7 @@ mod unusable;
 pub use entries::entries;
 
 /// A credential plugin that asks nobody, or nobody answers, is given up after this.
-const PLUGIN_LIMIT: Duration = Duration::from_secs(120);
+const PLUGIN_LIMIT: Duration = Duration::from_mins(2);
 
 /// The pause before something that broke is tried once more.
 const ONCE_MORE: Duration = Duration::from_millis(300);
