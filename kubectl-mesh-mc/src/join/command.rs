@@ -44,7 +44,7 @@ pub async fn join(arguments: JoinArguments, session: &Session) -> Result<()> {
     finish(&join, end, session.terminal)
 }
 
-/// How long an API server may fail before there is a plan.
+/// How long an API server may fail before there is a plan, unless one request may take less.
 const BEFORE_THE_PLAN: Duration = Duration::from_secs(10);
 
 /// A join that may begin.
@@ -62,8 +62,11 @@ async fn prepare(arguments: &JoinArguments, session: &Session) -> Result<Option<
     let request = arguments.request(session.manager)?;
     let clusters = connect(&session.connection, &arguments.contexts).await?;
     let begun = Instant::now();
-    let patience = tokio::time::Instant::now() + BEFORE_THE_PLAN;
-    let clusters: Vec<Cluster> = clusters.iter().map(|cluster| cluster.within(patience).bearing_gaps()).collect();
+    let bearing = |cluster: &Cluster| {
+        let patience = cluster.request_timeout().min(BEFORE_THE_PLAN);
+        cluster.within(tokio::time::Instant::now() + patience).bearing_gaps()
+    };
+    let clusters: Vec<Cluster> = clusters.iter().map(bearing).collect();
     let observed = observe_all(&clusters, &request).await?;
     let folder = ca_folder(arguments, &request, &observed)?;
     let folder_seen = folder.as_deref().map(|folder| ca_folder::observe(folder, clock::now()));
