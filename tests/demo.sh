@@ -81,7 +81,7 @@ run() {
 }
 
 join() {
-    run kubectl mesh-mc join --contexts east,west --yes
+    run kubectl mesh-mc join --contexts east,west --yes --ca-dir "$data/mesh-mc/mesh1"
 }
 
 # What a program says matters where it fails.

@@ -19,9 +19,21 @@ fn a_plugin_that_fails_at_first_shows_nothing_that_is_secret() {
       why:   the credential plugin sh ended with exit code 3: your login has ended
       do:    log in again, or correct the user's exec in the kubeconfig
              then try: kubectl --context east version
+
+    error: no credentials for east
+      where: context east
+      why:   the credential plugin sh ended with exit code 3: your login has ended
+      do:    log in again, or correct the user's exec in the kubeconfig
+             then try: kubectl --context east version
     Nothing was written.
 
     exit code 1
+    error: no credentials for east
+      where: context east
+      why:   the credential plugin sh ended with exit code 3; its output is above
+      do:    log in again, or correct the user's exec in the kubeconfig
+             then try: kubectl --context east version
+
     error: no credentials for east
       where: context east
       why:   the credential plugin sh ended with exit code 3; its output is above
@@ -40,9 +52,21 @@ fn a_plugin_that_fails_when_its_token_is_renewed_shows_nothing_that_is_secret() 
       why:   the credential plugin sh ended with exit code 3: your login has ended
       do:    log in again, or correct the user's exec in the kubeconfig
              then try: kubectl --context east version
+
+    error: no credentials for east
+      where: context east
+      why:   the credential plugin sh ended with exit code 3: your login has ended
+      do:    log in again, or correct the user's exec in the kubeconfig
+             then try: kubectl --context east version
     Nothing was written.
 
     exit code 1
+    error: no credentials for east
+      where: context east
+      why:   the credential plugin sh ended with exit code 3; its output is above
+      do:    log in again, or correct the user's exec in the kubeconfig
+             then try: kubectl --context east version
+
     error: no credentials for east
       where: context east
       why:   the credential plugin sh ended with exit code 3; its output is above

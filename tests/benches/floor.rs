@@ -101,7 +101,7 @@ fn root() -> Result<Root> {
 fn intermediate(root: &Root, name: &ClusterName) -> Result<Value> {
     let key = random::new_key(KeyAlgorithm::Rsa4096)?;
     let issued = root.issue(name, SYSTEM, key, random::new_serial()?, clock::now())?;
-    Ok(to_manifest("v1", "Secret", &cacerts(&issued, SYSTEM, MANAGER)))
+    Ok(to_manifest("v1", "Secret", &cacerts(&issued, &[], SYSTEM, MANAGER)))
 }
 
 type Tokens = watch::Sender<BTreeMap<String, String>>;

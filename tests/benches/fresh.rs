@@ -49,7 +49,8 @@ impl Fresh {
 
     /// Joins the clusters by `kubectl-mesh_mc`, which is `product`.
     pub(crate) fn join(&self, product: &Path, more: &[&str]) -> Result<Run> {
-        run(self.command(product)?.args(["join", "--contexts", CLUSTERS, "--yes"]).args(more))
+        let folder = self.home.path().join("ca");
+        run(self.command(product)?.args(["join", "--contexts", CLUSTERS, "--yes", "--ca-dir"]).arg(folder).args(more))
     }
 
     /// What a plugin, such as `kubectl-mesh-mc`, asked of a cluster since a time.

@@ -149,7 +149,7 @@ fn the_certificates_have_the_profile_of_the_seed() {
     issuer=O = Istio, CN = Root CA
     subject=O = Istio, CN = Root CA
     X509v3 Key Usage: critical
-        Digital Signature, Non Repudiation, Key Encipherment, Certificate Sign
+        Digital Signature, Non Repudiation, Key Encipherment, Certificate Sign, CRL Sign
     X509v3 Basic Constraints: critical
         CA:TRUE
     Public-Key: (4096 bit)
@@ -162,7 +162,7 @@ fn the_certificates_have_the_profile_of_the_seed() {
     X509v3 Subject Alternative Name:
         DNS:istiod.istio-system.svc
     X509v3 Key Usage: critical
-        Digital Signature, Non Repudiation, Key Encipherment, Certificate Sign
+        Digital Signature, Non Repudiation, Key Encipherment, Certificate Sign, CRL Sign
     X509v3 Basic Constraints: critical
         CA:TRUE, pathlen:0
     Public-Key: (4096 bit)

@@ -284,6 +284,16 @@ fn a_ca_folder_that_others_may_read_or_nobody_may_write() {
 }
 
 #[test]
+fn a_new_root_that_nobody_sees_made() {
+    let Some(kit) = clusters() else { return };
+    let began = Timestamp::now();
+    let ended = run(&mut kit.product_alone(&EAST_WEST));
+    assert_untouched(&kit, &ended, REFUSED, began);
+    assert!(ended.stderr.contains("trust/root-kept-nowhere") && ended.stderr.contains("--ca-dir"), "{ended}");
+    assert!(!kit.ca_folder().exists(), "{ended}");
+}
+
+#[test]
 fn nobody_to_ask() {
     let Some(kit) = clusters() else { return };
     let said = refusal(&kit, REFUSED, &["join", "--contexts", "east,west"]);

@@ -107,7 +107,7 @@ pub async fn prepare(arguments: &RunArguments, mesh: &MeshArguments, session: &S
     let longest = rule.as_ref().map_or(arguments.traffic.hold, |rule| longest_ejection(arguments, rule));
     let (baseline, hold) = (arguments.traffic.baseline, arguments.traffic.hold);
     let timing = Timing { baseline, hold, longest_ejection: longest };
-    let run = format!("{}{}", random::run_id()?, random::run_id()?);
+    let run = random::run_id()?;
     let experiment = Experiment {
         run: run.clone(),
         service: service.clone(),
@@ -216,6 +216,12 @@ async fn known_clusters(members: &[Member]) -> Result<BTreeSet<String>> {
         istiod::replicas(&member.cluster, &member.seen.membership.system_namespace, deadline(&member.cluster))
     });
     let replicas = try_join_all(asked).await?;
+    if let Some(silent) = replicas.iter().flatten().find(|replica| replica.is_silent) {
+        return Err(Error::refused("an istiod does not say which clusters it knows")
+            .at(format!("pod {}", silent.pod))
+            .because("it serves no debug port")
+            .fix("let istiod serve it: remove ENABLE_DEBUG_ON_HTTP=false from its environment"));
+    }
     Ok(replicas.into_iter().flatten().flat_map(|replica| replica.clusters).map(|cluster| cluster.cluster).collect())
 }
 

@@ -1,7 +1,5 @@
 //! How every verb writes: permissions, show, confirm, carry out.
 
-use std::future::pending;
-
 use futures::future::try_join_all;
 use mesh_shared::cluster::access_review::{Needed, must_be_allowed};
 use mesh_shared::cluster::carry_out::carry_out as carry_out_one;
@@ -11,6 +9,7 @@ use mesh_shared::engine::steps::{Writes, WritesAlone};
 use mesh_shared::plugin::error::{Error, Kind, Result};
 use mesh_shared::plugin::terminal::Terminal;
 use mesh_shared::plugin::terminal::prompt;
+use tokio::sync::mpsc;
 
 use super::arguments::WriteArguments;
 use super::observe::Member;
@@ -93,7 +92,7 @@ pub async fn carry_out(changes: &Writes, members: &[Member]) -> Result<()> {
         let member = member.ok_or_else(|| Error::failed("a write is for no cluster of the mesh").report())?;
         carry_out_one(&member.cluster, doing.step.write(), MANAGER).await.map(|_| Done::wrote())
     };
-    let outcome = execute(changes, perform, AfterFailure::GoOn, &|_| {}, pending()).await;
+    let outcome = execute(changes, perform, AfterFailure::GoOn, &|_| {}, &mut mpsc::unbounded_channel().1).await;
     failure(changes, outcome).map_or(Ok(()), Err)
 }
 

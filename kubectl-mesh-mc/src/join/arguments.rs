@@ -27,8 +27,8 @@ const EXAMPLES: &str = "\
 # Two clusters, one mesh: shows the plan and asks once
 kubectl mesh-mc join --contexts east,west
 
-# In a pipeline: never asks
-kubectl mesh-mc join --contexts east,west --yes
+# In a pipeline: never asks, and keeps the root's key on a disk that stays
+kubectl mesh-mc join --contexts east,west --yes --ca-dir /secure/mesh1
 
 # A third cluster joins the two
 kubectl mesh-mc join --contexts east,west,north
@@ -73,7 +73,8 @@ pub struct JoinArguments {
     pub api_servers: Vec<String>,
     /// Folder that keeps the root's key
     ///
-    /// The intermediates are kept there too. By default $XDG_DATA_HOME/mesh-mc/MESH, else ~/.local/share/mesh-mc/MESH.
+    /// The intermediates are kept there too. By default $XDG_DATA_HOME/mesh-mc/MESH, else ~/.local/share/mesh-mc/MESH;
+    /// without a terminal, a new root needs it.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Certificates")]
     pub ca_dir: Option<PathBuf>,
     /// Algorithm of the keys

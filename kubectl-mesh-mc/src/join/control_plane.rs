@@ -195,34 +195,24 @@ fn name_taken(observed: &ObservedCluster, member: &Member) -> Option<Finding> {
     Some(found.fix("joining a control plane in another namespace is not supported yet"))
 }
 
-/// An istiod that the operator did not make refuses the join if it governs our namespace; elsewhere it is only a note.
+/// An istiod that the operator did not make refuses the join if it governs our namespace.
 fn foreign_control_planes(
     observed: &ObservedCluster,
     member: &Member,
     namespace: &str,
     standing: Option<&ObservedResource>,
 ) -> Vec<Finding> {
-    let mut found = Vec::new();
-    for istiod in observed.control_planes.istiods.iter().filter(|istiod| !istiod.by_sail) {
-        let object = format!("Deployment {}/{}", istiod.namespace, istiod.name);
-        if istiod.namespace != namespace {
-            let what =
-                format!("{}: istiod {}/{} is not ours and stays as it is", member.name, istiod.namespace, istiod.name);
-            let claim = codes::ANOTHER_ISTIOD.found(what).cluster(&member.name).context(&member.context).object(object);
-            found.push(claim.as_documented());
-        } else if standing.is_none() {
-            found.push(
-                codes::NOT_BY_OPERATOR
-                    .found(format!("an istiod that the Sail operator did not make runs in {}", member.name))
-                    .cluster(&member.name)
-                    .context(&member.context)
-                    .object(object)
-                    .because("two control planes would govern one namespace")
-                    .fix("adopting it is not supported yet: remove it, or join another cluster"),
-            );
-        }
-    }
-    found
+    let here = observed.control_planes.istiods.iter().filter(|istiod| !istiod.by_sail && istiod.namespace == namespace);
+    let in_the_way = here.filter(|_| standing.is_none()).map(|istiod| {
+        codes::NOT_BY_OPERATOR
+            .found(format!("an istiod that the Sail operator did not make runs in {}", member.name))
+            .cluster(&member.name)
+            .context(&member.context)
+            .object(format!("Deployment {}/{}", istiod.namespace, istiod.name))
+            .because("two control planes would govern one namespace")
+            .fix("adopting it is not supported yet: remove it, or join another cluster")
+    });
+    in_the_way.collect()
 }
 
 fn no_operator(member: &Member) -> Finding {

@@ -88,7 +88,7 @@ fn stages(
                             .because("keys that are printed but not kept would make a root that no one has")
                             .fix("run the join first, or name the folder that has them: --ca-dir DIR")
                     })?;
-                    let secret = cacerts::cacerts(&issued, namespace, request.managed_by);
+                    let secret = cacerts::cacerts(&issued, &plan.trust.bundle, namespace, request.managed_by);
                     stages.first.push(to_manifest("v1", "Secret", &secret));
                 }
                 Task::CreateCacerts { namespace, .. } => stages.redacted.push(format!(
@@ -110,6 +110,7 @@ fn stages(
                 | Task::ProveAddresses { .. }
                 | Task::SettleAddresses { .. }
                 | Task::ProveToken { .. }
+                | Task::VerifyRoot { .. }
                 | Task::VerifyDiscovery { .. }
                 | Task::VerifyGateways { .. } => {}
             },

@@ -158,12 +158,15 @@ pub fn name(request: &JoinRequest, cluster: &ObservedCluster) -> Result<ClusterN
 
 fn network(request: &JoinRequest, cluster: &ObservedCluster, name: &ClusterName) -> Result<NetworkName, Finding> {
     let namespace = &request.system_namespace;
-    let standing = governing(cluster, namespace)?
-        .and_then(|istio| istio.spec_text(&["values", "global", "network"]))
-        .or_else(|| {
-            let object = cluster.objects.get(&ObjectKey::new("Namespace", "", namespace))?;
-            object["metadata"]["labels"][NETWORK_LABEL].as_str()
-        });
+    let by_values = governing(cluster, namespace)?.and_then(|istio| istio.spec_text(&["values", "global", "network"]));
+    let object = cluster.objects.get(&ObjectKey::new("Namespace", "", namespace));
+    let by_label = object.and_then(|object| object["metadata"]["labels"][NETWORK_LABEL].as_str());
+    if let (Some(values), Some(label)) = (by_values, by_label)
+        && values != label
+    {
+        return Err(network_ambiguous(cluster, name, namespace, (values, label)));
+    }
+    let standing = by_values.or(by_label);
     match (request.networks.get(name.as_str()), standing) {
         (Some(wanted), Some(standing)) if wanted.as_str() != standing => Err(codes::NETWORK_DIFFERS
             .found(format!("cluster {name} is in network {standing:?}, not in \"{wanted}\""))
@@ -178,6 +181,29 @@ fn network(request: &JoinRequest, cluster: &ObservedCluster, name: &ClusterName)
         }),
         (None, None) => Ok(NetworkName::of_cluster(name)),
     }
+}
+
+/// istiod takes the label as the network of what has none of its own, and gives the value to sidecars (istio/istio
+/// pilot/pkg/serviceregistry/kube/controller/network.go, `setNetworkFromNamespace`).
+fn network_ambiguous(
+    cluster: &ObservedCluster,
+    name: &ClusterName,
+    namespace: &str,
+    (values, label): (&str, &str),
+) -> Finding {
+    let context = &cluster.identity.context;
+    codes::NETWORK_AMBIGUOUS
+        .found(format!(
+            "cluster {name} is in network {values:?} by its control plane and in {label:?} by its namespace"
+        ))
+        .cluster(name)
+        .context(context)
+        .object(format!("Namespace {namespace}"))
+        .field(format!(".metadata.labels.{NETWORK_LABEL}"))
+        .because("peers would route traffic by one of them and its own workloads by the other")
+        .fix("if the control plane is right:")
+        .fix(format!("kubectl --context {context} label namespace {namespace} {NETWORK_LABEL}={values} --overwrite"))
+        .fix("else set values.global.network of its Istio, and restart its workloads")
 }
 
 fn one_cluster_twice(twin: &ObservedCluster, cluster: &ObservedCluster) -> Finding {

@@ -19,9 +19,9 @@ use mesh_shared::model::seen::observed_cluster::ObservedCluster;
 use mesh_shared::plugin::error::Result;
 
 use self::builder::{Builder, Marks, Milestones, PlannedCluster};
-pub(super) use self::gateways::gateway_annotations;
-use self::gateways::gateway_manifests;
+use self::gateways::gateway_writes;
 use super::control_plane::ControlPlanePlan;
+use super::gateway_plan::GatewayPlan;
 use super::members::Member;
 use super::remote_access::RemoteAccessPlan;
 use super::request::JoinRequest;
@@ -34,12 +34,14 @@ pub(super) fn steps(
     observed: &[ObservedCluster],
     trust: &TrustPlan,
     control_planes: &BTreeMap<ClusterName, ControlPlanePlan>,
+    gateways: &BTreeMap<ClusterName, GatewayPlan>,
     access: &RemoteAccessPlan,
 ) -> Result<Steps> {
     let mut clusters = Vec::new();
     for (member, observed) in members.iter().zip(observed) {
         let Some(control_plane) = control_planes.get(&member.name) else { continue };
-        let gateway = gateway_manifests(request, member, observed, control_plane)?;
+        let Some(gateway) = gateways.get(&member.name) else { continue };
+        let gateway = gateway_writes(request, member, observed, control_plane, gateway);
         clusters.push(PlannedCluster { member, observed, control_plane, gateway });
     }
     let mut builder = Builder { request, clusters: &clusters, access, trust, steps: Steps::default() };
@@ -76,9 +78,7 @@ impl Builder<'_> {
             || self.clusters.iter().any(|cluster| {
                 cluster.control_plane.istio.is_some()
                     || cluster.control_plane.cni.is_some()
-                    || !cluster.stands(&cluster.gateway.account)
-                    || !cluster.stands(&cluster.gateway.service)
-                    || !cluster.stands(&cluster.gateway.deployment)
+                    || !cluster.gateway.is_empty()
                     || !cluster.stands(&self.system_namespace(cluster))
             })
     }

@@ -11,14 +11,21 @@ use mesh_shared::plugin::finding::{Finding, Findings, Verb};
 
 use super::control_plane;
 use super::control_plane::ControlPlanePlan;
+use super::differences;
+use super::gateway;
+use super::gateway_plan::GatewayPlan;
 use super::members;
 use super::members::{Joining, Member};
+use super::namespaces;
+use super::neighbours;
 use super::order;
-use super::order::gateway_annotations;
+use super::reader;
 use super::remote_access;
 use super::request::JoinRequest;
 use super::trust;
 use super::trust::TrustPlan;
+use super::trust_domains;
+use super::versions;
 use crate::keep::ca_folder::CaFolderState;
 use crate::work::tasks::Steps;
 
@@ -33,6 +40,12 @@ pub struct JoinPlan {
     pub trust: TrustPlan,
     /// Per member, what its control plane is and will be.
     pub control_planes: BTreeMap<ClusterName, ControlPlanePlan>,
+    /// Per member, whose gateway it has.
+    pub gateways: BTreeMap<ClusterName, GatewayPlan>,
+    /// Clusters that members read and that no context names, each with the members that read it.
+    pub unnamed: BTreeMap<String, Vec<ClusterName>>,
+    /// The fields of existing objects that are changed, a line each.
+    pub differences: Vec<String>,
     /// What the user should know before saying yes.
     pub findings: Findings,
     /// What is done.
@@ -67,30 +80,51 @@ fn decide(
     let mesh = findings.keep(members::mesh_id(request, observed));
     let joining = members::members(request, observed, findings);
     let trust = trust::trust(request, mesh.as_ref(), &joining, ca_folder, findings);
+    findings.extend(trust_domains::accepted(request, &joining));
     let mut control_planes = BTreeMap::new();
     for one in &joining {
-        findings.extend(gateway_annotations(request, &one.member, one.seen).err());
         findings.extend(other_probes(one));
+        findings.extend(namespaces::terminating(request, one));
+        findings.extend(neighbours::others(request, one));
+        findings.extend(neighbours::own_namespace(request, one));
         let plane = control_plane::control_plane(request, mesh.as_ref(), one, findings);
         control_planes.extend(plane.map(|plane| (one.member.name.clone(), plane)));
     }
+    let gateways = gateway::gateways(request, &joining, findings);
     // Remote secrets name clusters: they can be judged only if every name is known and unique.
     let named: BTreeSet<&ClusterName> = joining.iter().map(|one| &one.member.name).collect();
     if named.len() < observed.len() {
         return Ok(None);
     }
     let access = remote_access::remote_access(&joining, findings);
+    for one in joining.iter().filter(|one| !access.readers_of(&one.member.name).is_empty()) {
+        findings.extend(reader::reader(request, one));
+    }
+    versions::judge(request, &joining, &control_planes, findings);
     let (Some(mesh), Some(trust)) = (mesh, trust) else { return Ok(None) };
     if findings.refusing(Verb::Join).next().is_some() {
         return Ok(None);
     }
     let members: Vec<Member> = joining.into_iter().map(|one| one.member).collect();
-    let steps = order::steps(request, &members, observed, &trust, &control_planes, &access)?;
-    Ok(Some(JoinPlan { mesh, members, trust, control_planes, findings: Findings::default(), steps }))
+    let steps = order::steps(request, &members, observed, &trust, &control_planes, &gateways, &access)?;
+    let differences = differences::of(&steps, &members, observed);
+    let findings = Findings::default();
+    Ok(Some(JoinPlan {
+        mesh,
+        members,
+        trust,
+        control_planes,
+        gateways,
+        unnamed: access.unnamed,
+        differences,
+        findings,
+        steps,
+    }))
 }
 
 fn other_probes(Joining { member, seen }: &Joining<'_>) -> Option<Finding> {
-    let probes = seen.probes.other.join(", ");
+    let probes: Vec<&str> = seen.probes.other.iter().map(|namespace| namespace.name.as_str()).collect();
+    let probes = probes.join(", ");
     let what = || format!("another run may be at work in {}: it has the probe {probes}", member.name);
     (!probes.is_empty())
         .then(|| probe::ANOTHER_RUN.found(what()).cluster(&member.name).context(&member.context).as_documented())

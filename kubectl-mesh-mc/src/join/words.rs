@@ -4,14 +4,18 @@ use std::time::Duration;
 
 use mesh_shared::engine::steps::StepId;
 use mesh_shared::model::istio::east_west_gateway;
+use mesh_shared::model::kube::write::Write;
+use mesh_shared::model::names::ClusterName;
 use mesh_shared::model::seen::observed_cluster::ObservedCluster;
 use mesh_shared::plugin::error::{Error, Kind};
 use mesh_shared::plugin::terminal::table;
 use mesh_shared::plugin::text;
 
+use crate::join::gateway_plan::GatewayPlan;
 use crate::join::plan::JoinPlan;
 use crate::join::trust::RootSource;
-use crate::work::tasks::{Action, Phase, Step, Steps, Task, title};
+use crate::work::run::LeftProbe;
+use crate::work::tasks::{Action, Phase, Step, Steps, Task, names, title};
 
 /// The place shown for steps that write on this machine.
 const CA_FOLDER: &str = "CA folder";
@@ -33,6 +37,7 @@ pub fn overview(plan: &JoinPlan, observed: &[ObservedCluster]) -> String {
             lines.push(format!("  {:<9} {line}", if index == 0 { label } else { "" }));
         }
     }
+    lines.extend(plan.differences.iter().map(|difference| format!("  {:<9} {difference}", "changes")));
     lines.extend(plan.findings.iter().map(|found| format!("  {:<9} {} [{}]", found.severity, found.what, found.code)));
     lines.join("\n")
 }
@@ -88,7 +93,10 @@ fn mesh(plan: &JoinPlan) -> String {
             format!("new root certificate, {}, kept in {}", algorithm.unwrap_or_default(), plan.trust.folder)
         }
         RootSource::Folder { root } => format!("root {root}, kept in {}", plan.trust.folder),
-        RootSource::Clusters { root } => format!("root {root}, which all clusters share"),
+        RootSource::Clusters { roots } => {
+            let roots: Vec<String> = roots.iter().map(ToString::to_string).collect();
+            format!("root {}, which all clusters share", text::list(&roots))
+        }
     };
     format!("Mesh {}: {root}", plan.mesh)
 }
@@ -123,7 +131,7 @@ impl Named {
         match &step.action {
             Action::Write(write) => match (step.part, write.object().kind.as_str()) {
                 (Phase::Trust, "Namespace") => once(&mut self.namespaces, cluster),
-                (Phase::Gateway, _) => once(&mut self.gateways, cluster),
+                (Phase::Gateway, _) if matches!(write, Write::Apply { .. }) => once(&mut self.gateways, cluster),
                 // Covered by the control planes' lines and by `reads`.
                 (Phase::ControlPlane, "Namespace" | "IstioCNI" | "Istio") | (Phase::Access, "Secret") => {}
                 (phase, _) => self.others.push((phase, format!("{} in {cluster}", title(&step.action)))),
@@ -134,7 +142,7 @@ impl Named {
                 Task::StartProbe => once(&mut self.probed, cluster),
                 Task::RemoveLeftoverProbes { namespaces } => self
                     .leftovers
-                    .push(format!("remove {} from {cluster}, left by a killed run", text::list(namespaces))),
+                    .push(format!("remove {} from {cluster}, left by a killed run", text::list(&names(namespaces)))),
                 Task::CreateCacerts { .. } => once(&mut self.issued, cluster),
                 Task::WriteRemoteSecret { peer, .. } => self.reads.push(format!("{cluster} reads {peer}")),
                 // The mesh's line names the root; an intermediate is named with its Secret, a probe's removal with its
@@ -146,6 +154,7 @@ impl Named {
                 | Task::ProveAddresses { .. }
                 | Task::SettleAddresses { .. }
                 | Task::ProveToken { .. }
+                | Task::VerifyRoot { .. }
                 | Task::VerifyDiscovery { .. }
                 | Task::VerifyGateways { .. } => {}
             },
@@ -172,6 +181,7 @@ impl Named {
             Phase::ControlPlane => lines.extend(planes(plan)),
             Phase::Gateway => {
                 say(&self.gateways, &|all| format!("{}, LoadBalancer, in {all}", east_west_gateway::NAME));
+                lines.extend(used_gateways(plan));
             }
             Phase::Access => {
                 say(&self.reads, &|all| format!("{all}, by Istio's reader account;"));
@@ -184,6 +194,22 @@ impl Named {
         lines.extend(self.others.iter().filter(|(of, _)| *of == phase).map(|(_, line)| line.clone()));
         lines
     }
+}
+
+/// The gateways that somebody made, which nothing is written to.
+fn used_gateways(plan: &JoinPlan) -> Vec<String> {
+    let used = |(name, gateway): (&ClusterName, &GatewayPlan)| match gateway {
+        GatewayPlan::Uses(used) => {
+            let names: Vec<String> = used.iter().map(ToString::to_string).collect();
+            Some(format!(
+                "{} in {name}, used as {}",
+                text::list(&names),
+                if used.len() == 1 { "it is" } else { "they are" }
+            ))
+        }
+        GatewayPlan::Ours(_) => None,
+    };
+    plan.gateways.iter().filter_map(used).collect()
 }
 
 fn planes(plan: &JoinPlan) -> Vec<String> {
@@ -213,16 +239,20 @@ pub fn end(plan: &JoinPlan, observed: &[ObservedCluster], took: Duration) -> Str
     let took = text::duration(took);
     let changed = plan.steps.changes() > 0;
     let probed = plan.steps.iter().any(|(_, step)| matches!(step.action, Action::Task(Task::VerifyGateways { .. })));
-    let mut lines = vec![if !changed {
-        format!("Mesh {} is complete: {members}. Nothing to change. {took}", plan.mesh)
+    let what = if !changed {
+        ". Nothing to change."
     } else if probed {
-        format!(
-            "Mesh {} is complete: {members}, every control plane sees every other, gateways answer from the other side. {took}",
-            plan.mesh
-        )
+        ", every control plane sees every other, gateways answer from the other side."
     } else {
-        format!("Mesh {} is complete: {members}, every control plane sees every other. {took}", plan.mesh)
+        ", every control plane sees every other."
+    };
+    let mut lines = vec![if plan.unnamed.is_empty() {
+        format!("Mesh {} is complete: {members}{what} {took}", plan.mesh)
+    } else {
+        let all = text::count(plan.members.len() + plan.unnamed.len(), "member");
+        format!("Mesh {}: {} of {all}{what} {took}", plan.mesh, plan.members.len())
     }];
+    lines.extend(not_known_to(plan));
     for (member, seen) in plan.members.iter().zip(observed) {
         if !seen.trust.stale_workloads.is_empty() {
             let shown: Vec<&str> = seen.trust.stale_workloads.iter().take(5).map(String::as_str).collect();
@@ -245,17 +275,50 @@ pub fn end(plan: &JoinPlan, observed: &[ObservedCluster], took: Duration) -> Str
     lines.join("\n")
 }
 
+/// Where the root is that this run made; none if it made none. `written` are the steps that wrote something.
+pub fn root_kept(plan: &JoinPlan, written: &[StepId]) -> Option<String> {
+    let made = |id: &StepId| {
+        plan.steps.get(*id).is_some_and(|step| matches!(step.action, Action::Task(Task::MakeRoot { .. })))
+    };
+    written.iter().any(made).then(|| {
+        format!("The root's key is in {} and nowhere else: back it up, the next cluster needs it.", plan.trust.folder)
+    })
+}
+
+/// Which members do not know a cluster that others read: it was not named, so that nothing was done for it.
+fn not_known_to(plan: &JoinPlan) -> Vec<String> {
+    let lacking = |(unnamed, readers): (&String, &Vec<ClusterName>)| {
+        let names = plan.members.iter().map(|member| &member.name);
+        let others: Vec<String> = names.filter(|name| !readers.contains(name)).map(ToString::to_string).collect();
+        if others.is_empty() {
+            format!("{unnamed} was not named: whether it knows the others was not looked at")
+        } else {
+            format!("{} does not know {unnamed}, which was not named: join it too, by its context", text::list(&others))
+        }
+    };
+    plan.unnamed.iter().map(lacking).collect()
+}
+
 /// The error with what this run has written, and how to go on. `written` are the steps that wrote something.
-pub fn with_what_was_written(error: Error, steps: &Steps, written: &[StepId]) -> Error {
+/// `left` are the namespaces of probes that could not be removed.
+pub fn with_what_was_written(error: Error, steps: &Steps, written: &[StepId], left: &[LeftProbe]) -> Error {
     // The list of what was written says more than the remedy that something may have been.
     let remedy = if matches!(error.kind, Kind::Interrupted(_)) { Vec::new() } else { error.remedy };
-    let error = Error { remedy, ..error };
+    let error = left.iter().fold(Error { remedy, ..error }, |error, left| {
+        let LeftProbe { context, namespace, why } = left;
+        let remains = format!("namespace {namespace} may still be in {context} ({why}); the next join removes it, or:");
+        error.fix(remains).fix(format!("kubectl --context {context} delete namespace {namespace}"))
+    });
     let written: Vec<&Step> = written.iter().filter_map(|id| steps.get(*id)).collect();
     let lasting: Vec<&Step> =
         written.iter().copied().filter(|step| !matches!(step.action, Action::Task(Task::StartProbe))).collect();
     let passing = written.len() > lasting.len();
     if lasting.is_empty() {
-        let but = if passing { " but the probe's namespaces, now removed" } else { "" };
+        let but = match (passing, left) {
+            (false, _) => "",
+            (true, []) => " but the probe's namespaces, now removed",
+            (true, _) => " but the probe's namespaces",
+        };
         return error.fix(format!("nothing was written{but}; the same command starts from scratch"));
     }
     let mut places: Vec<String> = Vec::new();
@@ -285,10 +348,24 @@ pub fn with_what_was_written(error: Error, steps: &Steps, written: &[StepId]) ->
 #[cfg(test)]
 mod tests {
     use mesh_shared::model::kube::object_key::ObjectKey;
-    use mesh_shared::model::kube::write::Write;
-    use mesh_shared::model::names::ClusterName;
 
     use super::*;
+
+    #[test]
+    fn a_probe_that_could_not_be_removed_is_named() {
+        let mut steps = Steps::default();
+        let east = ClusterName::new("east").unwrap();
+        let start = steps.push(Some(&east), Phase::Probe, Task::StartProbe.into(), "", []).unwrap();
+        let left = LeftProbe { context: "east".into(), namespace: "mesh-probe-1".into(), why: "gone away".into() };
+        let error = || Error::failed("no").fix("do it");
+        let text = with_what_was_written(error(), &steps, &[start], &[left]).remedy.join("\n");
+        assert!(
+            text.contains("mesh-probe-1 may still be in east (gone away)") && !text.contains("now removed"),
+            "{text}"
+        );
+        let text = with_what_was_written(error(), &steps, &[start], &[]).remedy.join("\n");
+        assert!(text.contains("now removed"), "{text}");
+    }
 
     #[test]
     fn a_write_that_no_sentence_speaks_for_is_named_in_its_part() {

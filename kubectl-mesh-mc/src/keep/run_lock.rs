@@ -32,7 +32,7 @@ impl Run {
         begin_in(&folder())
     }
 
-    /// Four hexadecimal digits that tell this run's probes from others.
+    /// Hexadecimal digits that tell this run's probes from others.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -79,7 +79,7 @@ fn take(folder: &Path, id: &str) -> Option<File> {
 }
 
 fn has_ended_in(folder: &Path, id: &str) -> bool {
-    let is_id = id.len() == 4 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_id = id.len() == random::RUN_ID_DIGITS && id.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_id && is_ours(folder) && open(folder, id, false).is_ok_and(|file| is_free(&file))
 }
 
@@ -141,11 +141,12 @@ mod tests {
     #[test]
     fn of_a_run_elsewhere_nothing_is_known() {
         let (home, folder) = folder();
-        assert!(!has_ended_in(&folder, "beef"));
+        assert!(!has_ended_in(&folder, "beefbeefbeefbeef"));
         drop(begin_in(&folder).unwrap());
         assert!(!has_ended_in(&folder, "no-such-run"));
-        std::fs::write(home.path().join("beef"), "").unwrap();
-        assert!(!has_ended_in(&folder, "../beef"), "an id from a cluster is no path");
+        std::fs::write(home.path().join("beefbeefbeef"), "").unwrap();
+        assert!(!has_ended_in(&folder, "../../beefbeefbe"), "an id from a cluster is no path");
+        assert!(!has_ended_in(&folder, "../beefbeefbeef"), "an id from a cluster is no path");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use mesh_shared::engine::steps::Made;
 use mesh_shared::model::istio::east_west_gateway;
 use mesh_shared::model::kube::write::Write;
 use mesh_shared::model::names::ClusterName;
+use mesh_shared::model::pki::chain::Certificate;
 use mesh_shared::plugin::error::{Error, Result};
 
 use super::certificates;
@@ -59,8 +60,14 @@ async fn wait(
         Wait::Gateway => {
             wait::deployment_available(cluster, namespace, east_west_gateway::NAME, deadline, progress).await?;
         }
-        Wait::GatewayAddress => {
-            let addresses = wait::gateway_address(cluster, namespace, east_west_gateway::NAME, deadline).await?;
+        Wait::GatewayAddress { gateways } => {
+            let known = gateways.iter().flat_map(|gateway| gateway.addresses.clone()).collect::<Vec<_>>();
+            let pending =
+                gateways.iter().find(|gateway| gateway.is_pending).and_then(|gateway| gateway.object.as_ref());
+            let addresses = match pending.filter(|_| known.is_empty()) {
+                Some(service) => wait::gateway_address(cluster, &service.namespace, &service.name, deadline).await?,
+                None => known,
+            };
             return Ok(Done::made(GatewayAddresses(addresses)));
         }
         Wait::ReaderAccount { name } => wait::service_account(cluster, namespace, name, deadline).await?,
@@ -109,10 +116,10 @@ async fn task(
             remote_access::prove_token(environment, name, member, &probe, credential).await?;
             Ok(Done::default())
         }
-        Task::WriteRemoteSecret { peer, access } => {
+        Task::WriteRemoteSecret { peer, access, over } => {
             let (addresses, token) = (given.of(access.addresses)?, given.of(access.token)?);
             let credential = Credential::of(peer, &addresses, &token)?;
-            remote_access::write_remote_secret(environment, here()?.1, credential).await?;
+            remote_access::write_remote_secret(environment, here()?.1, credential, over.as_deref()).await?;
             Ok(Done::wrote())
         }
         Task::VerifyDiscovery { peers } => {
@@ -144,10 +151,17 @@ async fn task(
             let (issued, new) = certificates::issue_intermediate(&environment.kept, wanted, root, key).await?;
             Ok(Done::made(issued).and_wrote(new))
         }
-        Task::CreateCacerts { intermediate, namespace } => {
+        Task::VerifyRoot { config_map, roots, intermediate } => {
+            let (name, member) = here()?;
+            let issued = intermediate.map(|intermediate| given.of(intermediate)).transpose()?;
+            let roots: Vec<Certificate> = issued.iter().map(|issued| &issued.root).chain(roots).cloned().collect();
+            certificates::verify_root(environment, name, member, config_map, &roots, *progress).await?;
+            Ok(Done::default())
+        }
+        Task::CreateCacerts { intermediate, beside, namespace } => {
             let (name, member) = here()?;
             let issued = given.of(*intermediate)?;
-            let new = certificates::create_cacerts(environment, name, member, namespace, &issued).await?;
+            let new = certificates::create_cacerts(environment, name, member, namespace, &issued, beside).await?;
             Ok(Done::default().and_wrote(new))
         }
     }

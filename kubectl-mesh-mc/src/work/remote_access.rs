@@ -125,11 +125,13 @@ pub(super) async fn prove_token(
         .fix("it would hold istiod back for 30 s at every start, so it was not written; run the join again"))
 }
 
-/// Writes the Secret by which istiod of `member` reads the peer.
+/// Writes the Secret by which istiod of `member` reads the peer. One with another resource version than `over` is left
+/// alone.
 pub(super) async fn write_remote_secret(
     environment: &Environment,
     member: &MemberCluster,
     Credential { peer, address, reader }: Credential<'_>,
+    over: Option<&str>,
 ) -> Result<()> {
     let secret = remote_secret::remote_secret(
         peer,
@@ -139,7 +141,11 @@ pub(super) async fn write_remote_secret(
         &reader.token,
         &environment.manager,
     );
-    write::apply(&member.cluster, &to_manifest("v1", "Secret", &secret), &environment.manager).await.map(|_| ())
+    let mut manifest = to_manifest("v1", "Secret", &secret);
+    if let Some(version) = over {
+        manifest["metadata"]["resourceVersion"] = version.into();
+    }
+    write::apply(&member.cluster, &manifest, &environment.manager).await.map(|_| ())
 }
 
 fn target(index: usize, address: &ApiAddress, path: &str, bearer: Option<Bearer>) -> Target {

@@ -1,7 +1,7 @@
 //! The permissions a user needs for a step.
 
+use mesh_shared::model::istio::sail;
 use mesh_shared::model::istio::sail::DAEMON_SET;
-use mesh_shared::model::istio::{east_west_gateway, sail};
 use mesh_shared::model::kube::rbac::Access;
 use mesh_shared::model::kube::write_permissions::{Existence, permissions};
 use mesh_shared::model::seen::observed_cluster::ObservedCluster;
@@ -46,7 +46,13 @@ fn waiting(wait: &Wait, site: Site<'_>) -> Vec<Access> {
         ],
         Wait::Injection { .. } => vec![on("create", "pods")],
         Wait::Gateway => vec![Access::new("list", "apps", "deployments", system)],
-        Wait::GatewayAddress => vec![on("list", "services").named(east_west_gateway::NAME)],
+        Wait::GatewayAddress { gateways } => gateways
+            .iter()
+            .filter(|gateway| gateway.is_pending && gateways.iter().all(|any| any.addresses.is_empty()))
+            .filter_map(|gateway| gateway.object.as_ref())
+            .map(|service| Access::new("list", "", "services", &service.namespace).named(&service.name))
+            .take(1)
+            .collect(),
         Wait::ReaderAccount { .. } => vec![on("list", "serviceaccounts")],
         Wait::Token { .. } => vec![on("list", "secrets")],
     }
@@ -68,6 +74,7 @@ fn doing(task: &Task, system: &str) -> Vec<Access> {
         Task::RemoveLeftoverProbes { .. } | Task::RemoveProbe { .. } => {
             vec![Access::new("delete", "", "namespaces", "")]
         }
+        Task::VerifyRoot { config_map, .. } => vec![on("get", "configmaps").named(config_map)],
         Task::VerifyDiscovery { .. } => vec![
             on("list", "pods"),
             on("create", "pods").subresource("portforward"),

@@ -6,12 +6,15 @@ use std::sync::{Mutex, PoisonError};
 
 use mesh_shared::engine::steps;
 use mesh_shared::engine::steps::{Made, Taken, Vocabulary};
+use mesh_shared::model::istio::network_gateway::{GatewayAddress, NetworkGateway};
 use mesh_shared::model::istio::remote_secret::ReaderCredential;
 use mesh_shared::model::kube::write::Write;
 use mesh_shared::model::names::ClusterName;
 use mesh_shared::model::pki::authority::{Issued, Root};
+use mesh_shared::model::pki::chain::Certificate;
 use mesh_shared::model::pki::key::{KeyAlgorithm, PrivateKey};
 use mesh_shared::model::seen::access::ApiAddress;
+use mesh_shared::model::seen::probes::ProbeNamespace;
 
 /// The vocabulary of this plugin's plans.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,8 +44,11 @@ pub enum Wait {
     },
     /// The gateway's Deployment is available.
     Gateway,
-    /// The gateway's Service has an address. Makes [`GatewayAddresses`].
-    GatewayAddress,
+    /// One of these gateways of a network has an address. Makes [`GatewayAddresses`].
+    GatewayAddress {
+        /// As they were seen: what has an address needs no wait.
+        gateways: Vec<NetworkGateway>,
+    },
     /// The control plane's chart has made the reader account.
     ReaderAccount {
         /// Its name.
@@ -60,8 +66,8 @@ pub enum Wait {
 pub enum Task {
     /// Deletes the probe namespaces that a killed run left.
     RemoveLeftoverProbes {
-        /// Their names.
-        namespaces: Vec<String>,
+        /// The namespaces.
+        namespaces: Vec<ProbeNamespace>,
     },
     /// Starts the probe pod in a namespace of its own. Makes a [`Probe`].
     StartProbe,
@@ -107,8 +113,19 @@ pub enum Task {
     CreateCacerts {
         /// The intermediate in it.
         intermediate: Made<Issued>,
+        /// What members trust already: its workloads trust it too.
+        beside: Vec<Certificate>,
         /// Where istiod reads it.
         namespace: String,
+    },
+    /// Waits until istiod of this cluster publishes these roots and no others.
+    VerifyRoot {
+        /// The ConfigMap in which it publishes them.
+        config_map: String,
+        /// What is wanted besides the root of the intermediate.
+        roots: Vec<Certificate>,
+        /// The intermediate, if this run made it.
+        intermediate: Option<Made<Issued>>,
     },
     /// Proves the peer's address with the peer's reader token from this cluster's probe pod, before the Secret is written.
     ProveToken {
@@ -125,6 +142,8 @@ pub enum Task {
         peer: ClusterName,
         /// How it is read.
         access: PeerAccess,
+        /// Resource version of the Secret that it replaces, which must still be the one that was seen.
+        over: Option<String>,
     },
     /// Asks every ready istiod of this cluster whether each peer is synced and the peer's gateway known.
     VerifyDiscovery {
@@ -175,7 +194,7 @@ pub struct PeerAccess {
 }
 
 /// The namespace of a probe that runs.
-pub struct Probe(pub String);
+pub struct Probe(pub ProbeNamespace);
 
 /// The addresses of peers that a cluster's probe tried, and the result of each.
 pub struct Tries(pub Vec<(ClusterName, Tried)>);
@@ -200,8 +219,8 @@ pub struct Tried {
 #[derive(Debug)]
 pub struct Settled(pub BTreeMap<ClusterName, ApiAddress>);
 
-/// Where a gateway is reached.
-pub struct GatewayAddresses(pub Vec<String>);
+/// Where the gateways of a network are reached; empty if nothing says so.
+pub struct GatewayAddresses(pub Vec<GatewayAddress>);
 
 /// A key for the one certificate that is made with it.
 pub struct NewKey(Mutex<Option<PrivateKey>>);
@@ -283,6 +302,7 @@ impl Vocabulary for Work {
             | Task::ProveAddresses { .. }
             | Task::SettleAddresses { .. }
             | Task::ProveToken { .. }
+            | Task::VerifyRoot { .. }
             | Task::VerifyDiscovery { .. }
             | Task::VerifyGateways { .. } => false,
         }
@@ -292,7 +312,7 @@ impl Vocabulary for Work {
         match action {
             Action::Write(_) => None,
             Action::Wait(wait) => match wait {
-                Wait::GatewayAddress => Some(TypeId::of::<GatewayAddresses>()),
+                Wait::GatewayAddress { .. } => Some(TypeId::of::<GatewayAddresses>()),
                 Wait::Token { .. } => Some(TypeId::of::<ReaderCredential>()),
                 Wait::Cni
                 | Wait::ControlPlane { .. }
@@ -311,6 +331,7 @@ impl Vocabulary for Work {
                 | Task::CreateCacerts { .. }
                 | Task::ProveToken { .. }
                 | Task::WriteRemoteSecret { .. }
+                | Task::VerifyRoot { .. }
                 | Task::VerifyDiscovery { .. }
                 | Task::VerifyGateways { .. }
                 | Task::RemoveProbe { .. } => None,
@@ -331,11 +352,16 @@ impl Vocabulary for Work {
             Task::IssueIntermediate { root, key, algorithm: _, uid: _ } => {
                 root.map(Made::taken).into_iter().chain(key.map(Made::taken)).collect()
             }
-            Task::CreateCacerts { intermediate, namespace: _ } => vec![intermediate.taken()],
+            Task::CreateCacerts { intermediate, beside: _, namespace: _ } => vec![intermediate.taken()],
+            Task::VerifyRoot { intermediate, config_map: _, roots: _ } => {
+                intermediate.map(Made::taken).into_iter().collect()
+            }
             Task::ProveToken { probe, access, peer: _ } => {
                 vec![probe.taken(), access.addresses.taken(), access.token.taken()]
             }
-            Task::WriteRemoteSecret { access, peer: _ } => vec![access.addresses.taken(), access.token.taken()],
+            Task::WriteRemoteSecret { access, peer: _, over: _ } => {
+                vec![access.addresses.taken(), access.token.taken()]
+            }
             Task::VerifyDiscovery { peers } => gateways(peers).collect(),
             Task::VerifyGateways { probe, peers } => gateways(peers).chain([probe.taken()]).collect(),
         }
@@ -344,6 +370,11 @@ impl Vocabulary for Work {
 
 fn gateways(peers: &[(ClusterName, Made<GatewayAddresses>)]) -> impl Iterator<Item = Taken> {
     peers.iter().map(|(_, addresses)| addresses.taken())
+}
+
+/// The names of probes' namespaces.
+pub fn names(namespaces: &[ProbeNamespace]) -> Vec<&str> {
+    namespaces.iter().map(|namespace| namespace.name.as_str()).collect()
 }
 
 /// What an action does in a few words, such as `Namespace istio-system`.
@@ -359,12 +390,12 @@ pub fn title(action: &Action) -> String {
             Wait::ControlPlane { name } => format!("control plane {name} runs"),
             Wait::Injection { .. } => "injection works".into(),
             Wait::Gateway => "the gateway is available".into(),
-            Wait::GatewayAddress => "the gateway has an address".into(),
+            Wait::GatewayAddress { .. } => "the gateway has an address".into(),
             Wait::ReaderAccount { name } => format!("reader account {name}"),
             Wait::Token { .. } => "the reader's token is there".into(),
         },
         Action::Task(task) => match task {
-            Task::RemoveLeftoverProbes { namespaces } => format!("remove leftover {}", namespaces.join(", ")),
+            Task::RemoveLeftoverProbes { namespaces } => format!("remove leftover {}", names(namespaces).join(", ")),
             Task::StartProbe => "start the probe".into(),
             Task::ProveAddresses { .. } => "prove the peers' API addresses".into(),
             Task::SettleAddresses { .. } => "settle the API addresses".into(),
@@ -373,7 +404,9 @@ pub fn title(action: &Action) -> String {
             Task::IssueIntermediate { .. } => "intermediate certificate".into(),
             Task::CreateCacerts { namespace, .. } => format!("Secret {namespace}/cacerts"),
             Task::ProveToken { peer, .. } => format!("the token of {peer} works"),
-            Task::WriteRemoteSecret { peer, .. } => format!("remote secret of {peer}"),
+            Task::VerifyRoot { .. } => "istiod publishes the mesh's root".into(),
+            Task::WriteRemoteSecret { peer, over: None, .. } => format!("remote secret of {peer}"),
+            Task::WriteRemoteSecret { peer, over: Some(_), .. } => format!("renew the remote secret of {peer}"),
             Task::VerifyDiscovery { .. } => "every peer is discovered".into(),
             Task::VerifyGateways { .. } => "the peers' gateways answer".into(),
             Task::RemoveProbe { .. } => "remove the probe".into(),

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::future::try_join_all;
+use futures::future::{join_all, try_join_all};
 use http::Method;
 use serde_json::{Value, json};
 
-use super::context::Cluster;
+use super::context::{Cluster, all_of};
 use super::request::Call;
 use crate::model::kube::rbac::{Access, RoleFile, remedies};
 use crate::plugin::error::Result;
@@ -36,7 +36,9 @@ pub async fn must_be_allowed(needed: &[Needed<'_>], needing: &str) -> Result<()>
 /// # Errors
 /// If an API server does not answer.
 pub async fn lacking(needed: &[Needed<'_>], needing: &str) -> Result<Option<Finding>> {
-    let lacking = try_join_all(needed.iter().map(|needed| missing(needed.cluster, &needed.accesses))).await?;
+    let lacking = join_all(needed.iter().map(|needed| missing(needed.cluster, &needed.accesses))).await;
+    // What fails in several clusters is reported of each.
+    let lacking = all_of(lacking)?;
     let all = needed.iter().zip(lacking).flat_map(|(needed, lacking)| {
         let context = needed.cluster.context.as_str();
         lacking.into_iter().map(move |access| Lacking { context, access, file: needed.file })

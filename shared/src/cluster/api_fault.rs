@@ -6,9 +6,11 @@ use serde_json::Value;
 
 use super::context::Cluster;
 use super::credentials::{Credentials, Failure};
+use super::denial::Denial;
 use super::request::Call;
 use crate::model::kube::rbac::ASK_FOR_IT;
 use crate::plugin::error::{Error, Kind};
+use crate::plugin::finding::codes::admission as codes;
 
 /// Why a request failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,9 +137,35 @@ impl Fault {
         self.code() == Some(409) && self.reason == "AlreadyExists"
     }
 
+    /// Whether it is a conflict about fields that this manager alone owns, by an operation other than apply.
+    pub(crate) fn conflicts_only_with(&self, manager: &str) -> bool {
+        let ours = format!("conflict with \"{manager}\"");
+        self.code() == Some(409)
+            && !self.fields.is_empty()
+            && self
+                .fields
+                .iter()
+                .all(|field| field.reason == "FieldManagerConflict" && field.message.starts_with(&ours))
+    }
+
     /// Whether a read may be tried again. A server-side apply's 500 is the user's fault and never among these.
     pub(crate) fn passes(&self) -> bool {
         matches!(self.cause, Cause::Unreachable | Cause::Broken | Cause::Status(429 | 503 | 504))
+    }
+
+    /// Whether it may pass within the time of a run, beyond what [`Self::passes`] says: no answer in time, what proxies
+    /// answer for an API server that is gone, its storage's change of leader, a webhook that does not answer.
+    pub(crate) fn passes_in_time(&self) -> bool {
+        match self.cause {
+            Cause::TimedOut(_) | Cause::Status(408 | 502) => true,
+            Cause::Status(500) => {
+                let passing = ["etcdserver: leader changed", "etcdserver: request timed out", "connection refused"];
+                matches!(self.reason.as_str(), "ServerTimeout" | "Timeout")
+                    || matches!(Denial::of(self), Some(Denial::WebhookFailed(_)))
+                    || passing.iter().any(|words| self.message.contains(words))
+            }
+            _ => false,
+        }
     }
 
     /// Whether the server may have done what was asked although no answer arrived.
@@ -229,22 +257,23 @@ impl Fault {
 
     fn status_error(self, code: u16, cluster: &Cluster, call: &Call) -> Error {
         let context = &cluster.context;
+        if let Some(denial) = Denial::of(&self) {
+            return denied(&denial, self.message, context, call);
+        }
         match code {
             401 => Error::failed(format!("the API server of {context} does not accept the credentials"))
                 .because(self.message)
                 .fix(format!("log in again, then try: kubectl --context {context} auth whoami")),
-            403 => Error::of(Kind::Forbidden, format!("not allowed in {context}: {}", call.describe()))
-                .because(self.message)
-                .fix(ASK_FOR_IT),
             404 => Error::failed(format!("{context} has no {}", call.object()))
                 .because(self.message)
                 .fix("check that it exists and that its kind is installed, then run the same command again"),
             409 if self.fields.iter().any(|field| field.reason == "FieldManagerConflict") => {
                 let owners: Vec<String> =
                     self.fields.iter().map(|field| format!("{} ({})", field.path, field.message)).collect();
-                Error::failed(format!("{} in {context} is owned in part by someone else", call.object()))
+                let error = Error::failed(format!("{} in {context} is owned in part by someone else", call.object()))
                     .because(owners.join("; "))
-                    .fix("let its owner set these fields, or have the owner give them up, then run the command again")
+                    .fix("let its owner set these fields, or have the owner give them up, then run the command again");
+                Error { code: Some(&codes::CONFLICT), ..error }
             }
             409 => Error::of(
                 Kind::Conflict,
@@ -265,6 +294,16 @@ impl Fault {
                 .fix("look at the state of that API server, then run the same command again"),
         }
     }
+}
+
+/// The error of a check of the API server that said no. Only what is a matter of permissions is [`Kind::Forbidden`].
+fn denied(denial: &Denial, message: String, context: &str, call: &Call) -> Error {
+    let kind = if *denial == Denial::Permission { Kind::Forbidden } else { Kind::Failed };
+    let what = denial.what(&call.object(), &call.describe(), context);
+    let mut fixes = denial.fixes(call.namespace(), context).into_iter();
+    let error = Error::of(kind, what).because(message).fix(fixes.next().unwrap_or_else(|| ASK_FOR_IT.into()));
+    let error = fixes.fold(error, Error::fix);
+    Error { code: denial.finding(), ..error }
 }
 
 /// The error for credentials that cannot be obtained.
@@ -314,7 +353,16 @@ pub fn clean_value(value: &mut Value) {
             *text = clean_lines(text);
         }
         Value::Array(items) => items.iter_mut().for_each(clean_value),
-        Value::Object(map) => map.values_mut().for_each(clean_value),
+        Value::Object(map) => {
+            if map.keys().any(|key| clean_lines(key) != *key) {
+                let dirty = std::mem::take(map);
+                // Of two keys that become one, the first stays.
+                for (key, value) in dirty {
+                    map.entry(clean_lines(&key)).or_insert(value);
+                }
+            }
+            map.values_mut().for_each(clean_value);
+        }
         _ => {}
     }
 }

@@ -2,18 +2,19 @@
 
 pub mod faulty_field;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures::future::try_join_all;
+use futures::future::join_all;
 use http::HeaderValue;
 use http::header::USER_AGENT;
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::config::{AuthInfo, ExecInteractiveMode, KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use secrecy::ExposeSecret as _;
 use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::api_fault::{Fault, no_credentials};
 use super::credentials::{Credentials, Failure};
@@ -26,6 +27,12 @@ mod file;
 mod unusable;
 
 pub use entries::entries;
+
+/// A credential plugin that asks nobody, or nobody answers, is given up after this.
+const PLUGIN_LIMIT: Duration = Duration::from_mins(2);
+
+/// The pause before something that broke is tried once more.
+const ONCE_MORE: Duration = Duration::from_millis(300);
 
 /// How to reach clusters, by kubectl's connection flags.
 #[derive(Debug, Clone, Default)]
@@ -60,6 +67,8 @@ pub struct Cluster {
     pub server_ca_pem: Option<String>,
     /// For requests that have no function here.
     pub client: Client,
+    /// The same API server, with no credentials and as nobody.
+    pub(crate) anonymous: Client,
     /// What makes the credentials; it may fail again whenever they are renewed.
     credentials: Credentials,
     /// `kubectl-mesh-mc/VERSION`.
@@ -68,6 +77,10 @@ pub struct Cluster {
     pub(crate) request_timeout: Duration,
     /// How long a read is tried again.
     pub(crate) patience: Duration,
+    /// Until when what fails for a moment is tried again; none for a few tries in a row.
+    pub(crate) until: Option<Instant>,
+    /// What was wanted and could not be read although it may be; none where that is an error.
+    pub(crate) gaps: Option<Arc<Mutex<Vec<Error>>>>,
     /// Limits the requests under way at once.
     pub(crate) lanes: Arc<Semaphore>,
 }
@@ -88,6 +101,41 @@ impl Cluster {
         self.request_timeout
     }
 
+    /// The same cluster for a run that ends at this deadline: what fails for a moment, as while an API server restarts, is
+    /// tried again until then. Only for what may be sent twice: a create whose answer was lost is sent again once reading
+    /// back shows nothing of it.
+    #[must_use]
+    pub fn within(&self, deadline: Instant) -> Self {
+        Self { until: Some(deadline), ..self.clone() }
+    }
+
+    /// The same cluster, in which a read that only helps may fail for whatever reason: [`Self::gaps`] has why.
+    #[must_use]
+    pub fn bearing_gaps(&self) -> Self {
+        Self { gaps: Some(Arc::default()), ..self.clone() }
+    }
+
+    /// What could not be read so far.
+    pub fn gaps(&self) -> Vec<Error> {
+        let gaps = self.gaps.as_ref().map(|gaps| gaps.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        gaps.unwrap_or_default()
+    }
+
+    /// Until when it is tried again; none for a few tries, also after that deadline.
+    pub(crate) fn tried_until(&self) -> Option<Instant> {
+        self.until.filter(|until| Instant::now() < *until)
+    }
+
+    /// Waits a moment before something is tried again; false if it is not to be.
+    pub(crate) async fn once_more(&self) -> bool {
+        let next = Instant::now() + ONCE_MORE;
+        let again = self.until.is_some_and(|until| next < until);
+        if again {
+            sleep_until(next).await;
+        }
+        again
+    }
+
     /// A cluster that is reached by this client, without a kubeconfig. Each request may take `request_timeout`, and a
     /// read is tried again for as long.
     pub fn of_client(client: Client, context: &str, server: &str, user_agent: &str, request_timeout: Duration) -> Self {
@@ -95,11 +143,14 @@ impl Cluster {
             context: context.to_owned(),
             server: server.to_owned(),
             server_ca_pem: None,
+            anonymous: client.clone(),
             client,
             credentials: Credentials::default(),
             user_agent: user_agent.to_owned(),
             request_timeout,
             patience: request_timeout,
+            until: None,
+            gaps: None,
             lanes: Arc::new(Semaphore::new(CONNECTIONS)),
         }
     }
@@ -144,7 +195,45 @@ pub async fn connect(connection: &Connection, contexts: &[String]) -> Result<Vec
     for context in contexts {
         file::must_have(&kubeconfig, context)?;
     }
-    try_join_all(contexts.iter().map(|context| connect_one(connection, &kubeconfig, context))).await
+    // A plugin that may ask has the terminal to itself.
+    let (asking, silent): (Vec<&String>, Vec<&String>) =
+        contexts.iter().partition(|context| may_ask(&kubeconfig, connection.user.as_deref(), context));
+    let one = |context| connect_one(connection, &kubeconfig, context);
+    let in_turn = async {
+        let mut connected = Vec::new();
+        for context in &asking {
+            connected.push(one(context).await);
+        }
+        connected
+    };
+    let (asked, others) = futures::join!(in_turn, join_all(silent.iter().map(|context| one(context))));
+    let mut connected: BTreeMap<&String, Result<Cluster>> =
+        asking.into_iter().zip(asked).chain(silent.into_iter().zip(others)).collect();
+    all_of(contexts.iter().filter_map(|context| connected.remove(context)))
+}
+
+/// All values, or all errors as one.
+///
+/// # Errors
+/// Every error, as one.
+pub fn all_of<T>(results: impl IntoIterator<Item = Result<T>>) -> Result<Vec<T>> {
+    let (mut values, mut errors) = (Vec::new(), Vec::new());
+    for result in results {
+        match result {
+            Ok(value) => values.push(value),
+            Err(error) => errors.push(error),
+        }
+    }
+    Error::all(errors).map_or(Ok(values), Err)
+}
+
+/// Whether the credential plugin of a context may ask a person something (client.authentication.k8s.io, interactiveMode).
+fn may_ask(kubeconfig: &Kubeconfig, user: Option<&str>, context: &str) -> bool {
+    let named = kubeconfig.contexts.iter().find(|named| named.name == context);
+    let user = user.or_else(|| named?.context.as_ref()?.user.as_deref());
+    let entry = kubeconfig.auth_infos.iter().find(|named| Some(named.name.as_str()) == user);
+    let exec = entry.and_then(|named| named.auth_info.as_ref()?.exec.as_ref());
+    exec.is_some_and(|exec| exec.interactive_mode != Some(ExecInteractiveMode::Never))
 }
 
 async fn connect_one(connection: &Connection, kubeconfig: &Kubeconfig, context: &str) -> Result<Cluster> {
@@ -181,20 +270,29 @@ async fn connect_one(connection: &Connection, kubeconfig: &Kubeconfig, context: 
     let server_ca_pem = config.root_cert.as_ref().filter(|_| verifiable).map(|certificates| to_pem(certificates));
     // An exec plugin runs inside this call and may prompt the user: it must not hold up the other contexts.
     let runtime = tokio::runtime::Handle::current();
-    let client = tokio::task::spawn_blocking(move || {
+    let mut nobody = config.clone();
+    nobody.auth_info = AuthInfo::default();
+    let making = tokio::task::spawn_blocking(move || {
         let _inside = runtime.enter();
-        Client::try_from(config)
-    })
-    .await
-    // It also panics on such a token of a plugin.
-    .map_err(|_| lacking(credentials.unusable_token()))?
-    .map_err(|error| match credentials.failure(&error) {
-        Some(failure) => lacking(failure),
-        None => broken(unusable::client(&error)),
-    })?;
+        Ok::<_, kube::Error>((Client::try_from(config)?, Client::try_from(nobody)?))
+    });
+    let (client, anonymous) = timeout(PLUGIN_LIMIT, making)
+        .await
+        // The plugin is left alone: it ends with this process.
+        .map_err(|_| {
+            let why = format!("the credential plugin did not end within {} s", PLUGIN_LIMIT.as_secs());
+            no_credentials(context, why, "see what it waits for".into())
+        })?
+        // It also panics on such a token of a plugin.
+        .map_err(|_| lacking(credentials.unusable_token()))?
+        .map_err(|error| match credentials.failure(&error) {
+            Some(failure) => lacking(failure),
+            None => broken(unusable::client(&error)),
+        })?;
     let request_timeout = connection.request_timeout.filter(|limit| !limit.is_zero()).unwrap_or(REQUEST_LIMIT);
     Ok(Cluster {
         server_ca_pem,
+        anonymous,
         credentials,
         ..Cluster::of_client(client, context, &server, &connection.user_agent, request_timeout)
     })

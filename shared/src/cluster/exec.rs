@@ -39,14 +39,34 @@ pub struct Command<'a> {
 /// If the command cannot be started, ends with another code than 0 (with what it wrote to stderr), or the deadline
 /// passes.
 pub async fn run(cluster: &Cluster, command: &Command<'_>, stdin: &[u8], deadline: Instant) -> Result<String> {
+    attempt(cluster, command, stdin, deadline).await.map_err(|failure| match failure {
+        Failure::Connection(error) | Failure::Command(error) => error,
+    })
+}
+
+/// Why a command gave no output.
+pub(crate) enum Failure {
+    /// The connection to it was not made, broke or took too long: another one may work.
+    Connection(Error),
+    /// The command ended with another code than 0, or may not be started.
+    Command(Error),
+}
+
+/// The same as [`run`], with what failed kept apart.
+pub(crate) async fn attempt(
+    cluster: &Cluster,
+    command: &Command<'_>,
+    stdin: &[u8],
+    deadline: Instant,
+) -> Result<String, Failure> {
     let name = command.argv.join(" ");
     let at = place(cluster, &format!("pod {}/{}", command.namespace, command.pod));
     let failed = |why: String| {
         Error::failed(format!("{name:?} failed in a pod")).at(at.clone()).because(why).fix(look_at(cluster, command))
     };
-    match timeout_at(deadline, attempt(cluster, command, stdin, &failed)).await {
+    match timeout_at(deadline, once(cluster, command, stdin, &failed)).await {
         Ok(result) => result,
-        Err(_) => Err(failed("it did not end in time".into())),
+        Err(_) => Err(Failure::Connection(failed("it did not end in time".into()))),
     }
 }
 
@@ -133,16 +153,22 @@ async fn pass(
     }
 }
 
-async fn attempt(
+async fn once(
     cluster: &Cluster,
     command: &Command<'_>,
     stdin: &[u8],
     failed: &impl Fn(String) -> Error,
-) -> Result<String> {
+) -> Result<String, Failure> {
     let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), command.namespace);
     let params = AttachParams::default().container(command.container).stdin(true).stdout(true).stderr(true);
     let started = pods.exec(command.pod, command.argv.iter().copied(), &params).await;
-    let mut process = started.map_err(|error| cluster.fault(&error).or(cluster, failed))?;
+    let mut process = started.map_err(|error| {
+        let fault = cluster.fault(&error);
+        // An upgrade that is refused has no status of its own.
+        let is_final = fault.lacks_credentials() || fault.is_forbidden() || fault.message.contains("403");
+        let error = fault.or(cluster, failed);
+        if is_final { Failure::Command(error) } else { Failure::Connection(error) }
+    })?;
     let (input, output, errors) = (process.stdin(), process.stdout(), process.stderr());
     let status = process.take_status();
     let writing = async {
@@ -163,9 +189,9 @@ async fn attempt(
         Some(status) => {
             let said = clean(&errors);
             let ended = clean(&status.message.unwrap_or_default());
-            Err(failed(if said.is_empty() { ended } else { format!("{said} ({ended})") }))
+            Err(Failure::Command(failed(if said.is_empty() { ended } else { format!("{said} ({ended})") })))
         }
-        None => Err(failed("the connection ended before the command did".into())),
+        None => Err(Failure::Connection(failed("the connection ended before the command did".into()))),
     }
 }
 

@@ -8,6 +8,7 @@ mod addresses;
 mod control_plane;
 mod east_west;
 mod endpoints;
+mod gateways;
 mod identity;
 mod mesh_config;
 mod narrowed;
@@ -33,6 +34,7 @@ pub use self::registered::registered;
 pub use self::services::regions;
 use super::context::Cluster;
 use super::read::list;
+use crate::model::istio::remote_secret::Token;
 use crate::model::kube::object_key::ObjectKey;
 use crate::model::names::service::ServiceName;
 use crate::model::seen::known::Known;
@@ -55,39 +57,48 @@ impl Default for Scope {
     }
 }
 
-/// Everything about one cluster that a join decides by, with reads alone.
+/// Everything about one cluster that a join decides by, with reads alone, and the tokens by which it reads others.
 ///
 /// # Errors
 /// If the API server cannot be reached or does not let us read what has to be known.
-pub async fn observe(cluster: &Cluster, scope: &Scope) -> Result<ObservedCluster> {
+pub async fn observe(cluster: &Cluster, scope: &Scope) -> Result<(ObservedCluster, RemoteTokens)> {
     Box::pin(observe_cluster(cluster, scope)).await
 }
 
-async fn observe_cluster(cluster: &Cluster, scope: &Scope) -> Result<ObservedCluster> {
+async fn observe_cluster(cluster: &Cluster, scope: &Scope) -> Result<(ObservedCluster, RemoteTokens)> {
     let namespace = &scope.system_namespace;
     // Helm's own Secrets are large and hold nothing that is needed here.
     let secrets = format!("/api/v1/namespaces/{namespace}/secrets?fieldSelector=type%21%3Dhelm.sh%2Frelease.v1");
-    let (identity, platform, control_planes, secrets, trust, access, probes, others) = try_join!(
+    let (identity, platform, control_planes, secrets, trust, access, gateways, probes, others) = try_join!(
         identity::identity(cluster),
         identity::platform(cluster),
         control_plane::ask(cluster),
         list(cluster, secrets, "v1", "Secret"),
         trust::ask(cluster, namespace),
         access::ask(cluster, namespace),
+        facet(true, gateways::observe(cluster)),
         probes::observe(cluster),
         objects::ask(cluster, scope),
     )?;
+    let trust = trust::follow(trust, cluster, &control_planes.istiods, namespace).await?;
     let read = [&control_planes.istios, &secrets, &access.service_accounts, &others].into_iter().flatten();
-    Ok(ObservedCluster {
+    let tokens = remote_secrets::tokens(&secrets);
+    let seen = ObservedCluster {
         identity,
         platform,
         trust: trust::assemble(&trust, &secrets, &control_planes.istiods, namespace, Timestamp::now()),
         access: access::assemble(&access, &cluster.server, cluster.server_ca_pem.as_deref(), &secrets),
+        gateways,
         probes,
         objects: objects::assemble(read.chain(&control_planes.cni), &scope.wanted),
         control_planes: control_plane::assemble(&control_planes),
-    })
+    };
+    Ok((seen, tokens))
 }
+
+/// The tokens by which a cluster reads others, by the name under which each is registered. They are kept apart from what
+/// was observed, which may be shown, and have no `Debug` or `Serialize`.
+pub struct RemoteTokens(pub Vec<(String, Token)>);
 
 /// Which part of a cluster's traffic is read.
 #[derive(Debug, Clone)]

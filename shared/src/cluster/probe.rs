@@ -14,9 +14,10 @@ use mesh_probe::line;
 use mesh_probe::line::{Answer, Request, read_answers};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
+use zeroize::Zeroizing;
 
 use super::context::Cluster;
-use super::exec::{Command, run};
+use super::exec::{Command, Failure, attempt};
 use super::wait::pod_trouble;
 use super::watch::{Source, Verdict, until};
 use super::write::{Created, create, delete, get};
@@ -24,6 +25,7 @@ use crate::model::istio::manifest::to_manifest;
 use crate::model::kube::kinds::Target;
 use crate::model::kube::managed_by::MANAGED_BY;
 use crate::model::kube::pull_secret::PullSecret;
+use crate::model::seen::probes::ProbeNamespace;
 use crate::plugin::error::{Error, Result};
 
 const NAME: &str = "mesh-probe";
@@ -36,8 +38,8 @@ pub(crate) const SELECTOR: &str = "mesh-probe%3Dtrue";
 const RUN_SECONDS: &str = "mesh-probe-run-seconds";
 /// How long after its deadline a run may take to remove its probes.
 const AFTER_DEADLINE: Duration = Duration::from_secs(30);
-/// A forgotten pod ends by itself after this.
-const LIFETIME_SECONDS: i64 = 1800;
+/// How long a run may live whose probe's namespace does not say it.
+const UNSAID_SECONDS: i64 = 1800;
 /// A failed pull may be a hiccup of the registry: it counts once it has failed for this long.
 const BEARABLE: Duration = Duration::from_secs(10);
 /// An exec sometimes drops output; the probe's own count shows it, and the probe is asked again.
@@ -68,6 +70,12 @@ pub fn run_id(namespace: &str) -> Option<&str> {
     namespace.strip_prefix(PREFIX)
 }
 
+/// Name and UID of a namespace; none if it has none.
+pub(crate) fn named(namespace: &Value) -> Option<ProbeNamespace> {
+    let text = |key: &str| namespace["metadata"][key].as_str().map(str::to_owned);
+    Some(ProbeNamespace { name: text("name")?, uid: text("uid")? })
+}
+
 /// Whether a namespace was created for a probe.
 pub(crate) fn is_ours(namespace: &Value) -> bool {
     let metadata = &namespace["metadata"];
@@ -81,15 +89,17 @@ pub(crate) fn is_over(namespace: &Value, now: Timestamp) -> bool {
     let metadata = &namespace["metadata"];
     let made: Option<Timestamp> = metadata["creationTimestamp"].as_str().and_then(|text| text.parse().ok());
     let seconds = metadata["annotations"][RUN_SECONDS].as_str().and_then(|text| text.parse().ok());
-    let lifetime = SignedDuration::from_secs(seconds.unwrap_or(LIFETIME_SECONDS));
+    let lifetime = SignedDuration::from_secs(seconds.unwrap_or(UNSAID_SECONDS));
     made.is_some_and(|made| now.duration_since(made) > lifetime)
 }
 
-/// Namespace and pod of a run's probe, in the order in which they are written; the run ends within `lifetime`. The pod
+/// Namespace and pod of a run's probe, in the order in which they are written; the run ends within `lifetime`, and so does
+/// a forgotten pod, by itself. The pod
 /// passes Pod Security `restricted`, and runs without a token and outside the mesh: it must see what istiod sees, not
 /// what a proxy shows.
 fn manifests(run_id: &str, image: &ProbeImage, lifetime: Duration, managed_by: &str) -> [Value; 2] {
     let name = namespace(run_id);
+    let seconds = lifetime.as_secs();
     let labels = |more: &[(&str, &str)]| -> BTreeMap<String, String> {
         let own = [(MANAGED_BY, managed_by), (MARK, "true")];
         own.iter().chain(more).map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
@@ -97,7 +107,7 @@ fn manifests(run_id: &str, image: &ProbeImage, lifetime: Duration, managed_by: &
     let namespace = Namespace {
         metadata: ObjectMeta {
             name: Some(name.clone()),
-            annotations: Some(BTreeMap::from([(RUN_SECONDS.into(), lifetime.as_secs().to_string())])),
+            annotations: Some(BTreeMap::from([(RUN_SECONDS.into(), seconds.to_string())])),
             labels: Some(labels(&[
                 ("istio-injection", "disabled"),
                 ("pod-security.kubernetes.io/enforce", "restricted"),
@@ -114,10 +124,10 @@ fn manifests(run_id: &str, image: &ProbeImage, lifetime: Duration, managed_by: &
             ..ObjectMeta::default()
         },
         spec: Some(PodSpec {
-            containers: vec![container(&image.image)],
+            containers: vec![container(&image.image, seconds)],
             automount_service_account_token: Some(false),
             enable_service_links: Some(false),
-            active_deadline_seconds: Some(LIFETIME_SECONDS),
+            active_deadline_seconds: Some(i64::try_from(seconds).unwrap_or(i64::MAX)),
             termination_grace_period_seconds: Some(0),
             restart_policy: Some("Never".into()),
             image_pull_secrets: image
@@ -137,7 +147,7 @@ fn manifests(run_id: &str, image: &ProbeImage, lifetime: Duration, managed_by: &
     [to_manifest("v1", "Namespace", &namespace), to_manifest("v1", "Pod", &pod)]
 }
 
-fn container(image: &str) -> Container {
+fn container(image: &str, seconds: u64) -> Container {
     let amounts = |cpu: &str, memory: &str| {
         BTreeMap::from([("cpu".into(), Quantity(cpu.into())), ("memory".into(), Quantity(memory.into()))])
     };
@@ -145,7 +155,7 @@ fn container(image: &str) -> Container {
         name: NAME.into(),
         image: Some(image.into()),
         image_pull_policy: Some("IfNotPresent".into()),
-        args: Some(vec!["wait".into(), "--for".into(), LIFETIME_SECONDS.to_string()]),
+        args: Some(vec!["wait".into(), "--for".into(), seconds.to_string()]),
         resources: Some(ResourceRequirements {
             requests: Some(amounts("10m", "16Mi")),
             limits: Some(amounts("500m", "64Mi")),
@@ -162,20 +172,31 @@ fn container(image: &str) -> Container {
     }
 }
 
-/// Creates namespace and pod, and waits until the pod runs. Returns the namespace's name.
+/// Creates namespace and pod, and waits until the pod runs. Returns the namespace.
 ///
 /// # Errors
-/// If the pod may not be created or cannot start (image, Pod Security, quota, no node), with the reason; or the
+/// If either already exists, which is another's then; if the pod may not be created or cannot start (image, Pod Security, quota, no node), with the reason; or the
 /// deadline.
-pub async fn start(cluster: &Cluster, run_id: &str, image: &ProbeImage, deadline: Instant) -> Result<String> {
+pub async fn start(cluster: &Cluster, run_id: &str, image: &ProbeImage, deadline: Instant) -> Result<ProbeNamespace> {
     let lifetime = deadline.saturating_duration_since(Instant::now()) + AFTER_DEADLINE;
     let [namespace_manifest, pod_manifest] = manifests(run_id, image, lifetime, cluster.manager());
     let name = namespace(run_id);
-    create(cluster, &namespace_manifest, cluster.manager()).await?;
+    let taken = |what: &str| {
+        Error::failed(format!("{what} of the probe already exists in {}", cluster.context))
+            .at(format!("context {}, Namespace {name}", cluster.context))
+            .because("this run did not create it")
+            .fix("run the same command again: it takes another name")
+    };
+    let Created::New(made) = create(cluster, &namespace_manifest, cluster.manager()).await? else {
+        return Err(taken("the namespace"));
+    };
+    let made = named(&made).ok_or_else(|| taken("the namespace"))?;
     if let Some(secret) = &image.pull_secret {
         copy_pull_secret(cluster, secret, &name).await?;
     }
-    create_pod(cluster, &pod_manifest, deadline).await?;
+    if create_pod(cluster, &pod_manifest, deadline).await? == Created::Exists {
+        return Err(taken("the pod"));
+    }
     let target = Target::of(&pod_manifest);
     let failed = |why: String| {
         Error::failed(format!("the probe does not start in {}", cluster.context))
@@ -207,7 +228,7 @@ pub async fn start(cluster: &Cluster, run_id: &str, image: &ProbeImage, deadline
         failed,
     )
     .await?;
-    Ok(name)
+    Ok(made)
 }
 
 /// Returns the Secret to pull the probe's image with, from a cluster.
@@ -269,27 +290,47 @@ fn ended(pod: &Value) -> Option<String> {
     Some(format!("the pod has ended: {}", if said.is_empty() { phase.to_owned() } else { said.join(": ") }))
 }
 
-/// Has the probe in this namespace try the targets. The request goes by stdin: it may hold a token.
+/// Has the probe in this namespace try the targets, within the time that is left until the deadline. The request goes by
+/// stdin: it may hold a token. In a run with a deadline of its own, a connection that breaks is made again until then.
 ///
 /// # Errors
-/// If the probe cannot be asked, or its output keeps arriving incomplete.
+/// If the probe cannot be asked, has ended, or its output keeps arriving incomplete.
 pub async fn reach(
     cluster: &Cluster,
-    namespace: &str,
+    namespace: &ProbeNamespace,
     targets: &[line::Target],
     deadline: Instant,
 ) -> Result<Vec<Answer>> {
+    let ProbeNamespace { name: namespace, .. } = namespace;
     let command = Command { namespace, pod: NAME, container: NAME, argv: &["/mesh-probe", "reach"] };
-    let request = serde_json::to_vec(&Request { targets: targets.to_vec() }).unwrap_or_default();
-    let mut attempt = 1;
+    let request = Zeroizing::new(serde_json::to_vec(&Request { targets: targets.to_vec() }).unwrap_or_default());
+    let each = deadline.saturating_duration_since(Instant::now());
+    let place = || format!("context {}, Pod {namespace}/{NAME}", cluster.context);
+    let mut incomplete = 1;
     loop {
-        let output = run(cluster, &command, &request, deadline).await?;
+        let output = match attempt(cluster, &command, &request, Instant::now() + each).await {
+            Ok(output) => output,
+            Err(Failure::Command(error)) => return Err(error),
+            Err(Failure::Connection(error)) => {
+                if !cluster.once_more().await {
+                    return Err(error);
+                }
+                let pod = get(cluster, &Target::new("Pod", namespace, NAME)?).await?;
+                if let Some(gone) = pod.map_or_else(|| Some("it no longer exists".to_owned()), |pod| ended(&pod)) {
+                    return Err(Error::failed(format!("the probe in {} is gone", cluster.context))
+                        .at(place())
+                        .because(gone)
+                        .fix("run the same command again: it starts another"));
+                }
+                continue;
+            }
+        };
         match read_answers(&output) {
             Ok(answers) => return Ok(answers),
-            Err(_) if attempt < ATTEMPTS && Instant::now() < deadline => attempt += 1,
+            Err(_) if incomplete < ATTEMPTS && Instant::now() < deadline => incomplete += 1,
             Err(error) => {
                 return Err(Error::failed(format!("the output of the probe in {} cannot be read", cluster.context))
-                    .at(format!("context {}, Pod {namespace}/{NAME}", cluster.context))
+                    .at(place())
                     .because(error.to_string())
                     .fix("use the probe image of this version: --probe-image IMAGE, or skip the probe: --no-probe"));
             }
@@ -300,12 +341,24 @@ pub async fn reach(
 /// Deletes a run's probe with its namespace, and does not wait for its end. One that is already gone is not an error.
 ///
 /// # Errors
-/// If the API server does not answer, or the namespace is not a probe's.
-pub async fn remove(cluster: &Cluster, namespace: &str) -> Result<()> {
-    if !namespace.starts_with(PREFIX) {
+/// If the API server does not answer, another namespace has taken its name, or it is not a probe's.
+pub async fn remove(cluster: &Cluster, namespace: &ProbeNamespace) -> Result<()> {
+    if !namespace.name.starts_with(PREFIX) {
         return Err(Error::failed(format!("namespace {namespace} is not a probe's")).report());
     }
-    delete(cluster, &Target::new("Namespace", "", namespace)?, None).await.map(|_| ())
+    delete(cluster, &Target::new("Namespace", "", &namespace.name)?, Some(&namespace.uid)).await.map(|_| ())
+}
+
+/// Deletes the probe of a run of which no more is known than its id, if there is one.
+///
+/// # Errors
+/// If the API server does not answer.
+pub async fn remove_of(cluster: &Cluster, run_id: &str) -> Result<()> {
+    let found = get(cluster, &Target::new("Namespace", "", &namespace(run_id))?).await?;
+    match found.filter(is_ours).as_ref().and_then(named) {
+        Some(namespace) => remove(cluster, &namespace).await,
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -33,7 +33,17 @@ pub(super) async fn served(
     labels: &[(&str, &str)],
 ) -> Result<Option<Vec<Value>>> {
     let (api_version, path) = list_path(kind, namespace)?;
-    match pages(cluster, &with_labels(&path, labels), JSON, api_version, kind).await {
+    served_at(cluster, &with_labels(&path, labels), api_version, kind).await
+}
+
+/// All items of a list, or none if the cluster does not serve it.
+pub(super) async fn served_at(
+    cluster: &Cluster,
+    path: &str,
+    api_version: &str,
+    kind: &str,
+) -> Result<Option<Vec<Value>>> {
+    match pages(cluster, path, JSON, api_version, kind).await {
         Ok(found) => Ok(Some(found)),
         Err((fault, _)) if fault.is_not_found() => Ok(None),
         Err((fault, call)) => Err(fault.into_error(cluster, &call)),

@@ -1,5 +1,7 @@
 //! One request: its deadline, the retries of a read, and an answer that is JSON and clean.
 
+use std::fmt;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use http::{Method, Request, header};
@@ -8,6 +10,7 @@ use jiff::Timestamp;
 use kube::client::Body;
 use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout};
+use zeroize::Zeroizing;
 
 use super::api_fault::{Cause, Fault, clean_value};
 use super::context::Cluster;
@@ -16,24 +19,34 @@ use crate::plugin::error::{Error, Result};
 
 /// No answer of an API server that we ask for comes close to this.
 const LARGEST_ANSWER: usize = 64 << 20;
-/// A refused connection may be an API server that is restarting: it is tried this often.
+/// A refused connection may be an API server that is restarting: without a run's deadline it is tried this often.
 const CONNECTION_ATTEMPTS: u32 = 3;
+/// How long a read that only helps is waited for.
+const HELP: Duration = Duration::from_secs(3);
+/// The pauses between tries double up to this.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 pub(crate) const JSON: &str = "application/json";
 /// For lists of which only the metadata is needed.
 pub(crate) const METADATA_LIST: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
-/// A request before it is sent.
-#[derive(Debug, Clone)]
+/// A request before it is sent. Its body may hold a key or a token: it is not shown, and wiped when it is dropped.
+#[derive(Clone)]
 pub(crate) struct Call {
     method: Method,
     /// Path and query.
     path: String,
     /// What the path is about, if that is one object.
     target: Option<Target>,
-    body: Option<Vec<u8>>,
+    body: Option<Zeroizing<Vec<u8>>>,
     content_type: &'static str,
     accept: &'static str,
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {}", self.method, self.path)
+    }
 }
 
 impl Call {
@@ -57,7 +70,13 @@ impl Call {
 
     pub(crate) fn with(mut self, content_type: &'static str, body: &Value) -> Self {
         self.content_type = content_type;
-        self.body = Some(serde_json::to_vec(body).unwrap_or_default());
+        self.body = Some(Zeroizing::new(serde_json::to_vec(body).unwrap_or_default()));
+        self
+    }
+
+    /// The same, to be checked and not carried out.
+    pub(crate) fn into_dry_run(mut self) -> Self {
+        self.path.push_str(if self.path.contains('?') { "&dryRun=All" } else { "?dryRun=All" });
         self
     }
 
@@ -99,7 +118,8 @@ impl Call {
         }
     }
 
-    fn namespace(&self) -> Option<&str> {
+    /// The namespace in its path.
+    pub(crate) fn namespace(&self) -> Option<&str> {
         match self.segments().as_slice() {
             ["namespaces", namespace, _, ..] => Some(namespace),
             _ => None,
@@ -124,7 +144,7 @@ impl Call {
     }
 
     fn request(&self) -> std::result::Result<Request<Body>, Fault> {
-        let body = self.body.clone().map_or_else(Body::empty, Body::from);
+        let body = self.body.as_ref().map_or_else(Body::empty, |body| Body::from(body.to_vec()));
         Request::builder()
             .method(self.method.clone())
             .uri(&self.path)
@@ -184,10 +204,11 @@ impl Cluster {
         Ok((parts.status.as_u16(), value))
     }
 
-    /// Sends it, and again while the failure may be transient, within the cluster's patience. Only for reads, and for
-    /// what may be sent twice.
+    /// Sends it, and again while the failure may be transient, until the run's deadline or within the cluster's patience.
+    /// Only for reads, and for what may be sent twice.
     pub(crate) async fn read(&self, call: &Call) -> std::result::Result<Value, Fault> {
-        self.patiently(call, Fault::passes).await.map(|(_, value)| value)
+        let again = |fault: &Fault| fault.passes() || (self.tried_until().is_some() && fault.passes_in_time());
+        self.patiently(call, again).await.map(|(_, value)| value)
     }
 
     /// Sends it once, and again only if the server certainly did nothing.
@@ -196,21 +217,22 @@ impl Cluster {
     }
 
     async fn patiently(&self, call: &Call, again: impl Fn(&Fault) -> bool) -> std::result::Result<(u16, Value), Fault> {
-        let deadline = Instant::now() + self.patience;
+        let patience = Instant::now() + self.patience;
         let mut pause = Duration::from_millis(50);
         let mut attempt = 1;
         loop {
+            let until = self.tried_until();
             let fault = match self.send(call).await {
                 Ok(answer) => return Ok(answer),
                 Err(fault) => fault,
             };
             let wait = fault.retry_after.unwrap_or(pause).max(pause);
-            let tired = fault.code().is_none() && attempt >= CONNECTION_ATTEMPTS;
-            if !again(&fault) || tired || Instant::now() + wait >= deadline {
+            let tired = until.is_none() && fault.code().is_none() && attempt >= CONNECTION_ATTEMPTS;
+            if !again(&fault) || tired || Instant::now() + wait >= until.unwrap_or(patience) {
                 return Err(fault);
             }
             sleep(wait).await;
-            pause = (pause * 2).min(Duration::from_secs(1));
+            pause = (pause * 2).min(LONGEST_PAUSE);
             attempt += 1;
         }
     }
@@ -238,12 +260,27 @@ impl Cluster {
         jiff::fmt::rfc2822::parse(date).ok().map(|date| date.timestamp())
     }
 
-    /// Reads what only helps: none if it is absent, forbidden or failing.
+    /// Reads what only helps: none if it is absent or forbidden, and if it fails and the cluster bears gaps.
     pub(crate) async fn if_allowed(&self, call: Call) -> Result<Option<Value>> {
-        match self.read(&call).await {
+        let Some(gaps) = &self.gaps else { return self.if_there(&call).await };
+        let mut brief = self.within(Instant::now() + HELP);
+        brief.request_timeout = self.request_timeout.min(HELP);
+        match brief.if_there(&call).await {
+            Ok(found) => Ok(found),
+            // Nothing else can be read without credentials either.
+            Err(error) if error.what.starts_with("no credentials") => Err(error),
+            Err(error) => {
+                gaps.lock().unwrap_or_else(PoisonError::into_inner).push(error);
+                Ok(None)
+            }
+        }
+    }
+
+    async fn if_there(&self, call: &Call) -> Result<Option<Value>> {
+        match self.read(call).await {
             Ok(value) => Ok(Some(value)),
             Err(fault) if fault.is_not_found() || fault.is_forbidden() => Ok(None),
-            Err(fault) => Err(fault.into_error(self, &call)),
+            Err(fault) => Err(fault.into_error(self, call)),
         }
     }
 }

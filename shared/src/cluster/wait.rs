@@ -2,7 +2,7 @@
 //! saw last.
 
 mod control_plane;
-pub(crate) mod gateway;
+mod gateway;
 pub(crate) mod pod_trouble;
 mod token;
 mod workload;

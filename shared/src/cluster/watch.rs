@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use futures::TryStreamExt;
+use futures::{Stream, TryStreamExt};
 use http::Request;
 use kube::api::WatchEvent;
 use serde_json::Value;
@@ -25,6 +25,10 @@ const SETTLE: Duration = Duration::from_millis(50);
 
 /// If watching is forbidden and listing is allowed, the list is read this often.
 const POLL: Duration = Duration::from_millis(200);
+/// A watch that says nothing for this long is begun again: a connection may be dead without anybody saying so.
+const IDLE: Duration = Duration::from_secs(30);
+/// An API server that restarts may not know anybody for a moment: credentials that it refuses for longer are refused.
+const UNKNOWN: Duration = Duration::from_secs(10);
 /// What keeps failing, such as a kind that is not served yet, is asked for at least this often.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -160,6 +164,7 @@ fn record(cluster: &Cluster, sources: &[Source], state: &mut State, index: usize
 async fn follow(cluster: Cluster, index: usize, source: Source, sender: mpsc::Sender<(usize, Change)>) {
     let mut watchable = true;
     let mut pause = Pause(POLL);
+    let mut unknown_since: Option<Instant> = None;
     while !sender.is_closed() {
         let begun = Instant::now();
         let ended = if watchable {
@@ -167,7 +172,17 @@ async fn follow(cluster: Cluster, index: usize, source: Source, sender: mpsc::Se
         } else {
             look(&cluster, index, &source, &sender).await
         };
+        if !matches!(&ended, Err(fault) if fault.code() == Some(401)) {
+            unknown_since = None;
+        }
         match ended {
+            Err(fault)
+                if fault.code() == Some(401)
+                    && unknown_since.get_or_insert(begun).elapsed() < UNKNOWN
+                    && cluster.tried_until().is_some() =>
+            {
+                sleep(pause.after(true)).await;
+            }
             Err(fault) if fault.is_forbidden() && watchable => watchable = false,
             Err(fault) if fault.is_forbidden() && source.optional => return,
             // A credential plugin may prompt the user: it is not run again and again.
@@ -220,13 +235,16 @@ async fn listen(
     if !listening(Change::Begin).await {
         return Ok(());
     }
-    while let Some(event) = events.try_next().await.map_err(|error| cluster.fault(&error))? {
+    while let Some(event) = next(&mut events, IDLE).await.map_err(|error| cluster.fault(&error))? {
         let change = match event {
             WatchEvent::Added(mut object) | WatchEvent::Modified(mut object) => {
                 clean_value(&mut object);
                 Change::Put(name_of(&object), object)
             }
-            WatchEvent::Deleted(object) => Change::Remove(name_of(&object)),
+            WatchEvent::Deleted(mut object) => {
+                clean_value(&mut object);
+                Change::Remove(name_of(&object))
+            }
             WatchEvent::Bookmark(_) => continue,
             WatchEvent::Error(status) => return Err(cluster.fault(&kube::Error::Api(status))),
         };
@@ -235,6 +253,11 @@ async fn listen(
         }
     }
     Ok(())
+}
+
+/// The next event; none at the end of the watch, and if nothing comes for too long.
+async fn next<T, E>(events: &mut (impl Stream<Item = Result<T, E>> + Unpin), idle: Duration) -> Result<Option<T>, E> {
+    timeout(idle, events.try_next()).await.unwrap_or(Ok(None))
 }
 
 fn name_of(object: &Value) -> String {

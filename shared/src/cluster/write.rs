@@ -1,4 +1,7 @@
 //! Writing, one object at a time. A write is sent once; if its answer is lost, reading back settles what became of it.
+//! Only in a run with a deadline ([`Cluster::within`]) it is sent again, if reading back shows nothing of it.
+
+use std::fmt;
 
 use http::Method;
 use serde_json::{Value, json};
@@ -8,20 +11,30 @@ use super::context::Cluster;
 use super::request::{Call, at_cluster};
 use crate::model::kube::difference::covers;
 use crate::model::kube::kinds::Target;
+use crate::model::kube::object_key::ObjectKey;
 use crate::model::kube::write::{Operation, first_failed_test, holds};
 use crate::plugin::error::{Error, Kind, Result};
 
-const APPLY: &str = "application/apply-patch+yaml";
+pub(super) const APPLY: &str = "application/apply-patch+yaml";
 const PATCH: &str = "application/json-patch+json";
 const JSON: &str = "application/json";
 
-/// How a create ended.
-#[derive(Debug, Clone, PartialEq)]
+/// How a create ended. The object may be a Secret: it is not shown.
+#[derive(Clone, PartialEq)]
 pub enum Created {
     /// It exists now, created by us.
     New(Value),
     /// It already existed, whoever created it: nothing was changed.
     Exists,
+}
+
+impl fmt::Debug for Created {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::New(object) => write!(formatter, "New({})", ObjectKey::of(object)),
+            Self::Exists => formatter.write_str("Exists"),
+        }
+    }
 }
 
 /// Returns the object, or none.
@@ -45,19 +58,23 @@ pub async fn apply(cluster: &Cluster, manifest: &Value, manager: &str) -> Result
     let call = Call::new(Method::PATCH, format!("{path}?fieldManager={manager}&force=false"))
         .about(&target)
         .with(APPLY, manifest);
-    let fault = match cluster.write(&call).await {
-        Ok((_, object)) => return Ok(object),
-        Err(fault) => fault,
-    };
-    if !fault.may_have_been_done() {
-        return Err(fault.into_error(cluster, &call));
+    let mut first = true;
+    loop {
+        let fault = match cluster.write(&call).await {
+            Ok((_, object)) => return Ok(object),
+            Err(fault) => fault,
+        };
+        if !cluster.is_unclear(&fault) {
+            return Err(fault.into_error(cluster, &call));
+        }
+        if let Some(object) = settled(cluster, &target, manifest).await? {
+            return Ok(object);
+        }
+        // None of it is there, and applying twice is the same as once.
+        if !std::mem::take(&mut first) && !cluster.once_more().await {
+            return Err(fault.into_error(cluster, &call));
+        }
     }
-    if let Some(object) = settled(cluster, &target, manifest).await? {
-        return Ok(object);
-    }
-    // None of it is there, and applying twice is the same as once.
-    let (_, object) = cluster.write(&call).await.map_err(|fault| fault.into_error(cluster, &call))?;
-    Ok(object)
 }
 
 /// Creates the object, and leaves an existing one alone.
@@ -67,14 +84,26 @@ pub async fn apply(cluster: &Cluster, manifest: &Value, manager: &str) -> Result
 pub async fn create(cluster: &Cluster, manifest: &Value, manager: &str) -> Result<Created> {
     let target = Target::of(manifest);
     let call = creation(cluster, &target, manifest, manager)?;
-    match cluster.write(&call).await {
-        Ok((_, object)) => Ok(Created::New(object)),
-        Err(fault) if fault.already_exists() => Ok(Created::Exists),
-        Err(fault) if fault.may_have_been_done() => match settled(cluster, &target, manifest).await? {
-            Some(object) => Ok(Created::New(object)),
-            None => Err(fault.into_error(cluster, &call)),
-        },
-        Err(fault) => Err(fault.into_error(cluster, &call)),
+    let mut sent_before = false;
+    loop {
+        let fault = match cluster.write(&call).await {
+            Ok((_, object)) => return Ok(Created::New(object)),
+            Err(fault) => fault,
+        };
+        if fault.already_exists() {
+            let ours = if sent_before { settled(cluster, &target, manifest).await? } else { None };
+            return Ok(ours.map_or(Created::Exists, Created::New));
+        }
+        if !cluster.is_unclear(&fault) {
+            return Err(fault.into_error(cluster, &call));
+        }
+        if let Some(object) = settled(cluster, &target, manifest).await? {
+            return Ok(Created::New(object));
+        }
+        if !cluster.once_more().await {
+            return Err(fault.into_error(cluster, &call));
+        }
+        sent_before = true;
     }
 }
 
@@ -108,7 +137,8 @@ pub async fn create_strict_dry_run(cluster: &Cluster, manifest: &Value, manager:
     }
 }
 
-fn lacks_namespace(fault: &Fault, target: &Target) -> bool {
+/// Whether a namespaced object was not found because its namespace is missing.
+pub(super) fn lacks_namespace(fault: &Fault, target: &Target) -> bool {
     fault.is_not_found() && !target.key.namespace.is_empty() && fault.message.starts_with("namespaces ")
 }
 
@@ -232,6 +262,13 @@ pub async fn delete_unchanged(
             Some(_) => Err(fault.into_error(cluster, &call)),
         },
         Err(fault) => Err(fault.into_error(cluster, &call)),
+    }
+}
+
+impl Cluster {
+    /// Whether a write that failed so may have been done, or may be within the time of the run.
+    fn is_unclear(&self, fault: &Fault) -> bool {
+        fault.may_have_been_done() || (self.tried_until().is_some() && fault.passes_in_time())
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -97,26 +97,26 @@ pub struct Outcome {
     pub done: BTreeSet<StepId>,
     /// The steps that wrote something, in the order in which they were done.
     pub written: Vec<StepId>,
-    /// What failed, in that order; if a failure or a signal stopped the run, only that one.
+    /// What failed, in that order; if a signal stopped the run, only that.
     pub failures: Vec<Error>,
 }
 
 /// Runs all steps with `perform` and reports what happens. A signal stops the run, as a failure may: nothing more
-/// starts, waits end at once, and writes under way may finish within [`GRACE`]. What was written stays.
+/// starts, waits end at once, and writes under way may finish within [`GRACE`]; another signal ends that at once. What was
+/// written stays.
 pub async fn execute<V: Vocabulary>(
     steps: &Steps<V>,
     perform: impl AsyncFn(Doing<'_, V>) -> Result<Done>,
     after_failure: AfterFailure,
     events: Events<'_>,
-    signal: impl Future<Output = i32>,
+    signals: &mut UnboundedReceiver<i32>,
 ) -> Outcome {
     let mut outcome = Outcome::default();
     let mut products: BTreeMap<StepId, Product> = BTreeMap::new();
     let mut waiting: Vec<StepId> = steps.iter().map(|(id, _)| id).collect();
     let mut running = FuturesUnordered::new();
-    let (cancel, mut end_of_grace) = (CancellationToken::new(), None::<Instant>);
+    let (cancel, mut end_of_grace, mut interrupted) = (CancellationToken::new(), None::<Instant>, false);
     let perform = &perform;
-    tokio::pin!(signal);
     loop {
         if end_of_grace.is_none() {
             waiting.retain(|id| {
@@ -150,18 +150,23 @@ pub async fn execute<V: Vocabulary>(
                     events(Event::Done(id, took));
                     false
                 }
-                // A stopped run only says why it was stopped.
-                Some(Finished { id, result: Some(Err(error)), .. }) if end_of_grace.is_none() => {
+                // A run that a signal stopped only says that.
+                Some(Finished { id, result: Some(Err(error)), .. }) if !interrupted => {
                     events(Event::Failed(id));
                     outcome.failures.push(error);
-                    after_failure == AfterFailure::Stop
+                    after_failure == AfterFailure::Stop && end_of_grace.is_none()
                 }
                 Some(Finished { .. }) => false,
                 None => return outcome,
             },
-            number = &mut signal, if end_of_grace.is_none() => {
-                outcome.failures.push(Error::of(Kind::Interrupted(number), "interrupted").fix(GO_ON));
-                true
+            Some(number) = signals.recv() => {
+                if std::mem::replace(&mut interrupted, true) {
+                    return outcome;
+                }
+                if end_of_grace.is_none() {
+                    outcome.failures.push(Error::of(Kind::Interrupted(number), "interrupted").fix(GO_ON));
+                }
+                end_of_grace.is_none()
             }
             () = grace => return outcome,
         };
@@ -228,6 +233,10 @@ mod tests {
         }
     }
 
+    fn no_signals() -> UnboundedReceiver<i32> {
+        tokio::sync::mpsc::unbounded_channel().1
+    }
+
     fn no() -> Error {
         Error::failed("no").fix("try again")
     }
@@ -249,7 +258,7 @@ mod tests {
                 told.lock().unwrap().push(id);
             }
         };
-        let outcome = execute(&steps, perform, AfterFailure::Stop, &events, pending()).await;
+        let outcome = execute(&steps, perform, AfterFailure::Stop, &events, &mut no_signals()).await;
         assert!(outcome.failures.is_empty());
         assert_eq!(outcome.written, [lock]);
         assert_eq!(*told.lock().unwrap(), [cut, lock, note]);
@@ -262,7 +271,7 @@ mod tests {
             Task::Lock { key } => doing.given.of(*key).map(|_| Done::wrote()),
             Task::Cut | Task::Note => Ok(Done::default()),
         };
-        let outcome = execute(&steps, perform, AfterFailure::Stop, &|_| {}, pending()).await;
+        let outcome = execute(&steps, perform, AfterFailure::Stop, &|_| {}, &mut no_signals()).await;
         assert_eq!(outcome.failures[0].what, "a step lacks what another should have made");
     }
 
@@ -274,7 +283,7 @@ mod tests {
             Task::Lock { .. } => Ok(Done::wrote()),
             Task::Note => pending().await,
         };
-        let outcome = execute(&steps, perform, AfterFailure::Stop, &|_| {}, pending()).await;
+        let outcome = execute(&steps, perform, AfterFailure::Stop, &|_| {}, &mut no_signals()).await;
         assert_eq!(outcome.failures, [no()]);
         assert_eq!(outcome.begun, BTreeSet::from([cut, note]));
         assert!(outcome.done.is_empty() && outcome.written.is_empty());
@@ -291,7 +300,7 @@ mod tests {
                 Ok(Done::default())
             }
         };
-        let outcome = execute(&steps, perform, AfterFailure::GoOn, &|_| {}, pending()).await;
+        let outcome = execute(&steps, perform, AfterFailure::GoOn, &|_| {}, &mut no_signals()).await;
         assert_eq!((outcome.failures.len(), outcome.done), (1, BTreeSet::from([note])));
         assert!(!outcome.begun.contains(&lock));
     }
@@ -299,21 +308,38 @@ mod tests {
     #[tokio::test]
     async fn a_signal_lets_a_write_end_and_breaks_off_what_waits() {
         let (steps, [_, lock, note]) = plan(false);
-        let (sender, receiver) = tokio::sync::oneshot::channel();
-        let sender = Mutex::new(Some(sender));
+        let (sender, mut signals) = tokio::sync::mpsc::unbounded_channel();
         let perform = async |doing: Doing<'_, Kitchen>| match task(&doing) {
             Task::Cut => Ok(Done::made(Key(7))),
             Task::Lock { .. } => {
-                sender.lock().unwrap().take().unwrap().send(2).unwrap();
+                sender.send(2).unwrap();
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 Ok(Done::wrote())
             }
             Task::Note => pending().await,
         };
-        let signal = async { receiver.await.unwrap() };
-        let outcome = execute(&steps, perform, AfterFailure::Stop, &|_| {}, signal).await;
+        let outcome = execute(&steps, perform, AfterFailure::Stop, &|_| {}, &mut signals).await;
         assert_eq!(outcome.failures[0].kind, Kind::Interrupted(2));
         assert_eq!(outcome.written, [lock]);
         assert!(outcome.begun.contains(&note) && !outcome.done.contains(&note));
+    }
+
+    #[tokio::test]
+    async fn a_second_signal_does_not_wait_for_writes() {
+        let (steps, [_, lock, _]) = plan(false);
+        let (sender, mut signals) = tokio::sync::mpsc::unbounded_channel();
+        let perform = async |doing: Doing<'_, Kitchen>| match task(&doing) {
+            Task::Cut => Ok(Done::made(Key(7))),
+            Task::Lock { .. } => {
+                sender.send(2).unwrap();
+                sender.send(2).unwrap();
+                pending().await
+            }
+            Task::Note => Ok(Done::default()),
+        };
+        let run = execute(&steps, perform, AfterFailure::Stop, &|_| {}, &mut signals);
+        let outcome = tokio::time::timeout(Duration::from_secs(1), run).await.unwrap();
+        assert_eq!(outcome.failures[0].kind, Kind::Interrupted(2));
+        assert!(outcome.begun.contains(&lock) && !outcome.done.contains(&lock));
     }
 }

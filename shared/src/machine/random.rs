@@ -28,11 +28,14 @@ pub fn new_serial() -> Result<Serial> {
     Ok(Serial::from_random(bytes))
 }
 
-/// Four hexadecimal digits that tell one run from others.
+/// Digits of a [`run_id`].
+pub const RUN_ID_DIGITS: usize = 16;
+
+/// Hexadecimal digits that tell one run from all others.
 pub fn run_id() -> Result<String> {
-    let mut bytes = [0; 2];
+    let mut bytes = [0; RUN_ID_DIGITS / 2];
     rand::fill(&mut bytes).map_err(|_| no_random())?;
-    Ok(format!("{:04x}", u16::from_be_bytes(bytes)))
+    Ok(format!("{:016x}", u64::from_be_bytes(bytes)))
 }
 
 fn no_random() -> Error {
@@ -47,5 +50,12 @@ mod tests {
     #[test]
     fn no_two_serials_are_equal() {
         assert_ne!(new_serial().unwrap(), new_serial().unwrap());
+    }
+
+    #[test]
+    fn no_two_runs_have_one_id() {
+        let id = run_id().unwrap();
+        assert!(id.len() == RUN_ID_DIGITS && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
+        assert_ne!(id, run_id().unwrap());
     }
 }

@@ -192,6 +192,7 @@ mod tests {
             cluster: cluster.into(),
             server: Some(server.into()),
             server_ca: Some(Fingerprint::of(authority.as_bytes())),
+            authorities: Vec::new(),
             token: None,
             faults: Vec::new(),
         }

@@ -125,6 +125,22 @@ impl Error {
         })
     }
 
+    /// Several errors as one; none if there are none. It is a usage error if one of them is.
+    #[must_use]
+    pub fn all(errors: impl IntoIterator<Item = Self>) -> Option<Self> {
+        let mut errors = errors.into_iter();
+        let first = errors.next()?;
+        let also: Vec<Self> = first.also.iter().cloned().chain(errors.flat_map(Self::apart)).collect();
+        let kind = if also.iter().any(|error| error.kind == Kind::Usage) { Kind::Usage } else { first.kind };
+        Some(Self { kind, also, ..first })
+    }
+
+    /// It and what else was refused with it, each alone.
+    fn apart(mut self) -> impl Iterator<Item = Self> {
+        let also = std::mem::take(&mut self.also);
+        std::iter::once(self).chain(also)
+    }
+
     /// The same error with the place that it is about.
     #[must_use]
     pub fn at(mut self, place: impl Into<String>) -> Self {
@@ -227,5 +243,15 @@ mod tests {
             assert_eq!(of(kind).before_any_write().kind, kind);
             assert_eq!(of(kind).on_the_way().kind, kind);
         }
+    }
+
+    #[test]
+    fn several_errors_are_one_with_the_others_beside_it() {
+        let of = |kind, what: &str| Error::of(kind, what).fix("do it");
+        let all = Error::all([of(Kind::Failed, "a"), of(Kind::Usage, "b"), of(Kind::Failed, "c")]).unwrap();
+        assert_eq!((all.kind, all.what.as_str(), all.also.len()), (Kind::Usage, "a", 2));
+        let nested = Error::all([of(Kind::Failed, "z"), all]).unwrap();
+        assert_eq!(nested.also.iter().map(|error| error.what.as_str()).collect::<Vec<_>>(), ["a", "b", "c"]);
+        assert_eq!(Error::all([]), None);
     }
 }

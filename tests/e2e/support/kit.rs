@@ -125,11 +125,28 @@ impl Kit {
         command
     }
 
+    /// The product with these arguments and no others, not yet started.
+    pub(crate) fn product_alone(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command(target_folder().join("kubectl-mesh_mc"));
+        command.args(arguments);
+        command
+    }
+
     /// The product, not yet started.
     pub(crate) fn product(&self, arguments: &[&str]) -> Command {
         let mut command = self.command(target_folder().join("kubectl-mesh_mc"));
-        command.args(arguments).args(self.probe_image(arguments));
+        command.args(arguments).args(self.more(arguments));
         command
+    }
+
+    /// What a join is told besides: without a terminal it demands the folder that keeps a new root.
+    fn more(&self, arguments: &[&str]) -> Vec<String> {
+        let mut more = self.probe_image(arguments);
+        let names_one = arguments.iter().any(|argument| argument.starts_with("--ca-dir"));
+        if arguments.first() == Some(&"join") && !names_one {
+            more.extend(["--ca-dir".to_owned(), self.ca_folder().display().to_string()]);
+        }
+        more
     }
 
     /// What a join is told besides, on clusters that stood before and do not have the probe's image by its own name.
@@ -162,7 +179,7 @@ impl Kit {
 
     /// `kubectl mesh-mc …`: the product as kubectl's own lookup of plugins finds it.
     pub(crate) fn kubectl_mesh_mc(&self, arguments: &[&str]) -> Ended {
-        run(self.command("kubectl").arg("mesh-mc").args(arguments).args(self.probe_image(arguments)))
+        run(self.command("kubectl").arg("mesh-mc").args(arguments).args(self.more(arguments)))
     }
 
     /// Joins clusters with nothing but their contexts, and returns when it began.

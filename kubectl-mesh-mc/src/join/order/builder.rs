@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 
 use mesh_shared::engine::steps::{Made, StepId};
 use mesh_shared::model::istio::namespace;
+use mesh_shared::model::istio::network_gateway::NetworkGateway;
 use mesh_shared::model::istio::remote_secret::ReaderCredential;
 use mesh_shared::model::kube::difference::covers;
 use mesh_shared::model::kube::managed_by::MANAGED_BY;
 use mesh_shared::model::kube::object_key::ObjectKey;
 use mesh_shared::model::kube::write::Write;
 use mesh_shared::model::names::ClusterName;
+use mesh_shared::model::pki::authority::Issued;
+use mesh_shared::model::seen::control_plane::TRUST_BUNDLE;
 use mesh_shared::model::seen::observed_cluster::ObservedCluster;
 use mesh_shared::plugin::error::{Error, Result};
 use serde_json::Value;
@@ -26,7 +29,7 @@ pub(super) struct PlannedCluster<'a> {
     pub(super) member: &'a Member,
     pub(super) observed: &'a ObservedCluster,
     pub(super) control_plane: &'a ControlPlanePlan,
-    pub(super) gateway: GatewayManifests,
+    pub(super) gateway: GatewayWrites,
 }
 
 impl PlannedCluster<'_> {
@@ -34,12 +37,34 @@ impl PlannedCluster<'_> {
     pub(super) fn stands(&self, manifest: &Value) -> bool {
         self.observed.objects.get(&ObjectKey::of(manifest)).is_some_and(|live| covers(live, manifest))
     }
+
+    /// The ConfigMap in which istiod publishes its roots.
+    pub(super) fn trust_bundle(&self) -> String {
+        let published = self.observed.trust.published.as_ref().map(|published| published.config_map.clone());
+        let asked = || {
+            let values = &self.control_plane.istio.as_ref()?["spec"]["values"];
+            values["global"]["trustBundleName"].as_str().map(ToOwned::to_owned)
+        };
+        published.or_else(asked).unwrap_or_else(|| TRUST_BUNDLE.into())
+    }
 }
 
-pub(super) struct GatewayManifests {
-    pub(super) account: Value,
-    pub(super) service: Value,
-    pub(super) deployment: Value,
+/// What has to be written for a cluster's gateway, and where it will be reached.
+#[derive(Default)]
+pub(super) struct GatewayWrites {
+    pub(super) account: Option<Write>,
+    pub(super) service: Option<Write>,
+    pub(super) deployment: Option<Write>,
+    /// Whether joins make it, so that its Deployment is waited for.
+    pub(super) is_ours: bool,
+    /// Where it is, or will be, reached.
+    pub(super) reached: Vec<NetworkGateway>,
+}
+
+impl GatewayWrites {
+    pub(super) fn is_empty(&self) -> bool {
+        self.account.is_none() && self.service.is_none() && self.deployment.is_none()
+    }
 }
 
 pub(super) struct Builder<'a> {
@@ -56,6 +81,7 @@ pub(super) struct Milestones {
     pub(super) probe: Option<Made<Probe>>,
     pub(super) namespace: Option<StepId>,
     pub(super) cacerts: Option<StepId>,
+    pub(super) intermediate: Option<Made<Issued>>,
     pub(super) istio: Option<StepId>,
     pub(super) ready: Vec<StepId>,
     pub(super) gateway: Option<GatewayMilestones>,
@@ -65,10 +91,11 @@ pub(super) struct Milestones {
 
 pub(super) type Marks = BTreeMap<ClusterName, Milestones>;
 
-/// The two steps after which a gateway can be used.
+/// The steps after which a gateway can be used.
 #[derive(Clone, Copy)]
 pub(super) struct GatewayMilestones {
-    pub(super) available: StepId,
+    /// None for one that is used as it is.
+    pub(super) available: Option<StepId>,
     pub(super) addresses: Made<GatewayAddresses>,
 }
 

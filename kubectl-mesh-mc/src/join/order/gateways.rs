@@ -1,107 +1,106 @@
 //! East-west gateways.
 
-use std::collections::BTreeMap;
-
 use mesh_shared::engine::steps::StepId;
-use mesh_shared::model::istio::east_west_gateway;
-use mesh_shared::model::istio::east_west_gateway::Gateway;
+use mesh_shared::model::istio::east_west_gateway::{Gateway, additions};
+use mesh_shared::model::istio::network_gateway::NetworkGateway;
+use mesh_shared::model::kube::object_key::ObjectKey;
+use mesh_shared::model::kube::write::Write;
 use mesh_shared::model::seen::observed_cluster::ObservedCluster;
 use mesh_shared::plugin::error::Result;
-use mesh_shared::plugin::finding::Finding;
-use mesh_shared::plugin::finding::codes::gateway as codes;
 use serde_json::Value;
 
-use super::builder::{Builder, GatewayManifests, GatewayMilestones, Marks, PlannedCluster, apply, mark};
+use super::builder::{Builder, GatewayMilestones, GatewayWrites, Marks, PlannedCluster, mark};
 use crate::join::control_plane::ControlPlanePlan;
+use crate::join::gateway_plan::{GatewayPlan, our_objects};
 use crate::join::members::Member;
 use crate::join::request::JoinRequest;
-use crate::work::tasks::{Phase, Wait};
+use crate::work::tasks::{Action, Phase, Wait};
 
-/// The annotations of a cluster's east-west gateway.
-///
-/// # Errors
-/// A finding if the gateway has to be internal and the annotation for the cluster's cloud is unknown.
-pub(in crate::join) fn gateway_annotations(
-    request: &JoinRequest,
-    member: &Member,
-    observed: &ObservedCluster,
-) -> Result<BTreeMap<String, String>, Finding> {
-    let mut annotations = BTreeMap::new();
-    if request.gateway_internal {
-        let cloud = observed.platform.cloud.as_deref().unwrap_or("none");
-        annotations = east_west_gateway::internal_annotations(cloud).ok_or_else(|| {
-            codes::NO_INTERNAL_ADDRESS
-                .found(format!("no annotation is known that gives {} an internal gateway address", member.name))
-                .cluster(&member.name)
-                .context(&member.context)
-                .because(format!("the cloud named by its nodes' providerID is {cloud}"))
-                .fix("give the annotation that its load balancer reads: --gateway-annotation KEY=VALUE")
-        })?;
-    }
-    annotations.extend(request.gateway_annotations.clone());
-    Ok(annotations)
-}
-
-pub(super) fn gateway_manifests(
+pub(super) fn gateway_writes(
     request: &JoinRequest,
     member: &Member,
     observed: &ObservedCluster,
     control_plane: &ControlPlanePlan,
-) -> Result<GatewayManifests> {
-    let annotations = gateway_annotations(request, member, observed).map_err(Finding::into_error)?;
+    plan: &GatewayPlan,
+) -> GatewayWrites {
+    let ours = match plan {
+        GatewayPlan::Uses(used) => return GatewayWrites { reached: used.clone(), ..GatewayWrites::default() },
+        GatewayPlan::Ours(ours) => ours,
+    };
     let gateway = Gateway {
         namespace: &request.system_namespace,
         network: &member.network,
         revision: control_plane.revision.as_deref(),
-        annotations: &annotations,
+        annotations: &ours.annotations,
         managed_by: request.managed_by,
     };
-    Ok(GatewayManifests {
-        account: gateway.service_account(),
-        service: gateway.service(),
-        deployment: gateway.deployment(),
-    })
+    let [service_key, deployment_key, account_key] = our_objects(&request.system_namespace);
+    let write = |key: &ObjectKey, manifest: Value, add: &dyn Fn(&Value) -> Vec<_>| match observed.objects.get(key) {
+        None => Some(Write::Apply { manifest }),
+        Some(live) => {
+            let operations = add(live);
+            let api_version = manifest["apiVersion"].as_str().unwrap_or_default().to_owned();
+            let object = key.clone();
+            (!operations.is_empty()).then_some(Write::Patch { api_version, object, subresource: None, operations })
+        }
+    };
+    let service = write(&service_key, gateway.service(), &|live| additions::to_service(&gateway, live));
+    // It has to be read again where it changes: a balancer may get another address by that.
+    let mut known = observed.gateways.known().into_iter().flatten().filter(|_| service.is_none());
+    let reached = known.find(|gateway| gateway.object.as_ref() == Some(&service_key)).cloned();
+    let to_come = || NetworkGateway {
+        network: member.network.to_string(),
+        object: Some(service_key.clone()),
+        addresses: Vec::new(),
+        is_pending: true,
+    };
+    GatewayWrites {
+        account: write(&account_key, gateway.service_account(), &|_| Vec::new()),
+        deployment: write(&deployment_key, gateway.deployment(), &|live| additions::to_deployment(&gateway, live)),
+        reached: vec![reached.unwrap_or_else(to_come)],
+        service,
+        is_ours: true,
+    }
 }
 
 impl Builder<'_> {
     pub(super) fn gateways(&mut self, marks: &mut Marks, proved: Option<StepId>) -> Result<()> {
         for cluster in self.clusters {
             let after_namespace = mark(marks, cluster).namespace.or(proved);
-            let GatewayManifests { account, service, deployment } = &cluster.gateway;
-            let account = self.unless_it_stands(cluster, account, "the gateway runs as it", after_namespace)?;
+            let GatewayWrites { account, service, deployment, is_ours, reached } = &cluster.gateway;
+            let account = self.if_any(cluster, account.as_ref(), "the gateway runs as it", after_namespace)?;
             let why = "peers reach this network at its address";
-            let service = self.unless_it_stands(cluster, service, why, after_namespace)?;
-            let deployment = if cluster.stands(deployment) {
-                None
-            } else {
-                let wait = Wait::Injection { revision: cluster.control_plane.revision.clone() };
-                let after = mark(marks, cluster).istio;
-                let why = "a gateway's pod created earlier would never start";
-                let injected = self.push(cluster, Phase::Gateway, wait, why, after)?;
-                let needs = account.into_iter().chain([injected]);
-                let why = "traffic from peers enters through it";
-                Some(self.push(cluster, Phase::Gateway, apply(deployment), why, needs)?)
+            let service = self.if_any(cluster, service.as_ref(), why, after_namespace)?;
+            let deployment = match deployment {
+                None => None,
+                Some(deployment) => {
+                    let wait = Wait::Injection { revision: cluster.control_plane.revision.clone() };
+                    let after = mark(marks, cluster).istio;
+                    let why = "a gateway's pod created earlier would never start";
+                    let injected = self.push(cluster, Phase::Gateway, wait, why, after)?;
+                    let needs = account.into_iter().chain([injected]);
+                    let why = "traffic from peers enters through it";
+                    Some(self.push(cluster, Phase::Gateway, Action::Write(deployment.clone()), why, needs)?)
+                }
             };
+            let why = "traffic from peers enters through it";
             let available =
-                self.push(cluster, Phase::Gateway, Wait::Gateway, "traffic from peers enters through it", deployment)?;
+                is_ours.then(|| self.push(cluster, Phase::Gateway, Wait::Gateway, why, deployment)).transpose()?;
             let why = "peers send traffic to it";
-            let addresses = self.push_making(Some(cluster), Phase::Gateway, Wait::GatewayAddress, why, service)?;
+            let wait = Wait::GatewayAddress { gateways: reached.clone() };
+            let addresses = self.push_making(Some(cluster), Phase::Gateway, wait, why, service)?;
             mark(marks, cluster).gateway = Some(GatewayMilestones { available, addresses });
         }
         Ok(())
     }
 
-    /// Applies an object of the gateway, unless it exists as wanted.
-    fn unless_it_stands(
+    fn if_any(
         &mut self,
         cluster: &PlannedCluster<'_>,
-        manifest: &Value,
+        write: Option<&Write>,
         why: &str,
         needs: Option<StepId>,
     ) -> Result<Option<StepId>> {
-        if cluster.stands(manifest) {
-            return Ok(None);
-        }
-        self.push(cluster, Phase::Gateway, apply(manifest), why, needs).map(Some)
+        write.map(|write| self.push(cluster, Phase::Gateway, Action::Write(write.clone()), why, needs)).transpose()
     }
 }

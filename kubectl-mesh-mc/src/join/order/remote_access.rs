@@ -23,7 +23,7 @@ impl Builder<'_> {
             let wait = Wait::ReaderAccount { name: account.clone() };
             let there = self.push(cluster, Phase::Access, wait, "the control plane's chart makes it", after)?;
             let secret = remote_secret::reader_token_secret(&account, namespace, self.request.managed_by);
-            let written = if cluster.observed.access.reader_token {
+            let written = if cluster.observed.access.reader_token.is_some() {
                 there
             } else {
                 let why = format!("peers read {} with it", cluster.member.name);
@@ -49,7 +49,8 @@ impl Builder<'_> {
                 let why = "a credential that fails would hold istiod back for 30 s at every start";
                 needs.push(self.push(cluster, Phase::Access, task, why, needs.clone())?);
             }
-            let task = Task::WriteRemoteSecret { peer: peer.clone(), access };
+            let over = self.access.renewed.get(&(reader.clone(), peer.clone())).cloned();
+            let task = Task::WriteRemoteSecret { peer: peer.clone(), access, over };
             let id =
                 self.push(cluster, Phase::Access, task, format!("{reader} discovers services of {peer}"), needs)?;
             mark(marks, cluster).secrets.push(id);

@@ -36,10 +36,12 @@ impl Builder<'_> {
                 let why = format!("{} has no certificate of the root", cluster.member.name);
                 let after = if root.is_some() { None } else { proved };
                 let intermediate = self.push_making(Some(cluster), Phase::Trust, task, &why, after)?;
-                let task = Task::CreateCacerts { intermediate, namespace: namespace.clone() };
+                let beside = self.trust.bundle.clone();
+                let task = Task::CreateCacerts { intermediate, beside, namespace: namespace.clone() };
                 let after = mark(marks, cluster).namespace;
                 let id = self.push(cluster, Phase::Trust, task, why, after)?;
                 mark(marks, cluster).cacerts = Some(id);
+                mark(marks, cluster).intermediate = Some(intermediate);
             }
         }
         Ok(())

@@ -6,19 +6,24 @@ mod trust;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::{Arc, LazyLock, Mutex};
 
 use mesh_shared::engine::steps::StepId;
+use mesh_shared::machine::{clock, random};
+use mesh_shared::model::istio::cacerts;
+use mesh_shared::model::istio::remote_secret::reading::RegisteredCluster;
 use mesh_shared::model::kube::object_key::ObjectKey;
 use mesh_shared::model::kube::write::Write;
-use mesh_shared::model::pki::chain::Fingerprint;
+use mesh_shared::model::pki::authority::Root;
+use mesh_shared::model::pki::chain::{Certificate, Fingerprint};
 use mesh_shared::model::seen::access::RemoteAccess;
 use mesh_shared::model::seen::access::{AddressSource, ApiAddress, RemoteSecretFound};
 use mesh_shared::model::seen::control_plane::ControlPlanes;
 use mesh_shared::model::seen::control_plane::{Istiod, ObservedResource, SailApi};
 use mesh_shared::model::seen::identity::{Identity, Platform};
-use mesh_shared::model::seen::probes::Probes;
+use mesh_shared::model::seen::known::Known;
+use mesh_shared::model::seen::probes::{ProbeNamespace, Probes};
 use mesh_shared::model::seen::trust::Trust;
-use mesh_shared::model::seen::trust::TrustRoot;
 use serde_json::json;
 
 use mesh_shared::model::names::NetworkName;
@@ -58,7 +63,7 @@ fn fresh(context: &str) -> ObservedCluster {
             }),
             ..ControlPlanes::default()
         },
-        trust: Trust { root: TrustRoot::None, has_cacerts: false, stale_workloads: Vec::new() },
+        trust: Trust::none(clock::now()),
         access: RemoteAccess {
             api_addresses: vec![ApiAddress {
                 url: format!("https://{context}.example:6443"),
@@ -68,6 +73,7 @@ fn fresh(context: &str) -> ObservedCluster {
             authorities: vec![Fingerprint::of(context.as_bytes())],
             ..RemoteAccess::default()
         },
+        gateways: Known::Known(Vec::new()),
         probes: Probes::default(),
         objects: BTreeMap::new(),
     }
@@ -85,19 +91,18 @@ fn finished(plan: &JoinPlan, index: usize, before: &ObservedCluster) -> Observed
                 match manifest["kind"].as_str() {
                     Some("Istio") => after.control_planes.istios.push(resource),
                     Some("IstioCNI") => after.control_planes.cni = Some(resource),
-                    Some("Secret") => after.access.reader_token = true,
+                    Some("Secret") => after.access.reader_token = Some(token_of(name.as_str())),
                     _ => {}
                 }
             }
             Action::Task(Task::CreateCacerts { .. }) => {
-                after.trust.has_cacerts = true;
-                after.trust.root = TrustRoot::Cacerts { root: root("one") };
+                after.trust.cacerts = with_root(&before.identity.context, "one").trust.cacerts;
             }
             Action::Task(Task::WriteRemoteSecret { peer, .. }) => after.access.remote_secrets.push(RemoteSecretFound {
                 secret: format!("istio-remote-secret-{peer}"),
-                clusters: vec![peer.to_string()],
-                server: Some(format!("https://{peer}.example:6443")),
-                server_ca: Some(Fingerprint::of(peer.as_str().as_bytes())),
+                resource_version: "7".into(),
+                ours: true,
+                clusters: vec![registered(peer.as_str())],
                 fault: None,
             }),
             _ => {}
@@ -106,8 +111,39 @@ fn finished(plan: &JoinPlan, index: usize, before: &ObservedCluster) -> Observed
     after
 }
 
+/// The root of this name: the same one at every call.
+fn authority(text: &str) -> Arc<Root> {
+    static ROOTS: LazyLock<Mutex<BTreeMap<String, Arc<Root>>>> = LazyLock::new(Mutex::default);
+    let made = || {
+        let key = random::new_key(KeyAlgorithm::EcdsaP256).unwrap();
+        Arc::new(Root::create(key, random::new_serial().unwrap(), clock::now()).unwrap())
+    };
+    ROOTS.lock().unwrap().entry(text.to_owned()).or_insert_with(made).clone()
+}
+
+fn certificate(text: &str) -> Certificate {
+    authority(text).certificate.clone()
+}
+
+fn token_of(cluster: &str) -> Fingerprint {
+    Fingerprint::of(format!("token of {cluster}").as_bytes())
+}
+
+/// What a remote secret of a join says of a cluster.
+fn registered(cluster: &str) -> RegisteredCluster {
+    RegisteredCluster {
+        secret: format!("istio-remote-secret-{cluster}"),
+        cluster: cluster.into(),
+        server: Some(format!("https://{cluster}.example:6443")),
+        server_ca: Some(Fingerprint::of(cluster.as_bytes())),
+        authorities: vec![Fingerprint::of(cluster.as_bytes())],
+        token: Some(token_of(cluster)),
+        faults: Vec::new(),
+    }
+}
+
 fn root(text: &str) -> Fingerprint {
-    Fingerprint::of(text.as_bytes())
+    certificate(text).fingerprint
 }
 
 fn empty_folder() -> CaFolderState {
@@ -134,7 +170,7 @@ fn folder_with(text: &str, signed_for: &[&str]) -> CaFolderState {
             .map(|context| SignedFor {
                 cluster: (*context).into(),
                 uid: format!("uid-of-{context}"),
-                intermediate: root(context),
+                intermediate: Fingerprint::of(context.as_bytes()),
             })
             .collect(),
         ..empty_folder()
@@ -142,9 +178,18 @@ fn folder_with(text: &str, signed_for: &[&str]) -> CaFolderState {
 }
 
 fn with_root(context: &str, text: &str) -> ObservedCluster {
+    trusting(context, text, &[])
+}
+
+/// A cluster whose `cacerts` is of this root, and whose workloads trust others as well.
+fn trusting(context: &str, text: &str, beside: &[&str]) -> ObservedCluster {
     let mut with = fresh(context);
-    with.trust.has_cacerts = true;
-    with.trust.root = TrustRoot::Cacerts { root: root(text) };
+    let key = random::new_key(KeyAlgorithm::EcdsaP256).unwrap();
+    let (name, serial) = (ClusterName::new(context).unwrap(), random::new_serial().unwrap());
+    let issued = authority(text).issue(&name, "istio-system", key, serial, clock::now()).unwrap();
+    let beside: Vec<Certificate> = beside.iter().map(|text| certificate(text)).collect();
+    let secret = cacerts::cacerts(&issued, &beside, "istio-system", "test");
+    with.trust.cacerts = Some(cacerts::read(&secret, with.trust.at));
     with
 }
 
@@ -277,7 +322,8 @@ fn a_third_cluster_changes_nothing_of_the_two_but_adds_its_remote_secret() {
 #[test]
 fn a_probe_whose_run_has_ended_is_removed_and_one_whose_run_may_live_is_not() {
     let mut east = fresh("east");
-    east.probes.other = ["mesh-probe-dead", "mesh-probe-beef"].map(str::to_owned).into();
+    let named = |name: &str| ProbeNamespace { name: name.into(), uid: format!("uid-of-{name}") };
+    east.probes.other = ["mesh-probe-dead", "mesh-probe-beef"].map(named).into();
     east.probes.note_ended_runs(|namespace| namespace == "mesh-probe-dead");
     let plan = plan(&request(), &[east, fresh("west")], Some(&empty_folder())).unwrap();
     let removed: Vec<&Action> = plan
@@ -286,7 +332,7 @@ fn a_probe_whose_run_has_ended_is_removed_and_one_whose_run_may_live_is_not() {
         .map(|(_, step)| &step.action)
         .filter(|action| matches!(action, Action::Task(Task::RemoveLeftoverProbes { .. })))
         .collect();
-    assert_eq!(removed, [&Action::Task(Task::RemoveLeftoverProbes { namespaces: vec!["mesh-probe-dead".into()] })]);
+    assert_eq!(removed, [&Action::Task(Task::RemoveLeftoverProbes { namespaces: vec![named("mesh-probe-dead")] })]);
     assert_eq!(plan.findings.sentences(), ["another run may be at work in east: it has the probe mesh-probe-beef"]);
 }
 
@@ -311,8 +357,8 @@ fn all_that_is_wrong_is_refused_at_once() {
         with
     };
     let north = {
-        let mut with = fresh("north");
-        with.trust.root = TrustRoot::Unusable { fault: "no key".into() };
+        let mut with = with_root("north", "one");
+        with.trust.cacerts.as_mut().unwrap().problems.push("no key".into());
         with
     };
     assert_eq!(

@@ -1,5 +1,7 @@
 //! Who reads whom: the peers that a cluster reads, and how peers reach and read it.
 
+use std::collections::BTreeMap;
+
 use futures::try_join;
 use serde_json::Value;
 
@@ -48,7 +50,8 @@ pub(super) fn assemble(
         reader_token: reader_account
             .as_deref()
             .and_then(|account| secret(&reader_token_name(account)))
-            .is_some_and(remote_secrets::is_filled),
+            .and_then(remote_secrets::filled),
+        token_answers: BTreeMap::new(),
         reader_account,
     }
 }

@@ -7,12 +7,11 @@ use futures::try_join;
 use serde_json::Value;
 
 use super::narrowed::{all_or_near, istio};
-use super::{array, text};
+use super::text;
 use crate::cluster::context::Cluster;
 use crate::cluster::read::every;
-use crate::cluster::wait::gateway::addresses;
 use crate::model::istio::NETWORK_LABEL;
-use crate::model::istio::cross_network_gateway::PORT;
+use crate::model::istio::network_gateway::{service_addresses, service_port};
 use crate::model::kube::labels;
 use crate::model::seen::east_west::{EastWest, EastWestGateway};
 use crate::model::seen::services::PodSeen;
@@ -20,8 +19,6 @@ use crate::plugin::error::Result;
 
 /// The label that nearly every gateway's pods carry, and by which nearly every `Gateway` selects them.
 const GATEWAY_LABEL: &str = "istio";
-/// Label of a gateway's Service that names another port for mutual TLS.
-const PORT_LABEL: &str = "networking.istio.io/gatewayPort";
 
 /// What the API server said.
 #[derive(Default)]
@@ -73,17 +70,8 @@ async fn pods_of(cluster: &Cluster, namespace: String, selector: BTreeMap<String
 
 /// The Services that carry a network's label and have the port for mutual TLS between networks, with what their pods
 /// share.
-///
-/// Rule: istio/istio pilot/pkg/serviceregistry/kube/controller/network.go, `getGatewayDetails`.
 fn gateways(services: &[Value], pods: &[PodSeen]) -> Vec<EastWestGateway> {
-    services.iter().filter_map(|service| Some(gateway(service, port(service)?, pods))).collect()
-}
-
-fn port(service: &Value) -> Option<u16> {
-    let named = service["metadata"]["labels"][PORT_LABEL].as_str().and_then(|port| port.parse().ok());
-    let wanted = named.unwrap_or(PORT);
-    let has = array(&service["spec"]["ports"]).iter().any(|port| port["port"].as_u64() == Some(u64::from(wanted)));
-    has.then_some(wanted)
+    services.iter().filter_map(|service| Some(gateway(service, service_port(service)?, pods))).collect()
 }
 
 fn gateway(service: &Value, port: u16, pods: &[PodSeen]) -> EastWestGateway {
@@ -94,7 +82,7 @@ fn gateway(service: &Value, port: u16, pods: &[PodSeen]) -> EastWestGateway {
     EastWestGateway {
         service: text(&service["metadata"]["name"]),
         pod_labels: shared_labels(&own).unwrap_or_else(|| selector.clone()),
-        addresses: addresses(service),
+        addresses: service_addresses(service),
         port,
         ready: own.iter().filter(|pod| pod.ready).count(),
         namespace,
@@ -119,7 +107,7 @@ mod tests {
     fn service(port: u16) -> Value {
         json!({
             "metadata": {"namespace": "istio-system", "name": "gw", "labels": {"topology.istio.io/network": "n1"}},
-            "spec": {"selector": {"app": "gw"}, "ports": [{"port": port}]},
+            "spec": {"type": "LoadBalancer", "selector": {"app": "gw"}, "ports": [{"port": port}]},
             "status": {"loadBalancer": {"ingress": [{"ip": "10.0.1.11"}]}},
         })
     }
@@ -134,9 +122,6 @@ mod tests {
     #[test]
     fn a_gateway_is_known_by_label_and_port() {
         assert_eq!(gateways(&[service(15443), service(443)], &[]).len(), 1);
-        let mut other = service(443);
-        other["metadata"]["labels"][PORT_LABEL] = "443".into();
-        assert_eq!(gateways(&[other], &[])[0].port, 443);
     }
 
     #[test]

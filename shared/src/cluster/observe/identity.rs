@@ -41,11 +41,25 @@ pub(super) async fn platform(cluster: &Cluster) -> Result<Platform> {
         cluster.must(Call::get("/apis")),
         optional(cluster, "/api/v1/nodes?limit=1".into()),
     )?;
+    let operators = if serves_group(&groups, OPENSHIFT_GROUP) {
+        cluster.maybe(Call::get(format!("/apis/{OPENSHIFT_GROUP}/v1"))).await?
+    } else {
+        None
+    };
     Ok(Platform {
         kubernetes: version["gitVersion"].as_str().unwrap_or_default().trim_start_matches('v').to_owned(),
-        openshift: serves_group(&groups, "config.openshift.io"),
+        openshift: operators.is_some_and(|list| serves_kind(&list, OPENSHIFT_KIND)),
         cloud: cloud(&nodes),
     })
+}
+
+/// By which the Sail operator knows OpenShift (sail-operator pkg/config/platform.go).
+const OPENSHIFT_GROUP: &str = "operator.openshift.io";
+const OPENSHIFT_KIND: &str = "OpenShiftAPIServer";
+
+/// Whether a group's list of resources has this kind.
+fn serves_kind(list: &Value, kind: &str) -> bool {
+    list["resources"].as_array().is_some_and(|resources| resources.iter().any(|resource| resource["kind"] == kind))
 }
 
 /// Whether the API server's list of groups has this one.
@@ -143,9 +157,12 @@ mod tests {
     }
 
     #[test]
-    fn openshift_is_known_by_its_api_group() {
-        let groups = json!({"groups": [{"name": "apps"}, {"name": "config.openshift.io"}]});
-        assert!(serves_group(&groups, "config.openshift.io"));
-        assert!(!serves_group(&json!({"groups": [{"name": "apps"}]}), "config.openshift.io"));
+    fn openshift_is_known_by_what_the_operator_knows_it_by() {
+        let groups = json!({"groups": [{"name": "apps"}, {"name": "operator.openshift.io"}]});
+        assert!(serves_group(&groups, OPENSHIFT_GROUP));
+        assert!(!serves_group(&json!({"groups": [{"name": "config.openshift.io"}]}), OPENSHIFT_GROUP));
+        let list = |kind: &str| json!({"resources": [{"kind": "Console"}, {"kind": kind}]});
+        assert!(serves_kind(&list("OpenShiftAPIServer"), OPENSHIFT_KIND));
+        assert!(!serves_kind(&list("Etcd"), OPENSHIFT_KIND));
     }
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use futures::try_join;
 
-use super::control_plane::{governing, istiods};
+use super::control_plane::{governing, istiods, version};
 use super::{array, text};
 use crate::cluster::context::Cluster;
 use crate::cluster::read::one;
@@ -50,23 +50,6 @@ pub(super) fn read(config_map: Option<&Value>, istiod: Option<&Value>, namespace
     })
 }
 
-/// The tag of istiod's image if that is a version, else the chart's label.
-fn version(istiod: &Value) -> Option<String> {
-    let template = &istiod["spec"]["template"];
-    let containers = array(&template["spec"]["containers"]);
-    let discovery = containers.iter().find(|container| container["name"] == "discovery").or(containers.first());
-    let image = discovery.map(|container| text(&container["image"])).unwrap_or_default();
-    let tag = image.split('@').next().and_then(|image| image.rsplit_once(':')).map(|(_, tag)| tag.to_owned());
-    let chart = istiod["metadata"]["labels"]["app.kubernetes.io/version"].as_str().map(str::to_owned);
-    [tag, chart].into_iter().flatten().find(|text| is_version(text))
-}
-
-fn is_version(text: &str) -> bool {
-    let mut parts = text.trim_start_matches('v').split('.');
-    let mut number = || parts.next().is_some_and(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
-    number() && number()
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -98,19 +81,5 @@ mod tests {
     #[test]
     fn a_configuration_that_is_no_yaml_is_refused() {
         assert!(read(Some(&json!({"data": {"mesh": "a: [\n"}})), None, "istio-system").is_err());
-    }
-
-    #[test]
-    fn the_version_is_the_images_tag_or_the_charts() {
-        let of = |image: &str, chart: &str| {
-            version(&json!({
-                "metadata": {"labels": {"app.kubernetes.io/version": chart}},
-                "spec": {"template": {"spec": {"containers": [{"name": "discovery", "image": image}]}}},
-            }))
-        };
-        assert_eq!(of("docker.io/istio/pilot:1.31.0-distroless", "").as_deref(), Some("1.31.0-distroless"));
-        assert_eq!(of("registry:5000/istio/pilot", "1.30.2").as_deref(), Some("1.30.2"));
-        assert_eq!(of("pilot:latest@sha256:abc", "1.0.0").as_deref(), Some("1.0.0"));
-        assert_eq!(of("pilot:latest", ""), None);
     }
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::cluster::context::Cluster;
 use crate::cluster::probe;
 use crate::cluster::read::metadata;
-use crate::model::seen::probes::Probes;
+use crate::model::seen::probes::{ProbeNamespace, Probes};
 use crate::plugin::error::Result;
 
 /// The probes' namespaces, with those whose run must be over kept apart.
@@ -21,9 +21,9 @@ pub(super) async fn observe(cluster: &Cluster) -> Result<Probes> {
 fn assemble(namespaces: &[Value], time: Option<Timestamp>) -> Probes {
     let is_over = |namespace: &&Value| time.is_some_and(|time| probe::is_over(namespace, time));
     let (leftover, other): (Vec<&Value>, Vec<&Value>) = namespaces.iter().partition(is_over);
-    Probes { leftover: names(&leftover), other: names(&other) }
+    Probes { leftover: named(&leftover), other: named(&other) }
 }
 
-fn names(objects: &[&Value]) -> Vec<String> {
-    objects.iter().filter_map(|object| object["metadata"]["name"].as_str().map(str::to_owned)).collect()
+fn named(objects: &[&Value]) -> Vec<ProbeNamespace> {
+    objects.iter().filter_map(|object| probe::named(object)).collect()
 }

@@ -1,16 +1,20 @@
-//! Which root the cluster's workloads trust, by what istiod would use, and which of them still have an older
-//! certificate.
+//! What the cluster signs with and trusts, by what istiod would use and by what it publishes, and which workloads still have an
+//! older certificate.
 
 use futures::try_join;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use serde_json::Value;
 
+use super::control_plane::{governing, istiod};
 use crate::cluster::context::Cluster;
 use crate::cluster::read::{metadata, one};
 use crate::model::istio::cacerts;
-use crate::model::pki::chain::parse_bundle;
-use crate::model::seen::trust::{Trust, TrustRoot};
+use crate::model::istio::cacerts::CaSecret;
+use crate::model::pki::chain::BundleFault;
+use crate::model::pki::go_pem;
+use crate::model::seen::control_plane::TRUST_BUNDLE;
+use crate::model::seen::trust::{Published, Trust};
 use crate::plugin::error::Result;
 
 /// The Secret in which istiod keeps a root that it made for itself.
@@ -18,17 +22,33 @@ const OWN_CA: &str = "istio-ca-secret";
 
 /// What the API server said.
 pub(super) struct Answers {
-    published_root: Option<Value>,
+    /// The ConfigMap `istio-ca-root-cert`.
+    published: Option<Value>,
     /// Metadata of injected pods.
     injected: Vec<Value>,
 }
 
 pub(super) async fn ask(cluster: &Cluster, namespace: &str) -> Result<Answers> {
-    let (published_root, injected) = try_join!(
-        one(cluster, "ConfigMap", namespace, "istio-ca-root-cert"),
+    let (published, injected) = try_join!(
+        one(cluster, "ConfigMap", namespace, TRUST_BUNDLE),
         metadata(cluster, "/api/v1/pods?labelSelector=security.istio.io%2FtlsMode&limit=500".into()),
     )?;
-    Ok(Answers { published_root, injected })
+    Ok(Answers { published, injected })
+}
+
+/// Reads the published roots again where the istiod that governs the namespace publishes them under another name.
+pub(super) async fn follow(answers: Answers, cluster: &Cluster, istiods: &[Value], namespace: &str) -> Result<Answers> {
+    match bundle_name(istiods, namespace).filter(|name| name != TRUST_BUNDLE) {
+        None => Ok(answers),
+        Some(name) => Ok(Answers { published: one(cluster, "ConfigMap", namespace, &name).await?, ..answers }),
+    }
+}
+
+/// The name under which the istiod that governs a namespace publishes its roots; none without one.
+fn bundle_name(istiods: &[Value], namespace: &str) -> Option<String> {
+    let here: Vec<Value> =
+        istiods.iter().filter(|istiod| istiod["metadata"]["namespace"] == namespace).cloned().collect();
+    governing(&here).map(|governing| istiod(governing).trust_bundle)
 }
 
 /// What workloads trust, by these answers, the Secrets of the namespace, and the istiods of all.
@@ -37,50 +57,31 @@ pub(super) fn assemble(
     secrets: &[Value],
     istiods: &[Value],
     namespace: &str,
-    now: Timestamp,
+    at: Timestamp,
 ) -> Trust {
     let secret = |name: &str| secrets.iter().find(|secret| secret["metadata"]["name"] == name);
-    let cacerts = secret(cacerts::NAME);
-    let governed = istiods.iter().any(|istiod| istiod["metadata"]["namespace"] == namespace);
+    let bundle = bundle_name(istiods, namespace);
+    let governed = bundle.is_some();
     Trust {
-        root: root(
-            cacerts,
-            secret(OWN_CA).filter(|_| governed),
-            answers.published_root.as_ref().filter(|_| governed),
-            now,
-        ),
-        has_cacerts: cacerts.is_some(),
-        stale_workloads: stale_workloads(&answers.injected, cacerts, istiods, namespace),
+        cacerts: secret(cacerts::NAME).map(|secret| ca_secret(secret, at)),
+        own: secret(OWN_CA).filter(|_| governed).map(|secret| ca_secret(secret, at)),
+        published: bundle.and_then(|name| published(answers.published.as_ref()?, name)),
+        stale_workloads: stale_workloads(&answers.injected, secret(cacerts::NAME), istiods, namespace),
+        at,
     }
 }
 
-/// `cacerts` if it exists, else istiod's own, else the root that is published for the workloads. The last two outlive
-/// their istiod: the caller leaves them out if no istiod governs the namespace.
-fn root(cacerts: Option<&Value>, own: Option<&Value>, published: Option<&Value>, now: Timestamp) -> TrustRoot {
-    if let Some(secret) = cacerts {
-        return from_secret(secret, now);
-    }
-    if let Some(secret) = own {
-        return from_secret(secret, now);
-    }
-    let Some(bundle) = published.and_then(|map| map["data"]["root-cert.pem"].as_str()) else { return TrustRoot::None };
-    match parse_bundle(bundle.as_bytes()) {
-        Ok(roots) => roots.first().map_or(TrustRoot::None, |root| TrustRoot::Published { root: root.fingerprint }),
-        Err(fault) => TrustRoot::Unusable { fault: format!("ConfigMap istio-ca-root-cert, root-cert.pem: {fault}") },
-    }
+/// What a ConfigMap publishes; none if it has nothing for workloads.
+fn published(config_map: &Value, name: String) -> Option<Published> {
+    let bundle = config_map["data"]["root-cert.pem"].as_str()?;
+    let roots = go_pem::certificates(bundle.as_bytes())
+        .and_then(|found| if found.certificates.is_empty() { Err(BundleFault::Empty) } else { Ok(found.certificates) });
+    Some(Published { config_map: name, roots: roots.map_err(|fault| format!("root-cert.pem: {fault}")) })
 }
 
-fn from_secret(secret: &Value, now: Timestamp) -> TrustRoot {
-    let Ok(secret) = serde_json::from_value::<Secret>(secret.clone()) else {
-        return TrustRoot::Unusable { fault: "it is not in the form of a Secret".into() };
-    };
-    let found = cacerts::read(&secret, now);
-    match found.roots.first() {
-        Some(_) if !found.problems.is_empty() => TrustRoot::Unusable { fault: found.problems.join("; ") },
-        Some(root) if found.self_signed => TrustRoot::SelfSigned { root: *root },
-        Some(root) => TrustRoot::Cacerts { root: *root },
-        None => TrustRoot::Unusable { fault: found.problems.join("; ") },
-    }
+fn ca_secret(secret: &Value, at: Timestamp) -> CaSecret {
+    // What is not in the form of a Secret has no keys that istiod could read.
+    cacerts::read(&serde_json::from_value::<Secret>(secret.clone()).unwrap_or_default(), at)
 }
 
 /// Injected pods that are older than `cacerts` or than every istiod of the namespace: their certificates come from
@@ -104,47 +105,70 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::model::pki::authority::tests::{issued_by, now, root as authority};
+    use crate::model::pki::authority::tests::{issued_by, now, root};
+    use crate::model::pki::chain::Certificate;
+    use crate::model::seen::trust::Signing;
 
-    fn secret() -> (Value, crate::model::pki::chain::Fingerprint) {
-        let authority = authority();
-        let secret = cacerts::cacerts(&issued_by(&authority, "east"), "istio-system", "test");
-        (serde_json::to_value(secret).unwrap(), authority.certificate.fingerprint)
+    fn secret(name: &str) -> (Value, Certificate) {
+        let root = root();
+        let secret = cacerts::cacerts(&issued_by(&root, "east"), &[], "istio-system", "test");
+        let mut secret = serde_json::to_value(secret).unwrap();
+        secret["metadata"]["name"] = json!(name);
+        (secret, root.certificate)
+    }
+
+    fn istiod_with(bundle: &str) -> Value {
+        let env = json!([{"name": "PILOT_CA_CERT_CONFIGMAP", "value": bundle}]);
+        let mut istiod = at("istio-system", "istiod", "2026-01-01T00:00:00Z");
+        istiod["spec"]["template"]["spec"]["containers"] = json!([{"name": "discovery", "env": env}]);
+        istiod
+    }
+
+    fn seen(secrets: &[Value], root: Option<&Certificate>, istiods: &[Value]) -> Trust {
+        let published = root.map(|root| json!({"data": {"root-cert.pem": root.pem()}}));
+        assemble(&Answers { published, injected: Vec::new() }, secrets, istiods, "istio-system", now())
     }
 
     #[test]
-    fn cacerts_wins_over_what_istiod_made_or_published() {
-        let (cacerts, root) = secret();
-        let (other, _) = secret();
-        let published = json!({"data": {"root-cert.pem": authority().certificate.pem()}});
-        assert_eq!(super::root(Some(&cacerts), Some(&other), Some(&published), now()), TrustRoot::Cacerts { root });
+    fn cacerts_signs_before_what_istiod_made_for_itself_and_what_is_published_is_kept_apart() {
+        let ((cacerts, root), (own, _), other) = (secret("cacerts"), secret(OWN_CA), super::tests::root().certificate);
+        let trust = seen(&[cacerts, own], Some(&other), &[istiod_with("")]);
+        assert!(matches!(trust.signing(), Signing::Cacerts(secret) if secret.roots == [root.clone()]), "{trust:?}");
+        assert_eq!(trust.roots(), [other]);
+        let published = trust.published.unwrap();
+        assert_eq!(published.config_map, "istio-ca-root-cert");
     }
 
     #[test]
     fn a_root_that_istiod_made_for_itself_is_told_apart() {
-        let (mut own, root) = secret();
+        let (mut own, root) = secret(OWN_CA);
         own["type"] = json!("istio.io/ca-root");
-        assert_eq!(super::root(None, Some(&own), None, now()), TrustRoot::SelfSigned { root });
+        let trust = seen(&[own], None, &[istiod_with("")]);
+        assert!(matches!(trust.signing(), Signing::Own(secret) if secret.roots == [root.clone()]), "{trust:?}");
     }
 
     #[test]
-    fn with_an_issuer_of_its_own_the_published_root_tells() {
-        let authority = authority().certificate;
-        let published = json!({"data": {"root-cert.pem": authority.pem()}});
-        assert_eq!(
-            super::root(None, None, Some(&published), now()),
-            TrustRoot::Published { root: authority.fingerprint }
-        );
-        assert_eq!(super::root(None, None, None, now()), TrustRoot::None);
+    fn with_an_issuer_of_its_own_only_the_published_root_tells() {
+        let root = root().certificate;
+        let trust = seen(&[], Some(&root), &[istiod_with("other-root-cert")]);
+        assert!(matches!(trust.signing(), Signing::Elsewhere(published) if published.config_map == "other-root-cert"));
+        assert_eq!(trust.roots(), [root]);
+    }
+
+    #[test]
+    fn what_an_istiod_that_is_gone_left_does_not_count() {
+        let ((own, _), root) = (secret(OWN_CA), root().certificate);
+        assert_eq!(seen(&[own], Some(&root), &[]).signing(), Signing::Nothing);
     }
 
     #[test]
     fn cacerts_that_cannot_be_used_says_why() {
-        let (mut cacerts, _) = secret();
+        let (mut cacerts, _) = secret("cacerts");
         cacerts["data"].as_object_mut().unwrap().remove("ca-key.pem");
-        let root = super::root(Some(&cacerts), None, None, now());
-        assert!(matches!(&root, TrustRoot::Unusable { fault } if fault.contains("ca-key.pem is missing")), "{root:?}");
-        assert!(matches!(super::root(Some(&json!({"data": {}})), None, None, now()), TrustRoot::Unusable { .. }));
+        let trust = seen(&[cacerts], None, &[]);
+        assert_eq!(trust.cacerts.unwrap().problems, ["ca-key.pem is missing"]);
+        let trust = seen(&[json!({"metadata": {"name": "cacerts"}, "data": 7})], None, &[]);
+        assert!(!trust.cacerts.unwrap().problems.is_empty());
     }
 
     fn at(namespace: &str, name: &str, time: &str) -> Value {

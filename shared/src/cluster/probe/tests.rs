@@ -1,4 +1,5 @@
 use super::*;
+use crate::cluster::test_api_server::{Answer, answering};
 
 fn image() -> ProbeImage {
     ProbeImage { image: "example.com/probe:1".into(), pull_secret: Some("registry/pull".parse().unwrap()) }
@@ -16,7 +17,38 @@ fn the_pod_passes_restricted_pod_security_and_carries_no_token() {
     assert_eq!(container["securityContext"]["allowPrivilegeEscalation"], false);
     assert_eq!(container["securityContext"]["capabilities"]["drop"], json!(["ALL"]));
     assert_eq!(spec["imagePullSecrets"], json!([{"name": "pull"}]));
-    assert!(spec["tolerations"].is_null() && spec["activeDeadlineSeconds"].is_i64());
+    assert!(spec["tolerations"].is_null());
+}
+
+#[test]
+fn a_probe_lives_as_long_as_its_run_and_no_longer() {
+    let [namespace, pod] = manifests("7f3a", &image(), Duration::from_secs(7230), "test");
+    assert_eq!(namespace["metadata"]["annotations"][RUN_SECONDS], "7230");
+    assert_eq!(pod["spec"]["activeDeadlineSeconds"], 7230);
+    assert_eq!(pod["spec"]["containers"][0]["args"], json!(["wait", "--for", "7230"]));
+}
+
+#[tokio::test]
+async fn a_namespace_of_the_probes_name_that_is_there_already_is_another_runs() {
+    let exists = Answer::Status(409, json!({"reason": "AlreadyExists", "message": "already exists"}));
+    let (cluster, asked) = answering([exists]);
+    let deadline = Instant::now() + Duration::from_secs(1);
+    let error = start(&cluster, "7f3a", &image(), deadline).await.unwrap_err();
+    assert_eq!(error.what, "the namespace of the probe already exists in east");
+    assert_eq!(asked.lock().unwrap().len(), 1, "no pod is created in it");
+}
+
+#[tokio::test]
+async fn a_probe_is_deleted_by_its_uid_alone() {
+    let namespace = json!({"metadata": {"name": "mesh-probe-7f3a", "uid": "u1", "labels": {"mesh-probe": "true"}}});
+    let (cluster, asked) = answering([Answer::Status(200, namespace), Answer::Status(200, json!({}))]);
+    remove_of(&cluster, "7f3a").await.unwrap();
+    let (method, _, options) = asked.lock().unwrap()[1].clone();
+    assert_eq!((method.as_str(), &options["preconditions"]["uid"]), ("DELETE", &json!("u1")));
+    let (cluster, asked) =
+        answering([Answer::Status(200, json!({"metadata": {"name": "mesh-probe-7f3a", "uid": "u2"}}))]);
+    remove_of(&cluster, "7f3a").await.unwrap();
+    assert_eq!(asked.lock().unwrap().len(), 1, "one without the mark is somebody else's");
 }
 
 #[test]

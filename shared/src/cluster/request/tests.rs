@@ -164,3 +164,68 @@ async fn a_write_that_was_turned_away_is_sent_again() {
     assert_eq!(create(&cluster, &secret(), "test").await.unwrap(), Created::New(secret()));
     assert_eq!(asked.lock().unwrap().len(), 2);
 }
+
+fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(20)
+}
+
+#[tokio::test]
+async fn a_run_bears_an_api_server_that_restarts_until_its_deadline() {
+    let restarting = || {
+        let refused = || status(502, "", "bad gateway");
+        [Answer::Break, Answer::Break, Answer::Break, Answer::Break, Answer::Never, refused(), status(503, "", "later")]
+    };
+    let (cluster, asked) = answering(restarting().into_iter().chain([Answer::Status(200, json!({"a": 1}))]));
+    assert_eq!(cluster.within(soon()).must(Call::get("/version")).await.unwrap(), json!({"a": 1}));
+    assert_eq!(asked.lock().unwrap().len(), 8);
+    let (cluster, _) = answering(restarting());
+    let deadline = Instant::now() + Duration::from_millis(100);
+    assert!(cluster.within(deadline).must(Call::get("/version")).await.is_err(), "its deadline ends it");
+}
+
+#[tokio::test]
+async fn a_create_that_a_restart_swallowed_is_sent_again_in_a_run_and_what_it_made_is_ours() {
+    let absent = || status(404, "NotFound", "not found");
+    let (cluster, asked) = answering([
+        Answer::Break,
+        absent(),
+        status(409, "AlreadyExists", "already exists"),
+        Answer::Status(200, secret()),
+    ]);
+    assert_eq!(create(&cluster.within(soon()), &secret(), "test").await.unwrap(), Created::New(secret()));
+    let methods: Vec<String> = asked.lock().unwrap().iter().map(|asked| asked.0.clone()).collect();
+    assert_eq!(methods, ["POST", "GET", "POST", "GET"]);
+}
+
+#[tokio::test]
+async fn a_wrong_value_ends_a_run_at_once() {
+    let message = "failed to create typed patch object: .spec.nonsense: field not declared in schema";
+    let (cluster, asked) = answering([status(500, "InternalError", message)]);
+    assert!(apply(&cluster.within(soon()), &namespace(), "test").await.is_err());
+    assert_eq!(asked.lock().unwrap().len(), 1);
+}
+
+#[test]
+fn what_a_request_or_a_created_object_holds_is_not_shown() {
+    let call = Call::new(Method::POST, "/api/v1/secrets".into()).with(JSON, &secret());
+    assert_eq!(format!("{call:?}"), "POST /api/v1/secrets");
+    assert_eq!(format!("{:?}", Created::New(secret())), "New(Secret istio-system/cacerts)");
+}
+
+#[test]
+fn keys_of_an_answer_are_cleaned_like_its_values() {
+    let mut answer = json!({"a\u{1b}[31mb": {"c\u{202e}": 1}, "plain": 2});
+    clean_value(&mut answer);
+    assert_eq!(answer, json!({"ab": {"c": 1}, "plain": 2}));
+}
+
+#[tokio::test]
+async fn a_read_that_only_helps_leaves_a_gap_where_it_fails_and_gaps_are_borne() {
+    let failing = || status(500, "InternalError", "broken");
+    let (cluster, _) = answering([failing()]);
+    let cluster = cluster.bearing_gaps();
+    assert_eq!(cluster.if_allowed(Call::get("/api/v1/nodes?limit=1")).await.unwrap(), None);
+    assert_eq!(cluster.gaps()[0].what, "the API server of east answered 500 to list nodes");
+    let (cluster, _) = answering([failing()]);
+    assert!(cluster.if_allowed(Call::get("/api/v1/nodes?limit=1")).await.is_err());
+}

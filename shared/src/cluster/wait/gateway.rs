@@ -6,10 +6,12 @@ use tokio::time::Instant;
 use super::{late, pod_trouble};
 use crate::cluster::context::Cluster;
 use crate::cluster::watch::{Source, Verdict, until};
+use crate::model::istio::cross_network_gateway::PORT;
+use crate::model::istio::network_gateway::{GatewayAddress, named_service, service_port};
 use crate::model::kube::kinds::Target;
 use crate::plugin::error::Result;
 
-/// Waits until a Service of type LoadBalancer has an address: IPs and host names in the order of its status.
+/// Waits until a Service has an address from a load balancer, or an external one, in the order in which it says them.
 ///
 /// # Errors
 /// The deadline, with the reason why the address is pending: the Service's newest warning, or that nothing assigns one.
@@ -18,7 +20,7 @@ pub async fn gateway_address(
     namespace: &str,
     service: &str,
     deadline: Instant,
-) -> Result<Vec<String>> {
+) -> Result<Vec<GatewayAddress>> {
     let since = Instant::now();
     let target = Target::new("Service", namespace, service)?;
     let place = target.key.to_string();
@@ -27,7 +29,7 @@ pub async fn gateway_address(
         cluster,
         &sources,
         deadline,
-        |state| match state[0].values().next().map(addresses) {
+        |state| match state[0].values().next().map(reached_at) {
             Some(addresses) if !addresses.is_empty() => Verdict::Done(addresses),
             Some(_) => Verdict::Wait("the Service has no address yet".into()),
             None => Verdict::Wait("the Service does not exist yet".into()),
@@ -47,24 +49,6 @@ pub async fn gateway_address(
     }
 }
 
-/// IPs and host names in a Service's status. Addresses that peers must not use (`ipMode: Proxy` has one all the same)
-/// are not told apart here.
-pub(crate) fn addresses(service: &Value) -> Vec<String> {
-    let ingress = service["status"]["loadBalancer"]["ingress"].as_array().map(Vec::as_slice).unwrap_or_default();
-    ingress.iter().filter_map(|entry| entry["ip"].as_str().or(entry["hostname"].as_str()).map(str::to_owned)).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn ips_and_host_names_are_addresses() {
-        let service =
-            json!({"status": {"loadBalancer": {"ingress": [{"ip": "10.0.0.1"}, {"hostname": "lb.example.com"}]}}});
-        assert_eq!(addresses(&service), ["10.0.0.1", "lb.example.com"]);
-        assert!(addresses(&json!({"status": {"loadBalancer": {}}})).is_empty());
-    }
+fn reached_at(service: &Value) -> Vec<GatewayAddress> {
+    named_service("", service_port(service).unwrap_or(PORT), service, &[]).addresses
 }

@@ -8,9 +8,12 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{Progress, Trouble, late, pod_trouble};
+use crate::cluster::api_fault::Fault;
 use crate::cluster::context::Cluster;
+use crate::cluster::denial::Denial;
 use crate::cluster::request::Call;
 use crate::cluster::watch::{Source, Verdict, until};
+use crate::model::istio::east_west_gateway;
 use crate::model::istio::readiness::not_rolled_out;
 use crate::model::kube::kinds::Target;
 use crate::model::kube::labels;
@@ -23,7 +26,9 @@ const ASK_AGAIN: Duration = Duration::from_millis(100);
 /// then may a gateway's Deployment be created: a pod admitted earlier keeps the image `auto` for ever.
 ///
 /// # Errors
-/// The deadline, with the last answer.
+/// The deadline, with the last answer; a missing permission or a namespace that ends at once; any other check of the API
+/// server that says no for some seconds. As long as Istio's own webhook does not answer, others judge a pod that is not
+/// complete.
 pub async fn injection(cluster: &Cluster, namespace: &str, revision: Option<&str>, deadline: Instant) -> Result<()> {
     let since = Instant::now();
     let place = format!("namespace {namespace}");
@@ -31,16 +36,22 @@ pub async fn injection(cluster: &Cluster, namespace: &str, revision: Option<&str
     let path = format!("{}?dryRun=All", target.collection()?);
     let call = Call::new(Method::POST, path).about(&target).with("application/json", &sample(namespace, revision));
     let mut last = String::from("no answer yet");
+    let mut trouble = Trouble::default();
     loop {
         match timeout_at(deadline, cluster.send(&call)).await {
             Err(_) => return Err(late(cluster, "injection", &place, since, last)),
             Ok(Ok((_, pod))) if is_injected(&pod) => return Ok(()),
-            Ok(Ok(_)) => last = "a pod comes back without a proxy: no injection webhook applies to it yet".into(),
-            // A webhook that does not answer makes it a 500.
-            Ok(Err(fault)) if fault.code() == Some(403) && !fault.message.contains("webhook") => {
-                return Err(fault.into_error(cluster, &call));
+            Ok(Ok(_)) => {
+                trouble.lasts(false);
+                last = "a pod comes back without a proxy: no injection webhook applies to it yet".into();
             }
-            Ok(Err(fault)) => last = fault.message,
+            Ok(Err(fault)) => {
+                let verdict = verdict(&fault);
+                if verdict == Refusal::Final || trouble.lasts(verdict == Refusal::MayPass) {
+                    return Err(fault.into_error(cluster, &call));
+                }
+                last = fault.message;
+            }
         }
         if Instant::now() + ASK_AGAIN >= deadline {
             return Err(late(cluster, "injection", &place, since, last));
@@ -49,6 +60,28 @@ pub async fn injection(cluster: &Cluster, namespace: &str, revision: Option<&str
     }
 }
 
+/// What a refused sample pod says about those to come.
+#[derive(Debug, PartialEq, Eq)]
+enum Refusal {
+    /// None can be made.
+    Final,
+    /// None can be made if this lasts.
+    MayPass,
+    /// Nothing: the API server or Istio's webhook is not there yet.
+    Wait,
+}
+
+fn verdict(fault: &Fault) -> Refusal {
+    match Denial::of(fault) {
+        Some(denial) if !denial.may_pass() => Refusal::Final,
+        Some(Denial::Webhook(name) | Denial::WebhookFailed(name)) if name.ends_with("istio.io") => Refusal::Wait,
+        Some(_) => Refusal::MayPass,
+        None if matches!(fault.code(), Some(400 | 422)) => Refusal::MayPass,
+        None => Refusal::Wait,
+    }
+}
+
+/// A pod like those of a gateway: what a quota or a policy demands of them, it has too.
 fn sample(namespace: &str, revision: Option<&str>) -> Value {
     let mut labels = json!({"sidecar.istio.io/inject": "true"});
     if let Some(revision) = revision {
@@ -70,6 +103,7 @@ fn sample(namespace: &str, revision: Option<&str>) -> Value {
                 "name": "istio-proxy",
                 "image": "auto",
                 "securityContext": {"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}},
+                "resources": {"requests": east_west_gateway::requests()},
             }],
         },
     })
@@ -168,6 +202,28 @@ mod tests {
         pod["spec"]["containers"][0]["image"] = json!("docker.io/lab/proxyv2:1");
         assert!(is_injected(&pod));
         assert_eq!(pod["metadata"]["labels"]["istio.io/rev"], "canary");
+    }
+
+    #[test]
+    fn the_sample_asks_for_what_a_gateway_asks_for() {
+        let requests = &sample("istio-system", None)["spec"]["containers"][0]["resources"]["requests"];
+        assert_eq!(*requests, json!({"cpu": "100m", "memory": "128Mi"}));
+    }
+
+    #[test]
+    fn who_refuses_the_sample_decides_whether_it_is_asked_for_again() {
+        let verdict = |code, message: &str| {
+            verdict(&Fault::from_answer(code, json!({"message": message}).to_string().as_bytes(), None))
+        };
+        let permission = "pods is forbidden: User \"bob\" cannot create resource \"pods\"";
+        assert_eq!(verdict(403, permission), Refusal::Final);
+        assert_eq!(verdict(403, "pods \"a\" is forbidden: exceeded quota: cpu"), Refusal::MayPass);
+        let webhook = |name: &str| format!("admission webhook \"{name}\" denied the request: no");
+        assert_eq!(verdict(403, &webhook("policy.example")), Refusal::MayPass);
+        assert_eq!(verdict(400, &webhook("namespace.sidecar-injector.istio.io")), Refusal::Wait);
+        let failed = "Internal error occurred: failed calling webhook \"object.sidecar-injector.istio.io\": EOF";
+        assert_eq!(verdict(500, failed), Refusal::Wait);
+        assert_eq!(verdict(503, "later"), Refusal::Wait);
     }
 
     #[test]

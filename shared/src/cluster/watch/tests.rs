@@ -81,3 +81,22 @@ async fn a_kind_that_is_not_served_is_asked_for_less_and_less_often() {
     let asked = asked.lock().unwrap().len();
     assert!((2..=3).contains(&asked), "{asked} times");
 }
+
+#[tokio::test]
+async fn a_watch_that_says_nothing_for_long_is_over() {
+    let mut silent = futures::stream::pending::<Result<(), ()>>();
+    let over = timeout(Duration::from_secs(1), next(&mut silent, Duration::from_millis(10))).await;
+    assert_eq!(over, Ok(Ok(None)));
+}
+
+#[tokio::test]
+async fn an_api_server_that_knows_nobody_for_a_moment_is_asked_again() {
+    let unauthorized = || Answer::Status(401, json!({"kind": "Status", "reason": "Unauthorized", "code": 401}));
+    let (cluster, _) = answering([unauthorized(), Answer::Status(200, event("ADDED", "a"))]);
+    let deadline = Instant::now() + Duration::from_secs(2);
+    let judge = |state: &State| if state[0].is_empty() { Verdict::Wait("nothing".into()) } else { Verdict::Done(()) };
+    let sources = [Source::all("/api/v1/pods")];
+    assert!(until(&cluster.within(deadline), &sources, deadline, judge, late).await.is_ok());
+    let (cluster, _) = answering([unauthorized()]);
+    assert!(until(&cluster, &sources, deadline, judge, late).await.is_err(), "without a run's deadline at once");
+}

@@ -9,10 +9,13 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Serialize;
 
 use crate::model::kube::managed_by::MANAGED_BY;
+use crate::model::pki::acceptance::accepts;
 use crate::model::pki::authority::Issued;
-use crate::model::pki::chain::{Certificate, Fingerprint, bundle, parse_bundle};
+use crate::model::pki::chain::{BundleFault, Certificate, bundle};
+use crate::model::pki::go_pem;
 use crate::model::pki::key::PrivateKey;
-use crate::model::pki::verify::{verify_chain, verify_key};
+use crate::model::pki::verify::verify_key;
+use crate::plugin::text::count as counted;
 
 /// Name of the Secret.
 pub const NAME: &str = "cacerts";
@@ -23,13 +26,14 @@ const ISTIO_GENERATED: &str = "istio-generated";
 /// Type of the Secret `istio-ca-secret`, in which istiod keeps a CA of its own under the same keys.
 const SELF_SIGNED_TYPE: &str = "istio.io/ca-root";
 
-/// The Secret for one cluster's intermediate, in the form of Istio's manual.
-pub fn cacerts(issued: &Issued, namespace: &str, managed_by: &str) -> Secret {
-    let root = bundle([&issued.root]);
+/// The Secret for one cluster's intermediate, in the form of Istio's manual. Its workloads trust the intermediate's root, and
+/// these roots beside it.
+pub fn cacerts(issued: &Issued, beside: &[Certificate], namespace: &str, managed_by: &str) -> Secret {
+    let others = beside.iter().filter(|root| root.fingerprint != issued.root.fingerprint);
     let data = [
         ("ca-cert.pem", issued.certificate.pem()),
         ("ca-key.pem", issued.key.reveal_pem().to_string()),
-        ("root-cert.pem", root),
+        ("root-cert.pem", bundle(std::iter::once(&issued.root).chain(others))),
         ("cert-chain.pem", issued.chain_pem()),
     ];
     Secret {
@@ -53,13 +57,15 @@ pub struct CaSecret {
     /// Whether istiod generated it.
     pub self_signed: bool,
     /// What workloads trust; more than one while a root is replaced.
-    pub roots: Vec<Fingerprint>,
+    pub roots: Vec<Certificate>,
     /// The certificate that signs workloads.
-    pub signer: Option<Fingerprint>,
-    /// When that certificate expires.
-    pub not_after: Option<Timestamp>,
+    pub signer: Option<Certificate>,
+    /// What is sent along with every certificate that it signs.
+    pub on_the_wire: Vec<Certificate>,
     /// Why istiod cannot or should not use it; empty if all is well.
     pub problems: Vec<String>,
+    /// What istiod leaves out without a word.
+    pub skipped: Vec<String>,
 }
 
 /// The two forms that istiod reads (istio/istio pilot/pkg/bootstrap/istio_ca.go: `tls.crt` decides).
@@ -87,59 +93,63 @@ impl CaForm {
         }
     }
 
-    fn root(self) -> &'static str {
+    /// The data key of what workloads trust.
+    pub fn root(self) -> &'static str {
         match self {
             Self::Istio => "root-cert.pem",
             Self::Tls => "ca.crt",
         }
     }
 
-    /// Where istiod finds the certificates between signer and root.
-    fn chain(self) -> &'static str {
+    /// What istiod sends along with what it signs, one file after the other.
+    fn chain(self) -> &'static [&'static str] {
         match self {
-            Self::Istio => "cert-chain.pem",
-            Self::Tls => "tls.crt",
+            Self::Istio => &["cert-chain.pem"],
+            Self::Tls => &["tls.crt", "ca.crt"],
         }
     }
 }
 
-/// Reads a Secret with a CA, and checks it at this time as istiod does before using it.
+/// Reads a Secret with a CA, and checks it at this time as istiod does before using it: a key that is absent is a missing
+/// file, and the chain may be empty (istio/istio pilot/pkg/bootstrap/istio_ca.go `checkCABundleCompleteness`,
+/// security/pkg/pki/util/keycertbundle.go `Verify`).
 pub fn read(secret: &Secret, at: Timestamp) -> CaSecret {
     let none = BTreeMap::new();
     let data = secret.data.as_ref().unwrap_or(&none);
     let form = if data.contains_key(CaForm::Tls.signer()) { CaForm::Tls } else { CaForm::Istio };
-    let self_signed = data.contains_key(ISTIO_GENERATED) || secret.type_.as_deref() == Some(SELF_SIGNED_TYPE);
-
-    let mut problems = Vec::new();
-    let mut certificates = |key: &str| match data.get(key).filter(|value| !value.0.is_empty()) {
-        None => {
-            problems.push(format!("{key} is missing"));
-            Vec::new()
+    let is_own = secret.type_.as_deref() == Some(SELF_SIGNED_TYPE);
+    let (mut problems, mut skipped) = (Vec::new(), Vec::new());
+    let mut certificates = |keys: &[&str], may_be_empty: bool| {
+        let name = keys.join(" and ");
+        let missing: Vec<&str> = keys.iter().copied().filter(|key| !data.contains_key(*key)).collect();
+        problems.extend(missing.iter().map(|key| format!("{key} is missing")));
+        let text: Vec<u8> = keys.iter().filter_map(|key| data.get(*key)).flat_map(|text| text.0.clone()).collect();
+        let found = match go_pem::certificates(&text) {
+            Ok(found) if found.certificates.is_empty() && !may_be_empty => Err(BundleFault::Empty),
+            found => found,
+        };
+        let fault = found.as_ref().err().filter(|_| missing.is_empty()).copied();
+        problems.extend(fault.map(|fault| format!("{name}: {fault}")));
+        let found = found.unwrap_or_default();
+        if found.skipped > 0 {
+            skipped.push(format!("{} of {name}", counted(found.skipped, "certificate")));
         }
-        Some(text) => parse_bundle(&text.0).unwrap_or_else(|fault| {
-            problems.push(format!("{key}: {fault}"));
-            Vec::new()
-        }),
+        found.certificates
     };
-    let signers = certificates(form.signer());
-    let roots = certificates(form.root());
-    let chain = if self_signed || form.chain() == form.signer() { signers.clone() } else { certificates(form.chain()) };
+    let signer = certificates(&[form.signer()], false).into_iter().next();
+    let roots = certificates(&[form.root()], false);
+    // istiod does not read the chain of the root that it keeps for itself.
+    let on_the_wire = if is_own { Vec::new() } else { certificates(form.chain(), true) };
 
-    if let Some(signer) = signers.first() {
+    if let Some(signer) = &signer {
         problems.extend(key_problem(signer, data.get(form.key()), form.key()));
         if !roots.is_empty() {
-            let path: Vec<Certificate> = std::iter::once(signer.clone()).chain(chain).collect();
-            problems.extend(verify_chain(&path, &roots, at).err().map(|fault| fault.to_string()));
+            problems.extend(accepts(&roots, signer, &on_the_wire, at).err().map(|fault| fault.to_string()));
         }
     }
-    CaSecret {
-        form,
-        self_signed,
-        roots: roots.iter().map(|root| root.fingerprint).collect(),
-        signer: signers.first().map(|signer| signer.fingerprint),
-        not_after: signers.first().map(|signer| signer.not_after),
-        problems,
-    }
+    skipped.dedup();
+    let self_signed = is_own || data.contains_key(ISTIO_GENERATED);
+    CaSecret { form, self_signed, roots, signer, on_the_wire, problems, skipped }
 }
 
 fn key_problem(signer: &Certificate, key: Option<&ByteString>, name: &str) -> Option<String> {
@@ -153,129 +163,4 @@ fn key_problem(signer: &Certificate, key: Option<&ByteString>, name: &str) -> Op
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::pki::authority::tests::{issued_by, key, now, root};
-
-    fn secret(entries: &[(&str, String)]) -> Secret {
-        let data = entries.iter().map(|(key, text)| ((*key).into(), ByteString(text.clone().into_bytes()))).collect();
-        Secret { data: Some(data), ..Secret::default() }
-    }
-
-    #[test]
-    fn the_secret_has_the_four_keys_of_the_manual_and_our_label() {
-        let root = root();
-        let issued = issued_by(&root, "east");
-        let secret = cacerts(&issued, "istio-system", "kubectl-mesh-mc");
-        let data = secret.data.as_ref().unwrap();
-        let text = |key: &str| String::from_utf8(data[key].0.clone()).unwrap();
-        assert_eq!(data.keys().collect::<Vec<_>>(), ["ca-cert.pem", "ca-key.pem", "cert-chain.pem", "root-cert.pem"]);
-        assert_eq!(text("cert-chain.pem"), text("ca-cert.pem") + &text("root-cert.pem"));
-        assert_eq!(text("root-cert.pem"), root.certificate.pem());
-        assert_eq!(text("ca-key.pem"), *issued.key.reveal_pem());
-        assert_eq!(secret.type_.as_deref(), Some("Opaque"));
-        assert_eq!(secret.metadata.labels.unwrap()["app.kubernetes.io/managed-by"], "kubectl-mesh-mc");
-        assert_eq!(secret.metadata.namespace.as_deref(), Some("istio-system"));
-    }
-
-    #[test]
-    fn what_was_written_reads_without_problems() {
-        let root = root();
-        let issued = issued_by(&root, "east");
-        let found = read(&cacerts(&issued, "istio-system", "kubectl-mesh-mc"), now());
-        assert_eq!(
-            found,
-            CaSecret {
-                form: CaForm::Istio,
-                self_signed: false,
-                roots: vec![root.certificate.fingerprint],
-                signer: Some(issued.certificate.fingerprint),
-                not_after: Some(issued.certificate.not_after),
-                problems: vec![],
-            }
-        );
-    }
-
-    #[test]
-    fn the_form_of_cert_manager_is_read_too() {
-        let root = root();
-        let issued = issued_by(&root, "east");
-        let found = read(
-            &secret(&[
-                ("tls.crt", issued.certificate.pem()),
-                ("tls.key", issued.key.reveal_pem().to_string()),
-                ("ca.crt", root.certificate.pem()),
-            ]),
-            now(),
-        );
-        assert_eq!(
-            (found.form, found.roots, found.problems),
-            (CaForm::Tls, vec![root.certificate.fingerprint], vec![])
-        );
-    }
-
-    #[test]
-    fn what_istiod_made_for_itself_is_marked() {
-        let root = root();
-        let pem = root.certificate.pem();
-        let mut entries = vec![
-            ("ca-cert.pem", pem.clone()),
-            ("ca-key.pem", root.key.reveal_pem().to_string()),
-            ("root-cert.pem", pem),
-            ("cert-chain.pem", String::new()),
-        ];
-        let mut own = secret(&entries);
-        own.type_ = Some("istio.io/ca-root".into());
-        entries.push(("istio-generated", String::new()));
-        for secret in [own, secret(&entries)] {
-            let found = read(&secret, now());
-            assert!(found.self_signed && found.problems.is_empty(), "{found:?}");
-            assert_eq!(found.roots, [root.certificate.fingerprint]);
-        }
-    }
-
-    #[test]
-    fn two_roots_of_a_rotation_are_both_reported() {
-        let (old, new) = (root(), root());
-        let issued = issued_by(&old, "east");
-        let both = bundle([&old.certificate, &new.certificate]);
-        let found = read(
-            &secret(&[
-                ("ca-cert.pem", issued.certificate.pem()),
-                ("ca-key.pem", issued.key.reveal_pem().to_string()),
-                ("root-cert.pem", both),
-                ("cert-chain.pem", issued.chain_pem()),
-            ]),
-            now(),
-        );
-        assert_eq!(found.roots, [old.certificate.fingerprint, new.certificate.fingerprint]);
-        assert!(found.problems.is_empty(), "{found:?}");
-    }
-
-    #[test]
-    fn every_problem_is_reported_and_none_shows_the_key() {
-        let issued = issued_by(&root(), "east");
-        let stranger = root().certificate.pem();
-        let other_key = key().reveal_pem().to_string();
-        let problems = |secret: &Secret| read(secret, now()).problems;
-        assert_eq!(
-            problems(&Secret::default()),
-            ["ca-cert.pem is missing", "root-cert.pem is missing", "cert-chain.pem is missing"]
-        );
-        let wrong = secret(&[
-            ("ca-cert.pem", issued.certificate.pem()),
-            ("ca-key.pem", other_key.clone()),
-            ("root-cert.pem", stranger),
-            ("cert-chain.pem", "rubbish".into()),
-        ]);
-        assert_eq!(
-            problems(&wrong),
-            [
-                "cert-chain.pem: it holds no certificate",
-                "ca-key.pem: the private key does not belong to certificate O=Istio, CN=Intermediate CA, L=east",
-                "the signature on O=Istio, CN=Intermediate CA, L=east is not its signer's",
-            ]
-        );
-        assert!(!format!("{:?}", read(&wrong, now())).contains(&other_key[40..60]));
-    }
-}
+mod tests;

@@ -1,5 +1,7 @@
 //! The east-west gateway: ServiceAccount, Service and an injected Deployment.
 
+pub mod additions;
+
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec};
 use k8s_openapi::api::core::v1::{
     Capabilities, Container, EnvVar, HTTPGetAction, PodSecurityContext, PodSpec, PodTemplateSpec, Probe,
@@ -12,6 +14,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 use super::NETWORK_LABEL;
+use super::cross_network_gateway::PORT;
 use super::manifest::to_manifest;
 use crate::model::kube::managed_by::MANAGED_BY;
 use crate::model::names::NetworkName;
@@ -63,7 +66,8 @@ impl Gateway<'_> {
         to_manifest("v1", "ServiceAccount", &ServiceAccount { metadata: self.metadata(), ..ServiceAccount::default() })
     }
 
-    /// Its Service: a load balancer whose address every peer's istiod reads. Ports as in Istio's sample.
+    /// Its Service: a load balancer whose address every peer's istiod reads. Of the ports in Istio's sample only those that
+    /// peers use: 15012 and 15017 lead to istiod, which nobody outside needs where each cluster has its own.
     pub fn service(&self) -> Value {
         let port = |name: &str, port: u16| ServicePort {
             name: Some(name.into()),
@@ -76,12 +80,7 @@ impl Gateway<'_> {
         let spec = ServiceSpec {
             type_: Some("LoadBalancer".into()),
             selector: Some(selector()),
-            ports: Some(vec![
-                port("status-port", STATUS_PORT),
-                port("tls", 15443),
-                port("tls-istiod", 15012),
-                port("tls-webhook", 15017),
-            ]),
+            ports: Some(vec![port("status-port", STATUS_PORT), port("tls", PORT)]),
             ..ServiceSpec::default()
         };
         to_manifest("v1", "Service", &Service { metadata, spec: Some(spec), ..Service::default() })
@@ -104,6 +103,7 @@ impl Gateway<'_> {
             }),
             spec: Some(PodSpec {
                 service_account_name: Some(NAME.into()),
+                node_selector: Some([("kubernetes.io/os".to_owned(), "linux".to_owned())].into()),
                 security_context: Some(PodSecurityContext {
                     run_as_non_root: Some(true),
                     seccomp_profile: Some(SeccompProfile {
@@ -129,7 +129,6 @@ impl Gateway<'_> {
     }
 
     fn container(&self) -> Container {
-        let quantity = |text: &str| Quantity(text.into());
         Container {
             name: "istio-proxy".into(),
             image: Some("auto".into()),
@@ -159,14 +158,19 @@ impl Gateway<'_> {
                 failure_threshold: Some(600),
                 ..Probe::default()
             }),
-            resources: Some(ResourceRequirements {
-                requests: Some([("cpu".to_owned(), quantity("100m")), ("memory".to_owned(), quantity("128Mi"))].into()),
-                ..ResourceRequirements::default()
-            }),
+            resources: Some(ResourceRequirements { requests: Some(requests()), ..ResourceRequirements::default() }),
             ..Container::default()
         }
     }
 }
+
+/// What a gateway's pod asks for, as Istio's chart for gateways has it.
+pub fn requests() -> BTreeMap<String, Quantity> {
+    [("cpu", "100m"), ("memory", "128Mi")].map(|(what, amount)| (what.to_owned(), Quantity(amount.to_owned()))).into()
+}
+
+/// The clouds with an annotation for an internal address, by the scheme of their nodes' providerID.
+pub const CLOUDS: [&str; 6] = ["aws", "azure", "gce", "ibm", "openstack", "alicloud"];
 
 /// The annotations by which a cloud gives a Service an address that only its own network reaches; none for a cloud
 /// without such an annotation or an unknown one.
@@ -214,6 +218,15 @@ mod tests {
     }
 
     #[test]
+    fn it_opens_what_peers_use_and_runs_where_its_image_does() {
+        let (service, deployment) = gateway(&BTreeMap::new());
+        let ports: Vec<&Value> =
+            service["spec"]["ports"].as_array().unwrap().iter().map(|port| &port["port"]).collect();
+        assert_eq!(ports, [15021, 15443]);
+        assert_eq!(deployment["spec"]["template"]["spec"]["nodeSelector"]["kubernetes.io/os"], "linux");
+    }
+
+    #[test]
     fn the_pods_pass_the_restricted_standard() {
         let (_, deployment) = gateway(&BTreeMap::new());
         let pod = &deployment["spec"]["template"]["spec"];
@@ -237,5 +250,6 @@ mod tests {
         let (service, _) = gateway(&internal_annotations("gce").unwrap());
         assert_eq!(service["metadata"]["annotations"]["networking.gke.io/load-balancer-type"], "Internal");
         assert!(internal_annotations("kind").is_none());
+        assert!(CLOUDS.iter().all(|cloud| internal_annotations(cloud).is_some()));
     }
 }

@@ -2,6 +2,8 @@
 //! writes them (istio/istio istioctl/pkg/multicluster/remote_secret.go).
 
 pub mod reading;
+pub mod rotation;
+pub mod standing;
 
 use std::collections::BTreeMap;
 

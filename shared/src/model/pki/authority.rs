@@ -172,6 +172,7 @@ fn params(serial: Serial, now: Timestamp, until: Timestamp) -> Result<Certificat
         KeyUsagePurpose::ContentCommitment,
         KeyUsagePurpose::KeyEncipherment,
         KeyUsagePurpose::KeyCertSign,
+        KeyUsagePurpose::CrlSign,
     ];
     Ok(params)
 }
@@ -264,7 +265,7 @@ pub(crate) mod tests {
             "Issuer: O = Istio, CN = Root CA",
             "Subject: O = Istio, CN = Root CA",
             "X509v3 Basic Constraints: critical CA:TRUE",
-            "X509v3 Key Usage: critical Digital Signature, Non Repudiation, Key Encipherment, Certificate Sign X509v3",
+            "X509v3 Key Usage: critical Digital Signature, Non Repudiation, Key Encipherment, Certificate Sign, CRL Sign X509v3",
             "X509v3 Subject Key Identifier:",
         ] {
             assert!(text.contains(field), "{field} is not in {text}");
@@ -285,7 +286,7 @@ pub(crate) mod tests {
             "Issuer: O = Istio, CN = Root CA",
             "Subject: O = Istio, CN = Intermediate CA, L = east",
             "X509v3 Basic Constraints: critical CA:TRUE, pathlen:0",
-            "X509v3 Key Usage: critical Digital Signature, Non Repudiation, Key Encipherment, Certificate Sign",
+            "X509v3 Key Usage: critical Digital Signature, Non Repudiation, Key Encipherment, Certificate Sign, CRL Sign",
             "X509v3 Subject Alternative Name: DNS:istiod.istio-system.svc",
             "X509v3 Subject Key Identifier:",
             "X509v3 Authority Key Identifier:",

@@ -16,7 +16,7 @@ use x509_parser::x509::X509Name;
 pub const MOST_BUNDLE_BYTES: usize = 256 * 1024;
 
 /// More certificates than any mesh has roots and intermediates.
-const MOST_CERTIFICATES: usize = 64;
+pub(super) const MOST_CERTIFICATES: usize = 64;
 
 /// SHA-256 of a certificate's DER. Displayed shortened; [`Fingerprint::full`] gives all of it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -99,6 +99,13 @@ pub struct Certificate {
     pub not_before: Timestamp,
     /// Until when it is valid.
     pub not_after: Timestamp,
+}
+
+impl Serialize for Certificate {
+    /// As its fingerprint.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.fingerprint.serialize(serializer)
+    }
 }
 
 impl Certificate {

@@ -53,6 +53,9 @@ pub enum ChainFault {
     /// rustls-webpki, which ztunnel uses, rejects any chain with one since 0.103.12.
     #[error("{0} constrains URI names, and workload identities are URIs")]
     UriConstraint(String),
+    /// A signer that is not sent along with what it signs.
+    #[error("{0} signs, and is neither in the chain that is sent with each certificate nor trusted itself")]
+    NotSent(String),
     /// A root must be its own issuer.
     #[error("{0} is not self-signed")]
     NotSelfSigned(String),
@@ -89,6 +92,15 @@ pub fn verify_root(root: &Certificate, at: Timestamp) -> Result<(), ChainFault> 
 ///
 /// Names are compared byte for byte, as openssl and Go do, and not as RFC 5280 section 7.1 allows.
 pub fn verify_chain(chain: &[Certificate], roots: &[Certificate], at: Timestamp) -> Result<(), ChainFault> {
+    anchor(chain, roots, at).map(|_| ())
+}
+
+/// The root that a chain leads to, by the rules of [`verify_chain`].
+pub fn anchor<'a>(
+    chain: &'a [Certificate],
+    roots: &'a [Certificate],
+    at: Timestamp,
+) -> Result<&'a Certificate, ChainFault> {
     let mut current = chain.first().ok_or(ChainFault::Empty)?;
     let mut below = 0;
     for _ in 0..MOST_STEPS {
@@ -96,7 +108,7 @@ pub fn verify_chain(chain: &[Certificate], roots: &[Certificate], at: Timestamp)
         verify_authority(current, &parsed, at)?;
         verify_path_length(current, &parsed, below)?;
         if roots.contains(current) {
-            return Ok(());
+            return Ok(current);
         }
         if parsed.subject().as_raw() != parsed.issuer().as_raw() {
             below += 1;

@@ -1,5 +1,9 @@
 //! How peers reach and read an API server.
 
+use std::collections::BTreeMap;
+
+use crate::model::istio::remote_secret::reading::RegisteredCluster;
+use crate::model::istio::remote_secret::standing::TokenAnswer;
 use crate::model::pki::chain::Fingerprint;
 use serde::Serialize;
 
@@ -15,8 +19,11 @@ pub struct RemoteAccess {
     pub authorities: Vec<Fingerprint>,
     /// Name of the reader account that the control plane's chart created, if it exists.
     pub reader_account: Option<String>,
-    /// Whether the reader's token Secret exists and is filled.
-    pub reader_token: bool,
+    /// SHA-256 of the reader's token, if its token Secret exists and is filled; never shown itself.
+    #[serde(skip)]
+    pub reader_token: Option<Fingerprint>,
+    /// What peers' API servers said to the tokens in the remote secrets, by the name of the peer.
+    pub token_answers: BTreeMap<String, TokenAnswer>,
 }
 
 /// A remote secret in the control plane's namespace.
@@ -24,12 +31,12 @@ pub struct RemoteAccess {
 pub struct RemoteSecretFound {
     /// Name of the Secret.
     pub secret: String,
-    /// Cluster names that it registers (its keys).
-    pub clusters: Vec<String>,
-    /// API server's address in its kubeconfig.
-    pub server: Option<String>,
-    /// Fingerprint of the CA in its kubeconfig.
-    pub server_ca: Option<Fingerprint>,
+    /// Its resource version.
+    pub resource_version: String,
+    /// Whether a join wrote it.
+    pub ours: bool,
+    /// The clusters that it registers (its keys).
+    pub clusters: Vec<RegisteredCluster>,
     /// What keeps istiod from using it, if anything.
     pub fault: Option<String>,
 }

@@ -3,6 +3,13 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use super::known::Known;
+use crate::model::istio::mesh_settings::MeshSettings;
+use crate::model::istio::version::IstioVersion;
+
+/// Where istiod publishes its roots unless it was given another name (istio/istio pilot/pkg/features/experimental.go).
+pub const TRUST_BUNDLE: &str = "istio-ca-root-cert";
+
 /// The control planes of a cluster.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct ControlPlanes {
@@ -12,6 +19,8 @@ pub struct ControlPlanes {
     pub istios: Vec<ObservedResource>,
     /// The resource `IstioCNI` named `default`, if it exists.
     pub cni: Option<ObservedResource>,
+    /// Names of every `IstioRevisionTag`; not known where they may not be read or the operator is too old for them.
+    pub tags: Known<Vec<String>>,
     /// Every Deployment of istiod (label `app: istiod`), whoever created it.
     pub istiods: Vec<Istiod>,
 }
@@ -49,7 +58,7 @@ impl ObservedResource {
 }
 
 /// A control plane's Deployment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Istiod {
     /// Where it runs.
     pub namespace: String,
@@ -61,4 +70,14 @@ pub struct Istiod {
     pub by_sail: bool,
     /// Environment variable `CLUSTER_ID`, if set.
     pub cluster_id: Option<String>,
+    /// By the image's tag or the chart's label, if one of them is a version.
+    pub version: Option<IstioVersion>,
+    /// The ConfigMap in which it publishes its roots in every namespace that it selects (`PILOT_CA_CERT_CONFIGMAP`).
+    pub trust_bundle: String,
+    /// Whether its servers accept clients of every trust domain (`PILOT_SKIP_VALIDATE_TRUST_DOMAIN`).
+    pub any_trust_domain: bool,
+    /// Its mesh configuration; not known where it may not be read.
+    pub settings: Known<MeshSettings>,
+    /// The one namespace that it governs, if it was given one (`ISTIO_WATCH_NAMESPACE`).
+    pub only_namespace: Option<String>,
 }

@@ -29,7 +29,7 @@ pub struct EastWestGateway {
     pub pod_labels: BTreeMap<String, String>,
     /// The port on which it takes mutual TLS from other networks, mostly 15443.
     pub port: u16,
-    /// Addresses in its status.
+    /// Addresses that istiod publishes for it, except those of nodes.
     pub addresses: Vec<String>,
     /// Ready pods.
     pub ready: usize,

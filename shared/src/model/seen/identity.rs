@@ -28,7 +28,7 @@ pub struct Membership {
 pub struct Platform {
     /// Server version without the leading `v`, such as `1.36.3`.
     pub kubernetes: String,
-    /// Whether this is OpenShift (it serves `config.openshift.io`).
+    /// Whether this is OpenShift, as the Sail operator sees it (kind `OpenShiftAPIServer` of `operator.openshift.io/v1`).
     pub openshift: bool,
     /// The cloud named by the nodes' providerID (`aws`, `gce`, `azure`, …), if any.
     pub cloud: Option<String>,

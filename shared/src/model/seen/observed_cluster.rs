@@ -8,8 +8,10 @@ use serde_json::Value;
 use super::access::RemoteAccess;
 use super::control_plane::ControlPlanes;
 use super::identity::{Identity, Platform};
+use super::known::Known;
 use super::probes::Probes;
 use super::trust::Trust;
+use crate::model::istio::network_gateway::NetworkGateway;
 use crate::model::kube::object_key::ObjectKey;
 
 /// What a join bases its decisions on, for one cluster.
@@ -25,6 +27,8 @@ pub struct ObservedCluster {
     pub trust: Trust,
     /// Which peers it reads, and how peers read it.
     pub access: RemoteAccess,
+    /// Its gateways of networks, whoever made them: Services and Gateways of the Gateway API, in all namespaces.
+    pub gateways: Known<Vec<NetworkGateway>>,
     /// Probes that other runs started.
     pub probes: Probes,
     /// Objects that a join writes and that already exist, by [`ObjectKey`].

@@ -11,12 +11,14 @@ macro_rules! codes {
 }
 
 pub mod access;
+pub mod admission;
 pub mod control_plane;
 pub mod drill;
 pub mod exposure;
 pub mod gateway;
 pub mod locality;
 pub mod mesh;
+pub mod observation;
 pub mod permissions;
 pub mod probe;
 pub mod regions;
@@ -28,6 +30,8 @@ pub fn all() -> impl Iterator<Item = &'static Code> {
     let categories = [
         mesh::ALL,
         permissions::ALL,
+        admission::ALL,
+        observation::ALL,
         trust::ALL,
         control_plane::ALL,
         access::ALL,

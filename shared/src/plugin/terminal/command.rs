@@ -40,13 +40,13 @@ fn fail(error: &Error, terminal: Terminal) -> ExitCode {
 /// # Errors
 /// The work's own, or if no thread can be started.
 pub fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| {
-            Error::failed("the asynchronous runtime does not start")
-                .because(error.to_string())
-                .fix("end other programs, or allow more threads: ulimit -u")
-        })?
-        .block_on(work)
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
+        Error::failed("the asynchronous runtime does not start")
+            .because(error.to_string())
+            .fix("end other programs, or allow more threads: ulimit -u")
+    })?;
+    let result = runtime.block_on(work);
+    // A credential plugin that never ends holds a thread.
+    runtime.shutdown_background();
+    result
 }

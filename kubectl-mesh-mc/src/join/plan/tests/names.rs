@@ -53,3 +53,26 @@ fn names_and_networks_that_stand_are_kept() {
     assert_eq!(plan.mesh.as_str(), "shop");
     assert_eq!((plan.members[0].name.as_str(), plan.members[0].network.as_str()), ("cluster1", "network1"));
 }
+
+#[test]
+fn a_namespace_that_is_being_deleted_refuses_the_plan() {
+    let mut east = fresh("east");
+    let name = ObjectKey::new("Namespace", "", "istio-system");
+    let object =
+        json!({"kind": "Namespace", "metadata": {"name": "istio-system", "deletionTimestamp": "2026-11-25T03:04:05Z"}});
+    east.objects.insert(name, object);
+    let error = plan(&request(), &[east, fresh("west")], Some(&empty_folder())).unwrap_err();
+    assert_eq!(error.code.unwrap().name, "admission/namespace-terminating");
+    assert_eq!(error.place.as_deref(), Some("context east, Namespace istio-system"));
+}
+
+#[test]
+fn a_network_that_control_plane_and_namespace_do_not_agree_on_is_refused_with_both() {
+    let istio = json!({"metadata": {"name": "default"}, "spec": {"namespace": "istio-system", "values": {"global": {"network": "network1"}}}});
+    let mut east = fresh("east");
+    east.control_planes.istios = vec![ObservedResource { name: "default".into(), object: istio }];
+    let label = json!({"metadata": {"labels": {"topology.istio.io/network": "other"}}});
+    east.objects.insert(ObjectKey::new("Namespace", "", "istio-system"), label);
+    let text = refusal(&request(), &[east, fresh("west")], Some(&empty_folder()));
+    assert!(text.contains("network \"network1\" by its control plane and in \"other\" by its namespace"), "{text}");
+}

@@ -6,7 +6,9 @@ use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::api::core::v1::Secret;
 use serde::{Deserialize, Serialize};
 
-use super::{CLUSTER_ANNOTATION, LABEL};
+use zeroize::Zeroizing;
+
+use super::{CLUSTER_ANNOTATION, LABEL, Token};
 use crate::model::pki::chain::{Fingerprint, parse_bundle};
 
 /// More than any kubeconfig of one cluster.
@@ -23,6 +25,8 @@ pub struct RegisteredCluster {
     pub server: Option<String>,
     /// The first certificate of the CA that must have signed the server's certificate.
     pub server_ca: Option<Fingerprint>,
+    /// All certificates of that CA.
+    pub authorities: Vec<Fingerprint>,
     /// SHA-256 of the bearer token, so that a replaced token is noticed; never shown itself.
     #[serde(skip)]
     pub token: Option<Fingerprint>,
@@ -106,6 +110,7 @@ pub fn read(secret: &Secret) -> Vec<RegisteredCluster> {
             cluster: cluster.clone(),
             server: None,
             server_ca: None,
+            authorities: Vec::new(),
             token: None,
             faults: of_secret.clone(),
         };
@@ -116,6 +121,19 @@ pub fn read(secret: &Secret) -> Vec<RegisteredCluster> {
         found
     };
     secret.data.iter().flatten().map(read).collect()
+}
+
+/// The bearer tokens themselves, by the name of the cluster that each is for.
+pub fn tokens(secret: &Secret) -> Vec<(String, Token)> {
+    let token = |(cluster, text): (&String, &k8s_openapi::ByteString)| {
+        let mut kubeconfig = parse(&text.0).ok()?;
+        let context = kubeconfig.contexts.iter().find(|context| context.name == kubeconfig.current_context)?;
+        let user = context.context.user.clone();
+        let found = kubeconfig.users.iter_mut().find(|entry| entry.name == user)?;
+        let token = found.user.token.take().filter(|token| !token.is_empty())?;
+        Some((cluster.clone(), Token(Zeroizing::new(token))))
+    };
+    secret.data.iter().flatten().filter_map(token).collect()
 }
 
 fn secret_faults(secret: &Secret) -> Vec<String> {
@@ -176,7 +194,10 @@ fn read_cluster(cluster: &Cluster, found: &mut RegisteredCluster) {
     }
     if let Some(data) = &cluster.certificate_authority_data {
         match STANDARD.decode(data.trim()).ok().and_then(|pem| parse_bundle(&pem).ok()) {
-            Some(bundle) => found.server_ca = bundle.first().map(|certificate| certificate.fingerprint),
+            Some(bundle) => {
+                found.authorities = bundle.iter().map(|certificate| certificate.fingerprint).collect();
+                found.server_ca = found.authorities.first().copied();
+            }
             None => found.faults.push("its CA cannot be read".into()),
         }
     }
@@ -259,10 +280,19 @@ mod tests {
                 cluster: "east".into(),
                 server: Some("https://10.0.0.1:6443".into()),
                 server_ca: Some(ca),
+                authorities: vec![ca],
                 token: Some(Fingerprint::of(b"abc")),
                 faults: vec![],
             }]
         );
+    }
+
+    #[test]
+    fn the_token_itself_is_read_for_the_cluster_that_it_is_for() {
+        let (secret, _) = ours();
+        let tokens: Vec<(String, String)> =
+            tokens(&secret).into_iter().map(|(cluster, token)| (cluster, token.reveal().to_owned())).collect();
+        assert_eq!(tokens, [("east".to_owned(), "abc".to_owned())]);
     }
 
     #[test]

@@ -26,6 +26,21 @@ codes! {
     NOT_BY_OPERATOR = Code::error("control-plane/not-by-operator", JOIN)
         .means("An istiod that the Sail operator did not make runs in the namespace of the control plane.")
         .fix("Remove it, or join another cluster: adopting it is not supported yet.");
+    OVERLAPS = Code::error("control-plane/overlaps", JOIN)
+        .means("Another control plane of the cluster writes its root into the same namespaces as the one that the join would create.")
+        .fix("Give both discoverySelectors that never select the same namespace, or the new one a trustBundleName of its own.");
+    SHARES_NAMESPACES = Code::warning("control-plane/shares-namespaces")
+        .means("Two control planes of a cluster write their roots into the same namespaces and overwrite each other for ever.")
+        .fix("Give both discoverySelectors that never select the same namespace.");
+    SELECTORS_MISS_OWN_NAMESPACE = Code::error("control-plane/selectors-miss-own-namespace", JOIN)
+        .means("The discoverySelectors of a new control plane leave out its own namespace: istiod would not publish its root there.")
+        .fix("Create that namespace with a label that they select, or select it by its name.");
+    VERSIONS_APART = Code::warning("control-plane/versions-apart")
+        .means("The control planes of the mesh are more than one minor version apart, which Istio does not support for long.")
+        .fix("Upgrade the older ones, one minor version after the other.");
+    AMBIENT = Code::warning("control-plane/ambient")
+        .means("A control plane is in ambient mode. Pods without a sidecar are not reached from other clusters by the gateway of a join.")
+        .fix("Give the pods that other clusters should reach a sidecar.");
     ANOTHER_ISTIOD = Code::note("control-plane/another-istiod")
         .means("An istiod that the Sail operator did not make runs in another namespace. It stays as it is.");
     DRY_RUN_FAILED = Code::error("control-plane/dry-run-failed", JOIN)

@@ -46,6 +46,9 @@ codes! {
     NETWORK_DIFFERS = Code::error("mesh/network-differs", JOIN)
         .means("A cluster is in another network than --network says.")
         .fix("Leave the flag out: workloads that run know their network already.");
+    NETWORK_AMBIGUOUS = Code::error("mesh/network-ambiguous", JOIN)
+        .means("The values of a control plane name another network than the label of its namespace: sidecars and istiod would not agree.")
+        .fix("Make the label topology.istio.io/network of the namespace and values.global.network the same.");
     NETWORK_TAKEN = Code::error("mesh/network-taken", JOIN)
         .means("Two clusters would be in the same network.")
         .fix("Give one of them another: --network NAME=NETWORK.");
