@@ -244,7 +244,7 @@ fn a_rule_of_the_users_keeps_what_is_in_it_and_gets_it_back() {
     kit.kubectl("east", &["patch", "destinationrule", "-n", NAMESPACE, "helloworld", "--type=json", "-p", patch]).ok();
     let said = kit.locality("remove", &["--yes"]);
     assert_eq!(said.code, 0, "{said}");
-    assert!(said.stderr.contains("maxEjectionPercent was changed since from 99 to 50, and stays"), "{said}");
+    assert!(said.stderr.contains("maxEjectionPercent was changed from 99 to 50 since, and is kept"), "{said}");
     let mut wanted = before["spec"].clone();
     wanted["trafficPolicy"]["tls"] = json!({"mode": "ISTIO_MUTUAL"});
     wanted["trafficPolicy"]["outlierDetection"]["maxEjectionPercent"] = 50.into();
