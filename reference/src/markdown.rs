@@ -9,7 +9,7 @@ use crate::pages::{Flag, Page, pages};
 /// Widest line of prose.
 const LINE: usize = 120;
 
-/// All of the plugin's verbs with their flags, defaults, examples and exit codes. What every verb takes is told once, at the
+/// All of the plugin's verbs with their flags, defaults, examples and exit codes. What every verb takes comes once, at the
 /// end.
 pub fn reference(command: &Command) -> String {
     let all = pages(command);
@@ -41,7 +41,7 @@ fn contents(plugin: &Page, verbs: &[Page]) -> String {
     let row = |page: &Page| format!("| [{}]({}) | {} |", verb(page, plugin), anchor(&page.line), cell(&page.about));
     let rows: Vec<String> = verbs.iter().map(row).collect();
     format!(
-        "| verb | |\n|---|---|\n{}\n\nWhat is [common to every verb](#common-to-every-verb) is told once, at the end.\n\n\
+        "| verb | |\n|---|---|\n{}\n\nWhat is [common to every verb](#common-to-every-verb) is at the end.\n\n\
          *Nothing here is run by the tests: every example is parsed by them, and those of the other pages are run.*",
         rows.join("\n")
     )

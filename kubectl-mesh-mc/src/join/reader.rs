@@ -11,7 +11,7 @@ use super::request::JoinRequest;
 /// The finding for a reader account that nobody will make, and that a peer needs.
 ///
 /// Rules: the operator installs the chart of the account for the revision `default` alone, or for a tag of that name
-/// (sail-operator pkg/reconcile/istiod.go, controllers/istiorevisiontag); the chart makes none if it is told so
+/// (sail-operator pkg/reconcile/istiod.go, controllers/istiorevisiontag); the chart makes none if its values say so
 /// (istio/istio manifests/charts/base/templates/reader-serviceaccount.yaml).
 pub(super) fn reader(request: &JoinRequest, Joining { member, seen }: &Joining<'_>) -> Option<Finding> {
     if seen.access.reader_account.is_some() {

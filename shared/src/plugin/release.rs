@@ -35,7 +35,7 @@ pub enum SailOperator {
     StandIn,
 }
 
-/// One build of one plugin, by what its compiler was told; made by [`crate::this_build`].
+/// One build of one plugin, by what was set at build time; made by [`crate::this_build`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Build {
     /// What krew and kubectl call the plugin.
@@ -75,9 +75,9 @@ pub struct About {
     pub version: String,
     /// Whether the version is a release's; otherwise it is the one that the sources were heading for.
     pub release: bool,
-    /// The commit's full name, where the build was told.
+    /// The commit's full name, if it was set at build time.
     pub commit: Option<&'static str>,
-    /// Whether the tree held changes that are in no commit, where the build was told.
+    /// Whether the tree had uncommitted changes, if that was set at build time.
     pub changed: Option<bool>,
     /// As krew names it, such as `linux/amd64`.
     pub platform: String,

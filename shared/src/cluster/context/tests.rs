@@ -1,4 +1,4 @@
-//! What users are told when an API server cannot be reached, on real sockets.
+//! What users read when an API server cannot be reached, on real sockets.
 
 use std::io::Write;
 use std::net::TcpListener;

@@ -81,7 +81,7 @@ fn scaling_fails_the_pods_behind_the_service() {
     assert_eq!(pods, ["helloworld-east"]);
     let mut at = at;
     at.services.by_name.get_mut(&name()).unwrap().selector.clear();
-    assert!(ScaleToZero.pods(&at, &name()).is_ok(), "what is scaled is told by its endpoints");
+    assert!(ScaleToZero.pods(&at, &name()).is_ok(), "what is scaled is found by the service's endpoints");
 }
 
 #[test]

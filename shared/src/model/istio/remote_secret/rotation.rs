@@ -17,7 +17,7 @@ const DEADLOCK: Loss = Loss { what: "may hang for good", issue: 59875 };
 /// What an istiod of this version loses, such as `v1.30.2`, `1.30.4-distroless` or `v1.30-latest`, of which no patch is
 /// known. A version that cannot be read loses nothing that is known.
 ///
-/// Rules: release notes 60612, 60920 and 61043 of istio/istio. Which patch of 1.29 mends 59875 is not known here, so all
+/// Rules: release notes 60612, 60920 and 61043 of istio/istio. Which patch of 1.29 fixes 59875 is not known here, so all
 /// of 1.29 count.
 pub fn losses(version: &str) -> Vec<Loss> {
     let numbers = version.trim_start_matches('v').split('-').next().unwrap_or_default();
